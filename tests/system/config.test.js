@@ -1,0 +1,234 @@
+'use strict';
+
+/* The command line and the configuration file. */
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const { ROOT, folder, run, scenario } = require('./support/daemon');
+
+function withFile(name, text, body) {
+	test(name, () => {
+		const dir = folder();
+		const file = path.join(dir, 'test.conf');
+		try {
+			fs.writeFileSync(file, text);
+			body(file, dir);
+		} finally {
+			fs.rmSync(dir, { recursive: true, force: true });
+		}
+	});
+}
+
+/* What --dump-config says: name → value, comments left out. */
+function settings(text) {
+	return new Map(text.split('\n')
+		.filter((line) => line && !line.startsWith('#'))
+		.map((line) => {
+			const [, name, value] = line.match(/^(\S+)\s+(.*)$/);
+			return [name, value];
+		}));
+}
+
+function dump(...args) {
+	const { status, stdout, stderr } = run(['--dump-config', ...args]);
+	assert.strictEqual(status, 0, stderr);
+	return stdout;
+}
+
+const OPTIONS = ['socket', 'socket-mode', 'config', 'log-level', 'max-frame',
+	'max-topic', 'max-connections', 'max-subscriptions', 'hello-timeout',
+	'drain-timeout', 'queue-limit', 'queue-soft-limit', 'queue-soft-time',
+	'ping-interval', 'stats', 'json', 'version', 'help', 'dump-config'];
+
+test('--help names each option', () => {
+	const { status, stdout, stderr } = run(['--help']);
+	assert.deepStrictEqual([status, stderr], [0, '']);
+	for (const name of OPTIONS)
+		assert.match(stdout, new RegExp(`--${name}\\b`), name);
+	for (const name of settings(dump()).keys())
+		assert.match(stdout, new RegExp(`--${name}\\b`), name);
+	for (const line of stdout.split('\n'))
+		assert.ok(line.length <= 80, `wider than 80 columns: ${line}`);
+});
+
+test('--version names itself and its libraries', () => {
+	const { status, stdout } = run(['--version']);
+	assert.strictEqual(status, 0);
+	assert.match(stdout, /^pm2adapterd \d+\.\d+\.\d+/);
+	for (const library of ['libevent', 'msgpack', 'libbsd'])
+		assert.match(stdout, new RegExp(`${library}\\S* \\d+\\.\\d+`));
+});
+
+test('--dump-config without more is the file in conf/', () => {
+	assert.strictEqual(dump(), fs.readFileSync(
+		path.join(ROOT, 'conf/pm2adapterd.conf'), 'utf8'));
+});
+
+withFile('what --dump-config says can be read again and says the same', '',
+	(file) => {
+		const changed = ['--max-frame', '1m', '--log-level', 'debug',
+			'--hello-timeout', '1500ms', '--socket-mode', '0660',
+			'--queue-soft-time', '1m', '--ping-interval', '0',
+			'--socket', '/run/a path/with spaces'];
+		const text = dump(...changed);
+		assert.notStrictEqual(text, dump());
+		fs.writeFileSync(file, text);
+		assert.strictEqual(dump('--config', file), text);
+		fs.writeFileSync(file, [...settings(text)]
+			.map(([name, value]) => `${name} ${value}\n`).join(''));
+		assert.strictEqual(dump('--config', file), text);
+	});
+
+withFile('the command line wins over the file, the file over the defaults',
+	'# a comment\n\nmax-frame 1m\n\tmax-topic\t512\nlog-level warn\n',
+	(file) => {
+		const get = (...args) => settings(dump(...args));
+		const defaults = get();
+		const fromFile = get('--config', file);
+		assert.strictEqual(fromFile.get('max-frame'), '1m');
+		assert.strictEqual(fromFile.get('max-topic'), '512');
+		assert.strictEqual(fromFile.get('log-level'), 'warn');
+		assert.strictEqual(fromFile.get('hello-timeout'),
+			defaults.get('hello-timeout'));
+		for (const args of [
+			['--config', file, '--max-frame', '2m'],
+			['--max-frame', '2m', '--config', file],
+			['--max-frame=2m', `--config=${file}`],
+		]) {
+			const both = get(...args);
+			assert.strictEqual(both.get('max-frame'), '2m');
+			assert.strictEqual(both.get('max-topic'), '512');
+		}
+	});
+
+scenario('a running daemon obeys the file and the command line',
+	async (start) => {
+		const dir = folder();
+		const file = path.join(dir, 'test.conf');
+		fs.writeFileSync(file, 'max-topic 100\nmax-frame 1m\n' +
+			'ping-interval 7s\n');
+		const daemon = await start({ dir,
+			args: ['--config', file, '--max-frame', '2m'] });
+		const { welcome } = await daemon.member();
+		assert.deepStrictEqual(
+			[welcome.max_topic, welcome.max_frame,
+				welcome.ping_interval_ms],
+			[100, 2 << 20, 7000]);
+	});
+
+/* [line, what the message must name beside file and line] */
+const BAD_LINES = [
+	['max-frmae 1m', 'max-frmae'],
+	['Max-Frame 1m', 'Max-Frame'],
+	['max-frame', 'max-frame'],
+	['max-frame 1m 2m', 'max-frame'],
+	['max-frame 1x', 'max-frame', '1x'],
+	['max-frame 1mm', 'max-frame', '1mm'],
+	['max-frame -1', 'max-frame', '-1'],
+	['max-frame 0', 'max-frame', '0', 'range'],
+	['max-frame 4000g', 'max-frame', '4000g', 'range'],
+	['max-frame 99999999999999999999', 'max-frame', 'range'],
+	['max-topic 0', 'max-topic', '0', 'range'],
+	['max-topic 70000', 'max-topic', '70000', 'range'],
+	['max-connections 0', 'max-connections', 'range'],
+	['max-connections many', 'max-connections', 'many'],
+	['hello-timeout 5 s', 'hello-timeout'],
+	['hello-timeout 5', 'hello-timeout', '5'],
+	['hello-timeout 5k', 'hello-timeout', '5k'],
+	['hello-timeout 5min', 'hello-timeout', '5min'],
+	['hello-timeout 1e3s', 'hello-timeout', '1e3s'],
+	['drain-timeout 1000h', 'drain-timeout', 'range'],
+	['log-level loud', 'log-level', 'loud', 'debug', 'info', 'warn', 'error'],
+	['socket-mode 0999', 'socket-mode', '0999'],
+	['socket-mode 07777', 'socket-mode', '07777', 'range'],
+	['socket-mode rw', 'socket-mode', 'rw'],
+	['= 1', '='],
+	['max-frame=1m', 'max-frame=1m'],
+];
+
+for (const [line, ...names] of BAD_LINES) {
+	withFile(`in a file: ${line}`, `# first\nmax-topic 100\n${line}\n`,
+		(file) => {
+			const { status, stdout, stderr } =
+				run(['--config', file, '--dump-config']);
+			assert.strictEqual(status, 78, stdout);
+			assert.ok(stderr.includes(`${file}:3:`), stderr);
+			for (const name of names)
+				assert.ok(stderr.includes(name), stderr);
+			assert.strictEqual(stdout, '');
+		});
+}
+
+withFile('each bad line of a file is named', 'a 1\nmax-frame 1m\nb 2\n',
+	(file) => {
+		const { status, stderr } = run(['--config', file]);
+		assert.strictEqual(status, 78);
+		assert.ok(stderr.includes(`${file}:1:`), stderr);
+	});
+
+withFile('a key that comes twice is an error', 'max-topic 5\nmax-topic 6\n',
+	(file) => {
+		const { status, stderr } = run(['--config', file]);
+		assert.strictEqual(status, 78);
+		assert.ok(stderr.includes(`${file}:2:`), stderr);
+	});
+
+withFile('limits that contradict each other are refused',
+	'max-frame 16m\nqueue-limit 20m\n', (file) => {
+		const { status, stderr } = run(['--config', file, '--dump-config']);
+		assert.strictEqual(status, 78);
+		assert.match(stderr, /queue-limit/);
+		assert.match(stderr, /max-frame/);
+	});
+
+withFile('bytes that are no text are refused, not obeyed',
+	Buffer.from('max-frame 1m\x00\nmax-topic 5\x000\n', 'latin1'), (file) => {
+		const { status, stderr } = run(['--config', file, '--dump-config']);
+		assert.strictEqual(status, 78);
+		assert.ok(stderr.includes(`${file}:1:`), stderr);
+	});
+
+withFile('a last line without an end counts, and so do CR and blanks',
+	'max-topic 100 \r\n  max-frame 1m', (file) => {
+		const read = settings(dump('--config', file));
+		assert.strictEqual(read.get('max-topic'), '100');
+		assert.strictEqual(read.get('max-frame'), '1m');
+	});
+
+withFile('a file that is not there is an error', '', (file, dir) => {
+	for (const lost of [path.join(dir, 'lost.conf'), dir]) {
+		const { status, stderr } = run(['--config', lost]);
+		assert.strictEqual(status, 78, stderr);
+		assert.ok(stderr.includes(lost), stderr);
+	}
+});
+
+/* [status, args, what the message must name] */
+const BAD_LINES_OF_COMMAND = [
+	[64, ['--max-frmae', '1m'], 'max-frmae'],
+	[64, ['--max-frame'], 'max-frame'],
+	[64, ['-x']],
+	[64, ['stray'], 'stray'],
+	[64, ['--config']],
+	[64, ['--json'], 'json'],
+	[64, ['--stats', 'secrets'], 'secrets', 'overview'],
+	[78, ['--max-frame', '1x'], 'max-frame', '1x'],
+	[78, ['--max-frame', '0'], 'max-frame', 'range'],
+	[78, ['--max-topic', '65536'], 'max-topic', 'range'],
+	[78, ['--hello-timeout', '5'], 'hello-timeout'],
+	[78, ['--log-level', ''], 'log-level'],
+	[78, ['--socket', ''], 'socket'],
+];
+
+for (const [wanted, args, ...names] of BAD_LINES_OF_COMMAND) {
+	test(`on the command line: ${args.join(' ')}`, () => {
+		const { status, stdout, stderr } = run(args);
+		assert.strictEqual(status, wanted, stderr);
+		assert.strictEqual(stdout, '');
+		assert.ok(stderr.length > 0);
+		for (const name of names)
+			assert.ok(stderr.includes(name), stderr);
+	});
+}

@@ -1,0 +1,417 @@
+'use strict';
+
+/*
+ * What a broken or hostile peer can send, as tables. A row:
+ *   name     what is wrong
+ *   hello    keys of the HELLO that goes before; null: nothing goes before
+ *   send     bytes; or an async function (peer, witness) that does it all
+ *   code     the ERROR that answers; null: none
+ *   fatal    whether the connection ends with it
+ *   reason   what --stats closed says of its end
+ *   holds    how many subscriptions the connection has afterwards
+ *   paused   it never reads
+ */
+
+const assert = require('node:assert');
+const {
+	AS_MEMBER, BY_PREFIX, SEVERAL, TYPE, VOLATILE,
+	frame, hello, ping, publish, subscribe, unsubscribe, vectors,
+} = require('./frames');
+const { encode } = require('./msgpack');
+const { pause } = require('./wait');
+
+const MAX_FRAME = 64 << 10;
+const MAX_SUBSCRIPTIONS = 100;
+const ARGS = ['--max-frame', '64k', '--queue-limit', '8m',
+	'--max-subscriptions', String(MAX_SUBSCRIPTIONS),
+	'--hello-timeout', '3s'];
+
+const hex = (text) => Buffer.from(text, 'hex');
+const nested = (depth) => hex('91'.repeat(depth) + '90');
+const body = (type, bytes, flags = 0) => frame(type, { body: bytes, flags });
+
+/* One connection that ends with this ERROR. */
+function fatal(code, name, send, keys = {}) {
+	return { name, hello: keys, send, code, fatal: true, reason: code };
+}
+
+/* One that is told so and goes on, and then ends by itself. */
+function refused(code, name, send, keys = {}, holds = 0) {
+	return { name, hello: keys, send, code, fatal: false, reason: 'eof',
+		holds };
+}
+
+/* One that is taken without a word. */
+function taken(name, send, keys = {}, holds = 0) {
+	return { name, hello: keys, send, code: null, fatal: false,
+		reason: 'eof', holds };
+}
+
+/* Before HELLO. */
+function first(code, name, send) {
+	return fatal(code, name, send, null);
+}
+
+const BAD_BODIES = [
+	['no body', ''],
+	['a map32 of 4294967295 pairs in five bytes', hex('dfffffffff')],
+	['an array32 of 4294967295 elements in five bytes', hex('ddffffffff')],
+	['an array16 of 65535 elements in three bytes', hex('dcffff')],
+	['a str32 longer than the body', hex('dbffffffff61')],
+	['a bin32 longer than the body', hex('c6ffffffff61')],
+	['an ext32 longer than the body', hex('c9ffffffff0161')],
+	['arrays nested five thousand deep', nested(5000)],
+	['the byte that msgpack never uses', hex('c1')],
+	['a nil', hex('c0')],
+	['an integer', hex('07')],
+	['a str', encode('text')],
+	['an ext', hex('d40100')],
+];
+
+const golden = vectors();
+const FULL_HELLO = golden.get('hello-full').body;
+const ROOMS = golden.get('subscribe-rooms').body;
+
+const STRANGERS = [
+	['an HTTP request', 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+	['a TLS ClientHello', hex(`1603010200010001fc0303${'5a'.repeat(64)}`)],
+	['a Redis PING', '*1\r\n$4\r\nPING\r\n'],
+	['an inline Redis PING', 'PING\r\nPING\r\n'],
+	['bytes 0xff', Buffer.alloc(64, 0xff)],
+	['an SSH banner', 'SSH-2.0-OpenSSH_9.2p1\r\n'],
+	['a JSON line', '{"type":"axm:monitor"}\n'],
+];
+
+const beforeHello = [
+	...STRANGERS.map(([name, bytes]) =>
+		first('hello-expected', `${name} first`, bytes)),
+	first('bad-frame', 'zero bytes first', Buffer.alloc(64)),
+	...Object.entries({
+		ping: ping('hi'), publish: publish('t', 'x'),
+		subscribe: subscribe(['t']), unsubscribe: unsubscribe(['t']),
+		stats: body(TYPE.STATS, encode({})),
+		'a WELCOME': golden.get('welcome').frame,
+		'an unknown type': frame(0x7f),
+	}).map(([name, bytes]) =>
+		first('hello-expected', `${name} first`, bytes)),
+	...[0, 1, 2, 3].map((length) => first('bad-frame',
+		`HELLO with a length of ${length}`,
+		frame(TYPE.HELLO, { length, body: FULL_HELLO }))),
+	first('bad-frame', 'HELLO with a topic longer than the frame',
+		frame(TYPE.HELLO, { topicLength: 65535, body: FULL_HELLO })),
+	first('bad-topic', 'HELLO with a topic',
+		frame(TYPE.HELLO, { topic: 't', body: FULL_HELLO })),
+	first('bad-flags', 'HELLO with flags',
+		body(TYPE.HELLO, FULL_HELLO, 0x80)),
+	first('frame-too-big', 'HELLO of more than 4096 bytes',
+		hello({ padding: 'x'.repeat(4096) })),
+	first('frame-too-big', 'HELLO that says it has 4 GiB',
+		frame(TYPE.HELLO, { length: 0xffffffff, body: FULL_HELLO })),
+	...BAD_BODIES.filter(([name]) => !name.includes('five thousand'))
+		.map(([name, bytes]) => first('bad-body',
+			`HELLO whose body is ${name}`, body(TYPE.HELLO, bytes))),
+	first('bad-body', 'HELLO nested five deep', body(TYPE.HELLO,
+		Buffer.concat([hex('81a161'), nested(4)]))),
+	first('bad-body', 'HELLO with a byte behind the map',
+		body(TYPE.HELLO, Buffer.concat([FULL_HELLO, hex('c0')]))),
+	first('bad-body', 'HELLO whose map promises a pair more',
+		body(TYPE.HELLO,
+			Buffer.concat([hex('89'), FULL_HELLO.subarray(1)]))),
+];
+
+const BAD_HELLOS = {
+	'protocol missing': { protocol: undefined },
+	'protocol a str': { protocol: '1' },
+	'protocol a float': { protocol: 1.5 },
+	'protocol nil': { protocol: null },
+	'name missing': { name: undefined },
+	'name empty': { name: '' },
+	'name of 129 bytes': { name: 'n'.repeat(129) },
+	'name an integer': { name: 7 },
+	'name a bin': { name: Buffer.from('bin') },
+	'name with a zero byte': { name: 'a\0b' },
+	'name a map': { name: { a: 1 } },
+	'pid a str': { pid: '1' },
+	'pid negative': { pid: -1 },
+	'client of 65 bytes': { client: 'c'.repeat(65) },
+	'client an integer': { client: 1 },
+	'role unknown': { role: 'admin' },
+	'role an integer': { role: 1 },
+	'role empty': { role: '' },
+	'pm_id negative': { pm_id: -1 },
+	'pm_id a str': { pm_id: '3' },
+	'pm_id of 64 bits': { pm_id: 2n ** 64n - 1n },
+	'key of 257 bytes': { key: 'k'.repeat(257) },
+	'key an array': { key: ['k'] },
+	'script of 1025 bytes': { script: 's'.repeat(1025) },
+	'script a boolean': { script: true },
+};
+
+function helloWithout(keys) {
+	const all = { protocol: 1, name: 'test', ...keys };
+	return body(TYPE.HELLO, encode(Object.fromEntries(
+		Object.entries(all).filter(([, value]) => value !== undefined))));
+}
+
+const badHellos = [
+	...Object.entries(BAD_HELLOS).map(([name, keys]) =>
+		first('bad-hello', `HELLO with ${name}`, helloWithout(keys))),
+	...[0, 2, -1, 2n ** 64n - 1n].map((protocol) => first('bad-version',
+		`HELLO of protocol ${protocol}`, hello({ protocol }))),
+	fatal('bad-state', 'a second HELLO', hello()),
+	taken('HELLO with unknown keys of every type', '', {
+		a: null, b: true, c: -5, d: 1.5, e: 'str', f: Buffer.from('bin'),
+		g: [1, [2]], h: { i: {} },
+	}),
+	taken('HELLO with each string as long as it may be', '', {
+		name: 'n'.repeat(128), client: 'c'.repeat(64),
+		key: 'k'.repeat(256), script: 's'.repeat(1024),
+	}),
+];
+
+const NAMES = Object.fromEntries(
+	Object.entries(TYPE).map(([name, type]) => [type, name]));
+const UNKNOWN = [0x00, 0x05, 0x0f, 0x11, 0x20, 0x21, 0x22, 0x23, 0x24, 0x2f,
+	0x42, 0x52, 0x62, 0x7f, 0x80, 0x90, 0xff];
+const REVERSED = [TYPE.WELCOME, TYPE.PRESENCE, TYPE.STATS_REPLY, TYPE.ERROR,
+	TYPE.GOODBYE];
+const FLAGS = [
+	[TYPE.SUBSCRIBE, [0x03, 0x04, 0x40, 0x80]],
+	[TYPE.UNSUBSCRIBE, [0x03, 0x04, 0x81]],
+	[TYPE.PUBLISH, [0x04, 0x08, 0x80, 0xff]],
+	[TYPE.PING, [0x01, 0x80]],
+	[TYPE.PONG, [0x02]],
+	[TYPE.STATS, [0x01]],
+];
+const BODY = {
+	[TYPE.SUBSCRIBE]: encode(['t']),
+	[TYPE.UNSUBSCRIBE]: encode(['t']),
+	[TYPE.STATS]: encode({}),
+};
+
+const headers = [
+	...[0, 1, 2, 3].flatMap((length) => [TYPE.PING, TYPE.PUBLISH].map(
+		(type) => fatal('bad-frame',
+			`${NAMES[type]} with a length of ${length}`,
+			frame(type, { length, body: 'abcd' })))),
+	...[TYPE.PUBLISH, TYPE.SUBSCRIBE, TYPE.PING].map((type) => fatal(
+		'bad-frame', `${NAMES[type]} with a topic longer than the frame`,
+		frame(type, { topicLength: 9, body: '12345678' }))),
+	fatal('bad-frame', 'a topic one byte longer than its frame',
+		frame(TYPE.PUBLISH, { topic: 'topic', topicLength: 6 })),
+	...UNKNOWN.map((type) => fatal('unknown-type',
+		`type 0x${type.toString(16).padStart(2, '0')}`, frame(type))),
+	...REVERSED.map((type) => fatal('unknown-type',
+		`${NAMES[type]}, which goes the other way`, frame(type))),
+	...FLAGS.flatMap(([type, list]) => list.map((flags) => fatal('bad-flags',
+		`${NAMES[type]} with flags 0x${flags.toString(16)}`,
+		frame(type, { flags, body: BODY[type],
+			topic: type === TYPE.PUBLISH ? 't' : '' })))),
+	...[TYPE.SUBSCRIBE, TYPE.UNSUBSCRIBE, TYPE.PING, TYPE.PONG, TYPE.STATS]
+		.map((type) => fatal('bad-topic', `${NAMES[type]} with a topic`,
+			frame(type, { topic: 't', body: BODY[type] }))),
+	fatal('bad-frame', 'zero bytes', Buffer.alloc(64)),
+	fatal('frame-too-big', 'bytes 0xff', Buffer.alloc(64, 0xff)),
+	fatal('bad-frame', 'a good message, then zeros', Buffer.concat(
+		[publish('t', 'good'), Buffer.alloc(8)])),
+];
+
+const BAD_TOPICS = [
+	['a map', encode({ t: 1 })],
+	['an array of integers', encode([1, 2])],
+	['an array with a nil', encode(['t', null])],
+	['an array in an array', encode([['t']])],
+	['an array with an ext', hex('91d40100')],
+	['an array that promises one topic more', hex('93a174a175')],
+	['an array with a byte behind it', hex('91a174c0')],
+	['a topic that says it has 255 bytes', hex('91d9ff74')],
+	['a topic that says it has 4 GiB', hex('91dbffffffff74')],
+];
+
+/* `whole` cut at every byte, the length field going with it. */
+function cuts(code, what, whole, wrap, keys) {
+	return Array.from({ length: whole.length }, (_, n) => fatal(code,
+		`${what} cut after ${n} of ${whole.length} bytes`,
+		wrap(whole.subarray(0, n)), keys));
+}
+
+const subscriptions = [
+	...[TYPE.SUBSCRIBE, TYPE.UNSUBSCRIBE].flatMap((type) =>
+		[...BAD_BODIES, ...BAD_TOPICS].map(([name, bytes]) =>
+			fatal('bad-body', `${NAMES[type]} whose body is ${name}`,
+				body(type, bytes)))),
+	fatal('frame-too-big', 'SUBSCRIBE above max-frame',
+		frame(TYPE.SUBSCRIBE, { length: MAX_FRAME + 1, body: '\xdd' })),
+	refused('topic-too-long', 'SUBSCRIBE to a topic of 4097 bytes',
+		subscribe(['x'.repeat(4097), 'taken']), {}, 1),
+	refused('topic-too-long', 'SUBSCRIBE to a prefix of 4097 bytes',
+		subscribe(['x'.repeat(4097)], BY_PREFIX)),
+	taken('SUBSCRIBE to a topic of 4096 bytes',
+		subscribe(['x'.repeat(4096)]), {}, 1),
+	refused('bad-topic', 'SUBSCRIBE to an empty topic',
+		subscribe(['taken', '', 'also']), {}, 2),
+	refused('bad-topic', 'SUBSCRIBE as a member of an empty topic',
+		subscribe([''], AS_MEMBER)),
+	refused('too-many-subscriptions', 'one subscription more than allowed',
+		subscribe(Array.from({ length: MAX_SUBSCRIPTIONS + 1 },
+			(_, i) => `t${i}`)), {}, MAX_SUBSCRIPTIONS),
+	taken('as many subscriptions as allowed, twice',
+		Buffer.concat(Array(2).fill(subscribe(Array.from(
+			{ length: MAX_SUBSCRIPTIONS }, (_, i) => `t${i}`)))),
+		{}, MAX_SUBSCRIPTIONS),
+	refused('forbidden', 'an observer that subscribes as a member',
+		subscribe(['t'], AS_MEMBER), { role: 'observer' }),
+	refused('forbidden', 'an emitter that subscribes as a member',
+		subscribe(['t'], AS_MEMBER), { role: 'emitter' }),
+	taken('an emitter that subscribes and publishes', Buffer.concat(
+		[subscribe(['t']), publish('u', 'x')]), { role: 'emitter' },
+	1),
+	taken('an observer that subscribes', subscribe(['t'], BY_PREFIX),
+		{ role: 'observer' }, 1),
+	taken('SUBSCRIBE to nothing', subscribe([])),
+	taken('PONG that nobody asked for', frame(TYPE.PONG, { body: 'x' })),
+];
+
+const publications = [
+	refused('topic-too-long', 'PUBLISH to a topic of 4097 bytes',
+		publish('x'.repeat(4097), 'x')),
+	refused('bad-topic', 'PUBLISH to an empty topic', publish('', 'x')),
+	refused('topic-too-long', 'PUBLISH to several, one of 4097 bytes',
+		publish(['t', 'x'.repeat(4097)], 'x')),
+	refused('bad-topic', 'PUBLISH to several, one empty',
+		publish(['witness', ''], 'x')),
+	fatal('bad-topic', 'PUBLISH to several without a topic field',
+		frame(TYPE.PUBLISH, { flags: SEVERAL, body: 'x' })),
+	...[...BAD_BODIES.slice(1), ...BAD_TOPICS].map(([name, topic]) =>
+		fatal('bad-topic', `PUBLISH to several: ${name}`,
+			frame(TYPE.PUBLISH, { flags: SEVERAL, topic, body: 'x' }))),
+	refused('forbidden', 'an observer that publishes',
+		publish('witness', 'x'), { role: 'observer' }),
+	refused('forbidden', 'an observer that publishes to several',
+		publish(['witness', 't'], 'x'), { role: 'observer' }),
+	refused('frame-too-big', 'PUBLISH one byte above max-frame, then more',
+		Buffer.concat([
+			publish('witness', Buffer.alloc(MAX_FRAME - 4 - 7 + 1)),
+			subscribe(['after'])]), {}, 1),
+	refused('frame-too-big', 'volatile PUBLISH of 1 MiB, then more',
+		Buffer.concat([
+			publish('witness', Buffer.alloc(1 << 20, 0), VOLATILE),
+			subscribe(['after'])]), {}, 1),
+	taken('PUBLISH of max-frame to nobody',
+		publish('t', Buffer.alloc(MAX_FRAME - 4 - 1))),
+	{
+		name: 'PUBLISH that says it has 4 GiB and ends',
+		hello: {},
+		send: async (peer) => {
+			peer.write(frame(TYPE.PUBLISH,
+				{ topic: 'witness', length: 0xffffffff, body: 'x' }));
+			assert.strictEqual((await peer.error())[0], 'frame-too-big');
+			peer.end();
+			await peer.expectEnd();
+		},
+		reason: 'eof',
+	},
+];
+
+const others = [
+	fatal('frame-too-big', 'PING above max-frame',
+		frame(TYPE.PING, { length: MAX_FRAME + 1, body: 'x' })),
+	fatal('bad-body', 'PING of 1025 bytes', ping(Buffer.alloc(1025))),
+	{
+		name: 'PING of 1024 bytes',
+		hello: {},
+		send: async (peer) => {
+			peer.write(ping(Buffer.alloc(1024, 'p')));
+			const pong = await peer.expect(TYPE.PONG);
+			assert.deepStrictEqual(pong.body, Buffer.alloc(1024, 'p'));
+			peer.end();
+			await peer.expectEnd();
+		},
+		reason: 'eof',
+	},
+	...BAD_BODIES.map(([name, bytes]) => fatal('bad-body',
+		`STATS whose body is ${name}`, body(TYPE.STATS, bytes))),
+	...[{ sections: 'overview' }, { sections: [1] }, { limit: -1 },
+		{ limit: 1001 }, { limit: 'all' }].map((wish) => fatal('bad-body',
+		`STATS ${JSON.stringify(wish)}`, body(TYPE.STATS, encode(wish)))),
+	refused('bad-body', 'STATS of an unknown section',
+		body(TYPE.STATS, encode({ sections: ['overview', 'secrets'] }))),
+];
+
+/* The peer closes, one way or another, and is told nothing. */
+function silent(name, keys, reason, leave) {
+	return { name, hello: keys, reason, send: leave };
+}
+
+async function halfCloseBehind(peer, bytes) {
+	peer.write(bytes);
+	peer.end();
+	await peer.expectEnd();
+}
+
+const endings = [
+	silent('nothing, then EOF', null, 'eof',
+		(peer) => halfCloseBehind(peer, '')),
+	...[1, 3, 4, 5, 7, 8, 12].map((n) => silent(
+		`${n} bytes of HELLO, then EOF`, null, 'eof',
+		(peer) => halfCloseBehind(peer, hello().subarray(0, n)))),
+	...[1, 4, 7, 8, 9, 20].map((n) => silent(
+		`${n} bytes of PUBLISH, then EOF`, {}, 'eof',
+		(peer) => halfCloseBehind(peer,
+			publish('witness', 'half a message').subarray(0, n)))),
+	{
+		name: 'close with bytes of the daemon unread',
+		reason: 'reset',
+		paused: true,
+		hello: {},
+		send: async (peer, witness) => {
+			peer.write(ping());
+			await witness.barrier();
+			peer.destroy();
+		},
+	},
+	{
+		name: 'HELLO that does not come',
+		hello: null,
+		code: 'hello-timeout',
+		fatal: true,
+		reason: 'hello-timeout',
+		send: '',
+	},
+	{
+		name: 'HELLO that comes a byte at a time and never ends',
+		hello: null,
+		reason: 'hello-timeout',
+		send: async (peer) => {
+			const bytes = hello({ padding: 'x'.repeat(1000) });
+			for (let at = 0; peer.frames.length === 0; at++) {
+				assert.ok(at < bytes.length, 'HELLO took its time');
+				peer.write(bytes.subarray(at, at + 1));
+				await pause(50);
+			}
+			const [code, , isFatal] = await peer.error();
+			assert.deepStrictEqual([code, isFatal],
+				['hello-timeout', true]);
+			await peer.expectEnd();
+		},
+	},
+];
+
+const TABLES = {
+	'before HELLO': beforeHello,
+	'the keys of HELLO': badHellos,
+	'headers': headers,
+	'SUBSCRIBE and UNSUBSCRIBE': subscriptions,
+	'PUBLISH': publications,
+	'PING and STATS': others,
+	'HELLO cut at every byte': cuts('bad-body', 'HELLO', FULL_HELLO,
+		(bytes) => body(TYPE.HELLO, bytes), null),
+	'SUBSCRIBE cut at every byte': cuts('bad-body', 'SUBSCRIBE', ROOMS,
+		(bytes) => body(TYPE.SUBSCRIBE, bytes)),
+	'the topics of PUBLISH cut at every byte': cuts('bad-topic', 'topics',
+		golden.get('publish-several').topic,
+		(topic) => frame(TYPE.PUBLISH, { flags: SEVERAL, topic })),
+	'ends': endings,
+};
+
+module.exports = { ARGS, TABLES };
