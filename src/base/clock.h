@@ -1,0 +1,45 @@
+/*
+ * clock - points in time as a type of their own.
+ *
+ * Modules below edge/ never ask what time it is; they are told, so that their
+ * tests can tell them anything. Only net/loop and daemon/ call clock_now().
+ */
+#ifndef PM2A_BASE_CLOCK_H
+#define PM2A_BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A point on the monotonic clock. */
+struct instant {
+	int64_t ms;
+};
+
+/* Later than every deadline that anybody sets: "there is none". */
+#define INSTANT_NEVER ((struct instant){ .ms = INT64_MAX })
+
+static inline struct instant
+instant_after(struct instant t, int64_t ms)
+{
+	return (struct instant){ .ms = t.ms + ms };
+}
+
+static inline bool
+instant_reached(struct instant deadline, struct instant now)
+{
+	return now.ms >= deadline.ms;
+}
+
+static inline struct instant
+instant_earlier(struct instant a, struct instant b)
+{
+	return a.ms < b.ms ? a : b;
+}
+
+/* The monotonic clock, now. */
+struct instant clock_now(void);
+
+/* The wall clock, milliseconds since 1970: for people and for epochs. */
+int64_t clock_wall_ms(void);
+
+#endif

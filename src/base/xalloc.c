@@ -1,0 +1,42 @@
+#include "base/xalloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static void *
+check(void *p, size_t n, size_t size)
+{
+	if (p == NULL)
+		log_fatal("out-of-memory", "bytes=%zux%zu", n, size);
+	return p;
+}
+
+void *
+xcalloc(size_t n, size_t size)
+{
+	return check(calloc(n, size), n, size);
+}
+
+void *
+xreallocarray(void *p, size_t n, size_t size)
+{
+	return check(reallocarray(p, n, size), n, size);
+}
+
+void *
+xaligned(size_t align, size_t size)
+{
+	void *p = NULL;
+
+	if (posix_memalign(&p, align, size) != 0)
+		p = NULL;
+	return check(p, 1, size);
+}
+
+char *
+xstrdup(const char *s)
+{
+	return check(strdup(s), 1, strlen(s) + 1);
+}
