@@ -1,0 +1,372 @@
+#include "wire/control.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/frame.h"
+
+static const char *const role_names[] = { "member", "emitter", "observer" };
+
+static const char *const section_names[] = {
+	"overview",
+	"clients",
+	"topics",
+	"closed",
+	"config",
+};
+
+const char *
+control_role_name(enum control_role role)
+{
+	return role_names[role];
+}
+
+const char *
+control_section_name(enum control_section section)
+{
+	return section_names[section];
+}
+
+__attribute__((format(printf, 3, 4))) static int
+refuse(struct control_why *why, int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+static int
+read_string(const struct msg_node *map, const char *key, size_t max, char *out,
+    struct control_why *why)
+{
+	const struct msg_node *node = msg_find(map, key);
+	const char *s;
+	size_t len;
+
+	out[0] = '\0';
+	if (node == NULL)
+		return 0;
+	if (msg_type(node) != MSG_STR || !msg_str(node, &s, &len))
+		return refuse(why, CONTROL_E_FIELD, "%s is not a str", key);
+	if (len > max)
+		return refuse(why, CONTROL_E_FIELD,
+		    "%s has %zu bytes; at most %zu", key, len, max);
+	if (memchr(s, '\0', len) != NULL)
+		return refuse(why, CONTROL_E_FIELD, "%s has a zero byte", key);
+	memcpy(out, s, len);
+	out[len] = '\0';
+	return 0;
+}
+
+static int
+read_int(const struct msg_node *map, const char *key, int64_t min, int64_t max,
+    int64_t missing, int64_t *out, struct control_why *why)
+{
+	const struct msg_node *node = msg_find(map, key);
+
+	*out = missing;
+	if (node == NULL)
+		return 0;
+	if (!msg_int(node, out))
+		return refuse(
+		    why, CONTROL_E_FIELD, "%s is not an integer", key);
+	if (*out < min || *out > max)
+		return refuse(why, CONTROL_E_FIELD,
+		    "%s is %" PRId64 "; the range is %" PRId64 " to %" PRId64,
+		    key, *out, min, max);
+	return 0;
+}
+
+static int
+read_role(
+    const struct msg_node *map, enum control_role *out, struct control_why *why)
+{
+	char name[16];
+	int r = read_string(map, "role", sizeof(name) - 1, name, why);
+
+	*out = CONTROL_MEMBER;
+	if (r != 0 || msg_find(map, "role") == NULL)
+		return r;
+	for (size_t i = 0; i < sizeof(role_names) / sizeof(*role_names); i++)
+		if (strcmp(name, role_names[i]) == 0) {
+			*out = (enum control_role)i;
+			return 0;
+		}
+	return refuse(
+	    why, CONTROL_E_FIELD, "role is none of member, emitter, observer");
+}
+
+static int
+read_version(const struct msg_node *map, struct control_why *why)
+{
+	const struct msg_node *node = msg_find(map, "protocol");
+	int64_t version;
+
+	if (node == NULL)
+		return refuse(why, CONTROL_E_FIELD, "protocol is missing");
+	if (!msg_int(node, &version))
+		return refuse(
+		    why, CONTROL_E_FIELD, "protocol is not an integer");
+	if (version != CONTROL_PROTOCOL)
+		return refuse(why, CONTROL_E_VERSION,
+		    "protocol is %" PRId64 "; this daemon speaks %d", version,
+		    CONTROL_PROTOCOL);
+	return 0;
+}
+
+static int
+read_hello(const struct msg_node *map, struct control_hello *out,
+    struct control_why *why)
+{
+	int r = read_version(map, why);
+
+	if (r == 0)
+		r = read_string(map, "name", CONTROL_NAME_MAX, out->name, why);
+	if (r == 0 && out->name[0] == '\0')
+		return refuse(why, CONTROL_E_FIELD, "name is missing or empty");
+	if (r == 0)
+		r = read_string(
+		    map, "client", CONTROL_CLIENT_MAX, out->client, why);
+	if (r == 0)
+		r = read_string(map, "key", CONTROL_KEY_MAX, out->key, why);
+	if (r == 0)
+		r = read_string(
+		    map, "script", CONTROL_SCRIPT_MAX, out->script, why);
+	if (r == 0)
+		r = read_int(map, "pid", 1, INT32_MAX, 0, &out->pid, why);
+	if (r == 0)
+		r = read_int(map, "pm_id", 0, INT32_MAX, -1, &out->pm_id, why);
+	if (r == 0)
+		r = read_role(map, &out->role, why);
+	return r;
+}
+
+static int
+open_map(const void *body, size_t len, struct msg_tree **out,
+    struct control_why *why)
+{
+	int r = msg_tree_new(body, len, out);
+
+	if (r < 0)
+		return r;
+	if (r != 0)
+		return refuse(why, CONTROL_E_BODY,
+		    "the body is not one msgpack value, at most %d deep",
+		    MSG_DEPTH_MAX);
+	if (msg_type(msg_root(*out)) == MSG_MAP)
+		return 0;
+	msg_tree_free(*out);
+	return refuse(why, CONTROL_E_BODY, "the body is not a map");
+}
+
+int
+control_read_hello(const void *body, size_t len, struct control_hello *out,
+    struct control_why *why)
+{
+	struct msg_tree *tree = NULL;
+	int r = open_map(body, len, &tree, why);
+
+	if (r != 0)
+		return r;
+	*out = (struct control_hello){ .pm_id = -1 };
+	r = read_hello(msg_root(tree), out, why);
+	msg_tree_free(tree);
+	return r;
+}
+
+static int
+read_section(const struct msg_node *node, struct control_stats *out,
+    struct control_why *why)
+{
+	const char *s;
+	size_t len;
+
+	if (!msg_str(node, &s, &len))
+		return refuse(why, CONTROL_E_BODY, "a section is not a str");
+	for (size_t i = 0; i < CONTROL_N_SECTIONS; i++)
+		if (len == strlen(section_names[i]) &&
+		    memcmp(s, section_names[i], len) == 0) {
+			out->wanted[i] = true;
+			return 0;
+		}
+	return refuse(why, CONTROL_E_SECTION,
+	    "a section is none of overview, clients, topics, closed, config");
+}
+
+static int
+read_stats(const struct msg_node *map, struct control_stats *out,
+    struct control_why *why)
+{
+	const struct msg_node *sections = msg_find(map, "sections");
+	int64_t n_rows;
+	int r = read_int(map, "limit", 1, CONTROL_ROWS_MAX,
+	    CONTROL_ROWS_DEFAULT, &n_rows, why);
+
+	if (r != 0)
+		return r;
+	out->n_rows = (uint32_t)n_rows;
+	if (sections == NULL) {
+		out->wanted[CONTROL_OVERVIEW] = true;
+		return 0;
+	}
+	if (msg_type(sections) != MSG_ARRAY)
+		return refuse(why, CONTROL_E_FIELD, "sections is not an array");
+	for (size_t i = 0; r == 0 && i < msg_count(sections); i++)
+		r = read_section(msg_at(sections, i), out, why);
+	return r;
+}
+
+int
+control_read_stats(const void *body, size_t len, struct control_stats *out,
+    struct control_why *why)
+{
+	struct msg_tree *tree = NULL;
+	int r = open_map(body, len, &tree, why);
+
+	if (r != 0)
+		return r;
+	*out = (struct control_stats){ .n_rows = 0 };
+	r = read_stats(msg_root(tree), out, why);
+	msg_tree_free(tree);
+	return r;
+}
+
+size_t
+control_begin(struct msg_writer *w)
+{
+	static const uint8_t room[FRAME_HEADER_SIZE];
+	size_t start = w->len;
+
+	msg_put_raw(w, room, sizeof(room));
+	return start;
+}
+
+void
+control_end(struct msg_writer *w, size_t start, uint8_t type)
+{
+	if (!w->fault)
+		frame_write_head(w->data + start, type, 0, NULL, 0,
+		    w->len - start - FRAME_HEADER_SIZE);
+}
+
+static void
+put_pair_str(struct msg_writer *w, const char *key, const char *value)
+{
+	msg_put_str(w, key);
+	msg_put_str(w, value);
+}
+
+static void
+put_pair_int(struct msg_writer *w, const char *key, int64_t value)
+{
+	msg_put_str(w, key);
+	msg_put_int(w, value);
+}
+
+void
+control_write_hello(struct msg_writer *w, const char *name, const char *client,
+    enum control_role role, int64_t pid)
+{
+	size_t start = control_begin(w);
+
+	msg_put_map(w, 5);
+	put_pair_int(w, "protocol", CONTROL_PROTOCOL);
+	put_pair_str(w, "name", name);
+	put_pair_int(w, "pid", pid);
+	put_pair_str(w, "client", client);
+	put_pair_str(w, "role", control_role_name(role));
+	control_end(w, start, FRAME_HELLO);
+}
+
+void
+control_write_welcome(
+    struct msg_writer *w, const struct control_welcome *welcome)
+{
+	static const char *const features[] = {
+		"prefix",
+		"multi",
+		"presence",
+		"stats",
+	};
+	const size_t n_features = sizeof(features) / sizeof(*features);
+	size_t start = control_begin(w);
+
+	msg_put_map(w, 8);
+	put_pair_int(w, "protocol", CONTROL_PROTOCOL);
+	put_pair_str(w, "server", welcome->server);
+	put_pair_int(w, "id", (int64_t)welcome->id);
+	put_pair_int(w, "epoch", welcome->epoch_ms);
+	put_pair_int(w, "max_frame", welcome->max_frame);
+	put_pair_int(w, "max_topic", welcome->max_topic);
+	put_pair_int(w, "ping_interval_ms", welcome->ping_interval_ms);
+	msg_put_str(w, "features");
+	msg_put_array(w, n_features);
+	for (size_t i = 0; i < n_features; i++)
+		msg_put_str(w, features[i]);
+	control_end(w, start, FRAME_WELCOME);
+}
+
+void
+control_write_presence(
+    struct msg_writer *w, const struct control_presence *presence)
+{
+	size_t start = control_begin(w), body;
+
+	msg_put_raw(w, presence->topic, presence->topic_len);
+	body = w->len;
+	msg_put_map(w, 4);
+	put_pair_str(w, "event", presence->joined ? "joined" : "left");
+	put_pair_int(w, "id", (int64_t)presence->id);
+	put_pair_str(w, "name", presence->name);
+	put_pair_int(w, "count", presence->count);
+	if (!w->fault)
+		frame_write_head(w->data + start, FRAME_PRESENCE, 0,
+		    presence->topic, presence->topic_len, w->len - body);
+}
+
+void
+control_write_error(
+    struct msg_writer *w, const char *code, const char *message, bool fatal)
+{
+	size_t start = control_begin(w);
+
+	msg_put_array(w, 3);
+	msg_put_str(w, code);
+	msg_put_str(w, message);
+	msg_put_bool(w, fatal);
+	control_end(w, start, FRAME_ERROR);
+}
+
+void
+control_write_goodbye(
+    struct msg_writer *w, const char *reason, int64_t retry_after_ms)
+{
+	size_t start = control_begin(w);
+
+	msg_put_map(w, 2);
+	put_pair_str(w, "reason", reason);
+	put_pair_int(w, "retry_after_ms", retry_after_ms);
+	control_end(w, start, FRAME_GOODBYE);
+}
+
+void
+control_write_stats(struct msg_writer *w, const struct control_stats *stats)
+{
+	size_t start = control_begin(w), n_wanted = 0;
+
+	for (size_t i = 0; i < CONTROL_N_SECTIONS; i++)
+		n_wanted += stats->wanted[i];
+	msg_put_map(w, 2);
+	msg_put_str(w, "sections");
+	msg_put_array(w, n_wanted);
+	for (size_t i = 0; i < CONTROL_N_SECTIONS; i++)
+		if (stats->wanted[i])
+			msg_put_str(w, section_names[i]);
+	put_pair_int(w, "limit", stats->n_rows);
+	control_end(w, start, FRAME_STATS);
+}

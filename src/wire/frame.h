@@ -1,0 +1,84 @@
+/*
+ * frame - finds one frame in a buffer, and writes headers.
+ *
+ * Layout and types are those of docs/PROTOCOL.md. This module knows what a
+ * frame looks like, not what it means: whether a type may come now, from this
+ * side, with these flags, is for the edge to say. It owns no memory.
+ */
+#ifndef PM2A_WIRE_FRAME_H
+#define PM2A_WIRE_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define FRAME_LENGTH_SIZE 4 /* the length field, which it doesn't count */
+#define FRAME_HEADER_SIZE 8
+
+enum frame_type {
+	FRAME_HELLO = 0x01,
+	FRAME_WELCOME = 0x02,
+	FRAME_SUBSCRIBE = 0x03,
+	FRAME_UNSUBSCRIBE = 0x04,
+	FRAME_PUBLISH = 0x10,
+	FRAME_PRESENCE = 0x30,
+	FRAME_PING = 0x40,
+	FRAME_PONG = 0x41,
+	FRAME_STATS = 0x50,
+	FRAME_STATS_REPLY = 0x51,
+	FRAME_ERROR = 0x60,
+	FRAME_GOODBYE = 0x61,
+};
+
+/* Flags of SUBSCRIBE and UNSUBSCRIBE, and of PUBLISH. */
+#define FRAME_BY_PREFIX 0x01
+#define FRAME_AS_MEMBER 0x02
+#define FRAME_VOLATILE 0x01
+#define FRAME_SEVERAL 0x02
+
+/* A frame in somebody's buffer. */
+struct frame {
+	const uint8_t *start; /* its first byte */
+	size_t size;          /* bytes in all, length field included */
+	uint8_t type;
+	uint8_t flags;
+	const uint8_t *topic;
+	size_t topic_len;
+	const uint8_t *body;
+	size_t body_len;
+};
+
+enum frame_verdict {
+	FRAME_READY,   /* *out is a whole frame */
+	FRAME_SHORT,   /* more bytes are needed */
+	FRAME_ALIEN,   /* the header contradicts itself */
+	FRAME_TOO_BIG, /* the length is above max */
+};
+
+/*
+ * Looks at the len bytes at buf, where a frame begins. max is the largest
+ * length field that is taken. On READY *out is the frame, pointing into buf.
+ * On SHORT out->size is the bytes that the frame needs in all, or 0 while that
+ * is not known. On TOO_BIG the whole header is there and out->size, type and
+ * flags are set.
+ */
+enum frame_verdict must_check frame_peek(
+    const void *buf, size_t len, uint32_t max, struct frame *out);
+
+/* How long a frame is whose head (type to end of topic) equals that of f and
+ * which begins at buf; 0 where there is no whole one. For runs of messages. */
+size_t frame_follows(const struct frame *f, const uint8_t *buf, size_t len);
+
+/*
+ * Writes the header and the topic of a frame whose body will be body_len bytes
+ * into out, which has room for FRAME_HEADER_SIZE + topic_len. topic_len is at
+ * most 65535, and the whole fits into 32 bits. Returns the bytes written.
+ */
+size_t frame_write_head(uint8_t *out, enum frame_type type, uint8_t flags,
+    const void *topic, size_t topic_len, size_t body_len);
+
+/* "PUBLISH" and so on; "0x7f" style names are not made: "unknown". */
+const char *frame_type_name(uint8_t type);
+
+#endif
