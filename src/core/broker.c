@@ -1,0 +1,278 @@
+#include "core/broker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+
+/*
+ * A publish walks the subscriptions of its topic and hands the same slice to
+ * the sink for each. Nothing is copied and nothing is allocated here.
+ *
+ * "Each receiver once" is kept by a mark: every publish has a serial number,
+ * and a member that carries it has been served. The usual case, one topic and
+ * nobody subscribed by prefix, can't meet anyone twice and does without. A set
+ * of receivers built for each publish was the alternative; it costs memory and
+ * a hash for what one comparison does.
+ *
+ * The sink may find that a receiver is over its limit. It says so and marks the
+ * connection; the member leaves when the turn of the loop is over. So the lists
+ * that are walked here never change under the walk.
+ */
+struct broker {
+	struct broker_limits limits;
+	struct topic_registry *topics;
+	LIST_HEAD(, member) members;
+	size_t n_members;
+	uint64_t last_id;
+	uint64_t serial; /* of the last publish that marks */
+	struct broker_stats stats;
+};
+
+struct broker *
+broker_new(const struct broker_limits *limits, struct hash_key key)
+{
+	struct broker *broker = xcalloc(1, sizeof(*broker));
+
+	broker->topics = topic_registry_new(key);
+	LIST_INIT(&broker->members);
+	broker_set_limits(broker, limits);
+	return broker;
+}
+
+void
+broker_free(struct broker *broker)
+{
+	if (broker == NULL)
+		return;
+	assert(broker->n_members == 0);
+	topic_registry_free(broker->topics);
+	free(broker);
+}
+
+void
+broker_set_limits(struct broker *broker, const struct broker_limits *limits)
+{
+	assert(limits->topic_max_bytes <= TOPIC_NAME_MAX);
+	broker->limits = *limits;
+}
+
+struct member *
+broker_join(struct broker *broker, const char *name,
+    const struct broker_sink *sink, void *user)
+{
+	struct member *member = member_new(++broker->last_id, name, sink, user);
+
+	LIST_INSERT_HEAD(&broker->members, member, in_broker);
+	broker->n_members++;
+	return member;
+}
+
+static void
+tell_presence(const struct topic *topic, const struct member *who, bool joined)
+{
+	struct presence presence = {
+		.topic = topic->name,
+		.topic_len = topic->len,
+		.joined = joined,
+		.who = who,
+		.count = topic->n_members,
+	};
+	struct subscription *sub;
+
+	LIST_FOREACH (sub, &topic->subs, in_topic) {
+		struct member *to = member_of(sub->owner);
+
+		if (sub->kinds & TOPIC_MEMBER)
+			to->sink->presence(to, &presence);
+	}
+}
+
+/*
+ * The topic is held over the end of the subscription by asking first: where
+ * nobody else is a member there is nobody to tell, and the topic may be gone.
+ */
+static void
+leave_topic(struct broker *broker, struct member *member, struct topic *topic)
+{
+	bool others = topic->n_members > 1;
+	int r = topic_unsubscribe(broker->topics, &member->topics, TOPIC_MEMBER,
+	    topic->name, topic->len);
+
+	assert(r == 0);
+	if (others)
+		tell_presence(topic, member, false);
+}
+
+void
+broker_leave(struct broker *broker, struct member *member)
+{
+	struct subscription *sub, *next;
+
+	LIST_FOREACH_SAFE (sub, &member->topics.subs, in_owner, next)
+		if (sub->kinds & TOPIC_MEMBER)
+			leave_topic(broker, member, sub->topic);
+	LIST_REMOVE(member, in_broker);
+	broker->n_members--;
+	member_free(broker->topics, member);
+}
+
+static int
+check_length(const struct broker *broker, size_t len, bool may_be_empty)
+{
+	if (len == 0 && !may_be_empty)
+		return BROKER_E_TOPIC_EMPTY;
+	return len > broker->limits.topic_max_bytes ? BROKER_E_TOPIC_LONG : 0;
+}
+
+int
+broker_check_topic(const struct broker *broker, const struct topic_name *name)
+{
+	return check_length(broker, name->len, false);
+}
+
+int
+broker_subscribe(struct broker *broker, struct member *member,
+    enum topic_kind kind, const struct topic_name *name)
+{
+	struct topic *topic;
+	int r = check_length(broker, name->len, kind == TOPIC_PREFIX);
+
+	if (r != 0)
+		return r;
+	if (member->topics.n_subs >= broker->limits.subscriptions_max &&
+	    topic_find_subscription(broker->topics, &member->topics, kind,
+		name->bytes, name->len) == NULL)
+		return BROKER_E_SUBSCRIPTIONS;
+	r = topic_subscribe(broker->topics, &member->topics, kind, name->bytes,
+	    name->len, &topic);
+	if (r == 0 && kind == TOPIC_MEMBER)
+		tell_presence(topic, member, true);
+	return 0;
+}
+
+void
+broker_unsubscribe(struct broker *broker, struct member *member,
+    enum topic_kind kind, const struct topic_name *name)
+{
+	struct subscription *sub = topic_find_subscription(
+	    broker->topics, &member->topics, kind, name->bytes, name->len);
+	int r;
+
+	if (sub == NULL)
+		return;
+	if (kind == TOPIC_MEMBER) {
+		leave_topic(broker, member, sub->topic);
+		return;
+	}
+	r = topic_unsubscribe(
+	    broker->topics, &member->topics, kind, name->bytes, name->len);
+	assert(r == 0);
+}
+
+static void
+deliver(struct broker *broker, struct member *to, const struct message_run *run)
+{
+	if (!to->sink->message(to, run)) {
+		broker->stats.n_refused += run->n;
+		to->stats.n_refused += run->n;
+		return;
+	}
+	broker->stats.n_delivered += run->n;
+	broker->stats.delivered_bytes += run->bytes.len;
+	to->stats.n_delivered += run->n;
+}
+
+static size_t
+fan_out(struct broker *broker, const struct topic *topic,
+    const struct member *from, const struct message_run *run)
+{
+	struct subscription *sub;
+	size_t n_receivers = 0;
+
+	LIST_FOREACH (sub, &topic->subs, in_topic) {
+		struct member *to = member_of(sub->owner);
+
+		if (to == from)
+			continue;
+		deliver(broker, to, run);
+		n_receivers++;
+	}
+	return n_receivers;
+}
+
+static size_t
+fan_out_marked(struct broker *broker, const struct topic *topic,
+    const struct message_run *run)
+{
+	struct subscription *sub;
+	size_t n_receivers = 0;
+
+	LIST_FOREACH (sub, &topic->subs, in_topic) {
+		struct member *to = member_of(sub->owner);
+
+		if (to->mark == broker->serial)
+			continue;
+		to->mark = broker->serial;
+		deliver(broker, to, run);
+		n_receivers++;
+	}
+	return n_receivers;
+}
+
+static size_t
+publish_marked(struct broker *broker, const struct topic_name *name,
+    const struct message_run *run)
+{
+	struct topic *topic =
+	    topic_find(broker->topics, name->bytes, name->len);
+	size_t n_receivers = 0, cursor = 0;
+
+	if (topic != NULL)
+		n_receivers += fan_out_marked(broker, topic, run);
+	while ((topic = topic_next_prefix(
+		    broker->topics, name->bytes, name->len, &cursor)) != NULL)
+		n_receivers += fan_out_marked(broker, topic, run);
+	return n_receivers;
+}
+
+void
+broker_publish(struct broker *broker, struct member *from,
+    const struct topic_name *names, size_t n, const struct message_run *run)
+{
+	struct topic *topic;
+	size_t n_receivers = 0;
+
+	broker->stats.n_published += run->n;
+	broker->stats.published_bytes += run->bytes.len;
+	from->stats.n_published += run->n;
+	if (n == 1 && !topic_has_prefixes(broker->topics)) {
+		topic = topic_find(broker->topics, names->bytes, names->len);
+		if (topic != NULL)
+			n_receivers = fan_out(broker, topic, from, run);
+	} else {
+		from->mark = ++broker->serial;
+		for (size_t i = 0; i < n; i++)
+			n_receivers += publish_marked(broker, &names[i], run);
+	}
+	if (n_receivers == 0)
+		broker->stats.n_unrouted += run->n;
+}
+
+const struct broker_stats *
+broker_stats(const struct broker *broker)
+{
+	return &broker->stats;
+}
+
+struct topic_registry *
+broker_topics(struct broker *broker)
+{
+	return broker->topics;
+}
+
+size_t
+broker_n_members(const struct broker *broker)
+{
+	return broker->n_members;
+}

@@ -1,0 +1,36 @@
+#include "core/member.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+
+struct member *
+member_new(
+    uint64_t id, const char *name, const struct broker_sink *sink, void *user)
+{
+	struct member *member = xcalloc(1, sizeof(*member));
+
+	member->id = id;
+	member->name = xstrdup(name);
+	member->sink = sink;
+	member->user = user;
+	topic_owner_init(&member->topics);
+	return member;
+}
+
+void
+member_free(struct topic_registry *topics, struct member *member)
+{
+	if (member == NULL)
+		return;
+	topic_owner_fini(topics, &member->topics);
+	free(member->name);
+	free(member);
+}
+
+struct member *
+member_of(struct topic_owner *owner)
+{
+	return (
+	    struct member *)((char *)owner - offsetof(struct member, topics));
+}

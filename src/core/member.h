@@ -1,0 +1,38 @@
+/*
+ * member - one connection that the broker knows: who it is, and what it has
+ * subscribed to. The broker makes and ends members; the edge keeps a pointer
+ * and gives the broker one of its own to hand back through the sink.
+ */
+#ifndef PM2A_CORE_MEMBER_H
+#define PM2A_CORE_MEMBER_H
+
+#include <bsd/sys/queue.h>
+#include <stdint.h>
+
+#include "core/stats.h"
+#include "core/topic.h"
+
+struct broker_sink;
+
+struct member {
+	LIST_ENTRY(member) in_broker;
+	struct topic_owner topics;
+	uint64_t id;   /* of the connection; unique while the daemon runs */
+	uint64_t mark; /* the last publish that reached it: broker's own */
+	char *name;    /* a copy */
+	const struct broker_sink *sink; /* the edge that it came by */
+	void *user;                     /* that edge's */
+	struct member_stats stats;
+};
+
+struct member *member_new(
+    uint64_t id, const char *name, const struct broker_sink *sink, void *user)
+    __attribute__((returns_nonnull));
+
+/* Its subscriptions end too. NULL is fine. */
+void member_free(struct topic_registry *topics, struct member *member);
+
+/* The member that embeds this owner. */
+struct member *member_of(struct topic_owner *owner);
+
+#endif
