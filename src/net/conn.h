@@ -1,0 +1,131 @@
+/*
+ * conn - a socket: its input, its output queue, its limits, its end.
+ *
+ * A conn reads into blobs and shows what it has to its owner, who says how much
+ * of it was used; it queues slices and writes them when the turn is over. It
+ * doesn't know what the bytes mean. conn_close() may be called anywhere and any
+ * number of times: the conn is freed when the turn is over, after ops->gone.
+ * A conn_set holds what conns share: limits, buffers, counters.
+ */
+#ifndef PM2A_NET_CONN_H
+#define PM2A_NET_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/blob.h"
+#include "base/clock.h"
+
+struct conn;
+struct conn_set;
+struct loop;
+
+/* Why a connection ended: one of these, and the name that is shown. The ones
+ * from CONN_BAD_FRAME on are the codes of docs/PROTOCOL.md. */
+enum conn_cause {
+	CONN_OPEN, /* it has not ended */
+	CONN_EOF,
+	CONN_RESET,
+	CONN_IO_ERROR,
+	CONN_SHUTDOWN,
+	CONN_SLOW_CONSUMER,
+	CONN_BAD_FRAME,
+	CONN_FRAME_TOO_BIG,
+	CONN_UNKNOWN_TYPE,
+	CONN_BAD_FLAGS,
+	CONN_BAD_TOPIC,
+	CONN_BAD_BODY,
+	CONN_HELLO_EXPECTED,
+	CONN_HELLO_TIMEOUT,
+	CONN_BAD_HELLO,
+	CONN_BAD_VERSION,
+	CONN_BAD_STATE,
+	CONN_TOO_MANY,
+	CONN_N_CAUSES,
+};
+
+/* "eof", "slow-consumer" and so on. */
+const char *conn_cause_name(enum conn_cause cause);
+
+struct conn_limits {
+	size_t hard_bytes; /* waiting output above this: cut */
+	size_t soft_bytes; /* above this: volatile messages are dropped */
+	int64_t soft_ms;   /* above soft_bytes for so long: cut */
+};
+
+struct conn_ops {
+	/*
+	 * Shows all input that has not been used. Returns how many bytes, from
+	 * the beginning, need not be shown again; what it wants to keep it
+	 * takes references to. *want may be set to the bytes that the next unit
+	 * needs in all, once that has passed the owner's limits.
+	 */
+	size_t (*input)(
+	    struct conn *conn, const struct slice *data, size_t *want);
+	/* The peer has closed its sending side. */
+	void (*eof)(struct conn *conn);
+	/* A queue that had stalled has been written. */
+	void (*drained)(struct conn *conn);
+	/* The conn is about to be freed. */
+	void (*gone)(struct conn *conn);
+};
+
+struct conn_stats {
+	uint64_t bytes_in;
+	uint64_t bytes_out; /* written to the socket */
+	size_t queue_peak;  /* bytes */
+};
+
+struct conn_set_stats {
+	uint64_t bytes_in;
+	uint64_t bytes_out;
+	uint64_t n_closed[CONN_N_CAUSES];
+	uint64_t n_unwritten; /* bytes that waited when their conn ended */
+};
+
+/* The set of all conns of a loop. */
+struct conn_set *conn_set_new(struct loop *loop,
+    const struct conn_limits *limits) __attribute__((returns_nonnull));
+
+/* All conns must be gone. NULL is fine. */
+void conn_set_free(struct conn_set *set);
+
+void conn_set_limit(struct conn_set *set, const struct conn_limits *limits);
+size_t conn_set_n_open(const struct conn_set *set);
+const struct conn_set_stats *conn_set_stats(const struct conn_set *set);
+
+/* Takes over the non-blocking fd and starts to read. */
+struct conn *conn_new(struct conn_set *set, int fd, const struct conn_ops *ops,
+    void *user) __attribute__((returns_nonnull));
+
+void *conn_user(const struct conn *conn);
+
+enum conn_sent {
+	CONN_QUEUED,
+	CONN_DROPPED, /* volatile and over the soft limit; or nobody reads */
+	CONN_CUT,     /* over the hard limit: the conn is closing */
+};
+
+/* Queues s, to be written when the turn is over. */
+enum conn_sent conn_send(
+    struct conn *conn, const struct slice *s, bool is_volatile);
+
+/* The next n bytes of input are thrown away as they come. */
+void conn_skip(struct conn *conn, size_t n);
+
+/* Reads no more; what is queued is still written. */
+void conn_stop_reading(struct conn *conn);
+
+/* Ends it when the turn is over, after one more attempt to write. The first
+ * cause counts. */
+void conn_close(struct conn *conn, enum conn_cause cause);
+
+bool conn_is_closing(const struct conn *conn);
+enum conn_cause conn_cause(const struct conn *conn);
+size_t conn_queue_bytes(const struct conn *conn);
+struct instant conn_since(const struct conn *conn);
+const struct conn_stats *conn_stats(const struct conn *conn);
+
+#endif

@@ -1,0 +1,323 @@
+#include "net/listen.h"
+
+#include <bsd/libutil.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "net/loop.h"
+
+#define BACKLOG \
+	4096 /* with a short one, clients that come at once get EAGAIN */
+#define ACCEPTS_MAX 64 /* a turn */
+#define PAUSE_MS 100
+
+struct listener {
+	struct loop *loop;
+	struct loop_source source;
+	int fd;
+	struct event readable;
+	const struct listen_ops *ops;
+	void *user;
+	struct pidfh *lock; /* NULL when the socket is the supervisor's */
+	char *path;
+	dev_t dev; /* of the socket that we made there */
+	ino_t ino;
+	struct instant resume; /* NEVER while it accepts */
+	bool has_complained;   /* of descriptors, since they last sufficed */
+	struct listen_stats stats;
+};
+
+static struct listener *
+listener_of(struct loop_source *source)
+{
+	return (struct listener *)((char *)source -
+				   offsetof(struct listener, source));
+}
+
+static struct instant
+next_deadline(struct loop_source *source)
+{
+	return listener_of(source)->resume;
+}
+
+static void
+expire(struct loop_source *source, struct instant now)
+{
+	struct listener *listener = listener_of(source);
+
+	(void)now;
+	listener->resume = INSTANT_NEVER;
+	event_add(&listener->readable, NULL);
+}
+
+/*
+ * An accept that fails for want of descriptors leaves the connection in the
+ * backlog, so the socket stays readable: who goes on asking spins.
+ */
+static void
+pause_accepting(struct listener *listener)
+{
+	listener->stats.n_paused++;
+	listener->resume = instant_after(loop_now(listener->loop), PAUSE_MS);
+	event_del(&listener->readable);
+	if (!listener->has_complained)
+		log_warn("accept-paused", "error=\"%s\" retry_ms=%d",
+		    strerror(errno), PAUSE_MS);
+	listener->has_complained = true;
+}
+
+static struct peer
+peer_of(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+		return (struct peer){ 0, (uid_t)-1, (gid_t)-1 };
+	return (struct peer){ cred.pid, cred.uid, cred.gid };
+}
+
+static bool
+is_out_of_descriptors(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	       error == ENOMEM;
+}
+
+static void
+on_acceptable(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *listener = arg;
+	struct peer peer;
+	int accepted;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS_MAX; i++) {
+		accepted =
+		    accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (accepted < 0 && is_out_of_descriptors(errno)) {
+			pause_accepting(listener);
+			return;
+		}
+		if (accepted < 0) {
+			listener->stats.n_failed +=
+			    errno != EAGAIN && errno != EINTR;
+			return;
+		}
+		listener->stats.n_accepted++;
+		listener->has_complained = false;
+		peer = peer_of(accepted);
+		listener->ops->accepted(listener->user, accepted, &peer);
+	}
+}
+
+static struct listener *
+listener_new(struct loop *loop, const struct listen_ops *ops, void *user)
+{
+	struct listener *listener = xcalloc(1, sizeof(*listener));
+
+	listener->loop = loop;
+	listener->fd = -1;
+	listener->ops = ops;
+	listener->user = user;
+	listener->resume = INSTANT_NEVER;
+	return listener;
+}
+
+static void
+start(struct listener *listener, int fd)
+{
+	listener->fd = fd;
+	listener->source.next_deadline = next_deadline;
+	listener->source.expire = expire;
+	loop_add_source(listener->loop, &listener->source);
+	event_assign(&listener->readable, loop_base(listener->loop), fd,
+	    EV_READ | EV_PERSIST, on_acceptable, listener);
+	event_add(&listener->readable, NULL);
+}
+
+static struct sockaddr_un
+address(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	strncpy(sun.sun_path, path, sizeof(sun.sun_path) - 1);
+	return sun;
+}
+
+/* Whether somebody answers at path; *pid is who called listen() there. */
+static bool
+is_served(const char *path, pid_t *pid)
+{
+	struct sockaddr_un sun = address(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool served;
+
+	if (fd < 0)
+		return false;
+	/* EAGAIN: somebody listens, and the backlog is full. */
+	served = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+		 errno == EAGAIN;
+	if (served)
+		*pid = peer_of(fd).pid;
+	close(fd);
+	return served;
+}
+
+static int
+take_lock(struct listener *listener, pid_t *holder)
+{
+	char path[LISTEN_PATH_MAX + sizeof(".pid")];
+
+	snprintf(path, sizeof(path), "%s.pid", listener->path);
+	listener->lock = pidfile_open(path, 0600, holder);
+	if (listener->lock != NULL)
+		return 0;
+	return errno == EEXIST ? LISTEN_E_HELD : err_trace(-errno);
+}
+
+/*
+ * With the lock held, a socket at path is either stale or served by somebody
+ * who doesn't know our lock.
+ */
+static int
+clear_path(const char *path, pid_t *holder)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0 : err_trace(-errno);
+	if (!S_ISSOCK(st.st_mode))
+		return LISTEN_E_NOT_SOCKET;
+	if (is_served(path, holder))
+		return LISTEN_E_HELD;
+	log_info("socket-replaced", "path=%s reason=stale", path);
+	return unlink(path) == 0 ? 0 : err_trace(-errno);
+}
+
+static int
+bind_path(struct listener *listener, int fd, mode_t mode)
+{
+	struct sockaddr_un sun = address(listener->path);
+	mode_t mask = umask(0777 & ~mode);
+	int r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	int error = errno;
+	struct stat st;
+
+	umask(mask);
+	if (r != 0)
+		return err_trace(-error);
+	if (chmod(listener->path, mode) != 0 ||
+	    lstat(listener->path, &st) != 0 || listen(fd, BACKLOG) != 0)
+		return err_trace(-errno);
+	listener->dev = st.st_dev;
+	listener->ino = st.st_ino;
+	return 0;
+}
+
+static int
+open_path(struct listener *listener, mode_t mode, pid_t *holder)
+{
+	int fd, r = take_lock(listener, holder);
+
+	if (r == 0)
+		r = clear_path(listener->path, holder);
+	if (r != 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_trace(-errno);
+	r = bind_path(listener, fd, mode);
+	if (r != 0) {
+		close(fd);
+		return r;
+	}
+	pidfile_write(listener->lock);
+	start(listener, fd);
+	return 0;
+}
+
+int
+listen_open(struct loop *loop, const char *path, mode_t mode,
+    const struct listen_ops *ops, void *user, struct listener **out,
+    pid_t *holder)
+{
+	struct listener *listener;
+	int r;
+
+	*holder = 0;
+	if (strlen(path) > LISTEN_PATH_MAX)
+		return LISTEN_E_TOO_LONG;
+	listener = listener_new(loop, ops, user);
+	listener->path = xstrdup(path);
+	r = open_path(listener, mode, holder);
+	if (r == 0)
+		*out = listener;
+	else
+		listen_close(listener);
+	return r;
+}
+
+int
+listen_adopt(struct loop *loop, int fd, const struct listen_ops *ops,
+    void *user, struct listener **out)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
+		return err_trace(-errno);
+	if (!listening)
+		return err_trace(-EINVAL);
+	if (evutil_make_socket_nonblocking(fd) != 0 ||
+	    evutil_make_socket_closeonexec(fd) != 0)
+		return err_trace(-errno);
+	*out = listener_new(loop, ops, user);
+	start(*out, fd);
+	return 0;
+}
+
+static void
+remove_path(const struct listener *listener)
+{
+	struct stat st;
+
+	if (lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
+	    st.st_ino == listener->ino)
+		unlink(listener->path);
+}
+
+void
+listen_close(struct listener *listener)
+{
+	if (listener == NULL)
+		return;
+	if (listener->fd >= 0) {
+		loop_remove_source(listener->loop, &listener->source);
+		event_del(&listener->readable);
+		close(listener->fd);
+	}
+	if (listener->ino != 0)
+		remove_path(listener);
+	if (listener->lock != NULL)
+		pidfile_remove(listener->lock);
+	free(listener->path);
+	free(listener);
+}
+
+const struct listen_stats *
+listen_stats(const struct listener *listener)
+{
+	return &listener->stats;
+}

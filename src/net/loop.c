@@ -1,0 +1,202 @@
+#include "net/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "base/xalloc.h"
+
+TAILQ_HEAD(task_list, loop_task);
+
+struct loop {
+	struct event_base *base;
+	struct event *timer;
+	struct instant armed; /* what the timer is set to */
+	struct instant now; /* when this turn began, once somebody has asked */
+	bool has_now;
+	struct task_list flush;
+	struct task_list reap;
+	TAILQ_HEAD(, loop_source) sources;
+	bool is_stopped;
+};
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	loop->armed = INSTANT_NEVER;
+}
+
+int
+loop_new(struct loop **out)
+{
+	struct loop *loop = xcalloc(1, sizeof(*loop));
+
+	TAILQ_INIT(&loop->flush);
+	TAILQ_INIT(&loop->reap);
+	TAILQ_INIT(&loop->sources);
+	loop->armed = INSTANT_NEVER;
+	loop->base = event_base_new();
+	if (loop->base != NULL)
+		loop->timer = evtimer_new(loop->base, on_timer, loop);
+	if (loop->timer == NULL) {
+		loop_free(loop);
+		return err_trace(-ENOMEM);
+	}
+	*out = loop;
+	return 0;
+}
+
+void
+loop_free(struct loop *loop)
+{
+	if (loop == NULL)
+		return;
+	if (loop->timer != NULL)
+		event_free(loop->timer);
+	if (loop->base != NULL)
+		event_base_free(loop->base);
+	free(loop);
+}
+
+static void
+run_tasks(struct task_list *list)
+{
+	struct loop_task *task;
+
+	while ((task = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, task, link);
+		task->is_queued = false;
+		task->run(task);
+	}
+}
+
+/*
+ * A turn ends with both lists empty: what a deadline or a reaping puts on the
+ * flush list, such as the news that a member has left, goes out in this turn.
+ */
+static void
+end_turn(struct loop *loop)
+{
+	struct loop_source *source, *next;
+
+	TAILQ_FOREACH_SAFE (source, &loop->sources, link, next)
+		if (instant_reached(
+			source->next_deadline(source), loop_now(loop)))
+			source->expire(source, loop_now(loop));
+	do {
+		run_tasks(&loop->flush);
+		run_tasks(&loop->reap);
+	} while (!TAILQ_EMPTY(&loop->flush));
+}
+
+static int
+arm_timer(struct loop *loop)
+{
+	struct instant deadline = INSTANT_NEVER;
+	struct loop_source *source;
+	struct timeval tv;
+	int64_t ms;
+
+	TAILQ_FOREACH (source, &loop->sources, link)
+		deadline =
+		    instant_earlier(deadline, source->next_deadline(source));
+	if (deadline.ms == loop->armed.ms)
+		return 0;
+	loop->armed = deadline;
+	if (deadline.ms == INSTANT_NEVER.ms)
+		return evtimer_del(loop->timer);
+	ms = deadline.ms - loop_now(loop).ms;
+	if (ms < 0)
+		ms = 0;
+	tv = (struct timeval){ ms / 1000, (suseconds_t)(ms % 1000 * 1000) };
+	return evtimer_add(loop->timer, &tv);
+}
+
+int
+loop_run(struct loop *loop)
+{
+	end_turn(loop);
+	while (!loop->is_stopped) {
+		if (arm_timer(loop) != 0)
+			return err_trace(-ENOMEM);
+		loop->has_now = false;
+		if (event_base_loop(loop->base, EVLOOP_ONCE) < 0)
+			return err_trace(-EIO);
+		end_turn(loop);
+	}
+	return 0;
+}
+
+void
+loop_stop(struct loop *loop)
+{
+	loop->is_stopped = true;
+}
+
+struct instant
+loop_now(struct loop *loop)
+{
+	if (!loop->has_now)
+		loop->now = clock_now();
+	loop->has_now = true;
+	return loop->now;
+}
+
+struct event_base *
+loop_base(struct loop *loop)
+{
+	return loop->base;
+}
+
+void
+loop_add_source(struct loop *loop, struct loop_source *source)
+{
+	TAILQ_INSERT_TAIL(&loop->sources, source, link);
+}
+
+void
+loop_remove_source(struct loop *loop, struct loop_source *source)
+{
+	TAILQ_REMOVE(&loop->sources, source, link);
+}
+
+static void
+queue_task(struct task_list *list, struct loop_task *task)
+{
+	if (task->is_queued)
+		return;
+	task->is_queued = true;
+	TAILQ_INSERT_TAIL(list, task, link);
+}
+
+void
+loop_flush_later(struct loop *loop, struct loop_task *task)
+{
+	queue_task(&loop->flush, task);
+}
+
+void
+loop_reap_later(struct loop *loop, struct loop_task *task)
+{
+	queue_task(&loop->reap, task);
+}
+
+void
+loop_cancel_flush(struct loop *loop, struct loop_task *task)
+{
+	if (!task->is_queued)
+		return;
+	TAILQ_REMOVE(&loop->flush, task, link);
+	task->is_queued = false;
+}
+
+const char *
+loop_library_version(void)
+{
+	return event_get_version();
+}

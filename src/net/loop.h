@@ -1,0 +1,69 @@
+/*
+ * loop - the event loop's turns: callbacks, then flushing, then reaping.
+ *
+ * A turn runs what libevent has for us, then every task on the flush list, then
+ * every task on the reap list. Callbacks mark and put themselves on a list;
+ * nothing is written and nothing is freed before the turn is over. One libevent
+ * timer stands for all deadlines: after each turn the sources are asked for
+ * their earliest.
+ */
+#ifndef PM2A_NET_LOOP_H
+#define PM2A_NET_LOOP_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+struct event_base;
+struct loop;
+
+/* Something to do at the end of a turn. Embedded in what it is about. */
+struct loop_task {
+	TAILQ_ENTRY(loop_task) link;
+	bool is_queued;
+	void (*run)(struct loop_task *task);
+};
+
+/* Somebody who has deadlines. Embedded; removed before it goes. */
+struct loop_source {
+	TAILQ_ENTRY(loop_source) link;
+	/* The earliest deadline, or INSTANT_NEVER. */
+	struct instant (*next_deadline)(struct loop_source *source);
+	/* Do what is due at now. */
+	void (*expire)(struct loop_source *source, struct instant now);
+};
+
+/* Returns 0 or a negative errno. */
+int must_check loop_new(struct loop **out);
+
+/* No task may be queued. NULL is fine. */
+void loop_free(struct loop *loop);
+
+/* Runs turns until loop_stop(). Returns 0 or a negative errno. */
+int must_check loop_run(struct loop *loop);
+
+/* The turn that runs is the last. */
+void loop_stop(struct loop *loop);
+
+/* The time of this turn: one reading of the clock, when it is first asked. */
+struct instant loop_now(struct loop *loop);
+
+/* For event_assign() alone. */
+struct event_base *loop_base(struct loop *loop);
+
+void loop_add_source(struct loop *loop, struct loop_source *source);
+void loop_remove_source(struct loop *loop, struct loop_source *source);
+
+/* Runs task once, at the end of this turn; queued twice is once. */
+void loop_flush_later(struct loop *loop, struct loop_task *task);
+void loop_reap_later(struct loop *loop, struct loop_task *task);
+
+/* Takes task off the flush list, if it is there. */
+void loop_cancel_flush(struct loop *loop, struct loop_task *task);
+
+/* libevent's version and method: "2.1.12-stable (epoll)". */
+const char *loop_library_version(void);
+
+#endif
