@@ -1,0 +1,79 @@
+/*
+ * session - what native keeps of one connection, and native itself: shared by
+ * native.c, which speaks the protocol, and report.c, which tells of it.
+ */
+#ifndef PM2A_EDGE_SESSION_H
+#define PM2A_EDGE_SESSION_H
+
+#include <bsd/sys/queue.h>
+
+#include "core/rates.h"
+#include "edge/closed.h"
+#include "edge/native.h"
+#include "wire/control.h"
+
+/* Refusals that leave the connection open; the rest are causes of its end. */
+enum refusal {
+	REFUSED_FRAME_TOO_BIG,
+	REFUSED_BAD_TOPIC,
+	REFUSED_BAD_BODY,
+	REFUSED_FORBIDDEN,
+	REFUSED_TOPIC_TOO_LONG,
+	REFUSED_TOO_MANY_SUBSCRIPTIONS,
+	N_REFUSALS,
+};
+
+/* The code of docs/PROTOCOL.md. */
+const char *refusal_name(enum refusal refusal);
+
+struct session {
+	LIST_ENTRY(session) in_native;
+	TAILQ_ENTRY(session) in_waiting; /* until HELLO is through */
+	struct native *native;
+	struct conn *conn;
+	struct member *member; /* NULL until HELLO is through */
+	struct peer peer;
+	enum control_role role;
+	int64_t pm_id; /* -1: not given */
+	int64_t pid;   /* as HELLO has it, where the kernel doesn't say */
+	char *client;  /* these three NULL until HELLO */
+	char *key;
+	char *script;
+	char *detail;   /* the message of the ERROR that ends it, or NULL */
+	bool has_ended; /* its sending side, in a drain */
+	uint64_t n_errors;
+};
+
+struct native {
+	struct loop *loop;
+	struct loop_source source;
+	struct conn_set *set;
+	struct broker *broker;
+	const struct listener *listener;
+	struct native_settings settings;
+	LIST_HEAD(, session) sessions;
+	TAILQ_HEAD(, session) waiting; /* for HELLO, oldest first */
+	struct msg_writer out;    /* scratch: frames on their way to a blob */
+	struct topic_name *names; /* scratch: topics of one PUBLISH */
+	size_t names_size;
+	struct closed closed;
+	struct rates rates;
+	struct instant started;
+	int64_t epoch_ms;
+	uint64_t n_refused[N_REFUSALS];
+	uint64_t n_volatile_dropped; /* messages */
+	uint64_t n_undelivered;      /* messages to a connection that ends */
+	bool is_draining;
+	struct instant drain_deadline;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+/* The pid that the kernel tells, or what HELLO says. */
+int64_t session_pid(const struct session *session);
+
+/* Appends one STATS_REPLY with the wanted sections to w. */
+void report_write(struct native *native, const struct control_stats *wanted,
+    struct msg_writer *w);
+
+#endif
