@@ -1,0 +1,476 @@
+#include "daemon/print.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CELL_SIZE 80
+
+/* The length of the UTF-8 sequence that begins s, or 0 where there is none. */
+static size_t
+utf8_length(const unsigned char *s, size_t left)
+{
+	static const struct {
+		unsigned char mask, head;
+		size_t len;
+	} forms[] = {
+		{ 0x80, 0x00, 1 },
+		{ 0xe0, 0xc0, 2 },
+		{ 0xf0, 0xe0, 3 },
+		{ 0xf8, 0xf0, 4 },
+	};
+	size_t k = 0, len;
+
+	while (k < 4 && (s[0] & forms[k].mask) != forms[k].head)
+		k++;
+	if (k == 4 || forms[k].len > left)
+		return 0;
+	len = forms[k].len;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
+	if (s[0] == 0xc0 || s[0] == 0xc1 || s[0] > 0xf4 ||
+	    (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+static void
+json_string(FILE *out, const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n;
+
+	fputc('"', out);
+	for (size_t i = 0; i < len; i += n == 0 ? 1 : n) {
+		n = utf8_length(s + i, len - i);
+		if (n == 0)
+			fputs("\xef\xbf\xbd", out);
+		else if (n > 1)
+			fwrite(s + i, 1, n, out);
+		else if (s[i] == '"' || s[i] == '\\')
+			fprintf(out, "\\%c", s[i]);
+		else if (s[i] < 0x20 || s[i] == 0x7f)
+			fprintf(out, "\\u%04x", s[i]);
+		else
+			fputc(s[i], out);
+	}
+	fputc('"', out);
+}
+
+static void
+json_scalar(FILE *out, const struct msg_node *value)
+{
+	const char *s;
+	size_t len;
+	int64_t n;
+	double d;
+	bool b;
+
+	if (msg_int(value, &n))
+		fprintf(out, "%" PRId64, n);
+	else if (msg_float(value, &d) && isfinite(d))
+		fprintf(out, "%.3f", d);
+	else if (msg_bool(value, &b))
+		fputs(b ? "true" : "false", out);
+	else if (msg_str(value, &s, &len))
+		json_string(out, s, len);
+	else
+		fputs("null", out);
+}
+
+/* Recursion is bounded: no tree is deeper than MSG_DEPTH_MAX. */
+static void
+json_value(FILE *out, const struct msg_node *value, int indent)
+{
+	bool is_map = msg_type(value) == MSG_MAP;
+	size_t n = msg_count(value);
+
+	if (!is_map && msg_type(value) != MSG_ARRAY) {
+		json_scalar(out, value);
+		return;
+	}
+	fputc(is_map ? '{' : '[', out);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "%s\n%*s", i == 0 ? "" : ",", indent + 2, "");
+		if (is_map) {
+			json_scalar(out, msg_key_at(value, i));
+			fputs(": ", out);
+		}
+		json_value(out, msg_at(value, i), indent + 2);
+	}
+	if (n > 0)
+		fprintf(out, "\n%*s", indent, "");
+	fputc(is_map ? '}' : ']', out);
+}
+
+void
+print_json(FILE *out, const struct msg_node *value)
+{
+	json_value(out, value, 0);
+	fputc('\n', out);
+}
+
+static int64_t
+int_of(const struct msg_node *map, const char *key)
+{
+	const struct msg_node *node = msg_find(map, key);
+	int64_t n = 0;
+
+	if (node != NULL && !msg_int(node, &n))
+		n = 0;
+	return n;
+}
+
+static double
+float_of(const struct msg_node *map, const char *key)
+{
+	const struct msg_node *node = msg_find(map, key);
+	double d = 0;
+
+	if (node != NULL && !msg_float(node, &d))
+		d = (double)int_of(map, key);
+	return d;
+}
+
+/* 1234567 as "1,234,567". */
+static char *
+format_count(char out[CELL_SIZE], int64_t n)
+{
+	char digits[32];
+	int len = snprintf(digits, sizeof(digits), "%" PRId64, n), at = 0;
+
+	for (int i = 0; i < len; i++) {
+		out[at++] = digits[i];
+		if (digits[i] != '-' && i + 1 < len && (len - 1 - i) % 3 == 0)
+			out[at++] = ',';
+	}
+	out[at] = '\0';
+	return out;
+}
+
+static char *
+format_bytes(char out[CELL_SIZE], double n)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t i = 0;
+
+	while (n >= 1024 && i + 1 < sizeof(units) / sizeof(*units)) {
+		n /= 1024;
+		i++;
+	}
+	snprintf(out, CELL_SIZE, i == 0 ? "%.0f %s" : "%.1f %s", n, units[i]);
+	return out;
+}
+
+static char *
+format_duration(char out[CELL_SIZE], int64_t ms)
+{
+	int64_t s = ms / 1000;
+
+	if (ms < 1000)
+		snprintf(out, CELL_SIZE, "%" PRId64 "ms", ms);
+	else if (s < 60)
+		snprintf(out, CELL_SIZE, "%" PRId64 "s", s);
+	else if (s < 3600)
+		snprintf(out, CELL_SIZE, "%" PRId64 "m %02" PRId64 "s", s / 60,
+		    s % 60);
+	else if (s < 86400)
+		snprintf(out, CELL_SIZE, "%" PRId64 "h %02" PRId64 "m",
+		    s / 3600, s / 60 % 60);
+	else
+		snprintf(out, CELL_SIZE, "%" PRId64 "d %02" PRId64 "h",
+		    s / 86400, s / 3600 % 24);
+	return out;
+}
+
+static char *
+format_clock(char out[CELL_SIZE], int64_t wall_ms)
+{
+	time_t t = (time_t)(wall_ms / 1000);
+	struct tm tm;
+
+	localtime_r(&t, &tm);
+	strftime(out, CELL_SIZE, "%H:%M:%S", &tm);
+	return out;
+}
+
+/* A peer's text for a terminal: printable ASCII and UTF-8 alone. */
+static char *
+format_text(char out[CELL_SIZE], const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t at = 0, n;
+
+	for (size_t i = 0; i < len && at + 8 < CELL_SIZE; i += n == 0 ? 1 : n) {
+		n = utf8_length(s + i, len - i);
+		if (n == 0 || s[i] < 0x20 || s[i] == 0x7f) {
+			out[at++] = '?';
+		} else {
+			memcpy(out + at, s + i, n);
+			at += n;
+		}
+	}
+	out[at] = '\0';
+	return out;
+}
+
+enum cell { TEXT, COUNT, ID, BYTES, AGE, CLOCK };
+
+static char *
+format_cell(char out[CELL_SIZE], const struct msg_node *row, const char *key,
+    enum cell kind)
+{
+	const struct msg_node *node = msg_find(row, key);
+	const char *s;
+	size_t len;
+	int64_t n;
+
+	snprintf(out, CELL_SIZE, "-");
+	if (node == NULL)
+		return out;
+	if (kind == TEXT && msg_str(node, &s, &len) && len > 0)
+		return format_text(out, s, len);
+	if (kind == TEXT || !msg_int(node, &n))
+		return out;
+	if (kind == BYTES)
+		return format_bytes(out, (double)n);
+	if (kind == AGE)
+		return format_duration(out, n);
+	if (kind == CLOCK)
+		return format_clock(out, n);
+	if (kind == ID)
+		snprintf(out, CELL_SIZE, "%" PRId64, n);
+	else
+		format_count(out, n);
+	return out;
+}
+
+struct column {
+	const char *title;
+	const char *key;
+	enum cell kind;
+};
+
+static const struct column client_columns[] = {
+	{ "ID", "id", ID },
+	{ "NAME", "name", TEXT },
+	{ "PM_ID", "pm_id", ID },
+	{ "PID", "pid", ID },
+	{ "ROLE", "role", TEXT },
+	{ "AGE", "age_ms", AGE },
+	{ "MSGS IN", "messages_in", COUNT },
+	{ "MSGS OUT", "messages_out", COUNT },
+	{ "IN", "bytes_in", BYTES },
+	{ "OUT", "bytes_out", BYTES },
+	{ "QUEUE", "queue_bytes", BYTES },
+	{ "PEAK", "queue_peak_bytes", BYTES },
+	{ "SUBS", "subscriptions", COUNT },
+	{ "DROPS", "drops", COUNT },
+	{ NULL, NULL, TEXT },
+};
+
+static const struct column topic_columns[] = {
+	{ "SUBSCRIBERS", "subscribers", COUNT },
+	{ "MEMBERS", "members", COUNT },
+	{ "KIND", "kind", TEXT },
+	{ "TOPIC", "topic", TEXT },
+	{ NULL, NULL, TEXT },
+};
+
+static const struct column closed_columns[] = {
+	{ "AT", "closed_at", CLOCK },
+	{ "ID", "id", ID },
+	{ "NAME", "name", TEXT },
+	{ "PID", "pid", ID },
+	{ "REASON", "reason", TEXT },
+	{ "AGE", "age_ms", AGE },
+	{ "IN", "bytes_in", BYTES },
+	{ "OUT", "bytes_out", BYTES },
+	{ "QUEUE", "queue_bytes", BYTES },
+	{ "PEAK", "queue_peak_bytes", BYTES },
+	{ "DETAIL", "detail", TEXT },
+	{ NULL, NULL, TEXT },
+};
+
+/* Columns of a terminal that s takes: its code points. */
+static size_t
+width_of(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static size_t
+column_width(const struct msg_node *rows, const struct column *column)
+{
+	size_t width = width_of(column->title), w;
+	char cell[CELL_SIZE];
+
+	for (size_t i = 0; i < msg_count(rows); i++) {
+		w = width_of(format_cell(
+		    cell, msg_at(rows, i), column->key, column->kind));
+		width = w > width ? w : width;
+	}
+	return width;
+}
+
+/* Text on the left, numbers on the right; no blanks at the end of a line. */
+static void
+put_cell(FILE *out, const char *text, const struct column *column, size_t width,
+    bool is_last)
+{
+	int pad = (int)(width - width_of(text));
+
+	if (column->kind != TEXT)
+		fprintf(out, "%*s%s", pad, "", text);
+	else
+		fprintf(out, "%s%*s", text, is_last ? 0 : pad, "");
+	fputs(is_last ? "\n" : "  ", out);
+}
+
+static void
+print_table(FILE *out, const char *title, const struct msg_node *rows,
+    const struct column *columns)
+{
+	char cell[CELL_SIZE];
+	size_t widths[24];
+
+	if (msg_count(rows) == 0) {
+		fprintf(out, "\nno %s\n", title);
+		return;
+	}
+	fputc('\n', out);
+	for (size_t c = 0; columns[c].title != NULL; c++) {
+		widths[c] = column_width(rows, &columns[c]);
+		put_cell(out, columns[c].title, &columns[c], widths[c],
+		    columns[c + 1].title == NULL);
+	}
+	for (size_t i = 0; i < msg_count(rows); i++)
+		for (size_t c = 0; columns[c].title != NULL; c++)
+			put_cell(out,
+			    format_cell(cell, msg_at(rows, i), columns[c].key,
+				columns[c].kind),
+			    &columns[c], widths[c],
+			    columns[c + 1].title == NULL);
+}
+
+static void
+print_flow(FILE *out, const struct msg_node *o, const char *key, bool bytes)
+{
+	const struct msg_node *rates = msg_find(o, "rates");
+	char total[CELL_SIZE], rate[CELL_SIZE];
+	double per_second = rates == NULL ? 0 : float_of(rates, key);
+
+	if (bytes) {
+		format_bytes(total, (double)int_of(o, key));
+		format_bytes(rate, per_second);
+	} else {
+		format_count(total, int_of(o, key));
+		format_count(rate, (int64_t)(per_second + 0.5));
+	}
+	fprintf(out, "%14s  %10s/s", total, rate);
+}
+
+static void
+print_counts(FILE *out, const struct msg_node *o, const char *key)
+{
+	const struct msg_node *map = msg_find(o, key);
+	char count[CELL_SIZE], name[CELL_SIZE];
+	size_t n_shown = 0, len;
+	const char *s;
+	int64_t n;
+
+	fprintf(out, "  %-12s", key);
+	for (size_t i = 0; map != NULL && i < msg_count(map); i++) {
+		if (!msg_int(msg_at(map, i), &n) || n == 0 ||
+		    !msg_str(msg_key_at(map, i), &s, &len))
+			continue;
+		fprintf(out, "%s%s %s", n_shown++ == 0 ? "" : ", ",
+		    format_text(name, s, len), format_count(count, n));
+	}
+	fputs(n_shown == 0 ? "none\n" : "\n", out);
+}
+
+static void
+print_overview(FILE *out, const struct msg_node *o)
+{
+	char a[CELL_SIZE], b[CELL_SIZE], c[CELL_SIZE];
+
+	fprintf(out, "%s  pid %" PRId64 "  up %s  %s\n\n",
+	    format_cell(a, o, "server", TEXT), int_of(o, "pid"),
+	    format_duration(b, int_of(o, "uptime_ms")),
+	    format_cell(c, o, "socket", TEXT));
+	fprintf(out, "  connections %14s  members %s, queued %s\n",
+	    format_count(a, int_of(o, "connections")),
+	    format_count(b, int_of(o, "members")),
+	    format_bytes(c, (double)int_of(o, "queue_bytes")));
+	fprintf(out, "  topics      %14s  prefixes %s, subscriptions %s\n",
+	    format_count(a, int_of(o, "topics")),
+	    format_count(b, int_of(o, "prefixes")),
+	    format_count(c, int_of(o, "subscriptions")));
+	fputs("  published   ", out);
+	print_flow(out, o, "published", false);
+	fputs("   in  ", out);
+	print_flow(out, o, "bytes_in", true);
+	fputs("\n  delivered   ", out);
+	print_flow(out, o, "delivered", false);
+	fputs("   out ", out);
+	print_flow(out, o, "bytes_out", true);
+	fputc('\n', out);
+	print_counts(out, o, "drops");
+	print_counts(out, o, "errors");
+	print_counts(out, o, "closes");
+}
+
+static void
+print_config(FILE *out, const struct msg_node *config)
+{
+	char key[CELL_SIZE], value[CELL_SIZE];
+	const char *s;
+	size_t len;
+
+	fputc('\n', out);
+	for (size_t i = 0; i < msg_count(config); i++) {
+		if (!msg_str(msg_key_at(config, i), &s, &len))
+			continue;
+		format_text(key, s, len);
+		if (!msg_str(msg_at(config, i), &s, &len))
+			continue;
+		fprintf(out, "  %-20s %s\n", key, format_text(value, s, len));
+	}
+}
+
+void
+print_tables(FILE *out, const struct msg_node *reply)
+{
+	static const struct {
+		const char *section;
+		const struct column *columns;
+	} tables[] = {
+		{ "clients", client_columns },
+		{ "topics", topic_columns },
+		{ "closed", closed_columns },
+	};
+	const struct msg_node *node = msg_find(reply, "overview");
+
+	if (node != NULL)
+		print_overview(out, node);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		node = msg_find(reply, tables[i].section);
+		if (node != NULL)
+			print_table(
+			    out, tables[i].section, node, tables[i].columns);
+	}
+	node = msg_find(reply, "config");
+	if (node != NULL)
+		print_config(out, node);
+}
