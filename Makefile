@@ -1,0 +1,194 @@
+# pm2adapterd: one file, not recursive. `make help` lists the targets.
+
+VERSION := 0.1.0
+VARIANT ?= release
+B := build/$(VARIANT)
+PREFIX ?= /usr/local
+DESTDIR ?=
+SHELL := /bin/bash
+
+# Debian's packages: to build, and what the tests need besides.
+PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev
+PACKAGES_TEST := check clang-format cppcheck systemd chromium redis-server mandoc
+
+# msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
+PKG_CONFIG ?= pkg-config
+MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
+LIBS_PC := libevent_core $(MSGPACK) libbsd
+LIBBSD_VERSION := $(shell $(PKG_CONFIG) --modversion libbsd 2>/dev/null)
+
+CC ?= gcc
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla \
+	-Wformat=2 -Wimplicit-fallthrough -Wnull-dereference
+ifdef WERROR
+WARNINGS += -Werror
+endif
+CPPFLAGS_ALL = -Isrc -Iinclude -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	-DLIBBSD_VERSION='"$(LIBBSD_VERSION)"' \
+	$(shell $(PKG_CONFIG) --cflags $(LIBS_PC)) $(CPPFLAGS)
+CFLAGS_ALL = -std=gnu11 -g $(WARNINGS) $(CFLAGS_VARIANT) $(CFLAGS)
+LDFLAGS_ALL = $(LDFLAGS_VARIANT) $(LDFLAGS)
+LDLIBS_ALL = $(shell $(PKG_CONFIG) --libs $(LIBS_PC)) -lm
+
+ifeq ($(VARIANT),asan)
+CFLAGS_VARIANT := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+LDFLAGS_VARIANT := -fsanitize=address,undefined
+else ifeq ($(VARIANT),coverage)
+CFLAGS_VARIANT := -O0 --coverage
+LDFLAGS_VARIANT := --coverage
+else
+CFLAGS_VARIANT := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+	-fstack-clash-protection -fPIE
+LDFLAGS_VARIANT := -pie -Wl,-z,relro,-z,now
+endif
+
+# $(call run,WHAT,COMMAND): the command is shown with V=1 alone.
+run = @$(if $(V),echo '$(2)',printf '  %-3s %s\n' $(1) $@); $(2)
+
+LAYERS := base wire core net edge daemon
+SOURCES := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.c)))
+OBJECTS := $(SOURCES:src/%.c=$(B)/%.o)
+HEADERS := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.h)))
+C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard tests/*/*.[ch]))
+
+# What each unit test links: its module and what lies below it, no more.
+BASE := base/clock base/err base/log base/xalloc
+UNIT_bytes := base/bytes
+UNIT_blob := base/blob base/xalloc base/log
+UNIT_hash := base/hash
+UNIT_log := base/log
+UNIT_frame := wire/frame base/bytes
+UNIT_msg := wire/msg base/bytes
+UNIT_control := wire/control wire/frame wire/msg base/bytes
+UNIT_topic := core/topic base/hash base/xalloc base/log
+UNIT_rates := core/rates
+UNIT_broker := core/broker core/member core/topic base/blob base/hash \
+	base/xalloc base/log
+UNIT_outq := net/outq base/blob base/xalloc base/log
+UNIT_conn := net/conn net/outq net/loop base/blob $(BASE)
+UNIT_listen := net/listen net/loop $(BASE)
+UNIT_closed := edge/closed base/xalloc base/log
+UNIT_native := edge/native edge/report edge/closed core/broker core/member \
+	core/topic core/rates net/conn net/outq net/loop net/listen wire/frame \
+	wire/msg wire/control base/blob base/bytes base/hash $(BASE)
+UNIT_config := daemon/config base/xalloc base/log
+UNIT_print := daemon/print wire/msg base/bytes
+UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
+
+.PHONY: all deps deps-test demo test check-unit check-system check-node asan \
+	bench coverage lint layers format format-check generated \
+	check-generated install uninstall dist clean help test-programs
+
+all: $(B)/pm2adapterd ## build the daemon (VARIANT=release, asan or coverage)
+
+$(B)/pm2adapterd: $(OBJECTS)
+	$(call run,LD,$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL))
+
+$(B)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(call run,CC,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<)
+
+$(B)/tests/%.o: tests/%.c Makefile
+	@mkdir -p $(@D)
+	$(call run,CC,$(CC) $(CPPFLAGS_ALL) -Itests $(CFLAGS_ALL) -MMD -MP -c -o $@ $<)
+
+define UNIT_RULE
+$(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o $(B)/tests/unit/support.o \
+		$$(UNIT_$(1):%=$(B)/%.o)
+	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
+		$$(LDLIBS_ALL) $$(shell $$(PKG_CONFIG) --libs check))
+endef
+$(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
+
+-include $(OBJECTS:.o=.d)
+-include $(wildcard $(B)/tests/*/*.d)
+
+$(B)/bench/pump: tests/bench/pump.c Makefile
+	@mkdir -p $(@D)
+	$(call run,LD,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $<)
+
+deps: ## install what is missing to build and run: packages, Node, npm packages
+	@tests/deps $(PACKAGES)
+
+deps-test:
+	@tests/deps $(PACKAGES) $(PACKAGES_TEST)
+
+demo: deps ## run the daemon and four Socket.IO workers under a private pm2 (ONCE=1: check and end)
+	@$(MAKE) --no-print-directory -s all
+	@exec node src/node/demo/run.js $(if $(ONCE),--once)
+
+test: deps-test ## run all tests, under sanitizers too
+	@tests/run all
+
+test-programs: all $(UNIT_BINARIES)
+
+check-unit: $(UNIT_BINARIES) ## run the unit tests of VARIANT
+	@tests/run unit $(VARIANT)
+
+check-system: all ## run the real daemon of VARIANT against raw bytes
+	@tests/run system $(VARIANT)
+
+check-node: all ## run the Node package's tests, with real Socket.IO and pm2
+	@tests/run node $(VARIANT)
+
+asan: ## build with AddressSanitizer and UBSan; unit and system tests
+	@$(MAKE) --no-print-directory VARIANT=asan check-unit check-system
+
+bench: all $(B)/bench/pump ## measure against redis-server (QUICK=1: shorter)
+	@QUICK=$(QUICK) node tests/bench/bench.js
+
+coverage: ## line coverage of src/ by the unit tests, with gcov
+	@$(MAKE) --no-print-directory VARIANT=coverage check-unit
+	@tests/coverage
+
+lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, shellcheck
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+		-Isrc -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
+	@npm --prefix src/node run --silent lint
+
+layers: ## check that no file includes upward or sideways
+	@tests/layers
+
+format: ## format all C with clang-format
+	clang-format -i $(C_FILES)
+
+format-check: ## check the format of all C
+	@clang-format --dry-run --Werror $(C_FILES)
+
+generated: all ## write what is made from the option table
+	@tests/generate $(B)/pm2adapterd .
+
+check-generated: all ## check that what is made from the option table is up to date
+	@tests/generate $(B)/pm2adapterd build/generated
+	@diff -u conf/pm2adapterd.conf build/generated/conf/pm2adapterd.conf
+	@diff -u docs/pm2adapterd.8 build/generated/docs/pm2adapterd.8
+
+install: all ## install below DESTDIR/PREFIX
+	install -D -m 755 $(B)/pm2adapterd $(DESTDIR)$(PREFIX)/bin/pm2adapterd
+	install -D -m 644 docs/pm2adapterd.8 $(DESTDIR)$(PREFIX)/share/man/man8/pm2adapterd.8
+	install -D -m 644 conf/pm2adapterd.conf $(DESTDIR)/etc/pm2adapterd/pm2adapterd.conf
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system systemd/pm2adapterd.socket
+	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' systemd/pm2adapterd.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/pm2adapterd.service
+
+uninstall: ## remove what install installs, but for the configuration
+	rm -f $(DESTDIR)$(PREFIX)/bin/pm2adapterd \
+		$(DESTDIR)$(PREFIX)/share/man/man8/pm2adapterd.8 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/pm2adapterd.service \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/pm2adapterd.socket
+
+dist: ## make build/pm2adapterd-VERSION.tar.gz of what is committed
+	@mkdir -p build
+	git archive --prefix=pm2adapterd-$(VERSION)/ -o build/pm2adapterd-$(VERSION).tar.gz HEAD
+
+clean: ## remove what was built
+	rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
