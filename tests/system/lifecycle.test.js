@@ -150,7 +150,7 @@ scenario('SIGINT twice ends at once', async (start) => {
 	assert.ok(!daemon.ended);
 	daemon.kill('SIGINT');
 	const { code, signal } = await daemon.exited();
-	assert.deepStrictEqual({ code, signal }, { code: 0, signal: null });
+	assert.deepStrictEqual({ code, signal }, { code: 130, signal: null });
 	await peer.expectEnd();
 	assert.ok(!fs.existsSync(daemon.socket));
 });
@@ -167,6 +167,48 @@ scenario('the drain timeout ends a client that never closes',
 		await peer.expectEnd();
 		assert.deepStrictEqual(await daemon.exited(),
 			{ code: 0, signal: null });
+	});
+
+scenario('an observer that stays does not hold up the end', async (start) => {
+	const daemon = await start({ args: DRAIN_LONG });
+	const observer = await daemon.member({ role: 'observer' });
+	const peer = await daemon.member();
+	daemon.kill('SIGTERM');
+	await peer.expect(TYPE.GOODBYE);
+	peer.end();
+	await peer.expectEnd();
+	await observer.expect(TYPE.GOODBYE);
+	await observer.expectEnd();
+	assert.strictEqual((await daemon.exited()).code, 0);
+
+	const idle = await start({ args: DRAIN_LONG });
+	const alone = await idle.member({ role: 'observer' });
+	idle.kill('SIGTERM');
+	await alone.expect(TYPE.GOODBYE);
+	await alone.expectEnd();
+	assert.strictEqual((await idle.exited()).code, 0);
+});
+
+scenario('a message and the end of its publisher in one go arrive while draining',
+	async (start) => {
+		const daemon = await start({ args: DRAIN_LONG });
+		const publisher = await daemon.member();
+		const peers = [];
+		for (let n = 0; n < 5; n++) {
+			peers.push(await daemon.member());
+			await peers[n].subscribe(['t']);
+		}
+		daemon.kill('SIGTERM');
+		for (const peer of [publisher, ...peers])
+			await peer.expect(TYPE.GOODBYE);
+		for (const peer of peers)
+			peer.end();
+		publisher.socket.end(publish('t', 'last words'));
+		for (const peer of peers) {
+			await peer.expect(TYPE.PUBLISH);
+			await peer.expectEnd();
+		}
+		assert.strictEqual((await daemon.exited()).code, 0);
 	});
 
 /* CPU time of a process so far, in seconds. */

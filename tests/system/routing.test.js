@@ -129,6 +129,8 @@ scenario('what the daemon says has the form of the golden frames',
 			Object.keys(GOLDEN.get('goodbye').json));
 		assert.strictEqual(goodbye.reason, 'shutdown');
 		assert.ok(Number.isInteger(goodbye.retry_after_ms));
+		peer.end();
+		assert.strictEqual((await daemon.exited()).code, 0);
 	});
 
 scenario('an exact topic matches itself and nothing else', async (start) => {

@@ -59,8 +59,10 @@ scenario('--stats --json has every section with every key', async (start) => {
 	assert.strictEqual(row.pid, process.pid);
 	assert.ok(all.clients.some(({ name, role }) =>
 		name === 'pm2adapterd --stats' && role === 'observer'));
-	assert.deepStrictEqual(all.topics,
-		[{ topic: 't', kind: 'exact', subscribers: 1 }]);
+	const [topic, ...none] = all.topics;
+	assert.deepStrictEqual([topic.topic, topic.kind, topic.subscribers],
+		['t', 'exact', 1]);
+	assert.deepStrictEqual(none, []);
 	for (const ended of all.closed)
 		assertKeys(ended, CLOSED);
 	const last = all.closed.find(({ id }) => id === gone.id);
@@ -178,8 +180,7 @@ scenario('closes and errors are counted by their reason', async (start) => {
 		const now = daemon.rows('overview');
 		return now.closes['bad-frame'] === 3 && now;
 	}, 'closed connections');
-	assert.strictEqual(after.errors['bad-frame'], 3);
-	assert.strictEqual(after.errors.forbidden, 1);
+	assert.deepStrictEqual(after.errors, { forbidden: 1 });
 	assert.strictEqual(after.published, before.published);
 });
 
@@ -227,7 +228,7 @@ scenario('the tables show what the JSON says', async (start) => {
 scenario('names from outside spoil neither the JSON nor the terminal',
 	async (start) => {
 		const daemon = await start();
-		const name = 'a"b\\c\u001b[31m\r\n\t\u007f räum \u202e';
+		const name = 'a"b\\c\u001b[31m\r\n\t\u007f\u009b räum €';
 		const peer = await daemon.member({ name, key: name, script: name });
 		await peer.subscribe([name, Buffer.from([0xff, 0xc0, 0, 0x22])]);
 		const row = daemon.rows('clients')
@@ -240,7 +241,7 @@ scenario('names from outside spoil neither the JSON nor the terminal',
 		new TextDecoder('utf-8', { fatal: true }).decode(stdout);
 		for (const section of ['overview', 'clients', 'topics', 'closed']) {
 			assert.doesNotMatch(table(daemon, section),
-				/[\u0000-\u0009\u000b-\u001f\u007f]/);
+				/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
 		}
 	});
 

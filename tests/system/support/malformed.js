@@ -23,6 +23,7 @@ const { pause } = require('./wait');
 const MAX_FRAME = 64 << 10;
 const MAX_SUBSCRIPTIONS = 100;
 const ARGS = ['--max-frame', '64k', '--queue-limit', '8m',
+	'--queue-soft-limit', '1m',
 	'--max-subscriptions', String(MAX_SUBSCRIPTIONS),
 	'--hello-timeout', '3s'];
 
