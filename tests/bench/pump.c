@@ -139,8 +139,12 @@ write_all(int fd, const void *data, size_t len)
 static void
 read_all(int fd, void *data, size_t len)
 {
-	ssize_t r = recv(fd, data, len, MSG_WAITALL);
+	ssize_t r;
 
+	/* To ask for nothing would wait for something. */
+	if (len == 0)
+		return;
+	r = recv(fd, data, len, MSG_WAITALL);
 	if (r < 0)
 		err(1, "recv");
 	if ((size_t)r != len)
