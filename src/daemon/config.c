@@ -413,21 +413,26 @@ config_value(const struct config *config, size_t i, char *out, size_t size)
 	return out;
 }
 
-/* Prints text in lines of at most width columns, each behind indent. */
+/* Prints text in lines of at most width columns, each behind indent. With
+ * by_sentence each sentence begins a line, as mdoc wants it. */
 static void
-print_wrapped(FILE *out, const char *indent, size_t width, const char *text)
+print_wrapped(FILE *out, const char *indent, size_t width, bool by_sentence,
+    const char *text)
 {
 	size_t column = 0, len;
+	bool is_end = false;
 
 	while (*text != '\0') {
 		len = strcspn(text, " ");
-		if (column > 0 && column + 1 + len > width) {
+		if (column > 0 &&
+		    (column + 1 + len > width || (by_sentence && is_end))) {
 			fputc('\n', out);
 			column = 0;
 		}
 		fputs(column == 0 ? indent : " ", out);
 		column += len + (column > 0);
 		fwrite(text, 1, len, out);
+		is_end = len > 0 && text[len - 1] == '.';
 		text += len + strspn(text + len, " ");
 	}
 	fputc('\n', out);
@@ -463,8 +468,8 @@ config_print_file(const struct config *config, FILE *out)
 	    out);
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		fputc('\n', out);
-		print_wrapped(out, "# ", 72, options[i].text);
-		print_wrapped(out, "# ", 72,
+		print_wrapped(out, "# ", 72, false, options[i].text);
+		print_wrapped(out, "# ", 72, false,
 		    describe_range(&options[i], text, sizeof(text)));
 		fprintf(out, "%s%s %s\n",
 		    options[i].type == PATH && config->socket_is_default ? "#"
@@ -482,8 +487,8 @@ config_print_help(FILE *out)
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		fprintf(out, "  --%s %s\n", options[i].name,
 		    types[options[i].type].argument);
-		print_wrapped(out, "        ", 64, options[i].text);
-		print_wrapped(out, "        ", 64,
+		print_wrapped(out, "        ", 64, false, options[i].text);
+		print_wrapped(out, "        ", 64, false,
 		    describe_range(&options[i], text, sizeof(text)));
 	}
 }
@@ -497,8 +502,8 @@ config_print_manual(FILE *out)
 	for (size_t i = 0; i < N_OPTIONS; i++) {
 		fprintf(out, ".It Cm %s Ar %s\n", options[i].name,
 		    types[options[i].type].argument);
-		print_wrapped(out, "", 72, options[i].text);
-		print_wrapped(out, "", 72,
+		print_wrapped(out, "", 72, true, options[i].text);
+		print_wrapped(out, "", 72, true,
 		    describe_range(&options[i], text, sizeof(text)));
 	}
 	fputs(".El\n", out);

@@ -1,6 +1,4 @@
-#include <bsd/sys/queue.h>
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,54 +15,14 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "daemon/command.h"
 #include "daemon/config.h"
 #include "daemon/inspect.h"
 #include "edge/native.h"
 
 #define SERVER_NAME "pm2adapterd/" VERSION
-#define CONFIG_FILE_MAX (1 << 20)
 #define EXIT_INTERRUPTED (128 + SIGINT)
 #define LISTEN_FDS_START 3
-
-/* Long options that aren't in the table; those are numbered from 0. */
-enum action {
-	ACT_CONFIG = 1000,
-	ACT_STATS,
-	ACT_JSON,
-	ACT_LIMIT,
-	ACT_VERSION,
-	ACT_HELP,
-	ACT_DUMP_CONFIG,
-	ACT_DUMP_MANUAL,
-};
-
-static const struct option actions[] = {
-	{ "config", required_argument, NULL, ACT_CONFIG },
-	{ "stats", no_argument, NULL, ACT_STATS },
-	{ "json", no_argument, NULL, ACT_JSON },
-	{ "limit", required_argument, NULL, ACT_LIMIT },
-	{ "version", no_argument, NULL, ACT_VERSION },
-	{ "help", no_argument, NULL, ACT_HELP },
-	{ "dump-config", no_argument, NULL, ACT_DUMP_CONFIG },
-	{ "dump-manual", no_argument, NULL, ACT_DUMP_MANUAL },
-};
-
-#define N_ACTIONS (sizeof(actions) / sizeof(*actions))
-
-/* An option of the command line, to be set again at each reload. */
-struct setting {
-	STAILQ_ENTRY(setting) link;
-	const char *name;
-	const char *value;
-};
-
-struct command {
-	STAILQ_HEAD(, setting) settings;
-	const char *config_file; /* or NULL */
-	int action;              /* 0: serve */
-	bool as_json;
-	struct control_stats stats;
-};
 
 struct daemon {
 	const struct command *command;
@@ -77,248 +35,6 @@ struct daemon {
 	struct event on_int, on_term, on_hup;
 	bool is_draining;
 };
-
-static int
-usage_error(const char *what, const char *which)
-{
-	fprintf(stderr, "pm2adapterd: %s%s\nTry 'pm2adapterd --help'.\n", what,
-	    which);
-	return EX_USAGE;
-}
-
-static struct option *
-long_options(void)
-{
-	size_t n = config_n_options();
-	struct option *all = xcalloc(n + N_ACTIONS + 1, sizeof(*all));
-
-	for (size_t i = 0; i < n; i++)
-		all[i] = (struct option){ config_name(i), required_argument,
-			NULL, (int)i };
-	memcpy(all + n, actions, sizeof(actions));
-	return all;
-}
-
-static void
-add_setting(struct command *command, const char *name, const char *value)
-{
-	struct setting *setting = xcalloc(1, sizeof(*setting));
-
-	setting->name = name;
-	setting->value = value;
-	STAILQ_INSERT_TAIL(&command->settings, setting, link);
-}
-
-static int
-set_limit(struct command *command, const char *text)
-{
-	const char *error;
-
-	command->stats.n_rows =
-	    (uint32_t)strtonum(text, 1, CONTROL_ROWS_MAX, &error);
-	if (error == NULL)
-		return 0;
-	fprintf(stderr,
-	    "pm2adapterd: limit: '%s' is %s; the range is 1 to %d\n", text,
-	    error, CONTROL_ROWS_MAX);
-	return EX_USAGE;
-}
-
-static int
-take_option(struct command *command, int c)
-{
-	switch (c) {
-	case '?':
-	case ':':
-		return usage_error("see above", "");
-	case ACT_CONFIG:
-		command->config_file = optarg;
-		return 0;
-	case ACT_JSON:
-		command->as_json = true;
-		return 0;
-	case ACT_LIMIT:
-		return set_limit(command, optarg);
-	default:
-		if (c >= ACT_CONFIG)
-			command->action = c;
-		else
-			add_setting(command, config_name((size_t)c), optarg);
-		return 0;
-	}
-}
-
-static int
-take_sections(struct command *command, char **words)
-{
-	size_t k = 0;
-
-	if (*words == NULL) {
-		for (int i = 0; i < CONTROL_CONFIG; i++)
-			command->stats.wanted[i] = command->as_json ||
-						   i == CONTROL_OVERVIEW ||
-						   i == CONTROL_CLIENTS;
-		return 0;
-	}
-	for (; *words != NULL; words++) {
-		for (k = 0; k < CONTROL_N_SECTIONS; k++)
-			if (strcmp(*words, control_section_name(
-					       (enum control_section)k)) == 0)
-				break;
-		if (k == CONTROL_N_SECTIONS)
-			return usage_error("--stats knows overview, clients, "
-					   "topics, closed, config; not ",
-			    *words);
-		command->stats.wanted[k] = true;
-	}
-	return 0;
-}
-
-static int
-parse_command(int argc, char **argv, struct command *command)
-{
-	struct option *all = long_options();
-	int c, r = 0;
-
-	*command = (struct command){ .stats.n_rows = CONTROL_ROWS_DEFAULT };
-	STAILQ_INIT(&command->settings);
-	while (r == 0 && (c = getopt_long(argc, argv, "", all, NULL)) != -1)
-		r = take_option(command, c);
-	free(all);
-	if (r != 0)
-		return r;
-	if (command->action == ACT_STATS)
-		return take_sections(command, argv + optind);
-	if (optind < argc)
-		return usage_error("what is meant by ", argv[optind]);
-	return 0;
-}
-
-static void
-free_command(struct command *command)
-{
-	struct setting *setting;
-
-	while ((setting = STAILQ_FIRST(&command->settings)) != NULL) {
-		STAILQ_REMOVE_HEAD(&command->settings, link);
-		free(setting);
-	}
-}
-
-static void
-default_socket(char *out, size_t size)
-{
-	const char *path = getenv("PM2ADAPTERD_SOCKET");
-	const char *pm2_home = getenv("PM2_HOME");
-	const char *home = getenv("HOME");
-
-	if (path != NULL && path[0] != '\0')
-		snprintf(out, size, "%s", path);
-	else if (pm2_home != NULL && pm2_home[0] != '\0')
-		snprintf(out, size, "%s/pm2adapterd.sock", pm2_home);
-	else
-		snprintf(out, size, "%s/.pm2/pm2adapterd.sock",
-		    home == NULL ? "" : home);
-}
-
-/* The file's text, or NULL with errno set. */
-static char *
-read_file(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	char *text;
-	size_t n;
-
-	if (file == NULL)
-		return NULL;
-	text = xcalloc(1, CONFIG_FILE_MAX + 1);
-	n = fread(text, 1, CONFIG_FILE_MAX, file);
-	if (!ferror(file) && n < CONFIG_FILE_MAX) {
-		fclose(file);
-		return text;
-	}
-	errno = ferror(file) ? errno : EFBIG;
-	fclose(file);
-	free(text);
-	return NULL;
-}
-
-static int
-load_file(struct config *config, const char *path, struct config_why *why)
-{
-	char *text = read_file(path);
-	int r;
-
-	if (text == NULL) {
-		snprintf(why->text, sizeof(why->text), "%s: %s", path,
-		    strerror(errno));
-		return EX_CONFIG;
-	}
-	r = config_read(config, path, text, why);
-	free(text);
-	return r == 0 ? 0 : EX_CONFIG;
-}
-
-/* Defaults, then the file, then the command line. */
-static int
-load_config(
-    const struct command *command, struct config *out, struct config_why *why)
-{
-	const struct setting *setting;
-	char path[4096];
-	int r = 0;
-
-	default_socket(path, sizeof(path));
-	config_init(out, path);
-	if (command->config_file != NULL)
-		r = load_file(out, command->config_file, why);
-	STAILQ_FOREACH (setting, &command->settings, link) {
-		if (r != 0)
-			break;
-		r = config_set(out, setting->name, setting->value, why);
-	}
-	if (r == 0)
-		r = config_check(out, why);
-	if (r == 0)
-		return 0;
-	config_fini(out);
-	return EX_CONFIG;
-}
-
-static void
-print_help(void)
-{
-	puts(
-	    "Usage: pm2adapterd [OPTION]...\n"
-	    "       pm2adapterd --stats [SECTION]... [--json] [--limit N]\n"
-	    "\n"
-	    "Carries messages between Socket.IO workers over a Unix socket.\n"
-	    "\n"
-	    "  --config FILE\n"
-	    "        Read options from FILE: `key value` lines.\n"
-	    "  --stats [SECTION]...\n"
-	    "        Ask the running daemon. SECTION is overview, clients,\n"
-	    "        topics, closed or config; default: overview and clients,\n"
-	    "        with --json all but config.\n"
-	    "  --json\n"
-	    "        With --stats: as JSON.\n"
-	    "  --limit N\n"
-	    "        With --stats: rows of a section, 1 to 1000; default 100.\n"
-	    "  --dump-config\n"
-	    "        Print the configuration in force as a file, and end.\n"
-	    "  --dump-manual\n"
-	    "        Print the options as a list in mdoc, and end.\n"
-	    "  --version\n"
-	    "        Print the versions of the daemon and its libraries.\n"
-	    "  --help\n"
-	    "        Print this.\n");
-	config_print_help(stdout);
-	puts(
-	    "\n"
-	    "Exit codes: 0 ended in order; 64 usage; 69 the socket is served\n"
-	    "by another daemon, or --stats found none; 73 the socket can't be\n"
-	    "made; 78 configuration.");
-}
 
 static void
 print_version(void)
@@ -451,7 +167,7 @@ on_reload(evutil_socket_t signo, short what, void *arg)
 
 	(void)signo;
 	(void)what;
-	if (load_config(daemon->command, &fresh, &why) != 0) {
+	if (command_config(daemon->command, &fresh, &why) != 0) {
 		log_error("config-refused", "error=\"%s\"", why.text);
 		return;
 	}
@@ -600,23 +316,25 @@ run(const struct command *command)
 	int code = 0;
 
 	switch (command->action) {
-	case ACT_HELP:
-		print_help();
+	case ACTION_HELP:
+		command_print_help(stdout);
 		return 0;
-	case ACT_VERSION:
+	case ACTION_VERSION:
 		print_version();
 		return 0;
-	case ACT_DUMP_MANUAL:
+	case ACTION_DUMP_MANUAL:
 		config_print_manual(stdout);
 		return 0;
+	default:
+		break;
 	}
-	if (load_config(command, &config, &why) != 0) {
+	if (command_config(command, &config, &why) != 0) {
 		fprintf(stderr, "pm2adapterd: %s\n", why.text);
 		return EX_CONFIG;
 	}
-	if (command->action == ACT_DUMP_CONFIG)
+	if (command->action == ACTION_DUMP_CONFIG)
 		config_print_file(&config, stdout);
-	else if (command->action == ACT_STATS)
+	else if (command->action == ACTION_STATS)
 		code = inspect_run(
 		    config.socket, &command->stats, command->as_json);
 	else
@@ -629,10 +347,10 @@ int
 main(int argc, char **argv)
 {
 	struct command command;
-	int code = parse_command(argc, argv, &command);
+	int code = command_parse(argc, argv, &command);
 
 	if (code == 0)
 		code = run(&command);
-	free_command(&command);
+	command_fini(&command);
 	return code;
 }

@@ -1,0 +1,49 @@
+/*
+ * command - what the command line asks for, and the configuration that it and
+ * the file make. Words that can't be understood are complained of on standard
+ * error; values that are wrong are left to the caller to tell.
+ */
+#ifndef PM2A_DAEMON_COMMAND_H
+#define PM2A_DAEMON_COMMAND_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "daemon/config.h"
+#include "wire/control.h"
+
+enum action {
+	ACTION_SERVE,
+	ACTION_STATS,
+	ACTION_VERSION,
+	ACTION_HELP,
+	ACTION_DUMP_CONFIG,
+	ACTION_DUMP_MANUAL,
+};
+
+struct setting;
+
+struct command {
+	STAILQ_HEAD(, setting) settings; /* options, to be set at each reload */
+	const char *config_file;         /* or NULL */
+	enum action action;
+	bool as_json;
+	struct control_stats stats;
+};
+
+/* Reads argv, which must outlive *out. Returns 0 or EX_USAGE, which has been
+ * complained of. In both cases command_fini() is due. */
+int must_check command_parse(int argc, char **argv, struct command *out);
+
+void command_fini(struct command *command);
+
+/* Defaults, then the file, then the command line. Returns 0 or EX_CONFIG, with
+ * *why; after 0, config_fini() is due. */
+int must_check command_config(
+    const struct command *command, struct config *out, struct config_why *why);
+
+/* Prints --help. */
+void command_print_help(FILE *out);
+
+#endif
