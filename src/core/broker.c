@@ -22,7 +22,7 @@
 struct broker {
 	struct broker_limits limits;
 	struct topic_registry *topics;
-	LIST_HEAD(, member) members;
+	LIST_HEAD(member_list, member) members;
 	size_t n_members;
 	uint64_t last_id;
 	uint64_t serial; /* of the last publish that marks */

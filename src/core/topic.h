@@ -31,6 +31,8 @@ enum topic_error {
 	TOPIC_E_ABSENT,      /* not subscribed in this way */
 };
 
+LIST_HEAD(subscription_list, subscription);
+
 struct subscription {
 	LIST_ENTRY(subscription) in_topic;
 	LIST_ENTRY(subscription) in_owner;
@@ -41,7 +43,7 @@ struct subscription {
 
 struct topic {
 	struct topic *next; /* in the same bucket */
-	LIST_HEAD(, subscription) subs;
+	struct subscription_list subs;
 	uint32_t n_subs;
 	uint32_t n_members; /* of them */
 	uint32_t hash;
@@ -51,7 +53,7 @@ struct topic {
 };
 
 struct topic_owner {
-	LIST_HEAD(, subscription) subs;
+	struct subscription_list subs;
 	uint32_t n_subs;
 };
 

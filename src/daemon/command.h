@@ -25,8 +25,9 @@ enum action {
 struct setting;
 
 struct command {
-	STAILQ_HEAD(, setting) settings; /* options, to be set at each reload */
-	const char *config_file;         /* or NULL */
+	STAILQ_HEAD(setting_list, setting)
+	settings;                /* options, to be set at each reload */
+	const char *config_file; /* or NULL */
 	enum action action;
 	bool as_json;
 	struct control_stats stats;

@@ -51,8 +51,8 @@ struct native {
 	struct broker *broker;
 	const struct listener *listener;
 	struct native_settings settings;
-	LIST_HEAD(, session) sessions;
-	TAILQ_HEAD(, session) waiting; /* for HELLO, oldest first */
+	LIST_HEAD(session_list, session) sessions;
+	TAILQ_HEAD(waiting_list, session) waiting; /* for HELLO, oldest first */
 	struct msg_writer out;    /* scratch: frames on their way to a blob */
 	struct topic_name *names; /* scratch: topics of one PUBLISH */
 	size_t names_size;

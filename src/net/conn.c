@@ -74,9 +74,10 @@ struct conn_set {
 	struct loop *loop;
 	struct loop_source source;
 	struct conn_limits limits;
-	LIST_HEAD(, conn) conns;
+	LIST_HEAD(conn_list, conn) conns;
 	size_t n_open;
-	TAILQ_HEAD(, conn) slow; /* over the soft limit, oldest first */
+	TAILQ_HEAD(slow_list, conn)
+	slow; /* over the soft limit, oldest first */
 	struct blob *shared;
 	size_t shared_used;
 	uint8_t *scratch;

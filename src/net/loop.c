@@ -17,7 +17,7 @@ struct loop {
 	bool has_now;
 	struct task_list flush;
 	struct task_list reap;
-	TAILQ_HEAD(, loop_source) sources;
+	TAILQ_HEAD(source_list, loop_source) sources;
 	bool is_stopped;
 };
 
