@@ -9,7 +9,7 @@ SHELL := /bin/bash
 
 # Debian's packages: to build, and what the tests need besides.
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev
-PACKAGES_TEST := check clang-format cppcheck systemd chromium redis-server mandoc
+PACKAGES_TEST := check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
@@ -148,7 +148,9 @@ coverage: ## line coverage of src/ by the unit tests, with gcov
 lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, shellcheck
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		-Isrc -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
+	shellcheck tests/{deps,layers,generate,run,coverage,units} .ci/run
 	@npm --prefix src/node run --silent lint
 
 layers: ## check that no file includes upward or sideways
