@@ -6,7 +6,9 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
+const { subscribe } = require('./support/frames');
 const { ROOT, folder, run, scenario } = require('./support/daemon');
+const { until } = require('./support/wait');
 
 function withFile(name, text, body) {
 	test(name, () => {
@@ -62,7 +64,9 @@ test('--version names itself and its libraries', () => {
 });
 
 test('--dump-config without more is the file in conf/', () => {
-	assert.strictEqual(dump(), fs.readFileSync(
+	const env = { PM2ADAPTERD_SOCKET: '/run/pm2adapterd/pm2adapterd.sock' };
+	const { stdout } = run(['--dump-config'], { env });
+	assert.strictEqual(stdout, fs.readFileSync(
 		path.join(ROOT, 'conf/pm2adapterd.conf'), 'utf8'));
 });
 
@@ -120,6 +124,37 @@ scenario('a running daemon obeys the file and the command line',
 			[welcome.max_topic, welcome.max_frame,
 				welcome.ping_interval_ms],
 			[100, 2 << 20, 7000]);
+	});
+
+scenario('SIGHUP takes from the file what can change, and says what cannot',
+	async (start) => {
+		const dir = folder();
+		const file = path.join(dir, 'test.conf');
+		fs.writeFileSync(file, 'max-subscriptions 1\nmax-topic 100\n');
+		const daemon = await start({ dir,
+			args: ['--config', file, '--drain-timeout', '2s'] });
+		const config = () => daemon.stats('config').config;
+		assert.strictEqual(config()['max-subscriptions'], '1');
+		const peer = await daemon.member();
+		peer.write(subscribe(['a', 'b']));
+		assert.strictEqual((await peer.error())[0],
+			'too-many-subscriptions');
+
+		fs.writeFileSync(file, 'max-subscriptions 2\nmax-topic 200\n' +
+			'drain-timeout 3s\n');
+		daemon.kill('SIGHUP');
+		await until(() => config()['max-subscriptions'] === '2', 'reload');
+		assert.strictEqual(config()['max-topic'], '100');
+		assert.strictEqual(config()['drain-timeout'], '2s');
+		await until(() => /max-topic\b.*restart/.test(daemon.stderr),
+			'word that max-topic needs a restart');
+		await peer.subscribe(['b']);
+
+		fs.writeFileSync(file, 'max-subscriptions 3\nmax-topics 1\n');
+		daemon.kill('SIGHUP');
+		await until(() => daemon.stderr.includes(`${file}:2:`), 'refusal');
+		assert.strictEqual(config()['max-subscriptions'], '2');
+		await peer.barrier();
 	});
 
 /* [line, what the message must name beside file and line] */
@@ -210,6 +245,8 @@ const BAD_LINES_OF_COMMAND = [
 	[64, ['stray'], 'stray'],
 	[64, ['--config']],
 	[64, ['--json'], 'json'],
+	[64, ['--stats', '--limit', '0'], 'limit', '1000'],
+	[64, ['--stats', '--limit', 'all'], 'limit', 'all'],
 	[64, ['--stats', 'secrets'], 'secrets', 'overview'],
 	[78, ['--max-frame', '1x'], 'max-frame', '1x'],
 	[78, ['--max-frame', '0'], 'max-frame', 'range'],

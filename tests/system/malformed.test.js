@@ -7,11 +7,11 @@
  */
 
 const assert = require('node:assert');
-const { once } = require('node:events');
-const { TYPE, hello, publish } = require('./support/frames');
+const fs = require('node:fs');
+const { TYPE, frame, hello, publish } = require('./support/frames');
 const { scenario } = require('./support/daemon');
 const { ARGS, TABLES } = require('./support/malformed');
-const { until, within } = require('./support/wait');
+const { until } = require('./support/wait');
 
 async function drive(daemon, peer, row) {
 	peer.write(row.send);
@@ -97,6 +97,25 @@ class Testbed {
 		await this.receiver.barrier();
 	}
 }
+
+/* The address space of a process, in bytes. */
+function addressSpace({ pid }) {
+	const status = fs.readFileSync(`/proc/${pid}/status`, 'latin1');
+	return 1024 * Number(status.match(/^VmSize:\s+(\d+)/m)[1]);
+}
+
+scenario('lengths that are only declared cost no memory', async (start) => {
+	const daemon = await start();
+	const witness = await daemon.member();
+	const before = addressSpace(daemon);
+	const promise = frame(TYPE.PUBLISH,
+		{ topic: 't', length: 16 << 20, body: Buffer.alloc(100) });
+	for (let n = 0; n < 200; n++)
+		(await daemon.member()).write(promise);
+	await witness.barrier();
+	const grown = addressSpace(daemon) - before;
+	assert.ok(grown < 100 << 20, `${grown >> 20} MiB for 200 promises`);
+});
 
 /* The daemon keeps 256 ended connections; each row makes two, --stats too. */
 const ROWS_MAX = 100;
