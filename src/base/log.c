@@ -116,6 +116,15 @@ log_fatal(const char *event, const char *fmt, ...)
 	abort();
 }
 
+/* Controls, among them the bytes of C1 in UTF-8, and what quoting needs. */
+static int
+must_escape(const unsigned char *s, size_t left)
+{
+	if (s[0] == 0xc2)
+		return left > 1 && s[1] < 0xa0;
+	return s[0] < 0x20 || s[0] == 0x7f || s[0] == '"' || s[0] == '\\';
+}
+
 const char *
 log_quote(char *out, size_t size, const void *text, size_t len)
 {
@@ -133,7 +142,7 @@ log_quote(char *out, size_t size, const void *text, size_t len)
 			memcpy(out + n, more, sizeof(more));
 			return out;
 		}
-		if (s[i] < 0x20 || s[i] == 0x7f || s[i] == '"' || s[i] == '\\')
+		if (must_escape(s + i, len - i))
 			n += (size_t)snprintf(out + n, 5, "\\x%02x", s[i]);
 		else
 			out[n++] = (char)s[i];

@@ -151,6 +151,8 @@ command_parse(int argc, char **argv, struct command *command)
 	free(all);
 	if (r != 0)
 		return r;
+	if (command->as_json && command->action != ACTION_STATS)
+		return usage_error("--json goes with --stats", "");
 	if (command->action == ACTION_STATS)
 		return take_sections(command, argv + optind);
 	if (optind < argc)
@@ -185,19 +187,18 @@ default_socket(char *out, size_t size)
 		    home == NULL ? "" : home);
 }
 
-/* The file's text, or NULL with errno set. */
+/* The file's text, of *len bytes, or NULL with errno set. */
 static char *
-read_file(const char *path)
+read_file(const char *path, size_t *len)
 {
 	FILE *file = fopen(path, "re");
 	char *text;
-	size_t n;
 
 	if (file == NULL)
 		return NULL;
 	text = xcalloc(1, CONFIG_FILE_MAX + 1);
-	n = fread(text, 1, CONFIG_FILE_MAX, file);
-	if (!ferror(file) && n < CONFIG_FILE_MAX) {
+	*len = fread(text, 1, CONFIG_FILE_MAX, file);
+	if (!ferror(file) && *len < CONFIG_FILE_MAX) {
 		fclose(file);
 		return text;
 	}
@@ -210,7 +211,8 @@ read_file(const char *path)
 static int
 load_file(struct config *config, const char *path, struct config_why *why)
 {
-	char *text = read_file(path);
+	size_t len;
+	char *text = read_file(path, &len);
 	int r;
 
 	if (text == NULL) {
@@ -218,7 +220,7 @@ load_file(struct config *config, const char *path, struct config_why *why)
 		    strerror(errno));
 		return EX_CONFIG;
 	}
-	r = config_read(config, path, text, why);
+	r = config_read(config, path, text, len, why);
 	free(text);
 	return r == 0 ? 0 : EX_CONFIG;
 }

@@ -1,7 +1,6 @@
 #include "daemon/config.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -194,8 +193,8 @@ format_number(
 	return out;
 }
 
-/* Digits in base, at text; *rest is what follows. False when there are none,
- * or too many for an int64_t. */
+/* Digits in base, at text; *rest is what follows. False when there are none.
+ * What an int64_t can't hold becomes its largest value, beyond every range. */
 static bool
 parse_digits(const char *text, int base, int64_t *out, const char **rest)
 {
@@ -203,10 +202,9 @@ parse_digits(const char *text, int base, int64_t *out, const char **rest)
 
 	if (!isdigit((unsigned char)text[0]))
 		return false;
-	errno = 0;
 	*out = strtoll(text, &end, base);
 	*rest = end;
-	return errno == 0;
+	return true;
 }
 
 static bool
@@ -218,9 +216,12 @@ parse_units(const char *text, const struct unit *units, int64_t *out)
 		return false;
 	for (; units->name != NULL; units++)
 		if (strcmp(rest, units->name) == 0)
-			return !__builtin_mul_overflow(
-			    *out, units->factor, out);
-	return false;
+			break;
+	if (units->name == NULL)
+		return false;
+	if (__builtin_mul_overflow(*out, units->factor, out))
+		*out = INT64_MAX;
+	return true;
 }
 
 static bool
@@ -324,18 +325,26 @@ read_line(struct config *config, char *line, struct config_why *why)
 
 int
 config_read(struct config *config, const char *name, const char *text,
-    struct config_why *why)
+    size_t len, struct config_why *why)
 {
-	char *copy = xstrdup(text), *rest = copy, *line;
+	const char *end = text + len, *stop;
 	struct config_why inner;
+	char *line;
 	int r = 0;
 
-	for (int n = 1; r == 0 && (line = strsep(&rest, "\n")) != NULL; n++) {
-		r = read_line(config, line, &inner);
+	for (int n = 1; r == 0 && text < end; n++, text = stop + 1) {
+		stop = memchr(text, '\n', (size_t)(end - text));
+		stop = stop == NULL ? end : stop;
+		line = xcalloc(1, (size_t)(stop - text) + 1);
+		memcpy(line, text, (size_t)(stop - text));
+		if (strlen(line) < (size_t)(stop - text))
+			r = fail(&inner, CONFIG_E_VALUE, "a zero byte");
+		else
+			r = read_line(config, line, &inner);
 		if (r != 0)
 			fail(why, r, "%s:%d: %s", name, n, inner.text);
+		free(line);
 	}
-	free(copy);
 	return r;
 }
 

@@ -58,9 +58,10 @@ int must_check config_set(struct config *config, const char *name,
     const char *value, struct config_why *why);
 
 /* Sets options from lines `key value`; `#` begins a comment. name is the file's
- * name for *why, which then begins with `name:line: `. */
+ * name for *why, which then begins with `name:line: `. A zero byte is no text:
+ * CONFIG_E_VALUE. */
 int must_check config_read(struct config *config, const char *name,
-    const char *text, struct config_why *why);
+    const char *text, size_t len, struct config_why *why);
 
 /* Whether the values go together. Returns 0 or CONFIG_E_CONFLICT. */
 int must_check config_check(

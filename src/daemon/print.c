@@ -200,6 +200,13 @@ format_clock(char out[CELL_SIZE], int64_t wall_ms)
 	return out;
 }
 
+/* Whether the sequence at s is one of the controls C0, DEL and C1. */
+static bool
+is_control(const unsigned char *s)
+{
+	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+}
+
 /* A peer's text for a terminal: printable ASCII and UTF-8 alone. */
 static char *
 format_text(char out[CELL_SIZE], const char *text, size_t len)
@@ -209,7 +216,7 @@ format_text(char out[CELL_SIZE], const char *text, size_t len)
 
 	for (size_t i = 0; i < len && at + 8 < CELL_SIZE; i += n == 0 ? 1 : n) {
 		n = utf8_length(s + i, len - i);
-		if (n == 0 || s[i] < 0x20 || s[i] == 0x7f) {
+		if (n == 0 || is_control(s + i)) {
 			out[at++] = '?';
 		} else {
 			memcpy(out + at, s + i, n);

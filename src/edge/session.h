@@ -1,6 +1,7 @@
 /*
  * session - what native keeps of one connection, and native itself: shared by
- * native.c, which speaks the protocol, and report.c, which tells of it.
+ * native.c, which is their life, session.c, which reads and answers frames, and
+ * report.c, which tells of them. Nobody else includes it.
  */
 #ifndef PM2A_EDGE_SESSION_H
 #define PM2A_EDGE_SESSION_H
@@ -71,6 +72,16 @@ struct native {
 
 /* The pid that the kernel tells, or what HELLO says. */
 int64_t session_pid(const struct session *session);
+
+/* Handles what a connection shows: conn_ops.input. */
+size_t session_input(struct conn *conn, const struct slice *data, size_t *want);
+
+/* Sends the frames that have been written to native->out, and empties it. */
+void session_send_out(struct session *session);
+
+/* Ends the session with an ERROR that says why. */
+void session_fail(struct session *session, enum conn_cause cause,
+    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Appends one STATS_REPLY with the wanted sections to w. */
 void report_write(struct native *native, const struct control_stats *wanted,

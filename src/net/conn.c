@@ -66,6 +66,7 @@ struct conn {
 	bool is_mute;      /* the peer reads no more: output is thrown away */
 	struct instant slow_since;
 	struct instant since;
+	enum conn_cause finish; /* what to close with once all is written */
 	enum conn_cause cause;
 	struct conn_stats stats;
 };
@@ -388,7 +389,7 @@ static void
 flush(struct conn *conn)
 {
 	struct conn_set *set = conn->set;
-	bool blocked = false, was_stalled = conn->is_stalled;
+	bool blocked = false;
 	ssize_t n;
 
 	for (int i = 0; i < FLUSH_ROUNDS && !blocked; i++) {
@@ -409,8 +410,8 @@ flush(struct conn *conn)
 	if (conn->out.n_bytes <= set->limits.soft_bytes)
 		leave_slow(conn);
 	set_stalled(conn, conn->out.n_bytes > 0);
-	if (was_stalled && !conn->is_stalled && conn->cause == CONN_OPEN)
-		conn->ops->drained(conn);
+	if (conn->finish != CONN_OPEN && conn->out.n_bytes == 0)
+		conn_close(conn, conn->finish);
 }
 
 static void
@@ -530,6 +531,15 @@ conn_close(struct conn *conn, enum conn_cause cause)
 	leave_slow(conn);
 	event_del(&conn->readable);
 	loop_reap_later(conn->set->loop, &conn->reap);
+}
+
+void
+conn_finish(struct conn *conn, enum conn_cause cause)
+{
+	conn->finish = cause;
+	conn_stop_reading(conn);
+	if (conn->out.n_bytes == 0)
+		conn_close(conn, cause);
 }
 
 bool

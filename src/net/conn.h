@@ -66,8 +66,6 @@ struct conn_ops {
 	    struct conn *conn, const struct slice *data, size_t *want);
 	/* The peer has closed its sending side. */
 	void (*eof)(struct conn *conn);
-	/* A queue that had stalled has been written. */
-	void (*drained)(struct conn *conn);
 	/* The conn is about to be freed. */
 	void (*gone)(struct conn *conn);
 };
@@ -121,6 +119,9 @@ void conn_stop_reading(struct conn *conn);
 /* Ends it when the turn is over, after one more attempt to write. The first
  * cause counts. */
 void conn_close(struct conn *conn, enum conn_cause cause);
+
+/* Reads no more, and ends it once what is queued has been written. */
+void conn_finish(struct conn *conn, enum conn_cause cause);
 
 bool conn_is_closing(const struct conn *conn);
 enum conn_cause conn_cause(const struct conn *conn);

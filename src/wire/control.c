@@ -109,12 +109,12 @@ read_version(const struct msg_node *map, struct control_why *why)
 
 	if (node == NULL)
 		return refuse(why, CONTROL_E_FIELD, "protocol is missing");
-	if (!msg_int(node, &version))
+	if (msg_type(node) != MSG_INT)
 		return refuse(
 		    why, CONTROL_E_FIELD, "protocol is not an integer");
-	if (version != CONTROL_PROTOCOL)
+	if (!msg_int(node, &version) || version != CONTROL_PROTOCOL)
 		return refuse(why, CONTROL_E_VERSION,
-		    "protocol is %" PRId64 "; this daemon speaks %d", version,
+		    "protocol is not %d, which this daemon speaks",
 		    CONTROL_PROTOCOL);
 	return 0;
 }

@@ -1,0 +1,583 @@
+#include "edge/session.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "wire/frame.h"
+
+/*
+ * A session is waiting until HELLO is through, then it has a member in the
+ * broker. One table says for each type of frame what may stand in its header,
+ * who may send it and what handles it; nothing is handled before all of that
+ * has been judged.
+ *
+ * Refusals come in two kinds. What only a broken client sends ends the
+ * connection, with an ERROR that says why. What an application's data can lead
+ * to (a room name that is too long, an emit that is too large) is refused and
+ * counted, and the connection goes on: users' input must not cut a worker off.
+ *
+ * PUBLISH is the fast path: frames in a row with the same topic and flags are
+ * handled as one run, looked up once and queued to each receiver as one slice
+ * of the blob that they arrived in.
+ */
+
+#define HELLO_FRAME_MAX 4096
+#define PING_BODY_MAX 1024
+
+static const char *const refusal_names[N_REFUSALS] = {
+	[REFUSED_FRAME_TOO_BIG] = "frame-too-big",
+	[REFUSED_BAD_TOPIC] = "bad-topic",
+	[REFUSED_BAD_BODY] = "bad-body",
+	[REFUSED_FORBIDDEN] = "forbidden",
+	[REFUSED_TOPIC_TOO_LONG] = "topic-too-long",
+	[REFUSED_TOO_MANY_SUBSCRIPTIONS] = "too-many-subscriptions",
+};
+
+const char *
+refusal_name(enum refusal refusal)
+{
+	return refusal_names[refusal];
+}
+
+int64_t
+session_pid(const struct session *session)
+{
+	return session->peer.pid > 0 ? session->peer.pid : session->pid;
+}
+
+void
+session_send_out(struct session *session)
+{
+	struct msg_writer *w = &session->native->out;
+	struct slice s = { .len = w->len };
+
+	if (w->fault)
+		log_fatal("out-of-memory", "bytes=%zu", w->len);
+	s.blob = blob_copy(w->data, w->len);
+	conn_send(session->conn, &s, false);
+	blob_unref(s.blob);
+	w->len = 0;
+}
+
+void
+session_fail(
+    struct session *session, enum conn_cause cause, const char *fmt, ...)
+{
+	char message[CLOSED_DETAIL_SIZE];
+	va_list ap;
+
+	if (conn_is_closing(session->conn))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	control_write_error(
+	    &session->native->out, conn_cause_name(cause), message, true);
+	session_send_out(session);
+	free(session->detail);
+	session->detail = xstrdup(message);
+	conn_close(session->conn, cause);
+}
+
+/* Answers with an ERROR and goes on. */
+__attribute__((format(printf, 3, 4))) static void
+refuse(struct session *session, enum refusal why, const char *fmt, ...)
+{
+	char message[CLOSED_DETAIL_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	session->native->n_refused[why]++;
+	session->n_errors++;
+	log_debug("refused", "id=%" PRIu64 " code=%s message=\"%s\"",
+	    session->member == NULL ? 0 : session->member->id,
+	    refusal_names[why], message);
+	control_write_error(
+	    &session->native->out, refusal_names[why], message, false);
+	session_send_out(session);
+}
+
+static bool
+on_message(struct member *to, const struct message_run *run)
+{
+	struct session *session = to->user;
+
+	if (conn_send(session->conn, &run->bytes, run->is_volatile) ==
+	    CONN_QUEUED)
+		return true;
+	if (run->is_volatile && !conn_is_closing(session->conn))
+		session->native->n_volatile_dropped += run->n;
+	else
+		session->native->n_undelivered += run->n;
+	return false;
+}
+
+static void
+on_presence(struct member *to, const struct presence *presence)
+{
+	struct session *session = to->user;
+
+	control_write_presence(
+	    &session->native->out, &(struct control_presence){
+				       .topic = presence->topic,
+				       .topic_len = presence->topic_len,
+				       .joined = presence->joined,
+				       .id = presence->who->id,
+				       .name = presence->who->name,
+				       .count = presence->count,
+				   });
+	session_send_out(session);
+}
+
+static const struct broker_sink sink = {
+	.message = on_message,
+	.presence = on_presence,
+};
+
+static void
+welcome(struct session *session)
+{
+	struct native *native = session->native;
+
+	control_write_welcome(&native->out,
+	    &(struct control_welcome){
+		.server = native->settings.server,
+		.id = session->member->id,
+		.epoch_ms = native->epoch_ms,
+		.max_frame = native->settings.max_frame,
+		.max_topic = (uint32_t)native->settings.topic_max_bytes,
+		.ping_interval_ms = native->settings.ping_interval_ms,
+	    });
+	session_send_out(session);
+}
+
+static void
+admit(struct session *session, const struct control_hello *hello)
+{
+	struct native *native = session->native;
+	char name[CONTROL_NAME_MAX * 4 + 3];
+
+	TAILQ_REMOVE(&native->waiting, session, in_waiting);
+	session->role = hello->role;
+	session->pid = hello->pid;
+	session->pm_id = hello->pm_id;
+	session->client = xstrdup(hello->client);
+	session->key = xstrdup(hello->key);
+	session->script = xstrdup(hello->script);
+	session->member =
+	    broker_join(native->broker, hello->name, &sink, session);
+	log_line(hello->role == CONTROL_OBSERVER ? LOG_DEBUG : LOG_INFO,
+	    "conn-opened",
+	    "id=%" PRIu64 " name=%s pid=%" PRId64 " uid=%u role=%s",
+	    session->member->id,
+	    log_quote(name, sizeof(name), hello->name, strlen(hello->name)),
+	    session_pid(session), (unsigned)session->peer.uid,
+	    control_role_name(hello->role));
+	welcome(session);
+}
+
+static void
+handle_hello(struct session *session, const struct frame *f)
+{
+	struct control_hello hello;
+	struct control_why why;
+
+	if (session->member != NULL) {
+		session_fail(session, CONN_BAD_STATE, "a second HELLO");
+		return;
+	}
+	switch (control_read_hello(f->body, f->body_len, &hello, &why)) {
+	case 0:
+		admit(session, &hello);
+		break;
+	case CONTROL_E_VERSION:
+		session_fail(session, CONN_BAD_VERSION, "HELLO: %s", why.text);
+		break;
+	case CONTROL_E_BODY:
+		session_fail(session, CONN_BAD_BODY, "HELLO: %s", why.text);
+		break;
+	case CONTROL_E_FIELD:
+		session_fail(session, CONN_BAD_HELLO, "HELLO: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=HELLO");
+	}
+}
+
+struct tally {
+	uint32_t n_empty, n_long, n_over;
+};
+
+static void
+refuse_topics(struct session *session, const char *what, struct tally n)
+{
+	const struct native_settings *settings = &session->native->settings;
+
+	if (n.n_empty > 0)
+		refuse(session, REFUSED_BAD_TOPIC,
+		    "%s: %u empty topics; only a prefix may be empty", what,
+		    n.n_empty);
+	if (n.n_long > 0)
+		refuse(session, REFUSED_TOPIC_TOO_LONG,
+		    "%s: %u topics are too long; max-topic is %zu bytes", what,
+		    n.n_long, settings->topic_max_bytes);
+	if (n.n_over > 0)
+		refuse(session, REFUSED_TOO_MANY_SUBSCRIPTIONS,
+		    "%s: %u topics too many; max-subscriptions is %u", what,
+		    n.n_over, settings->subscriptions_max);
+}
+
+static void
+count_refusal(struct tally *n, int r)
+{
+	n->n_empty += r == BROKER_E_TOPIC_EMPTY;
+	n->n_long += r == BROKER_E_TOPIC_LONG;
+	n->n_over += r == BROKER_E_SUBSCRIPTIONS;
+}
+
+/* False when the flags contradict each other; the session has failed then. */
+static bool
+subscription_kind(
+    struct session *session, const struct frame *f, enum topic_kind *out)
+{
+	static const enum topic_kind kinds[] = {
+		[0] = TOPIC_EXACT,
+		[FRAME_BY_PREFIX] = TOPIC_PREFIX,
+		[FRAME_AS_MEMBER] = TOPIC_MEMBER,
+	};
+
+	if (f->flags >= sizeof(kinds) / sizeof(*kinds)) {
+		session_fail(session, CONN_BAD_FLAGS,
+		    "%s: by prefix and as a member exclude each other",
+		    frame_type_name(f->type));
+		return false;
+	}
+	*out = kinds[f->flags];
+	return true;
+}
+
+static bool
+open_topics(
+    struct session *session, const struct frame *f, struct msg_topics *out)
+{
+	if (msg_topics_open(f->body, f->body_len, out) == 0)
+		return true;
+	session_fail(session, CONN_BAD_BODY,
+	    "%s: the body is not an array of topics", frame_type_name(f->type));
+	return false;
+}
+
+static void
+handle_subscribe(struct session *session, const struct frame *f)
+{
+	struct native *native = session->native;
+	struct tally n = { 0 };
+	struct msg_topics topics;
+	struct topic_name name;
+	const uint8_t *bytes;
+	enum topic_kind kind;
+
+	if (!subscription_kind(session, f, &kind) ||
+	    !open_topics(session, f, &topics))
+		return;
+	if (kind == TOPIC_MEMBER && session->role != CONTROL_MEMBER) {
+		refuse(session, REFUSED_FORBIDDEN,
+		    "SUBSCRIBE: the role %s can't be a member of topics",
+		    control_role_name(session->role));
+		return;
+	}
+	while (msg_topics_next(&topics, &bytes, &name.len)) {
+		name.bytes = bytes;
+		count_refusal(&n, broker_subscribe(native->broker,
+				      session->member, kind, &name));
+	}
+	refuse_topics(session, "SUBSCRIBE", n);
+}
+
+static void
+handle_unsubscribe(struct session *session, const struct frame *f)
+{
+	struct msg_topics topics;
+	struct topic_name name;
+	const uint8_t *bytes;
+	enum topic_kind kind;
+
+	if (!subscription_kind(session, f, &kind) ||
+	    !open_topics(session, f, &topics))
+		return;
+	while (msg_topics_next(&topics, &bytes, &name.len)) {
+		name.bytes = bytes;
+		broker_unsubscribe(
+		    session->native->broker, session->member, kind, &name);
+	}
+}
+
+static void
+add_name(struct native *native, size_t n, struct topic_name name)
+{
+	if (n == native->names_size) {
+		native->names_size = n == 0 ? 16 : 2 * n;
+		native->names = xreallocarray(
+		    native->names, native->names_size, sizeof(name));
+	}
+	native->names[n] = name;
+}
+
+/* Reads the topic field into native->names. False when it was refused. */
+static bool
+read_names(struct session *session, const struct frame *f, size_t *n)
+{
+	struct native *native = session->native;
+	struct tally refused = { 0 };
+	struct msg_topics topics = { .n_left = 0 };
+	const uint8_t *bytes;
+	size_t len;
+
+	*n = 0;
+	if (!(f->flags & FRAME_SEVERAL)) {
+		add_name(native, (*n)++,
+		    (struct topic_name){ f->topic, f->topic_len });
+	} else if (msg_topics_open(f->topic, f->topic_len, &topics) != 0) {
+		session_fail(session, CONN_BAD_TOPIC,
+		    "PUBLISH: the topic field is not an array of topics");
+		return false;
+	}
+	while (msg_topics_next(&topics, &bytes, &len))
+		add_name(native, (*n)++, (struct topic_name){ bytes, len });
+	for (size_t i = 0; i < *n; i++)
+		count_refusal(&refused,
+		    broker_check_topic(native->broker, &native->names[i]));
+	refuse_topics(session, "PUBLISH", refused);
+	return refused.n_empty + refused.n_long == 0;
+}
+
+/*
+ * Publishes f, which begins data, and the frames behind it that go the same
+ * way. Returns how many bytes they have.
+ */
+static size_t
+publish_run(
+    struct session *session, const struct frame *f, const struct slice *data)
+{
+	struct native *native = session->native;
+	struct message_run run = {
+		.bytes = { data->blob, data->off, f->size },
+		.n = 1,
+		.is_volatile = f->flags & FRAME_VOLATILE,
+	};
+	size_t n_names, size;
+
+	if (session->role == CONTROL_OBSERVER) {
+		refuse(session, REFUSED_FORBIDDEN,
+		    "PUBLISH: the role observer can't publish");
+		return f->size;
+	}
+	if (!read_names(session, f, &n_names))
+		return f->size;
+	while ((size = frame_follows(f, slice_data(data) + run.bytes.len,
+		    data->len - run.bytes.len)) != 0 &&
+	       size - FRAME_LENGTH_SIZE <= native->settings.max_frame) {
+		run.bytes.len += size;
+		run.n++;
+	}
+	broker_publish(
+	    native->broker, session->member, native->names, n_names, &run);
+	return run.bytes.len;
+}
+
+static void
+handle_ping(struct session *session, const struct frame *f)
+{
+	uint8_t head[FRAME_HEADER_SIZE];
+	struct msg_writer *w = &session->native->out;
+
+	if (f->body_len > PING_BODY_MAX) {
+		session_fail(session, CONN_BAD_BODY,
+		    "PING: a body of %zu bytes; at most %d", f->body_len,
+		    PING_BODY_MAX);
+		return;
+	}
+	frame_write_head(head, FRAME_PONG, 0, NULL, 0, f->body_len);
+	msg_put_raw(w, head, sizeof(head));
+	msg_put_raw(w, f->body, f->body_len);
+	session_send_out(session);
+}
+
+static void
+handle_pong(struct session *session, const struct frame *f)
+{
+	(void)session;
+	(void)f;
+}
+
+static void
+handle_stats(struct session *session, const struct frame *f)
+{
+	struct control_stats wanted;
+	struct control_why why;
+	int r = control_read_stats(f->body, f->body_len, &wanted, &why);
+
+	switch (r) {
+	case 0:
+		report_write(session->native, &wanted, &session->native->out);
+		session_send_out(session);
+		break;
+	case CONTROL_E_SECTION:
+		refuse(session, REFUSED_BAD_BODY, "STATS: %s", why.text);
+		break;
+	case CONTROL_E_BODY:
+	case CONTROL_E_FIELD:
+		session_fail(session, CONN_BAD_BODY, "STATS: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=STATS");
+	}
+}
+
+static const struct rule {
+	uint8_t type;
+	uint8_t flags; /* that it may have */
+	bool has_topic;
+	/* NULL for PUBLISH, which is handled in runs. */
+	void (*handle)(struct session *session, const struct frame *f);
+} rules[] = {
+	{ FRAME_PUBLISH, FRAME_VOLATILE | FRAME_SEVERAL, true, NULL },
+	{ FRAME_SUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false,
+	    handle_subscribe },
+	{ FRAME_UNSUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false,
+	    handle_unsubscribe },
+	{ FRAME_PING, 0, false, handle_ping },
+	{ FRAME_PONG, 0, false, handle_pong },
+	{ FRAME_STATS, 0, false, handle_stats },
+	{ FRAME_HELLO, 0, false, handle_hello },
+};
+
+static const struct rule *
+find_rule(uint8_t type)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
+		if (rules[i].type == type)
+			return &rules[i];
+	return NULL;
+}
+
+/* Judges the header of f. NULL when the session has failed. */
+static const struct rule *
+judge(struct session *session, const struct frame *f)
+{
+	const struct rule *rule = find_rule(f->type);
+
+	if (rule == NULL)
+		session_fail(session, CONN_UNKNOWN_TYPE,
+		    "a frame of type 0x%02x (%s), which clients don't send",
+		    f->type, frame_type_name(f->type));
+	else if (f->flags & ~rule->flags)
+		session_fail(session, CONN_BAD_FLAGS,
+		    "%s: flags 0x%02x; known: 0x%02x", frame_type_name(f->type),
+		    f->flags, rule->flags);
+	else if (f->topic_len > 0 && !rule->has_topic)
+		session_fail(session, CONN_BAD_TOPIC,
+		    "%s: a topic where none belongs", frame_type_name(f->type));
+	else
+		return rule;
+	return NULL;
+}
+
+/* Handles f, which begins data. Returns how many bytes were used. */
+static size_t
+take_frame(
+    struct session *session, const struct frame *f, const struct slice *data)
+{
+	const struct rule *rule = judge(session, f);
+
+	if (rule == NULL)
+		return f->size;
+	if (rule->handle == NULL)
+		return publish_run(session, f, data);
+	rule->handle(session, f);
+	return f->size;
+}
+
+static size_t
+take_too_big(struct session *session, const struct frame *f)
+{
+	uint32_t max = session->native->settings.max_frame;
+
+	if (session->member == NULL)
+		max = HELLO_FRAME_MAX;
+	if (f->type != FRAME_PUBLISH || session->member == NULL) {
+		session_fail(session, CONN_FRAME_TOO_BIG,
+		    "%s: a length of %zu bytes; the limit is %u",
+		    frame_type_name(f->type), f->size - FRAME_LENGTH_SIZE, max);
+		return 0;
+	}
+	refuse(session, REFUSED_FRAME_TOO_BIG,
+	    "PUBLISH: a length of %zu bytes; max-frame is %u",
+	    f->size - FRAME_LENGTH_SIZE, max);
+	conn_skip(session->conn, f->size - FRAME_HEADER_SIZE);
+	return FRAME_HEADER_SIZE;
+}
+
+/* The type is judged as soon as it is there: whoever speaks another protocol
+ * hears it at once. */
+static bool
+is_stranger(struct session *session, const struct frame *f)
+{
+	if (session->member != NULL || f->size == 0 || f->type == FRAME_HELLO)
+		return false;
+	session_fail(session, CONN_HELLO_EXPECTED,
+	    "a frame of type 0x%02x came before HELLO", f->type);
+	return true;
+}
+
+static enum frame_verdict
+peek(struct session *session, const struct slice *data, struct frame *f)
+{
+	uint32_t max = session->native->settings.max_frame;
+
+	if (session->member == NULL && max > HELLO_FRAME_MAX)
+		max = HELLO_FRAME_MAX;
+	return frame_peek(slice_data(data), data->len, max, f);
+}
+
+size_t
+session_input(struct conn *conn, const struct slice *data, size_t *want)
+{
+	struct session *session = conn_user(conn);
+	struct slice rest = *data;
+	enum frame_verdict verdict;
+	struct frame f;
+	size_t used;
+
+	while (rest.len > 0 && !conn_is_closing(conn)) {
+		verdict = peek(session, &rest, &f);
+		if (verdict != FRAME_ALIEN && is_stranger(session, &f))
+			break;
+		switch (verdict) {
+		case FRAME_READY:
+			used = take_frame(session, &f, &rest);
+			break;
+		case FRAME_SHORT:
+			*want = f.size;
+			return rest.off - data->off;
+		case FRAME_TOO_BIG:
+			used = take_too_big(session, &f);
+			rest.off += used;
+			return rest.off - data->off;
+		default:
+			session_fail(session, CONN_BAD_FRAME,
+			    "a header that contradicts itself");
+			return rest.off - data->off;
+		}
+		rest.off += used;
+		rest.len -= used;
+	}
+	return rest.off - data->off;
+}
