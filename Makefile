@@ -80,7 +80,7 @@ UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)
 UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
 
 .PHONY: all deps deps-test demo test check-unit check-system check-node asan \
-	bench coverage lint layers format format-check generated \
+	bench fuzz coverage lint layers format format-check generated \
 	check-generated install uninstall dist clean help test-programs
 
 all: $(B)/pm2adapterd ## build the daemon (VARIANT=release, asan or coverage)
@@ -138,6 +138,26 @@ check-node: all ## run the Node package's tests, with real Socket.IO and pm2
 asan: ## build with AddressSanitizer and UBSan; unit and system tests
 	@$(MAKE) --no-print-directory VARIANT=asan check-unit check-system
 
+FUZZ_frame := wire/frame base/bytes
+FUZZ_msg := wire/control wire/frame wire/msg base/bytes
+FUZZ_broker := core/broker core/member core/topic base/blob base/hash \
+	base/xalloc base/log wire/frame wire/msg base/bytes
+FUZZ_config := daemon/config base/xalloc base/log
+FUZZERS := frame msg broker config
+
+define FUZZ_RULE
+build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(FUZZ_$(1):%=src/%.c) $$(HEADERS)
+	@mkdir -p $$(@D)
+	$$(call run,CC,clang $$(CPPFLAGS_ALL) -std=gnu11 -g -O1 \
+		-fsanitize=fuzzer$$(,)address$$(,)undefined -fno-sanitize-recover=all \
+		-o $$@ $$(filter %.c,$$^) $$(LDLIBS_ALL))
+endef
+, := ,
+$(foreach f,$(FUZZERS),$(eval $(call FUZZ_RULE,$(f))))
+
+fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
+	@tests/fuzz/run $(or $(SECONDS),30)
+
 bench: all $(B)/bench/pump ## measure against redis-server (QUICK=1: shorter)
 	@QUICK=$(QUICK) node tests/bench/bench.js
 
@@ -150,7 +170,7 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 		--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		-Isrc -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
-	shellcheck tests/{deps,layers,generate,run,coverage,units} .ci/run
+	shellcheck tests/{deps,layers,generate,run,coverage,units} tests/fuzz/run .ci/run
 	@npm --prefix src/node run --silent lint
 
 layers: ## check that no file includes upward or sideways

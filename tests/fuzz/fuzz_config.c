@@ -1,0 +1,39 @@
+/* Configuration files: what is taken can be printed, and reads the same. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void
+read_again(const struct config *config)
+{
+	struct config_why why;
+	struct config again;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	config_print_file(config, out);
+	fclose(out);
+	config_init(&again, config->socket);
+	assert(config_read(&again, "printed", text, len, &why) == 0);
+	for (size_t i = 0; i < config_n_options(); i++)
+		assert(!config_differs(config, &again, i));
+	config_fini(&again);
+	free(text);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct config_why why;
+	struct config config;
+
+	config_init(&config, "/run/socket");
+	if (config_read(&config, "fuzz", (const char *)data, len, &why) == 0)
+		read_again(&config);
+	config_fini(&config);
+	return 0;
+}
