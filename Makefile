@@ -159,7 +159,7 @@ fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run each libFuzzer target (SECONDS=30; n
 	@tests/fuzz/run $(or $(SECONDS),30)
 
 bench: all $(B)/bench/pump ## measure against redis-server (QUICK=1: shorter)
-	@QUICK=$(QUICK) node tests/bench/bench.js
+	@QUICK=$(QUICK) PUMP=$(B)/bench/pump PM2ADAPTERD=$(B)/pm2adapterd node tests/bench/bench.js
 
 coverage: ## line coverage of src/ by the unit tests, with gcov
 	@$(MAKE) --no-print-directory VARIANT=coverage check-unit

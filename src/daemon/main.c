@@ -261,6 +261,20 @@ watch_signal(struct daemon *daemon, struct event *event, int signo,
 	event_add(event, NULL);
 }
 
+/* Without its event a signal has its default action again, and one that comes
+ * in the last moment would spoil the exit code. */
+static void
+forget_signals(struct daemon *daemon)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	event_del(&daemon->on_int);
+	event_del(&daemon->on_term);
+	event_del(&daemon->on_hup);
+}
+
 static int
 serve(struct daemon *daemon)
 {
@@ -280,9 +294,7 @@ serve(struct daemon *daemon)
 	code = open_listener(daemon);
 	if (code == 0 && loop_run(daemon->loop) != 0)
 		code = EX_OSERR;
-	event_del(&daemon->on_int);
-	event_del(&daemon->on_term);
-	event_del(&daemon->on_hup);
+	forget_signals(daemon);
 	native_free(daemon->native);
 	broker_free(daemon->broker);
 	conn_set_free(daemon->set);

@@ -352,10 +352,9 @@ print_table(FILE *out, const char *title, const struct msg_node *rows,
 	size_t widths[24];
 
 	if (msg_count(rows) == 0) {
-		fprintf(out, "\nno %s\n", title);
+		fprintf(out, "no %s\n", title);
 		return;
 	}
-	fputc('\n', out);
 	for (size_t c = 0; columns[c].title != NULL; c++) {
 		widths[c] = column_width(rows, &columns[c]);
 		put_cell(out, columns[c].title, &columns[c], widths[c],
@@ -445,7 +444,6 @@ print_config(FILE *out, const struct msg_node *config)
 	const char *s;
 	size_t len;
 
-	fputc('\n', out);
 	for (size_t i = 0; i < msg_count(config); i++) {
 		if (!msg_str(msg_key_at(config, i), &s, &len))
 			continue;
@@ -454,6 +452,19 @@ print_config(FILE *out, const struct msg_node *config)
 			continue;
 		fprintf(out, "  %-20s %s\n", key, format_text(value, s, len));
 	}
+}
+
+/* Begins a section: an empty line stands between two. */
+static const struct msg_node *
+begin_section(
+    FILE *out, const struct msg_node *reply, const char *name, bool *is_first)
+{
+	const struct msg_node *section = msg_find(reply, name);
+
+	if (section != NULL && !*is_first)
+		fputc('\n', out);
+	*is_first = *is_first && section == NULL;
+	return section;
 }
 
 void
@@ -467,17 +478,19 @@ print_tables(FILE *out, const struct msg_node *reply)
 		{ "topics", topic_columns },
 		{ "closed", closed_columns },
 	};
-	const struct msg_node *node = msg_find(reply, "overview");
+	bool is_first = true;
+	const struct msg_node *node =
+	    begin_section(out, reply, "overview", &is_first);
 
 	if (node != NULL)
 		print_overview(out, node);
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
-		node = msg_find(reply, tables[i].section);
+		node = begin_section(out, reply, tables[i].section, &is_first);
 		if (node != NULL)
 			print_table(
 			    out, tables[i].section, node, tables[i].columns);
 	}
-	node = msg_find(reply, "config");
+	node = begin_section(out, reply, "config", &is_first);
 	if (node != NULL)
 		print_config(out, node);
 }

@@ -12,7 +12,6 @@ closed_add(struct closed *closed)
 	if (closed->ring == NULL)
 		closed->ring = xcalloc(CLOSED_KEPT, sizeof(*closed->ring));
 	entry = &closed->ring[closed->next];
-	*entry = (struct closed_entry){ 0 };
 	closed->next = (closed->next + 1) % CLOSED_KEPT;
 	if (closed->n < CLOSED_KEPT)
 		closed->n++;

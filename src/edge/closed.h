@@ -33,7 +33,7 @@ struct closed {
 	size_t n;
 };
 
-/* An entry to fill in, in place of the oldest. */
+/* The entry to overwrite: a free one, or else the oldest. */
 struct closed_entry *closed_add(struct closed *closed);
 
 /* Entry number i, newest first; i is less than closed->n. */

@@ -32,7 +32,7 @@ session_name(const struct session *session)
 static void
 finish_drain(struct native *native)
 {
-	if (!LIST_EMPTY(&native->sessions) || native->drained == NULL)
+	if (!TAILQ_EMPTY(&native->sessions) || native->drained == NULL)
 		return;
 	native->drained(native->drained_arg);
 	native->drained = NULL;
@@ -44,11 +44,11 @@ advance_drain(struct native *native)
 {
 	struct session *session;
 
-	LIST_FOREACH (session, &native->sessions, in_native)
+	TAILQ_FOREACH (session, &native->sessions, in_native)
 		if (!session->has_ended && session->role != CONTROL_OBSERVER &&
 		    !conn_is_closing(session->conn))
 			return;
-	LIST_FOREACH (session, &native->sessions, in_native)
+	TAILQ_FOREACH (session, &native->sessions, in_native)
 		conn_finish(session->conn, CONN_SHUTDOWN);
 }
 
@@ -91,27 +91,41 @@ log_closed(const struct session *session, const struct closed_entry *e)
 	    e->queue_bytes, e->detail);
 }
 
-static void
-remember(struct session *session)
+static struct closed_entry
+obituary(const struct session *session)
 {
-	struct native *native = session->native;
-	struct closed_entry *e = closed_add(&native->closed);
 	const struct conn_stats *stats = conn_stats(session->conn);
+	struct closed_entry e = {
+		.id = session->member == NULL ? 0 : session->member->id,
+		.wall_ms = clock_wall_ms(),
+		.age_ms = loop_now(session->native->loop).ms -
+			  conn_since(session->conn).ms,
+		.pid = session_pid(session),
+		.uid = session->peer.uid,
+		.bytes_in = stats->bytes_in,
+		.bytes_out = stats->bytes_out,
+		.queue_bytes = conn_queue_bytes(session->conn),
+		.queue_peak_bytes = stats->queue_peak,
+		.reason = conn_cause_name(conn_cause(session->conn)),
+	};
 
-	e->id = session->member == NULL ? 0 : session->member->id;
-	e->wall_ms = clock_wall_ms();
-	e->age_ms = loop_now(native->loop).ms - conn_since(session->conn).ms;
-	e->pid = session_pid(session);
-	e->uid = session->peer.uid;
-	e->bytes_in = stats->bytes_in;
-	e->bytes_out = stats->bytes_out;
-	e->queue_bytes = conn_queue_bytes(session->conn);
-	e->queue_peak_bytes = stats->queue_peak;
-	e->reason = conn_cause_name(conn_cause(session->conn));
-	snprintf(e->name, sizeof(e->name), "%s", session_name(session));
+	snprintf(e.name, sizeof(e.name), "%s", session_name(session));
 	if (session->detail != NULL)
-		snprintf(e->detail, sizeof(e->detail), "%s", session->detail);
-	log_closed(session, e);
+		snprintf(e.detail, sizeof(e.detail), "%s", session->detail);
+	return e;
+}
+
+/* Who asks for statistics every ten seconds and goes again is no news, and
+ * would fill the ring with itself. */
+static void
+remember(const struct session *session)
+{
+	struct closed_entry e = obituary(session);
+
+	if (!session->has_asked || session->n_errors > 0 ||
+	    conn_cause(session->conn) != CONN_EOF)
+		*closed_add(&session->native->closed) = e;
+	log_closed(session, &e);
 }
 
 static void
@@ -125,7 +139,7 @@ on_gone(struct conn *conn)
 		broker_leave(native->broker, session->member);
 	else
 		TAILQ_REMOVE(&native->waiting, session, in_waiting);
-	LIST_REMOVE(session, in_native);
+	TAILQ_REMOVE(&native->sessions, session, in_native);
 	free(session->client);
 	free(session->key);
 	free(session->script);
@@ -154,7 +168,7 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	session->native = native;
 	session->peer = *peer;
 	session->pm_id = -1;
-	LIST_INSERT_HEAD(&native->sessions, session, in_native);
+	TAILQ_INSERT_TAIL(&native->sessions, session, in_native);
 	TAILQ_INSERT_TAIL(&native->waiting, session, in_waiting);
 	session->conn = conn_new(native->set, fd, &conn_ops, session);
 	if (too_many)
@@ -214,7 +228,7 @@ expire_drain(struct native *native)
 	struct session *session;
 
 	native->drain_deadline = INSTANT_NEVER;
-	LIST_FOREACH (session, &native->sessions, in_native)
+	TAILQ_FOREACH (session, &native->sessions, in_native)
 		conn_close(session->conn, CONN_SHUTDOWN);
 	finish_drain(native);
 }
@@ -260,7 +274,7 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	native->started = loop_now(loop);
 	native->epoch_ms = clock_wall_ms();
 	native->drain_deadline = INSTANT_NEVER;
-	LIST_INIT(&native->sessions);
+	TAILQ_INIT(&native->sessions);
 	TAILQ_INIT(&native->waiting);
 	native->source.next_deadline = next_deadline;
 	native->source.expire = expire;
@@ -273,7 +287,7 @@ native_free(struct native *native)
 {
 	if (native == NULL)
 		return;
-	assert(LIST_EMPTY(&native->sessions));
+	assert(TAILQ_EMPTY(&native->sessions));
 	loop_remove_source(native->loop, &native->source);
 	msg_writer_fini(&native->out);
 	closed_fini(&native->closed);
@@ -315,7 +329,7 @@ native_drain(struct native *native, void (*done)(void *arg), void *arg)
 	native->drained_arg = arg;
 	native->drain_deadline = instant_after(
 	    loop_now(native->loop), native->settings.drain_timeout_ms);
-	LIST_FOREACH (session, &native->sessions, in_native)
+	TAILQ_FOREACH (session, &native->sessions, in_native)
 		say_goodbye(session);
 	advance_drain(native);
 	finish_drain(native);

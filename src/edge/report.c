@@ -99,7 +99,7 @@ sum_up(struct native *native)
 	struct sums sums = { 0 };
 	struct session *s;
 
-	LIST_FOREACH (s, &native->sessions, in_native) {
+	TAILQ_FOREACH (s, &native->sessions, in_native) {
 		sums.n_members +=
 		    s->member != NULL && s->role == CONTROL_MEMBER;
 		sums.queue_bytes += conn_queue_bytes(s->conn);
@@ -186,10 +186,10 @@ put_clients(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	struct session *s;
 	uint32_t n = 0;
 
-	LIST_FOREACH (s, &native->sessions, in_native)
+	TAILQ_FOREACH (s, &native->sessions, in_native)
 		n += s->member != NULL && n < n_rows;
 	msg_put_array(w, n);
-	LIST_FOREACH (s, &native->sessions, in_native)
+	TAILQ_FOREACH (s, &native->sessions, in_native)
 		if (s->member != NULL && n > 0) {
 			put_client(native, w, s);
 			n--;

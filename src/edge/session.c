@@ -426,6 +426,7 @@ handle_stats(struct session *session, const struct frame *f)
 
 	switch (r) {
 	case 0:
+		session->has_asked = true;
 		report_write(session->native, &wanted, &session->native->out);
 		session_send_out(session);
 		break;

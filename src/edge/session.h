@@ -28,7 +28,7 @@ enum refusal {
 const char *refusal_name(enum refusal refusal);
 
 struct session {
-	LIST_ENTRY(session) in_native;
+	TAILQ_ENTRY(session) in_native;
 	TAILQ_ENTRY(session) in_waiting; /* until HELLO is through */
 	struct native *native;
 	struct conn *conn;
@@ -41,6 +41,7 @@ struct session {
 	char *key;
 	char *script;
 	char *detail;   /* the message of the ERROR that ends it, or NULL */
+	bool has_asked; /* for statistics */
 	bool has_ended; /* its sending side, in a drain */
 	uint64_t n_errors;
 };
@@ -52,7 +53,7 @@ struct native {
 	struct broker *broker;
 	const struct listener *listener;
 	struct native_settings settings;
-	LIST_HEAD(session_list, session) sessions;
+	TAILQ_HEAD(session_list, session) sessions; /* oldest first */
 	TAILQ_HEAD(waiting_list, session) waiting; /* for HELLO, oldest first */
 	struct msg_writer out;    /* scratch: frames on their way to a blob */
 	struct topic_name *names; /* scratch: topics of one PUBLISH */

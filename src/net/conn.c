@@ -377,11 +377,11 @@ set_stalled(struct conn *conn, bool stalled)
 }
 
 static void
-write_failed(struct conn *conn)
+write_failed(struct conn *conn, int error)
 {
 	conn->is_mute = true;
 	drop_output(conn);
-	if (errno != EPIPE && errno != ECONNRESET)
+	if (error != EPIPE && error != ECONNRESET)
 		conn_close(conn, CONN_IO_ERROR);
 }
 
@@ -397,7 +397,7 @@ flush(struct conn *conn)
 			break;
 		n = write_some(conn);
 		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			write_failed(conn);
+			write_failed(conn, errno);
 			break;
 		}
 		blocked = n < 0 && errno == EAGAIN;

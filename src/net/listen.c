@@ -2,12 +2,14 @@
 
 #include <bsd/libutil.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -21,6 +23,8 @@
 	4096 /* with a short one, clients that come at once get EAGAIN */
 #define ACCEPTS_MAX 64 /* a turn */
 #define PAUSE_MS 100
+#define HOLDER_RETRIES 20
+#define HOLDER_RETRY_MS 10
 
 struct listener {
 	struct loop *loop;
@@ -34,7 +38,7 @@ struct listener {
 	dev_t dev; /* of the socket that we made there */
 	ino_t ino;
 	struct instant resume; /* NEVER while it accepts */
-	bool has_complained;   /* of descriptors, since they last sufficed */
+	bool has_complained;   /* of descriptors, since all have been let in */
 	struct listen_stats stats;
 };
 
@@ -111,12 +115,13 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		if (accepted < 0) {
-			listener->stats.n_failed +=
-			    errno != EAGAIN && errno != EINTR;
+			if (errno == EAGAIN)
+				listener->has_complained = false;
+			else if (errno != EINTR)
+				listener->stats.n_failed++;
 			return;
 		}
 		listener->stats.n_accepted++;
-		listener->has_complained = false;
 		peer = peer_of(accepted);
 		listener->ops->accepted(listener->user, accepted, &peer);
 	}
@@ -175,16 +180,47 @@ is_served(const char *path, pid_t *pid)
 	return served;
 }
 
+/*
+ * Who holds the lock: whoever listens, or else the pid in the file. Just after
+ * a start the file may still name the daemon that was there before, so a pid
+ * that isn't alive is read again, for a while. 0 where it stays unknown.
+ */
+static pid_t
+find_holder(const char *path, const char *lock_path)
+{
+	struct timespec pause = { .tv_nsec = HOLDER_RETRY_MS * 1000000 };
+	struct pidfh *lock;
+	pid_t pid;
+
+	for (int i = 0; i < HOLDER_RETRIES; i++) {
+		pid = 0;
+		if (is_served(path, &pid))
+			return pid;
+		lock = pidfile_open(lock_path, 0600, &pid);
+		if (lock != NULL) {
+			pidfile_close(lock);
+			return 0;
+		}
+		if (errno == EEXIST && pid > 0 && kill(pid, 0) == 0)
+			return pid;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int
 take_lock(struct listener *listener, pid_t *holder)
 {
 	char path[LISTEN_PATH_MAX + sizeof(".pid")];
 
 	snprintf(path, sizeof(path), "%s.pid", listener->path);
-	listener->lock = pidfile_open(path, 0600, holder);
+	listener->lock = pidfile_open(path, 0600, NULL);
 	if (listener->lock != NULL)
 		return 0;
-	return errno == EEXIST ? LISTEN_E_HELD : err_trace(-errno);
+	if (errno != EEXIST && errno != EWOULDBLOCK)
+		return err_trace(-errno);
+	*holder = find_holder(listener->path, path);
+	return LISTEN_E_HELD;
 }
 
 /*
