@@ -1,0 +1,185 @@
+'use strict';
+
+/*
+ * The demo's check of itself: real clients on all workers, and every single delivery accounted
+ * for. The phases follow one another only when all that was expected has arrived, since who is in
+ * which room may change between them. Two rounds of fences end it: a message to all from every
+ * sender. What one sender sends arrives in order, so nothing of it can arrive behind its fence,
+ * and whatever did, a duplicate for one, would be found before the second round is through.
+ */
+
+const { io } = require('socket.io-client');
+
+const Ledger = require('./ledger');
+const pattern = require('./pattern');
+const plan = require('./plan');
+
+const PER_WORKER = 2;
+const ACK_MS = 10000;
+
+const label = (index) => `client ${index + 1}`;
+
+function connect(url) {
+	return new Promise((resolve, reject) => {
+		const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false });
+		socket.once('connect', () => resolve(socket));
+		socket.once('connect_error', reject);
+	});
+}
+
+async function ask(socket, event, room) {
+	const { ok, why } = await socket.timeout(ACK_MS).emitWithAck(event, room);
+	if (!ok)
+		throw new Error(`${event} ${room}: ${why}`);
+}
+
+/* Node hands connections to the workers in turn; who comes to a worker that has enough goes. */
+async function spread(url, workers) {
+	const seats = new Map();
+	const clients = [];
+	const wanted = workers * PER_WORKER;
+	for (let tries = 0; clients.length < wanted; tries++) {
+		if (tries > wanted * 20)
+			throw new Error(`no ${PER_WORKER} clients on each of ${workers} workers after ${tries} connections`);
+		const socket = await connect(url);
+		const { worker } = await socket.timeout(ACK_MS).emitWithAck('whoami');
+		const taken = seats.get(worker) || 0;
+		if (taken === PER_WORKER) {
+			socket.disconnect();
+			continue;
+		}
+		seats.set(worker, taken + 1);
+		clients.push({ worker, sockets: { '/': socket } });
+	}
+	return clients;
+}
+
+class Check {
+	#ledger = new Ledger();
+	#clients = [];
+	#spaces = {};
+	#sizes = new Map();
+	#broken = [];
+	#closing = false;
+
+	async run(url, workers, onPhase) {
+		this.#clients = await spread(url, workers);
+		await this.#enter();
+		onPhase(`${this.#clients.length} clients, ${PER_WORKER} on each of ${workers} workers`);
+
+		const everyone = () => this.#clients.map((_, i) => i);
+		const ids = (nsp) => this.#spaces[nsp].map((client) => client.id);
+		const perWorker = (nth) => everyone().filter((i) =>
+			this.#clients.slice(0, i).filter((c) => c.worker === this.#clients[i].worker).length === nth);
+
+		await this.#phase(everyone(), (me, nsp) => plan.mixed(me, ids(nsp)));
+		onPhase('2 namespaces: all, rooms, several rooms, except, local, own ids');
+		await this.#phase(everyone(), plan.binary);
+		onPhase(`binary, up to ${Math.max(...plan.SIZES)} bytes`);
+		await this.#leave('red', [0, 1, 2]);
+		await this.#phase(everyone(), plan.toRed);
+		onPhase('rooms that somebody left');
+		await Promise.all([
+			this.#phase(perWorker(0), (me, nsp) => (nsp === '/' ? plan.burst(nsp) : [])),
+			this.#phase(perWorker(1), (me, nsp) => (nsp === '/' ? [] : plan.burst(nsp))),
+		]);
+		onPhase(`bursts of ${plan.BURST} emits in one tick, from every worker at once`);
+		await this.#phase(everyone(), plan.fence);
+		await this.#phase(everyone(), plan.fence);
+	}
+
+	/* To be called whether run() came through or not. */
+	close() {
+		this.#closing = true;
+		for (const { sockets } of this.#clients)
+			for (const socket of Object.values(sockets))
+				socket.disconnect();
+		const result = this.#ledger.close();
+		return { ...result, problems: [...this.#broken, ...result.problems] };
+	}
+
+	async #enter() {
+		for (const nsp of plan.NAMESPACES)
+			this.#spaces[nsp] = await Promise.all(
+				this.#clients.map((client, index) => this.#enterOne(client, index, nsp)));
+	}
+
+	async #enterOne(client, index, nsp) {
+		const socket = client.sockets[nsp] || client.sockets['/'].io.socket(nsp);
+		client.sockets[nsp] = socket;
+		socket.on('item', (item) => this.#arrive(index, nsp, item));
+		socket.on('disconnect', (reason) => {
+			if (!this.#closing)
+				this.#broken.push(`${label(index)} lost its connection: ${reason}`);
+		});
+		if (!socket.connected)
+			await new Promise((resolve, reject) => {
+				socket.once('connect', resolve);
+				socket.once('connect_error', reject);
+			});
+		const rooms = Object.entries(plan.MEMBERS[nsp])
+			.filter(([, isMember]) => isMember(index)).map(([room]) => room);
+		for (const room of rooms)
+			await ask(socket, 'join', room);
+		return { index, worker: client.worker, socket, id: socket.id, seq: 0,
+			rooms: new Set([socket.id, ...rooms]) };
+	}
+
+	async #leave(room, indices) {
+		for (const nsp of plan.NAMESPACES)
+			for (const index of indices) {
+				const client = this.#spaces[nsp][index];
+				await ask(client.socket, 'leave', room);
+				client.rooms.delete(room);
+			}
+	}
+
+	async #phase(senders, ordersOf) {
+		const done = [];
+		for (const nsp of plan.NAMESPACES)
+			for (const index of senders) {
+				const me = this.#spaces[nsp][index];
+				const orders = ordersOf(index, nsp).map((order) => this.#announce(nsp, me, order));
+				if (orders.length)
+					done.push(me.socket.timeout(ACK_MS).emitWithAck('perform', orders));
+			}
+		await Promise.all(done);
+		await this.#ledger.settled();
+	}
+
+	#announce(nsp, me, order) {
+		const seq = me.seq;
+		me.seq += order.count;
+		const counted = !order.flags.includes('volatile');
+		const what = plan.describe(order);
+		for (const receiver of plan.receivers(this.#spaces[nsp], me, order))
+			for (let i = 0; i < order.count; i++)
+				this.#ledger.expect(label(receiver.index), nsp, label(me.index), seq + i, what, counted);
+		return { ...order, from: me.index, seq, data: this.#payload(nsp, me.index, seq, order.size) };
+	}
+
+	#payload(nsp, from, seq, size) {
+		if (size === undefined)
+			return null;
+		this.#sizes.set(`${nsp} ${from} ${seq}`, size);
+		return { bytes: pattern(from, seq, size), nested: { list: [pattern(seq, from, 3)] } };
+	}
+
+	#isIntact(nsp, { from, seq, data }) {
+		const size = this.#sizes.get(`${nsp} ${from} ${seq}`);
+		if (size === undefined)
+			return data === null;
+		const same = (bytes, wanted) => Buffer.isBuffer(bytes) && bytes.equals(wanted);
+		return same(data?.bytes, pattern(from, seq, size)) &&
+			same(data.nested?.list?.[0], pattern(seq, from, 3));
+	}
+
+	#arrive(index, nsp, item) {
+		const { from, seq } = item;
+		if (!this.#isIntact(nsp, item))
+			this.#ledger.problem('damaged', label(index), nsp, label(from), seq, 'other content than was sent');
+		this.#ledger.arrive(label(index), nsp, label(from), seq);
+	}
+}
+
+module.exports = Check;

@@ -1,0 +1,287 @@
+'use strict';
+
+/* global io */
+
+/*
+ * What the page knows of the world it learns from events: it asks nobody for a list. A tab that
+ * arrives is announced to all, and each tab answers it alone, so that the newcomer draws the same
+ * picture. `tab` names a tab across reconnections, when its socket id is another each time; a
+ * worker that was killed says no goodbye for its tabs, and their return under the same `tab`
+ * puts the picture right.
+ */
+
+const FEED_MAX = 200;
+const SWITCH_MAX = 8;
+const TINTS = 8;
+
+const tab = Math.random().toString(36).slice(2, 12);
+const name = nickname();
+const rooms = new Map([['garden', false], ['harbour', false], ['attic', false]]);
+const others = new Map();
+let self = null;
+let leaving = null;
+let phase = 'connecting';
+
+const socket = io({ transports: ['websocket'], auth: { tab, name }, reconnectionDelayMax: 2000 });
+
+const $ = (id) => document.getElementById(id);
+
+function nickname() {
+	const kept = sessionStorage.getItem('name');
+	if (kept)
+		return kept;
+	const pick = (words) => words[Math.floor(Math.random() * words.length)];
+	const made = `${pick(['Quiet', 'Amber', 'Swift', 'Gentle', 'Bright', 'Velvet', 'Clever', 'Mellow'])} ` +
+		pick(['Otter', 'Heron', 'Lynx', 'Finch', 'Badger', 'Marten', 'Swallow', 'Hare']);
+	sessionStorage.setItem('name', made);
+	return made;
+}
+
+function element(tag, attributes, ...children) {
+	const e = document.createElement(tag);
+	for (const [key, value] of Object.entries(attributes))
+		e.setAttribute(key, value);
+	e.append(...children);
+	return e;
+}
+
+const tint = (worker) => String((worker - 1) % TINTS + 1);
+
+function badge(worker) {
+	return element('span', { class: 'badge', 'data-tint': tint(worker) }, `worker ${worker}`);
+}
+
+/* The feed */
+
+function append(item) {
+	const feed = $('feed');
+	const page = document.scrollingElement;
+	const scroller = feed.scrollHeight > feed.clientHeight ? feed : page;
+	const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
+	feed.append(item);
+	while (feed.children.length > FEED_MAX)
+		feed.firstElementChild.remove();
+	$('empty').hidden = true;
+	if (atEnd)
+		scroller.scrollTop = scroller.scrollHeight;
+}
+
+function clock(at) {
+	const time = new Date(at);
+	return element('time', { datetime: time.toISOString() },
+		time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' }));
+}
+
+function audience(to) {
+	if (to.kind === 'room')
+		return `to ${to.room}`;
+	return to.kind === 'except' ? `to all but ${to.room}` : 'to everyone';
+}
+
+function showMessage({ text, to, from, at }) {
+	const mine = from.tab === tab;
+	append(element('li', { class: 'message', 'data-tint': tint(from.worker) },
+		element('div', { class: 'origin' },
+			element('strong', {}, mine ? 'You' : from.name),
+			badge(from.worker),
+			element('span', { class: 'quiet' }, audience(to)),
+			element('span', { class: 'quiet socket', title: `socket ${from.socket}, pid ${from.pid}` },
+				from.socket.slice(0, 6))),
+		clock(at),
+		element('p', { class: 'text' }, text)));
+}
+
+/* What this tab sent to others alone would otherwise vanish without a trace. */
+function showSent(text, to) {
+	append(element('li', { class: 'ghost' },
+		element('div', { class: 'origin' },
+			element('strong', {}, 'You'),
+			element('span', { class: 'quiet' }, `${audience(to)}, which does not include this tab`)),
+		clock(Date.now()),
+		element('p', { class: 'text' }, text)));
+}
+
+function note(...parts) {
+	append(element('li', { class: 'note' }, element('span', {}, ...parts), clock(Date.now())));
+}
+
+/* Who is where */
+
+function drawWorkers() {
+	const all = self ? [...others.values(), { ...self, me: true }] : [];
+	const count = Math.max(self ? self.workers : 0, ...all.map((who) => who.worker));
+	const lines = [];
+	for (let worker = 1; worker <= count; worker++) {
+		const here = all.filter((who) => who.worker === worker);
+		const dots = here.map((who) => element('span',
+			{ class: who.me ? 'tab me' : 'tab', title: who.me ? 'this tab' : who.name }));
+		lines.push(element('li',
+			{ class: self && self.worker === worker ? 'mine' : '', 'data-tint': tint(worker),
+				'aria-label': `Worker ${worker}: ${here.length} tabs` },
+			element('span', { class: 'label' }, `Worker ${worker}`),
+			element('span', { class: 'tabs' },
+				...(dots.length ? dots : [element('span', { class: 'none' })]))));
+	}
+	$('workers').replaceChildren(...lines);
+}
+
+function drawSelf() {
+	$('name').textContent = name;
+	$('worker').textContent = self ? `worker ${self.worker}` : 'no worker';
+	$('process').textContent = self ? `pid ${self.pid}` : '';
+	if (self)
+		$('worker').dataset.tint = tint(self.worker);
+	else
+		delete $('worker').dataset.tint;
+	document.title = self ? `Worker ${self.worker} · pm2adapterd` : 'pm2adapterd';
+	for (const id of ['send', 'switch'])
+		$(id).disabled = !self;
+}
+
+const PHASES = {
+	connecting: ['connecting', 'Connecting…'],
+	switching: ['connecting', 'Switching worker…'],
+	lost: ['lost', 'Worker lost, connecting again…'],
+	live: ['live', 'Live on all workers'],
+	alone: ['alone', 'Daemon away: only tabs of this worker are reached'],
+};
+
+function drawState() {
+	const [state, text] = PHASES[self ? (self.daemon ? 'live' : 'alone') : phase];
+	$('state').dataset.state = state;
+	$('state-text').textContent = text;
+}
+
+function draw() {
+	drawSelf();
+	drawState();
+	drawWorkers();
+}
+
+/* Rooms */
+
+function drawRooms() {
+	$('rooms').replaceChildren(...[...rooms].map(([room, joined]) => {
+		const chip = element('button',
+			{ type: 'button', class: 'chip', 'aria-pressed': String(joined),
+				title: joined ? `Leave ${room}` : `Join ${room}` }, room);
+		chip.addEventListener('click', () => toggle(room));
+		return chip;
+	}));
+	const target = $('target');
+	const chosen = target.value;
+	target.replaceChildren(...[...rooms.keys()].map((room) => element('option', { value: room }, room)));
+	if (rooms.has(chosen))
+		target.value = chosen;
+}
+
+function toggle(room) {
+	const join = !rooms.get(room);
+	socket.emit(join ? 'join' : 'leave', room, (done) => {
+		if (!done.ok)
+			return note(done.why);
+		rooms.set(room, join);
+		drawRooms();
+	});
+}
+
+/* Sending */
+
+function send(event) {
+	event.preventDefault();
+	const text = $('text').value.trim();
+	if (!text || !self)
+		return;
+	const kind = new FormData($('composer')).get('kind');
+	const to = kind === 'all' ? { kind } : { kind, room: $('target').value };
+	socket.emit('send', { text, to }, (done) => {
+		if (!done.ok)
+			return note(done.why);
+		if (kind !== 'all' && rooms.get(to.room) !== (kind === 'room'))
+			showSent(text, to);
+	});
+	$('text').value = '';
+	$('text').focus();
+}
+
+/*
+ * Node hands connections to the workers in turn, so that a new connection most often finds
+ * another worker, but other tabs take turns too: the same one again is no reason to stop.
+ */
+function switchWorker() {
+	leaving = { pid: self.pid, left: SWITCH_MAX };
+	socket.disconnect().connect();
+}
+
+/* The connection */
+
+socket.on('you', (you) => {
+	if (leaving && leaving.pid === you.pid && --leaving.left > 0)
+		return socket.disconnect().connect();
+	leaving = null;
+	self = you;
+	others.clear();
+	for (const [room, joined] of rooms)
+		if (joined)
+			socket.emit('join', room, () => {});
+	socket.emit('arrive');
+	draw();
+});
+
+socket.on('disconnect', () => {
+	self = null;
+	phase = leaving ? 'switching' : 'lost';
+	draw();
+});
+
+socket.on('daemon', (daemon) => {
+	if (!self)
+		return;
+	self.daemon = daemon;
+	draw();
+});
+
+socket.on('came', (who) => {
+	if (who.tab === tab)
+		return;
+	const moved = others.get(who.tab);
+	others.set(who.tab, who);
+	socket.emit('here', who.socket);
+	if (!moved || moved.worker !== who.worker)
+		note(`${who.name} ${moved ? 'moved to' : 'arrived on'} `, badge(who.worker));
+	drawWorkers();
+});
+
+socket.on('here', (who) => {
+	others.set(who.tab, who);
+	drawWorkers();
+});
+
+socket.on('gone', (who) => {
+	const known = others.get(who.tab);
+	if (!known || known.socket !== who.socket)
+		return;
+	others.delete(who.tab);
+	note(`${who.name} left `, badge(who.worker));
+	drawWorkers();
+});
+
+socket.on('message', showMessage);
+
+$('composer').addEventListener('submit', send);
+$('audience').addEventListener('change', () => {
+	$('target').hidden = new FormData($('composer')).get('kind') === 'all';
+});
+$('switch').addEventListener('click', switchWorker);
+$('new-room').addEventListener('submit', (event) => {
+	event.preventDefault();
+	const room = $('room-name').value.trim();
+	if (!room)
+		return;
+	$('room-name').value = '';
+	if (!rooms.get(room))
+		toggle(room);
+});
+
+drawRooms();
+draw();

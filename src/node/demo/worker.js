@@ -1,0 +1,161 @@
+'use strict';
+
+/*
+ * The demo's application: a page and a Socket.IO server, as one of the workers that pm2 runs in
+ * cluster mode. All that makes it reach the clients of the other workers is the one line with
+ * pm2Adapter(): it finds the daemon that the same pm2 runs.
+ *
+ * The server takes the WebSocket transport alone: HTTP long-polling needs every request of a
+ * client to reach the same worker, and pm2 spreads them over all.
+ */
+
+const fs = require('fs');
+const http = require('http');
+const path = require('path');
+
+const { Server } = require('socket.io');
+const pm2Adapter = require('socket.io-pm2adapter');
+
+const PAGE = path.join(__dirname, 'page');
+const FILES = {
+	'/': ['index.html', 'text/html; charset=utf-8'],
+	'/style.css': ['style.css', 'text/css; charset=utf-8'],
+	'/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+	'/icon.svg': ['icon.svg', 'image/svg+xml'],
+};
+const ROOM_MAX = 24;
+const TEXT_MAX = 500;
+const READY_MS = 3000;
+
+const me = {
+	worker: Number(process.env.NODE_APP_INSTANCE || 0) + 1,
+	pid: process.pid,
+};
+
+function serveFile(request, response) {
+	const [file, type] = FILES[new URL(request.url, 'http://demo').pathname] || [];
+	if (!file) {
+		response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
+		return;
+	}
+	response.writeHead(200, {
+		'content-type': type,
+		'cache-control': 'no-cache',
+		'content-security-policy': 'default-src \'self\'; connect-src \'self\' ws: wss:',
+	});
+	fs.createReadStream(path.join(PAGE, file)).pipe(response);
+}
+
+const isText = (value, max) =>
+	typeof value === 'string' && value.trim() !== '' && value.length <= max;
+
+const KINDS = {
+	all: (nsp) => nsp,
+	room: (nsp, room) => nsp.to(room),
+	except: (nsp, room) => nsp.except(room),
+};
+
+/* Everything comes from outside: a wrong type gets an answer, and never an exception. */
+function readMessage(message) {
+	const { text, to } = message || {};
+	if (!isText(text, TEXT_MAX))
+		return { why: `A message is 1 to ${TEXT_MAX} characters` };
+	if (!to || !Object.hasOwn(KINDS, to.kind))
+		return { why: 'A message goes to all, to a room, or to all but a room' };
+	if (to.kind !== 'all' && !isText(to.room, ROOM_MAX))
+		return { why: `A room's name is 1 to ${ROOM_MAX} characters` };
+	return { text, to: to.kind === 'all' ? { kind: 'all' } : { kind: to.kind, room: to.room } };
+}
+
+function readAuth({ tab, name }) {
+	return {
+		tab: isText(tab, ROOM_MAX) ? tab : 'no tab',
+		name: isText(name, ROOM_MAX) ? name : 'Somebody',
+	};
+}
+
+function serve(nsp, daemon) {
+	nsp.on('connection', (socket) => {
+		const who = { ...me, ...readAuth(socket.handshake.auth), socket: socket.id };
+		const on = (event, handler) => socket.on(event, (...args) => {
+			const answer = args.at(-1);
+			const result = handler(args[0]);
+			if (typeof answer === 'function')
+				answer(result);
+		});
+		const ifRoom = (act) => (room) => {
+			if (!isText(room, ROOM_MAX))
+				return { ok: false, why: `A room's name is 1 to ${ROOM_MAX} characters` };
+			act(room);
+			return { ok: true };
+		};
+
+		on('whoami', () => ({ ...me, pm_id: Number(process.env.pm_id), daemon: daemon.up }));
+		on('join', ifRoom((room) => socket.join(room)));
+		on('leave', ifRoom((room) => socket.leave(room)));
+		on('send', (message) => {
+			const { text, to, why } = readMessage(message);
+			if (why)
+				return { ok: false, why };
+			KINDS[to.kind](nsp, to.room).emit('message', { text, to, from: who, at: Date.now() });
+			return { ok: true };
+		});
+		socket.once('arrive', () => {
+			socket.broadcast.emit('came', who);
+			socket.once('disconnect', () => nsp.emit('gone', who));
+		});
+		on('here', (id) => {
+			if (isText(id, ROOM_MAX))
+				nsp.to(id).emit('here', who);
+		});
+		socket.emit('you', {
+			...who,
+			workers: Number(process.env.DEMO_WORKERS || 1),
+			daemon: daemon.up,
+		});
+	});
+}
+
+const server = http.createServer(serveFile);
+const io = new Server(server, { transports: ['websocket'] });
+io.adapter(pm2Adapter());
+
+const { client } = io.of('/').adapter;
+const daemon = { up: false };
+const spaces = ['/', '/admin'].map((name) => io.of(name));
+
+for (const nsp of spaces)
+	serve(nsp, daemon);
+client.on('connect', () => setDaemon(true));
+client.on('disconnect', () => setDaemon(false));
+
+function setDaemon(up) {
+	daemon.up = up;
+	for (const nsp of spaces)
+		nsp.local.emit('daemon', up);
+}
+
+if (process.env.DEMO_CHECK)
+	require('./check/worker')(spaces);
+
+/*
+ * pm2 ends the worker that this one replaces when it hears 'ready': so not before this one hears
+ * what the others broadcast. Nor later than this when the daemon is away, since local clients are
+ * served without it.
+ */
+function whenListening() {
+	let said = false;
+	const ready = () => {
+		if (!said && process.send)
+			process.send('ready');
+		said = true;
+	};
+	client.once('connect', ready);
+	setTimeout(ready, daemon.up ? 0 : READY_MS).unref();
+}
+
+server.listen(Number(process.env.PORT || 3000), whenListening);
+
+process.once('SIGINT', () => {
+	io.close(() => process.exit(0));
+});
