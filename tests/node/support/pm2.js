@@ -1,0 +1,84 @@
+'use strict';
+
+/*
+ * The demo's application under a private stock pm2, with the daemon beside it, and clients that
+ * know which worker serves them.
+ */
+
+const net = require('net');
+
+const { io } = require('socket.io-client');
+
+const { PrivatePm2, waitUntil } = require('../../../src/node/demo/private-pm2');
+
+const ACK_MS = 10000;
+
+function freePort() {
+	return new Promise((resolve, reject) => {
+		const server = net.createServer();
+		server.once('error', reject);
+		server.listen(0, () => {
+			const { port } = server.address();
+			server.close(() => resolve(port));
+		});
+	});
+}
+
+/*
+ * Resolves to { pm2, url } with all workers at the daemon, or with `only` when that one app of
+ * the two runs. The caller ends it with pm2.kill().
+ */
+async function startApp({ workers = 4, env = {}, only = null } = {}) {
+	const port = await freePort();
+	const pm2 = new PrivatePm2({
+		...(process.env.PM2ADAPTERD && { daemon: process.env.PM2ADAPTERD }),
+		env: { PORT: String(port), DEMO_WORKERS: String(workers), ...env },
+	});
+	try {
+		await pm2.start(...(only ? ['--only', only] : []));
+		if (!only)
+			await pm2.whenJoined(workers);
+	} catch (err) {
+		const complaints = pm2.complaints();
+		await pm2.kill();
+		throw new Error(`${err.message}\n${complaints}`, { cause: err });
+	}
+	return { pm2, url: `http://127.0.0.1:${port}/` };
+}
+
+/* A client that is connected; `served` tells by which worker, anew after each connection. */
+async function connect(url, options = {}) {
+	const socket = io(url, {
+		transports: ['websocket'],
+		forceNew: true,
+		reconnectionDelay: 20,
+		reconnectionDelayMax: 200,
+		...options,
+	});
+	const client = { socket, served: null };
+	socket.on('you', (you) => { client.served = you; });
+	socket.on('disconnect', () => { client.served = null; });
+	await waitUntil(`a connection to ${url}`, ACK_MS, () => client.served);
+	return client;
+}
+
+/* `perWorker` clients on each worker: Node hands out connections in turn, so this ends soon. */
+async function spread(url, { workers, perWorker, options }) {
+	const clients = [];
+	const seats = new Map();
+	for (let tries = 0; clients.length < workers * perWorker; tries++) {
+		if (tries > workers * perWorker * 20)
+			throw new Error(`no ${perWorker} clients on each of ${workers} workers`);
+		const client = await connect(url, options);
+		const taken = seats.get(client.served.pid) || 0;
+		if (taken === perWorker) {
+			client.socket.disconnect();
+			continue;
+		}
+		seats.set(client.served.pid, taken + 1);
+		clients.push(client);
+	}
+	return clients;
+}
+
+module.exports = { startApp, connect, spread, waitUntil, ACK_MS };
