@@ -13,11 +13,13 @@
 const FEED_MAX = 200;
 const SWITCH_MAX = 8;
 const TINTS = 8;
+const MOVE_MS = 1500;
 
 const tab = Math.random().toString(36).slice(2, 12);
 const name = nickname();
 const rooms = new Map([['garden', false], ['harbour', false], ['attic', false]]);
 const others = new Map();
+const departed = new Map();
 let self = null;
 let leaving = null;
 let phase = 'connecting';
@@ -244,11 +246,12 @@ socket.on('daemon', (daemon) => {
 socket.on('came', (who) => {
 	if (who.tab === tab)
 		return;
-	const moved = others.get(who.tab);
+	const moved = others.has(who.tab) || departed.has(who.tab);
+	clearTimeout(departed.get(who.tab));
+	departed.delete(who.tab);
 	others.set(who.tab, who);
 	socket.emit('here', who.socket);
-	if (!moved || moved.worker !== who.worker)
-		note(`${who.name} ${moved ? 'moved to' : 'arrived on'} `, badge(who.worker));
+	note(`${who.name} ${moved ? 'moved to' : 'arrived on'} `, badge(who.worker));
 	drawWorkers();
 });
 
@@ -257,12 +260,16 @@ socket.on('here', (who) => {
 	drawWorkers();
 });
 
+/* Who is back at once has moved to another worker, and did not leave. */
 socket.on('gone', (who) => {
 	const known = others.get(who.tab);
 	if (!known || known.socket !== who.socket)
 		return;
 	others.delete(who.tab);
-	note(`${who.name} left `, badge(who.worker));
+	departed.set(who.tab, setTimeout(() => {
+		departed.delete(who.tab);
+		note(`${who.name} left `, badge(who.worker));
+	}, MOVE_MS));
 	drawWorkers();
 });
 

@@ -1,0 +1,11 @@
+'use strict';
+
+const { PM2Adapter, pm2Adapter } = require('./lib/adapter');
+const { Client } = require('./lib/client');
+const { Pm2aError } = require('./lib/errors');
+
+module.exports = pm2Adapter;
+module.exports.adapter = pm2Adapter;
+module.exports.PM2Adapter = PM2Adapter;
+module.exports.Client = Client;
+module.exports.Pm2aError = Pm2aError;

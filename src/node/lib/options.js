@@ -1,0 +1,106 @@
+'use strict';
+
+/* Options, judged in one place: what is wrong is said with name and range. */
+
+const os = require('node:os');
+const path = require('node:path');
+const { Pm2aError } = require('./errors');
+
+const SOCKET_PATH_MAX = 107; // sun_path, less its zero
+
+function refuse(name, value, wanted) {
+	throw new Pm2aError('PM2A_ERR_OPTION',
+		`${name}: ${String(value)} is not ${wanted}`);
+}
+
+function string(name, value, min, max) {
+	const length = typeof value === 'string' ? Buffer.byteLength(value) : -1;
+	if (length < min || length > max) {
+		refuse(name, value, `a string of ${min} to ${max} bytes`);
+	}
+	return value;
+}
+
+function integer(name, value, min, max) {
+	if (!Number.isSafeInteger(value) || value < min || value > max) {
+		refuse(name, value, `an integer from ${min} to ${max}`);
+	}
+	return value;
+}
+
+function boolean(name, value) {
+	if (typeof value !== 'boolean') {
+		refuse(name, value, 'a boolean');
+	}
+	return value;
+}
+
+function oneOf(name, value, list) {
+	if (!list.includes(value)) {
+		refuse(name, value, `one of ${list.join(', ')}`);
+	}
+	return value;
+}
+
+/* Where the daemon that the same pm2 runs is to be found. */
+function defaultSocket(env = process.env) {
+	if (env.PM2ADAPTERD_SOCKET) {
+		return env.PM2ADAPTERD_SOCKET;
+	}
+	const home = env.PM2_HOME || path.join(os.homedir(), '.pm2');
+	return path.join(home, 'pm2adapterd.sock');
+}
+
+/* pm2 says what it runs in the environment; process.argv[1] is then pm2's. */
+function defaultScript(env = process.env) {
+	return env.pm_exec_path || process.argv[1] || '';
+}
+
+function defaultName(env = process.env) {
+	const script = path.basename(defaultScript(env));
+	return (env.pm_id !== undefined && env.name) || script || 'node';
+}
+
+/* Shortens text to max bytes: what is only for people must not be refused. */
+function clip(text, max) {
+	const bytes = Buffer.from(text);
+	return bytes.length <= max ? text :
+		bytes.subarray(0, max).toString().replace(/\ufffd+$/, '');
+}
+
+const MINUTE = 60_000;
+
+function clientOptions(opts = {}) {
+	if (typeof opts !== 'object' || opts === null) {
+		refuse('options', opts, 'an object');
+	}
+	const all = {
+		socket: opts.socket ?? defaultSocket(),
+		name: opts.name ?? clip(defaultName(), 128),
+		key: opts.key ?? 'socket.io',
+		role: opts.role ?? 'member',
+		ref: opts.ref ?? false,
+		queueMaxBytes: opts.queueMaxBytes ?? 16 * 1024 * 1024,
+		reconnectDelay: opts.reconnectDelay ?? 50,
+		reconnectDelayMax: opts.reconnectDelayMax ?? 2000,
+		connectTimeout: opts.connectTimeout ?? 5000,
+	};
+	string('socket', all.socket, 1, SOCKET_PATH_MAX);
+	string('name', all.name, 1, 128);
+	string('key', all.key, 1, 256);
+	if (all.key.includes('#')) {
+		refuse('key', all.key, 'a string without #, which ends it in topics');
+	}
+	oneOf('role', all.role, ['member', 'emitter', 'observer']);
+	boolean('ref', all.ref);
+	integer('queueMaxBytes', all.queueMaxBytes, 0, Number.MAX_SAFE_INTEGER);
+	integer('reconnectDelay', all.reconnectDelay, 1, 10 * MINUTE);
+	integer('reconnectDelayMax', all.reconnectDelayMax,
+		all.reconnectDelay, 10 * MINUTE);
+	integer('connectTimeout', all.connectTimeout, 10, 10 * MINUTE);
+	return all;
+}
+
+module.exports = {
+	boolean, clientOptions, clip, defaultScript, defaultSocket, integer, refuse,
+};

@@ -1,0 +1,96 @@
+'use strict';
+
+/*
+ * Frames to bytes, as docs/PROTOCOL.md lays down. Pure: knows no socket.
+ */
+
+const { encode } = require('notepack.io');
+
+const TYPE = Object.freeze({
+	HELLO: 0x01,
+	WELCOME: 0x02,
+	SUBSCRIBE: 0x03,
+	UNSUBSCRIBE: 0x04,
+	PUBLISH: 0x10,
+	PRESENCE: 0x30,
+	PING: 0x40,
+	PONG: 0x41,
+	STATS: 0x50,
+	STATS_REPLY: 0x51,
+	ERROR: 0x60,
+	GOODBYE: 0x61,
+});
+
+const FLAG = Object.freeze({
+	PREFIX: 0x01,
+	MEMBER: 0x02,
+	VOLATILE: 0x01,
+	SEVERAL: 0x02,
+});
+
+const PROTOCOL = 1;
+const LENGTH_SIZE = 4;
+const HEADER_SIZE = 8;
+const TOPIC_FIELD_MAX = 0xffff;
+const NOTHING = Buffer.alloc(0);
+
+/* One frame; topic is a string or bytes, body is bytes. */
+function frame(type, flags, topic, body) {
+	const topicLength = Buffer.byteLength(topic);
+	const out = Buffer.allocUnsafe(HEADER_SIZE + topicLength + body.length);
+	out.writeUInt32BE(out.length - LENGTH_SIZE, 0);
+	out[4] = type;
+	out[5] = flags;
+	out.writeUInt16BE(topicLength, 6);
+	if (typeof topic === 'string') {
+		out.utf8Write(topic, HEADER_SIZE);
+	} else {
+		out.set(topic, HEADER_SIZE);
+	}
+	out.set(body, HEADER_SIZE + topicLength);
+	return out;
+}
+
+/* fields: the keys of HELLO but for `protocol`; undefined ones are left out. */
+function hello(fields) {
+	const body = { protocol: PROTOCOL };
+	for (const [key, value] of Object.entries(fields)) {
+		if (value !== undefined) {
+			body[key] = value;
+		}
+	}
+	return frame(TYPE.HELLO, 0, NOTHING, encode(body));
+}
+
+/* type is SUBSCRIBE or UNSUBSCRIBE. */
+function topics(type, flags, list) {
+	return frame(type, flags, NOTHING, encode(list));
+}
+
+/* The topic field for several topics, or null where it would be too long. */
+function several(list) {
+	const field = encode(list);
+	return field.length > TOPIC_FIELD_MAX ? null : field;
+}
+
+/* list: one topic, or several that several() has a field for. */
+function publish(list, body, isVolatile) {
+	const flags = isVolatile ? FLAG.VOLATILE : 0;
+	if (list.length === 1) {
+		return frame(TYPE.PUBLISH, flags, list[0], body);
+	}
+	return frame(TYPE.PUBLISH, flags | FLAG.SEVERAL, several(list), body);
+}
+
+function ping(body = NOTHING) {
+	return frame(TYPE.PING, 0, NOTHING, body);
+}
+
+function pong(body) {
+	return frame(TYPE.PONG, 0, NOTHING, body);
+}
+
+module.exports = {
+	FLAG, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
+	frame, hello, ping, pong, publish, several, topics,
+};
