@@ -177,7 +177,7 @@ describe('the demo page', { skip }, () => {
 		}
 		await right.send('Quiet, please', 'A room', 'library');
 		assert.match(await (await left.message('Quiet, please')).textContent(), /to library/);
-		await left.shoot('talk');
+		await right.shoot('talk');
 	});
 
 	test('what is sent is shown as text, whatever it looks like', { timeout: 60000 }, async () => {

@@ -131,13 +131,14 @@ class PrivatePm2 {
 		});
 	}
 
-	/* The last lines that an app wrote to its error log, for a report of what went wrong. */
+	/* What the apps wrote to their error logs last, for a report; the daemon's news is no error. */
 	complaints(lines = 12) {
 		const logs = path.join(this.home, 'logs');
 		const files = fs.existsSync(logs) ? fs.readdirSync(logs) : [];
 		return files.filter((file) => file.includes('-error')).flatMap((file) => {
-			const text = fs.readFileSync(path.join(logs, file), 'utf8').trim();
-			return text ? [`${file}:`, ...text.split('\n').slice(-lines).map((l) => `  ${l}`)] : [];
+			const text = fs.readFileSync(path.join(logs, file), 'utf8').split('\n')
+				.filter((line) => line && !/^\S+ (info|debug) /.test(line)).slice(-lines);
+			return text.length ? [`${file}:`, ...text.map((line) => `  ${line}`)] : [];
 		}).join('\n');
 	}
 

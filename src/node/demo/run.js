@@ -81,6 +81,9 @@ function checkGround() {
 
 async function start(pm2, url, workers) {
 	await pm2.start();
+	for (const { name, status } of await pm2.list())
+		if (!['online', 'launching'].includes(status))
+			throw new Error(`${name} does not run: ${status} after some attempts`);
 	const members = await pm2.whenJoined(workers, START_MS);
 	const response = await fetch(url);
 	if (!response.ok)
@@ -127,11 +130,10 @@ async function runCheck(pm2, url, workers) {
 		lines.push(`and ${problems.length - lines.length} more like these`);
 	if (failure)
 		lines.push(failure.message);
-	if (lines.length)
-		lines.push(...pm2.complaints().split('\n').filter(Boolean));
 	return {
 		ok: lines.length === 0,
 		lines,
+		logs: lines.length ? pm2.complaints() : '',
 		summary: `demo: delivered ${delivered} of ${expected}, duplicates ${duplicates}, ` +
 			`lost ${lost}, workers ${workers}`,
 	};
@@ -185,6 +187,8 @@ async function main(args) {
 			return code;
 		for (const line of result.lines)
 			console.error(`  ${paint(31, '✗')} ${line}`);
+		if (result.logs)
+			console.error(result.logs);
 		say(result.summary);
 		return result.ok ? 0 : 1;
 	} catch (err) {

@@ -25,7 +25,7 @@ const FILES = {
 };
 const ROOM_MAX = 24;
 const TEXT_MAX = 500;
-const READY_MS = 3000;
+const READY_MS = 2000;
 
 const me = {
 	worker: Number(process.env.NODE_APP_INSTANCE || 0) + 1,

@@ -1,0 +1,150 @@
+'use strict';
+
+const assert = require('assert/strict');
+const { spawn } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { test } = require('node:test');
+
+const Ledger = require('../../src/node/demo/check/ledger');
+const pattern = require('../../src/node/demo/check/pattern');
+const plan = require('../../src/node/demo/check/plan');
+
+const RUN = path.join(__dirname, '../../src/node/demo/run.js');
+const DAEMON = process.env.PM2ADAPTERD;
+
+/* A folder of its own for what the run leaves behind, which must be nothing. */
+async function runDemo(args, { env = {}, onLine = () => {} } = {}) {
+	const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'd-'));
+	const child = spawn(process.execPath, [RUN, ...args], {
+		env: { ...process.env, ...(DAEMON && { PM2ADAPTERD_BIN: DAEMON }), TMPDIR: folder, ...env },
+		stdio: ['ignore', 'pipe', 'pipe'],
+	});
+	let out = '';
+	let err = '';
+	child.stdout.setEncoding('utf8').on('data', (text) => {
+		out += text;
+		onLine(out, child);
+	});
+	child.stderr.setEncoding('utf8').on('data', (text) => { err += text; });
+	try {
+		const [code, signal] = await new Promise((resolve) => {
+			child.once('close', (...how) => resolve(how));
+		});
+		return { code, signal, out, err, left: fs.readdirSync(folder) };
+	} finally {
+		fs.rmSync(folder, { recursive: true, force: true });
+	}
+}
+
+function ledgerOf(numbers) {
+	const ledger = new Ledger();
+	for (const number of numbers)
+		ledger.expect('b', '/', 'a', number, 'to all');
+	return ledger;
+}
+
+test('the check passes on the real thing, and leaves nothing behind', { timeout: 120000 }, async () => {
+	const { code, out, err, left } = await runDemo(['--once']);
+	assert.equal(err, '');
+	assert.equal(code, 0);
+	const [, delivered, expected] =
+		/^demo: delivered (\d+) of (\d+), duplicates 0, lost 0, workers 4$/.exec(out.trim().split('\n').at(-1));
+	assert.equal(delivered, expected);
+	assert.ok(expected >= 8 * 4 * plan.BURST, expected);
+	assert.deepEqual(left, []);
+});
+
+test('the demo says where the page is, and a signal ends all of it', { timeout: 120000 }, async () => {
+	let page = null;
+	const { code, out, left } = await runDemo([], {
+		onLine: (text, child) => {
+			const found = /http:\S+/.exec(text);
+			if (page || !found || !text.includes('Ctrl-C'))
+				return;
+			page = fetch(found[0]).then((response) => response.text())
+				.finally(() => child.kill('SIGINT'));
+		},
+	});
+	assert.match(await page, /<title>pm2adapterd<\/title>/);
+	assert.equal(code, 0, out);
+	assert.deepEqual(left, []);
+});
+
+test('without the daemon the demo says what is missing', { timeout: 60000 }, async () => {
+	const { code, err, left } = await runDemo(['--once'], { env: { PM2ADAPTERD_BIN: '/nowhere/daemon' } });
+	assert.equal(code, 1);
+	assert.match(err, /^demo: no daemon at .*nowhere\/daemon; `make` builds it\n$/);
+	assert.deepEqual(left, []);
+});
+
+test('a daemon that does not start is reported, and all of it ends', { timeout: 120000 }, async () => {
+	const { code, err, left } = await runDemo(['--once'], { env: { PM2ADAPTERD_BIN: '/bin/false' } });
+	assert.equal(code, 1);
+	assert.match(err, /^demo: pm2adapterd does not run: errored/);
+	assert.deepEqual(left, []);
+});
+
+test('an unknown option is a usage error', { timeout: 60000 }, async () => {
+	const { code, err } = await runDemo(['--twice']);
+	assert.equal(code, 64);
+	assert.match(err, /^usage:/);
+});
+
+test('the ledger counts what came once and in order', async () => {
+	const ledger = ledgerOf([0, 1]);
+	ledger.arrive('b', '/', 'a', 0);
+	ledger.arrive('b', '/', 'a', 1);
+	await ledger.settled();
+	assert.deepEqual(ledger.close(),
+		{ expected: 2, delivered: 2, duplicates: 0, lost: 0, problems: [] });
+});
+
+for (const [kind, arrivals, counts] of [
+	['lost', [0], { delivered: 1, duplicates: 0, lost: 1 }],
+	['duplicate', [0, 1, 1], { delivered: 2, duplicates: 1, lost: 0 }],
+	['out of order', [1, 0], { delivered: 2, duplicates: 0, lost: 0 }],
+	['stray', [0, 1, 2], { delivered: 2, duplicates: 0, lost: 0 }],
+])
+	test(`the ledger finds what is ${kind}`, () => {
+		const ledger = ledgerOf([0, 1]);
+		for (const number of arrivals)
+			ledger.arrive('b', '/', 'a', number);
+		const { problems, ...rest } = ledger.close();
+		assert.deepEqual(rest, { expected: 2, ...counts });
+		assert.equal(problems.length, 1);
+		assert.match(problems[0], new RegExp(`^${kind}: b in /: #\\d of a, `));
+	});
+
+test('a volatile message may be missing, and may not come twice or to others', () => {
+	const ledger = new Ledger();
+	ledger.expect('b', '/', 'a', 0, 'volatile', false);
+	assert.deepEqual(ledger.close(),
+		{ expected: 0, delivered: 0, duplicates: 0, lost: 0, problems: [] });
+	ledger.arrive('b', '/', 'a', 0);
+	ledger.arrive('b', '/', 'a', 0);
+	ledger.arrive('c', '/', 'a', 0);
+	assert.deepEqual(ledger.close().problems.map((text) => text.split(':')[0]), ['duplicate', 'stray']);
+});
+
+test('receivers follow from rooms, exceptions, the sender and its worker', () => {
+	const client = (index, worker, ...rooms) => ({ index, worker, rooms: new Set(rooms) });
+	const clients = [client(0, 1, 'red'), client(1, 1, 'red', 'blue'), client(2, 2, 'blue'), client(3, 2)];
+	const indices = (fields) => plan.receivers(clients, clients[0],
+		{ via: 'namespace', rooms: [], except: [], flags: [], ...fields }).map(({ index }) => index);
+	assert.deepEqual(indices({}), [0, 1, 2, 3]);
+	assert.deepEqual(indices({ rooms: ['red', 'blue'] }), [0, 1, 2]);
+	assert.deepEqual(indices({ except: ['blue'] }), [0, 3]);
+	assert.deepEqual(indices({ rooms: ['blue'], except: ['red'] }), [2]);
+	assert.deepEqual(indices({ via: 'socket' }), [1, 2, 3]);
+	assert.deepEqual(indices({ flags: ['local'] }), [0, 1]);
+	assert.deepEqual(indices({ rooms: ['nobody'] }), []);
+});
+
+test('the pattern differs by sender, number and size', () => {
+	const all = [pattern(1, 2, 64), pattern(2, 1, 64), pattern(1, 3, 64), pattern(1, 2, 65).subarray(0, 64)];
+	assert.equal(new Set(all.map((bytes) => bytes.toString('hex'))).size, all.length);
+	assert.equal(pattern(0, 0, 0).length, 0);
+	assert.ok(pattern(1, 2, 64).equals(pattern(1, 2, 64)));
+});
