@@ -26,7 +26,7 @@ module.exports = {
 			instances: 1,
 			// pm2 kills what hasn't ended by then; the daemon takes up to its drain-timeout to
 			// deliver what is under way.
-			kill_timeout: 2000,
+			kill_timeout: 3000,
 			// A mistake on the command line (64) or in the configuration (78) stays one
 			// however often the daemon is started again.
 			stop_exit_codes: [64, 78],

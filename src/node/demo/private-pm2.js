@@ -16,7 +16,8 @@ const { setTimeout: sleep } = require('timers/promises');
 const PM2 = path.join(path.dirname(require.resolve('pm2/package.json')), 'bin/pm2');
 const REPO = path.join(__dirname, '../../..');
 const ECOSYSTEM = path.join(REPO, 'conf/ecosystem.config.js');
-const DAEMON = process.env.PM2ADAPTERD_BIN || path.join(REPO, 'build/release/pm2adapterd');
+const DAEMON = path.resolve(
+	process.env.PM2ADAPTERD_BIN || path.join(REPO, 'build/release/pm2adapterd'));
 const COMMAND_MS = 40000;
 const KILL_MS = 20000;
 const POLL_MS = 60;
@@ -72,13 +73,13 @@ class PrivatePm2 {
 	#ended = null;
 
 	constructor({ daemon = DAEMON, env = {} } = {}) {
-		this.daemon = daemon;
+		this.daemon = path.resolve(daemon);
 		this.home = makeHome();
 		this.env = {
 			...cleanEnv(),
 			PM2_HOME: this.home,
 			PM2_DISABLE_VERSION_CHECK: 'true',
-			PM2ADAPTERD_BIN: daemon,
+			PM2ADAPTERD_BIN: this.daemon,
 			...env,
 		};
 	}

@@ -145,7 +145,7 @@ const PHASES = {
 	switching: ['connecting', 'Switching worker…'],
 	lost: ['lost', 'Worker lost, connecting again…'],
 	live: ['live', 'Live on all workers'],
-	alone: ['alone', 'Daemon away: only tabs of this worker are reached'],
+	alone: ['alone', 'Daemon away, this worker alone'],
 };
 
 function drawState() {
