@@ -118,18 +118,27 @@ arm_timer(struct loop *loop)
 }
 
 int
+loop_turn(struct loop *loop, bool may_wait)
+{
+	if (arm_timer(loop) != 0)
+		return err_trace(-ENOMEM);
+	loop->has_now = false;
+	if (event_base_loop(
+		loop->base, EVLOOP_ONCE | (may_wait ? 0 : EVLOOP_NONBLOCK)) < 0)
+		return err_trace(-EIO);
+	end_turn(loop);
+	return 0;
+}
+
+int
 loop_run(struct loop *loop)
 {
+	int r = 0;
+
 	end_turn(loop);
-	while (!loop->is_stopped) {
-		if (arm_timer(loop) != 0)
-			return err_trace(-ENOMEM);
-		loop->has_now = false;
-		if (event_base_loop(loop->base, EVLOOP_ONCE) < 0)
-			return err_trace(-EIO);
-		end_turn(loop);
-	}
-	return 0;
+	while (r == 0 && !loop->is_stopped)
+		r = loop_turn(loop, true);
+	return r;
 }
 
 void

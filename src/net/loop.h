@@ -41,6 +41,10 @@ int must_check loop_new(struct loop **out);
 /* No task may be queued. NULL is fine. */
 void loop_free(struct loop *loop);
 
+/* Runs one turn; with may_wait it waits for an event or a deadline first.
+ * Returns 0 or a negative errno. */
+int must_check loop_turn(struct loop *loop, bool may_wait);
+
 /* Runs turns until loop_stop(). Returns 0 or a negative errno. */
 int must_check loop_run(struct loop *loop);
 

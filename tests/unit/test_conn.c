@@ -1,0 +1,442 @@
+#include "net/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/loop.h"
+#include "unit/support.h"
+
+/*
+ * A conn on one end of a socket pair, the test on the other. Units are a
+ * length byte and so many bytes; 0xff begins a unit of 1 MiB.
+ */
+#define BIG_UNIT (1 << 20)
+
+static struct loop *loop;
+static struct conn_set *set;
+static struct conn *conn;
+static int peer;
+static enum conn_cause ended;
+static bool at_eof;
+static uint8_t *seen;
+static size_t n_seen, n_shown;
+static size_t skip_after; /* bytes to skip behind each unit */
+
+static void
+turn(void)
+{
+	ck_assert_int_eq(loop_turn(loop, false), 0);
+}
+
+/* Runs turns until the conn is gone. */
+static void
+wait_for_end(void)
+{
+	while (conn != NULL)
+		ck_assert_int_eq(loop_turn(loop, true), 0);
+}
+
+static size_t
+on_input(struct conn *c, const struct slice *data, size_t *want)
+{
+	const uint8_t *bytes = slice_data(data);
+	size_t used = 0, unit;
+
+	n_shown = data->len;
+	while (used < data->len) {
+		unit = bytes[used] == 0xff ? BIG_UNIT : bytes[used] + 1u;
+		if (unit > data->len - used) {
+			*want = unit;
+			break;
+		}
+		memcpy(seen + n_seen, bytes + used, unit);
+		n_seen += unit;
+		used += unit;
+		if (skip_after > 0) {
+			conn_skip(c, skip_after);
+			break;
+		}
+	}
+	return used;
+}
+
+static void
+on_eof(struct conn *c)
+{
+	at_eof = true;
+	conn_close(c, CONN_EOF);
+}
+
+static void
+on_gone(struct conn *c)
+{
+	ended = conn_cause(c);
+	conn = NULL;
+}
+
+static const struct conn_ops ops = { on_input, on_eof, on_gone };
+
+static void
+begin(struct conn_limits limits)
+{
+	int fds[2];
+
+	ck_assert_int_eq(loop_new(&loop), 0);
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	set = conn_set_new(loop, &limits);
+	conn = conn_new(set, fds[0], &ops, &seen);
+	peer = fds[1];
+	seen = malloc(4 * BIG_UNIT);
+}
+
+static const struct conn_limits generous = { 64 << 20, 16 << 20, 10000 };
+
+static void
+end(void)
+{
+	if (conn != NULL) {
+		conn_close(conn, CONN_SHUTDOWN);
+		turn();
+	}
+	ck_assert_ptr_null(conn);
+	ck_assert_uint_eq(conn_set_n_open(set), 0);
+	close(peer);
+	conn_set_free(set);
+	loop_free(loop);
+	free(seen);
+	blob_trim();
+	ck_assert_uint_eq(blob_total_bytes(), 0);
+}
+
+static void
+say(const void *data, size_t len)
+{
+	ck_assert_int_eq(write(peer, data, len), (ssize_t)len);
+}
+
+static void
+send_bytes(const void *data, size_t len, bool is_volatile, enum conn_sent r)
+{
+	struct slice s = { blob_copy(data, len), 0, len };
+
+	ck_assert_int_eq(conn_send(conn, &s, is_volatile), r);
+	blob_unref(s.blob);
+}
+
+TEST(input_is_shown_and_an_idle_conn_holds_no_buffer)
+{
+	begin(generous);
+	say("\3abc\1x", 6);
+	turn();
+	ck_assert_uint_eq(n_seen, 6);
+	ck_assert_mem_eq(seen, "\3abc\1x", 6);
+	ck_assert_uint_le(blob_total_bytes(), BLOB_CHUNK);
+	ck_assert_uint_eq(conn_stats(conn)->bytes_in, 6);
+	ck_assert_ptr_eq(conn_user(conn), &seen);
+	end();
+}
+
+TEST(every_cut_of_the_input_gives_the_same_units)
+{
+	const char stream[] = "\3abc\0\5hello\1x";
+	const size_t len = sizeof(stream) - 1;
+
+	for (size_t cut = 1; cut < len; cut++) {
+		n_seen = 0;
+		begin(generous);
+		say(stream, cut);
+		turn();
+		say(stream + cut, len - cut);
+		turn();
+		ck_assert_uint_eq(n_seen, len);
+		ck_assert_mem_eq(seen, stream, len);
+		end();
+	}
+}
+
+TEST(a_unit_may_come_byte_by_byte)
+{
+	const char unit[] = "\5hello";
+
+	begin(generous);
+	for (size_t i = 0; i < sizeof(unit) - 1; i++) {
+		say(unit + i, 1);
+		turn();
+		ck_assert_uint_eq(n_shown, i + 1);
+	}
+	ck_assert_mem_eq(seen, unit, sizeof(unit) - 1);
+	end();
+}
+
+/* known: the size of a large unit that came before. */
+static void
+say_turning(const uint8_t *data, size_t len, size_t known)
+{
+	size_t sent = 0;
+	ssize_t n;
+
+	while (sent < len) {
+		n = write(peer, data + sent, len - sent);
+		ck_assert(n > 0 || errno == EAGAIN);
+		sent += n > 0 ? (size_t)n : 0;
+		turn();
+		ck_assert_uint_le(
+		    blob_total_bytes(), known + 2 * sent + 4 * BLOB_CHUNK);
+	}
+}
+
+TEST(a_large_unit_never_holds_more_than_twice_what_came)
+{
+	uint8_t *big = malloc(BIG_UNIT);
+
+	memset(big, 0xff, BIG_UNIT);
+	for (size_t i = 1; i < BIG_UNIT; i++)
+		big[i] = (uint8_t)(i * 31);
+	begin(generous);
+	say_turning(big, BIG_UNIT, 0);
+	say_turning(big, BIG_UNIT, BIG_UNIT);
+	while (n_seen < 2 * BIG_UNIT)
+		turn();
+	ck_assert_mem_eq(seen, big, BIG_UNIT);
+	ck_assert_mem_eq(seen + BIG_UNIT, big, BIG_UNIT);
+	end();
+	free(big);
+}
+
+TEST(a_declared_length_alone_costs_no_memory)
+{
+	begin(generous);
+	say("\xff", 1);
+	turn();
+	ck_assert_uint_le(blob_total_bytes(), 3 * BLOB_CHUNK);
+	end();
+}
+
+TEST(skipped_bytes_are_not_shown)
+{
+	begin(generous);
+	skip_after = 3;
+	say("\1aXXX\1bXX", 9);
+	turn();
+	say("X\1cXX", 5);
+	turn();
+	say("X", 1);
+	turn();
+	skip_after = 0;
+	say("\1d", 2);
+	turn();
+	ck_assert_uint_eq(n_seen, 8);
+	ck_assert_mem_eq(seen, "\1a\1b\1c\1d", 8);
+	end();
+}
+
+TEST(what_is_sent_in_a_turn_leaves_in_order)
+{
+	char got[16];
+
+	begin(generous);
+	send_bytes("one ", 4, false, CONN_QUEUED);
+	send_bytes("two ", 4, true, CONN_QUEUED);
+	send_bytes("three", 5, false, CONN_QUEUED);
+	ck_assert_uint_eq(conn_queue_bytes(conn), 13);
+	ck_assert_int_eq(read(peer, got, sizeof(got)), -1);
+	turn();
+	ck_assert_int_eq(read(peer, got, sizeof(got)), 13);
+	ck_assert_mem_eq(got, "one two three", 13);
+	ck_assert_uint_eq(conn_queue_bytes(conn), 0);
+	ck_assert_uint_eq(conn_stats(conn)->bytes_out, 13);
+	ck_assert_uint_eq(conn_stats(conn)->queue_peak, 13);
+	end();
+}
+
+/* Fills the socket until what is sent stays in the queue. */
+static void
+stall(size_t len)
+{
+	char *data = calloc(1, len);
+
+	do {
+		send_bytes(data, len, false, CONN_QUEUED);
+		turn();
+	} while (conn_queue_bytes(conn) == 0);
+	free(data);
+}
+
+TEST(a_stalled_queue_is_written_when_the_peer_reads)
+{
+	size_t queued, total = 0;
+	char *trash = malloc(65536);
+	ssize_t n;
+
+	begin(generous);
+	stall(65536);
+	queued = conn_queue_bytes(conn);
+	ck_assert_uint_gt(queued, 0);
+	while (conn_queue_bytes(conn) > 0) {
+		while ((n = read(peer, trash, 65536)) > 0)
+			total += (size_t)n;
+		turn();
+	}
+	while ((n = read(peer, trash, 65536)) > 0)
+		total += (size_t)n;
+	ck_assert_uint_eq(total, conn_stats(conn)->bytes_out);
+	free(trash);
+	end();
+}
+
+TEST(over_the_hard_limit_it_is_cut_as_a_slow_consumer)
+{
+	struct conn_limits limits = { 1 << 20, 1 << 20, 10000 };
+	char *data = calloc(1, 1 << 20);
+
+	begin(limits);
+	stall(65536);
+	send_bytes(data, 1 << 20, false, CONN_CUT);
+	ck_assert(conn_is_closing(conn));
+	send_bytes(data, 1, false, CONN_DROPPED);
+	turn();
+	ck_assert_ptr_null(conn);
+	ck_assert_int_eq(ended, CONN_SLOW_CONSUMER);
+	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SLOW_CONSUMER], 1);
+	ck_assert_uint_gt(conn_set_stats(set)->n_unwritten, 0);
+	free(data);
+	end();
+}
+
+TEST(above_the_soft_limit_volatile_is_dropped_and_the_rest_is_not)
+{
+	struct conn_limits limits = { 64 << 20, 0, 10000 };
+
+	begin(limits);
+	stall(65536);
+	send_bytes("v", 1, true, CONN_DROPPED);
+	send_bytes("n", 1, false, CONN_QUEUED);
+	end();
+}
+
+TEST(above_the_soft_limit_for_too_long_it_is_cut)
+{
+	struct conn_limits limits = { 64 << 20, 1024, 10 };
+
+	begin(limits);
+	stall(65536);
+	wait_for_end();
+	ck_assert_int_eq(ended, CONN_SLOW_CONSUMER);
+	end();
+}
+
+TEST(who_comes_below_the_soft_limit_in_time_stays)
+{
+	struct conn_limits limits = { 64 << 20, 1024, 3600000 };
+	char *trash = malloc(65536);
+
+	begin(limits);
+	stall(65536);
+	while (conn_queue_bytes(conn) > 0) {
+		while (read(peer, trash, 65536) > 0)
+			continue;
+		turn();
+	}
+	limits.soft_ms = 0;
+	conn_set_limit(set, &limits);
+	say("\0", 1);
+	turn();
+	ck_assert_ptr_nonnull(conn);
+	free(trash);
+	end();
+}
+
+TEST(the_end_of_a_peer_is_an_eof)
+{
+	begin(generous);
+	say("\1a", 2);
+	shutdown(peer, SHUT_WR);
+	turn();
+	turn();
+	ck_assert_uint_eq(n_seen, 2);
+	ck_assert(at_eof);
+	ck_assert_int_eq(ended, CONN_EOF);
+	end();
+}
+
+TEST(a_broken_pipe_does_not_keep_the_input_from_being_read)
+{
+	begin(generous);
+	say("\1a", 2);
+	close(peer);
+	peer = -1;
+	send_bytes("nobody reads this", 17, false, CONN_QUEUED);
+	turn();
+	wait_for_end();
+	ck_assert_uint_eq(n_seen, 2);
+	ck_assert_int_eq(ended, CONN_EOF);
+	ck_assert_uint_eq(conn_set_stats(set)->n_unwritten, 17);
+	end();
+}
+
+TEST(who_dies_with_bytes_unread_is_a_reset)
+{
+	begin(generous);
+	send_bytes("unread", 6, false, CONN_QUEUED);
+	turn();
+	close(peer);
+	peer = -1;
+	wait_for_end();
+	ck_assert_int_eq(ended, CONN_RESET);
+	end();
+}
+
+TEST(the_first_cause_counts_and_last_words_are_written)
+{
+	char got[16];
+
+	begin(generous);
+	send_bytes("why", 3, false, CONN_QUEUED);
+	conn_close(conn, CONN_BAD_FRAME);
+	conn_close(conn, CONN_EOF);
+	ck_assert_uint_eq(conn_set_n_open(set), 0);
+	turn();
+	ck_assert_int_eq(ended, CONN_BAD_FRAME);
+	ck_assert_int_eq(read(peer, got, sizeof(got)), 3);
+	ck_assert_int_eq(read(peer, got, sizeof(got)), 0);
+	end();
+}
+
+TEST(a_finished_conn_ends_when_its_queue_is_written)
+{
+	char *trash = malloc(65536);
+	size_t total = 0, queued;
+	ssize_t n;
+
+	begin(generous);
+	stall(65536);
+	queued = conn_queue_bytes(conn) + conn_stats(conn)->bytes_out;
+	conn_finish(conn, CONN_SHUTDOWN);
+	ck_assert(!conn_is_closing(conn));
+	while (conn != NULL) {
+		while ((n = read(peer, trash, 65536)) > 0)
+			total += (size_t)n;
+		turn();
+	}
+	while ((n = read(peer, trash, 65536)) > 0)
+		total += (size_t)n;
+	ck_assert_int_eq(ended, CONN_SHUTDOWN);
+	ck_assert_uint_eq(total, queued);
+	free(trash);
+	end();
+}
+
+TEST(each_cause_has_a_name_of_its_own)
+{
+	for (int i = 0; i < CONN_N_CAUSES; i++) {
+		ck_assert_ptr_nonnull(conn_cause_name((enum conn_cause)i));
+		for (int k = 0; k < i; k++)
+			ck_assert_str_ne(conn_cause_name((enum conn_cause)i),
+			    conn_cause_name((enum conn_cause)k));
+	}
+}
