@@ -109,6 +109,7 @@ class PM2Adapter extends Adapter {
 	#hub;
 	#topic; // of everyone in the namespace
 	#isOpen = false;
+	#hasWarned = false;
 
 	constructor(nsp, hub, opts) {
 		super(nsp);
@@ -189,18 +190,27 @@ class PM2Adapter extends Adapter {
 			{ volatile: opts.flags?.volatile === true });
 	}
 
-	/* A payload for a topic of ours has come; it is of the right shape. */
+	/*
+	 * A payload for a topic of ours has come; it is of the right shape, so what
+	 * throws here is most likely a listener of the application, as given to
+	 * onAnyOutgoing(). What another process sends must not end this one, but a
+	 * defect must not be hidden either: so it is said, once.
+	 */
 	receive({ uid, packet, opts }) {
-		if (uid === this.uid || (packet.nsp ?? '/') !== this.nsp.name) {
+		if (uid === this.uid || packet.nsp !== this.nsp.name) {
 			return;
 		}
 		try {
-			super.broadcast(packet, opts);
+			super.broadcast({ ...packet }, opts);
 		} catch (error) {
 			this.client.stats.errors++;
 			debug('delivering failed: %s', error.stack);
-			this.client.emit('receive_error',
+			const isHeard = this.client.emit('receive_error',
 				new Pm2aError('PM2A_ERR_RECEIVE', error.message, error));
+			if (!isHeard && !this.#hasWarned) {
+				this.#hasWarned = true;
+				process.emitWarning(error);
+			}
 		}
 	}
 }
@@ -211,9 +221,9 @@ class PM2Adapter extends Adapter {
  * @see index.d.ts for the options.
  */
 function pm2Adapter(opts = {}) {
+	const hub = new Hub(opts);
 	const requestsTimeout = integer('requestsTimeout',
 		opts.requestsTimeout ?? 5000, 1, 5 * MINUTE);
-	const hub = new Hub(opts);
 	const shared = {
 		key: hub.client.key,
 		requestsTimeout,

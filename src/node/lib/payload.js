@@ -14,6 +14,13 @@ const { decode, encode } = require('notepack.io');
 const EVENT = 2; // packet types of the Socket.IO protocol
 const BINARY_EVENT = 5;
 const DEPTH_MAX = 512;
+const DEPTH_AROUND_DATA = 4; // the payload's own levels
+
+/* Events that Socket.IO's clients take for a broken stream, and disconnect. */
+const RESERVED = new Set([
+	'connect', 'connect_error', 'disconnect', 'disconnecting',
+	'newListener', 'removeListener',
+]);
 
 /* Heads 0xc0 to 0xdf: [bytes behind the head, width of a length field that
  * counts bytes, width of one that counts values, values for each]. */
@@ -74,11 +81,17 @@ function isList(value) {
 	return value === undefined || value === null || Array.isArray(value);
 }
 
+function isEventName(name) {
+	return typeof name === 'number' ||
+		(typeof name === 'string' && !RESERVED.has(name));
+}
+
 function isPacket(packet) {
 	return typeof packet === 'object' && packet !== null &&
 		(packet.type === EVENT || packet.type === BINARY_EVENT) &&
-		Array.isArray(packet.data) && packet.data.length > 0 &&
-		(packet.nsp === undefined || typeof packet.nsp === 'string');
+		Array.isArray(packet.data) && isEventName(packet.data[0]) &&
+		(packet.id == null || (Number.isSafeInteger(packet.id) && packet.id >= 0)) &&
+		(packet.nsp == null || typeof packet.nsp === 'string');
 }
 
 function isOptions(opts) {
@@ -100,9 +113,52 @@ function plainFlags(flags) {
 	return plain;
 }
 
+/*
+ * The value as msgpack carries it whole. The local clients get what JSON and
+ * the binary attachments make of a value, and the others must get the same: the
+ * encoder would cut each element of a typed array to a byte, take an invalid
+ * date for 1970, and refuse a function in an array. Copies only what changes.
+ */
+function portable(value, depth = DEPTH_AROUND_DATA) {
+	if (typeof value === 'function' || typeof value === 'symbol') {
+		return undefined;
+	}
+	if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) {
+		return value;
+	}
+	if (depth > DEPTH_MAX) {
+		throw new RangeError(`nested deeper than ${DEPTH_MAX}`);
+	}
+	if (ArrayBuffer.isView(value)) {
+		return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+	}
+	if (value instanceof Date) {
+		return Number.isNaN(value.getTime()) ? null : value;
+	}
+	if (typeof value.toJSON === 'function') {
+		return portable(value.toJSON(), depth + 1);
+	}
+	return value instanceof ArrayBuffer ? value : portableChildren(value, depth + 1);
+}
+
+function portableChildren(value, depth) {
+	let copy = value;
+	for (const key of Object.keys(value)) {
+		const child = portable(value[key], depth);
+		if (!Object.is(child, value[key])) {
+			if (copy === value) {
+				copy = Array.isArray(value) ? [...value] : { ...value };
+			}
+			copy[key] = child;
+		}
+	}
+	return copy;
+}
+
 /* Throws what the packet's data makes the encoder throw. */
 function encodePayload(uid, packet, opts) {
-	return encode([uid, packet, {
+	const { type, data, nsp, id } = packet;
+	return encode([uid, { type, data: portable(data), nsp, id }, {
 		rooms: [...opts.rooms],
 		except: [...(opts.except ?? [])],
 		flags: plainFlags(opts.flags),
@@ -124,9 +180,12 @@ function decodePayload(bytes) {
 	if (!isPacket(packet) || !isOptions(opts)) {
 		return null;
 	}
+	const { data, nsp, id } = packet;
 	return {
 		uid,
-		packet,
+		// Never BINARY_EVENT, whoever wrote it: the encoder finds binary itself,
+		// and would write that type without its count of attachments.
+		packet: { type: EVENT, data, nsp: nsp ?? '/', ...(id != null && { id }) },
 		opts: {
 			rooms: new Set(opts.rooms ?? []),
 			except: new Set(opts.except ?? []),
