@@ -96,7 +96,7 @@ declare namespace adapter {
 		messages: number;
 		bytes: number;
 		/** Of the last of them. */
-		reason: 'queue-full' | 'volatile' | 'too-big' | 'disconnect' | 'closed';
+		reason: 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'disconnect' | 'closed';
 	}
 
 	interface Presence {
@@ -124,7 +124,7 @@ declare namespace adapter {
 	}
 
 	interface ClientEvents {
-		/** All subscriptions are in force, and what waited has been routed. */
+		/** All subscriptions are in force, and what waited is on its way. */
 		connect: [];
 		/** `goodbye`, `eof` or the code of error. A new attempt follows. */
 		disconnect: [reason: string, error?: Error];
@@ -140,7 +140,10 @@ declare namespace adapter {
 		message: [topics: string[], body: Buffer, flags: number];
 		/** A broadcast reached the clients of this worker alone. */
 		encode_error: [error: Pm2aError];
-		/** A received packet could not be given to the clients of this worker. */
+		/**
+		 * A received packet could not be given to the clients of this worker, since
+		 * a listener threw. Without a listener here it is said once as a warning.
+		 */
 		receive_error: [error: Pm2aError];
 	}
 
@@ -167,7 +170,7 @@ declare namespace adapter {
 		unsubscribe(topic: string): void;
 		/** False where it was dropped at once. Each receiver gets it once. */
 		publish(topics: string | string[], body: Uint8Array, options?: { volatile?: boolean }): boolean;
-		/** Sends what was published, then ends. */
+		/** Sends what was published, then ends; connect() begins anew. */
 		close(): Promise<void>;
 		/** Ends at once. */
 		destroy(): void;

@@ -9,7 +9,8 @@ io.adapter(pm2Adapter.adapter());
 const client: pm2Adapter.Client = make.client;
 client.on('drop', ({ messages, bytes, reason }) => {
 	const n: number = messages + bytes;
-	const why: 'queue-full' | 'volatile' | 'too-big' | 'disconnect' | 'closed' = reason;
+	const why: 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'disconnect' | 'closed' =
+		reason;
 	return [n, why];
 });
 client.on('message', (topics: string[], body: Buffer) => [topics, body]);

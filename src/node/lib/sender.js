@@ -51,6 +51,14 @@ function frame(type, flags, topic, body) {
 	return out;
 }
 
+function typeOf(bytes) {
+	return bytes[4];
+}
+
+function flagsOf(bytes) {
+	return bytes[5];
+}
+
 /* fields: the keys of HELLO but for `protocol`; undefined ones are left out. */
 function hello(fields) {
 	const body = { protocol: PROTOCOL };
@@ -73,13 +81,15 @@ function several(list) {
 	return field.length > TOPIC_FIELD_MAX ? null : field;
 }
 
-/* list: one topic, or several that several() has a field for. */
+/* list: one topic or several; null where they don't fit a topic field. */
 function publish(list, body, isVolatile) {
-	const flags = isVolatile ? FLAG.VOLATILE : 0;
-	if (list.length === 1) {
-		return frame(TYPE.PUBLISH, flags, list[0], body);
+	const isOne = list.length === 1;
+	const field = isOne ? list[0] : several(list);
+	if (field === null || Buffer.byteLength(field) > TOPIC_FIELD_MAX) {
+		return null;
 	}
-	return frame(TYPE.PUBLISH, flags | FLAG.SEVERAL, several(list), body);
+	return frame(TYPE.PUBLISH, (isVolatile ? FLAG.VOLATILE : 0) |
+		(isOne ? 0 : FLAG.SEVERAL), field, body);
 }
 
 function ping(body = NOTHING) {
@@ -92,5 +102,5 @@ function pong(body) {
 
 module.exports = {
 	FLAG, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
-	frame, hello, ping, pong, publish, several, topics,
+	flagsOf, frame, hello, ping, pong, publish, several, topics, typeOf,
 };

@@ -1,0 +1,344 @@
+'use strict';
+
+/*
+ * One connection to the daemon, from connect to its end: HELLO and WELCOME,
+ * whole frames in both directions, the heartbeat, GOODBYE. It knows nothing of
+ * what is wanted or waits; the client tells it, and makes a new one after it.
+ *
+ * Its life: connecting → greeting (HELLO is sent) → open (WELCOME has come) →
+ * leaving (GOODBYE has come, our side is closed) → over. The end is told once,
+ * and nothing is told after it but messages that turn out to be lost.
+ *
+ * All that is sent in one tick leaves in one write, in the order of the calls.
+ */
+
+const net = require('node:net');
+const debug = require('debug')('socket.io-pm2adapter:link');
+const { decode } = require('notepack.io');
+const { Pm2aError } = require('./errors');
+const { Outbox } = require('./outbox');
+const { Receiver } = require('./receiver');
+const sender = require('./sender');
+
+const { FLAG, TYPE } = sender;
+const INPUT_UNTOLD = 1024 * 1024; // max_frame until WELCOME has told it
+const TIMER_MAX = 2 ** 31 - 1; // of Node's timers; above it they fire at once
+const BARRIER = Buffer.from('ready');
+
+class Link {
+	#path;
+	#isRef;
+	#timeout;
+	#tell;
+	#state = 'connecting';
+	#socket;
+	#receiver = new Receiver(INPUT_UNTOLD);
+	#out = new Outbox();
+	#isFlushing = false; // a flush is due at the end of this tick
+	#isReady = false;
+	#deadline; // of connecting, or of the daemon's end
+	#pinger = null;
+	#heard = true; // something came since the last ping interval
+
+	/*
+	 * path: of the socket. isRef: whether it keeps the process alive. timeout:
+	 * ms until it must be ready, and until it must end when it is to. tell: the
+	 * client's functions onConnect, onWelcome(body), onReady, onDrain,
+	 * onMessage(topics, body, flags), onPresence(presence), onRefusal(error),
+	 * onGoodbye(body), onMalformed, onLost({ messages, bytes }), onEnd(error).
+	 */
+	constructor({ path, isRef, timeout }, tell) {
+		this.#path = path;
+		this.#isRef = isRef;
+		this.#timeout = timeout;
+		this.#tell = tell;
+		this.#open();
+	}
+
+	get isOpen() {
+		return this.#state === 'open';
+	}
+
+	get isLeaving() {
+		return this.#state === 'leaving';
+	}
+
+	/* Whether frames may be sent; published ones only when it is open. */
+	get canSend() {
+		return this.#state === 'greeting' || this.#state === 'open';
+	}
+
+	/* Bytes that the kernel has not taken. */
+	get pending() {
+		return this.#socket.writableLength + this.#out.bytes;
+	}
+
+	send(frame) {
+		this.#out.add(frame);
+		this.#flushLater();
+	}
+
+	/* As Outbox.addTopic(). */
+	changeTopic(type, flags, topic, frameMax) {
+		this.#out.addTopic(type, flags, topic, frameMax);
+		this.#flushLater();
+	}
+
+	/* Does not wait for the end of the tick. */
+	flush() {
+		const out = this.#out.take();
+		if (out === null) {
+			return;
+		}
+		const { buffers, messages, bytes } = out;
+		const last = buffers.pop();
+		this.#socket.cork();
+		for (const buffer of buffers) {
+			this.#socket.write(buffer);
+		}
+		this.#socket.write(last, (error) => {
+			if (error && messages > 0) {
+				this.#tell.onLost({ messages, bytes });
+			}
+		});
+		this.#socket.uncork();
+	}
+
+	/* Answered, by onReady, when all that came before is in force. */
+	ask() {
+		this.send(sender.ping(BARRIER));
+	}
+
+	/* Keeps the process alive from now on. */
+	ref() {
+		this.#isRef = true;
+		this.#socket.ref();
+		this.#deadline.ref();
+	}
+
+	/* Sends what it has, and resolves when the daemon has read it. */
+	end() {
+		if (this.canSend) {
+			this.flush();
+		}
+		this.#finish();
+		return new Promise((resolve) => {
+			const timer = setTimeout(() => this.#socket.destroy(), this.#timeout);
+			this.#socket.once('close', () => {
+				clearTimeout(timer);
+				resolve();
+			});
+			this.#socket.end();
+		});
+	}
+
+	/* Returns the published frames that the stream has not got. */
+	destroy() {
+		this.#finish();
+		this.#socket.destroy();
+		return this.#out.takeMessages();
+	}
+
+	#open() {
+		const socket = net.connect({ path: this.#path, allowHalfOpen: true });
+		debug('connecting to %s', this.#path);
+		this.#socket = socket;
+		this.#setDeadline(() => this.#break(new Pm2aError('PM2A_ERR_TIMEOUT',
+			`${this.#path}: no answer within ${this.#timeout} ms`)));
+		if (!this.#isRef) {
+			socket.unref();
+		}
+		socket.on('connect', () => {
+			this.#state = 'greeting';
+			this.#tell.onConnect();
+			this.flush();
+		});
+		socket.on('data', (chunk) => this.#take(chunk));
+		socket.on('drain', () => {
+			if (this.isOpen) {
+				this.#tell.onDrain();
+			}
+		});
+		socket.on('end', () => this.#break(null));
+		socket.on('error', (error) => this.#break(error));
+		socket.on('close', () => this.#break(null));
+	}
+
+	#setDeadline(onTime) {
+		clearTimeout(this.#deadline);
+		this.#deadline = setTimeout(onTime, this.#timeout);
+		if (!this.#isRef) {
+			this.#deadline.unref();
+		}
+	}
+
+	#finish() {
+		this.#state = 'over';
+		clearTimeout(this.#deadline);
+		clearInterval(this.#pinger);
+	}
+
+	#break(error) {
+		if (this.#state !== 'over') {
+			this.#tell.onEnd(error);
+		}
+	}
+
+	/* The daemon has sent what no daemon sends. */
+	#breakOff(why) {
+		this.#tell.onMalformed();
+		this.#break(new Pm2aError('PM2A_ERR_PROTOCOL', why));
+	}
+
+	#flushLater() {
+		if (!this.#isFlushing) {
+			this.#isFlushing = true;
+			process.nextTick(() => {
+				this.#isFlushing = false;
+				if (this.canSend) {
+					this.flush();
+				}
+			});
+		}
+	}
+
+	#take(chunk) {
+		if (this.#state === 'over') {
+			return;
+		}
+		this.#heard = true;
+		const wrong = this.#receiver.push(chunk, (frame) => {
+			if (this.#state !== 'over') {
+				this.#dispatch(frame);
+			}
+		});
+		if (wrong !== null) {
+			this.#breakOff(wrong);
+		}
+	}
+
+	#dispatch(frame) {
+		switch (frame.type) {
+		case TYPE.PUBLISH:
+			this.#onPublish(frame);
+			break;
+		case TYPE.PING:
+			if (this.canSend) {
+				this.send(sender.pong(frame.body));
+			}
+			break;
+		case TYPE.PONG:
+			this.#onPong(frame);
+			break;
+		default:
+			this.#onControl(frame);
+		}
+	}
+
+	#onControl(frame) {
+		const body = tryDecode(frame.body);
+		if (typeof body !== 'object' || body === null ||
+			Array.isArray(body) !== (frame.type === TYPE.ERROR)) {
+			this.#breakOff(`a frame of type ${frame.type} with a malformed body`);
+			return;
+		}
+		switch (frame.type) {
+		case TYPE.WELCOME:
+			this.#onWelcome(body);
+			break;
+		case TYPE.PRESENCE:
+			this.#tell.onPresence({ ...body, topic: String(frame.topic) });
+			break;
+		case TYPE.ERROR:
+			this.#tell.onRefusal({ code: body[0], message: body[1], fatal: body[2] });
+			break;
+		case TYPE.GOODBYE:
+			this.#onGoodbye(body);
+			break;
+		default:
+			debug('a frame of type %d is ignored', frame.type);
+		}
+	}
+
+	#onPublish(frame) {
+		const topics = frame.flags & FLAG.SEVERAL ?
+			tryDecode(frame.topic) : [frame.topic];
+		if (Array.isArray(topics)) {
+			// A topic may have been written as str or as bin.
+			this.#tell.onMessage(topics.map(String), frame.body, frame.flags);
+		} else {
+			this.#breakOff('a delivery whose topics are no array');
+		}
+	}
+
+	#onWelcome(body) {
+		if (this.#state !== 'greeting' ||
+			!(body.max_frame > 0) || !(body.max_topic > 0)) {
+			this.#breakOff('a WELCOME out of place, or without limits');
+			return;
+		}
+		this.#state = 'open';
+		this.#receiver.max = body.max_frame;
+		this.#startPinging(Math.min(body.ping_interval_ms, TIMER_MAX));
+		this.#tell.onWelcome(body);
+	}
+
+	#onPong(frame) {
+		if (!this.#isReady && this.isOpen && frame.body.equals(BARRIER)) {
+			this.#isReady = true;
+			clearTimeout(this.#deadline);
+			this.#tell.onReady();
+		}
+	}
+
+	/* The daemon ends: send what was begun, and read on until it closes. */
+	#onGoodbye(body) {
+		if (!this.isOpen) {
+			return;
+		}
+		debug('goodbye: %s', body.reason);
+		this.#tell.onGoodbye(body);
+		this.flush();
+		this.#state = 'leaving';
+		clearInterval(this.#pinger);
+		this.#setDeadline(() => this.#break(null));
+		this.#socket.end();
+	}
+
+	/* A daemon that hangs takes connections and says nothing. */
+	#startPinging(interval) {
+		if (!(interval > 0)) {
+			return;
+		}
+		let isAsked = false;
+		const look = () => {
+			if (!this.isOpen) {
+				return;
+			}
+			if (isAsked && !this.#heard) {
+				this.#break(new Pm2aError('PM2A_ERR_SILENT',
+					`nothing came for ${2 * interval} ms`));
+				return;
+			}
+			isAsked = !this.#heard;
+			if (isAsked) {
+				this.send(sender.ping());
+			}
+			this.#heard = false;
+		};
+		// Once the sockets have been read: when it was the application that
+		// blocked, what the daemon said meanwhile is still unread.
+		this.#pinger = setInterval(() => setImmediate(look), interval);
+		this.#pinger.unref();
+	}
+}
+
+function tryDecode(bytes) {
+	try {
+		return decode(bytes);
+	} catch {
+		return undefined;
+	}
+}
+
+module.exports = { Link };
