@@ -1,0 +1,107 @@
+#include "base/blob.h"
+
+#include <string.h>
+
+#include "unit/support.h"
+
+static bool
+is_aligned(const struct blob *blob, size_t to)
+{
+	return (uintptr_t)blob->data % to == 0;
+}
+
+TEST(the_last_reference_ends_a_blob_and_no_other)
+{
+	struct blob *blob = blob_new(100);
+
+	ck_assert_uint_eq(blob_total_bytes(), 100);
+	ck_assert_ptr_eq(blob_ref(blob), blob);
+	ck_assert_uint_eq(blob->n_refs, 2);
+	blob_unref(blob);
+	ck_assert_uint_eq(blob->n_refs, 1);
+	ck_assert_uint_eq(blob_total_bytes(), 100);
+	blob_unref(blob);
+	ck_assert_uint_eq(blob_total_bytes(), 0);
+}
+
+TEST(to_give_back_nothing_is_fine)
+{
+	blob_unref(NULL);
+	ck_assert_uint_eq(blob_total_bytes(), 0);
+}
+
+static const size_t sizes[] = { 0, 1, 63, 64, 65, 4095, 4096, 4097, 65536,
+	65537, 1 << 20 };
+
+TEST_EACH(a_blob_has_the_size_that_was_asked_for_and_is_aligned, sizes)
+{
+	struct blob *blob = blob_new(sizes[row]);
+
+	ck_assert_uint_eq(blob->size, sizes[row]);
+	ck_assert_uint_eq(blob_total_bytes(), sizes[row]);
+	ck_assert(is_aligned(blob, sizes[row] < 4096 ? 64 : 4096));
+	memset(blob->data, 0xa5, sizes[row]);
+	blob_unref(blob);
+	blob_trim();
+}
+
+TEST(a_copy_is_equal_and_independent)
+{
+	char text[] = "payload";
+	struct blob *blob = blob_copy(text, sizeof(text));
+
+	text[0] = 'P';
+	ck_assert_uint_eq(blob->size, sizeof(text));
+	ck_assert_str_eq((char *)blob->data, "payload");
+	blob_unref(blob);
+}
+
+TEST(a_chunk_is_used_again_and_another_size_is_not)
+{
+	struct blob *chunk = blob_new(BLOB_CHUNK), *other;
+
+	blob_unref(chunk);
+	other = blob_new(BLOB_CHUNK - 1);
+	ck_assert_ptr_ne(other, chunk);
+	blob_unref(other);
+	other = blob_new(BLOB_CHUNK);
+	ck_assert_ptr_eq(other, chunk);
+	ck_assert_uint_eq(other->n_refs, 1);
+	blob_unref(other);
+	blob_trim();
+}
+
+TEST(the_total_counts_blobs_in_use_not_what_is_kept_for_reuse)
+{
+	struct blob *chunks[40];
+
+	for (size_t i = 0; i < N_ELEMENTS(chunks); i++)
+		chunks[i] = blob_new(BLOB_CHUNK);
+	ck_assert_uint_eq(blob_total_bytes(), N_ELEMENTS(chunks) * BLOB_CHUNK);
+	for (size_t i = 0; i < N_ELEMENTS(chunks); i++)
+		blob_unref(chunks[i]);
+	ck_assert_uint_eq(blob_total_bytes(), 0);
+	chunks[0] = blob_new(BLOB_CHUNK);
+	ck_assert_uint_eq(blob_total_bytes(), BLOB_CHUNK);
+	blob_unref(chunks[0]);
+	blob_trim();
+}
+
+TEST(a_slice_points_into_its_blob)
+{
+	struct blob *blob = blob_copy("0123456789", 10);
+	struct slice s = { blob, 3, 4 };
+
+	ck_assert_ptr_eq(slice_data(&s), blob->data + 3);
+	ck_assert_mem_eq(slice_data(&s), "3456", s.len);
+	blob_unref(blob);
+}
+
+TEST_ABORTS(to_give_back_more_than_was_taken_aborts)
+{
+	struct blob *blob = blob_new(BLOB_CHUNK);
+
+	/* A chunk is kept, so its count can still be read. */
+	blob_unref(blob);
+	blob_unref(blob);
+}
