@@ -116,13 +116,16 @@ log_fatal(const char *event, const char *fmt, ...)
 	abort();
 }
 
-/* Controls, among them the bytes of C1 in UTF-8, and what quoting needs. */
+/* Whether byte i is a control, one of the two bytes of a control of C1 in
+ * UTF-8, or what quoting needs. */
 static int
-must_escape(const unsigned char *s, size_t left)
+must_escape(const unsigned char *s, size_t i, size_t len)
 {
-	if (s[0] == 0xc2)
-		return left > 1 && s[1] < 0xa0;
-	return s[0] < 0x20 || s[0] == 0x7f || s[0] == '"' || s[0] == '\\';
+	if (s[i] == 0xc2)
+		return i + 1 < len && s[i + 1] < 0xa0;
+	if (s[i] >= 0x80 && s[i] < 0xa0)
+		return i > 0 && s[i - 1] == 0xc2;
+	return s[i] < 0x20 || s[i] == 0x7f || s[i] == '"' || s[i] == '\\';
 }
 
 const char *
@@ -133,7 +136,7 @@ log_quote(char *out, size_t size, const void *text, size_t len)
 	size_t n = 0;
 
 	if (size < sizeof(more) + 1) {
-		strncpy(out, "\"", size);
+		snprintf(out, size, "\"");
 		return out;
 	}
 	out[n++] = '"';
@@ -142,7 +145,7 @@ log_quote(char *out, size_t size, const void *text, size_t len)
 			memcpy(out + n, more, sizeof(more));
 			return out;
 		}
-		if (must_escape(s + i, len - i))
+		if (must_escape(s, i, len))
 			n += (size_t)snprintf(out + n, 5, "\\x%02x", s[i]);
 		else
 			out[n++] = (char)s[i];

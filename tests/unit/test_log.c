@@ -1,0 +1,225 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unit/support.h"
+
+static int real_stderr;
+static int reading_end;
+
+/* From here on standard error is a pipe that nobody reads but the test. */
+static void
+capture(void)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe2(fds, O_NONBLOCK), 0);
+	real_stderr = dup(STDERR_FILENO);
+	ck_assert_int_ge(dup2(fds[1], STDERR_FILENO), 0);
+	close(fds[1]);
+	reading_end = fds[0];
+}
+
+/* What is in the pipe now, as a string. */
+static const char *
+captured(void)
+{
+	static char text[1 << 17];
+	ssize_t n = read(reading_end, text, sizeof(text) - 1);
+
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+static void
+release(void)
+{
+	ck_assert_int_ge(dup2(real_stderr, STDERR_FILENO), 0);
+	close(real_stderr);
+	close(reading_end);
+}
+
+TEST(a_line_is_time_level_event_and_pairs)
+{
+	const char *line;
+	int y, mo, d, h, mi, s, ms, at = 0;
+
+	capture();
+	log_warn("slow-consumer", "id=%d name=\"%s\"", 7, "chat");
+	line = captured();
+	release();
+	ck_assert_int_eq(sscanf(line, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &y, &mo,
+			     &d, &h, &mi, &s, &ms, &at),
+	    7);
+	ck_assert_str_eq(line + at, " warn slow-consumer id=7 name=\"chat\"\n");
+}
+
+TEST(an_event_without_pairs_ends_behind_its_name)
+{
+	const char *line;
+
+	capture();
+	log_info("started", "%s", "");
+	line = captured();
+	ck_assert_ptr_nonnull(strstr(line, " info started \n"));
+	log_line(LOG_INFO, "started", "x=1");
+	line = captured();
+	ck_assert_ptr_nonnull(strstr(line, " info started x=1\n"));
+	release();
+}
+
+static const struct {
+	enum log_level level;
+	const char *name;
+} levels[] = {
+	{ LOG_DEBUG, "debug" },
+	{ LOG_INFO, "info" },
+	{ LOG_WARN, "warn" },
+	{ LOG_ERROR, "error" },
+};
+
+TEST_EACH(lines_below_the_level_are_not_written, levels)
+{
+	capture();
+	log_set_level(levels[row].level);
+	ck_assert_str_eq(log_level_name(levels[row].level), levels[row].name);
+	for (size_t i = 0; i < N_ELEMENTS(levels); i++) {
+		const char *text;
+
+		log_line(levels[i].level, "event", "i=%zu", i);
+		text = captured();
+		ck_assert_int_eq(
+		    text[0] != '\0', levels[i].level >= levels[row].level);
+		ck_assert_int_eq(log_enabled(levels[i].level) != 0,
+		    levels[i].level >= levels[row].level);
+	}
+	release();
+}
+
+TEST(info_is_the_level_at_the_start)
+{
+	ck_assert(log_enabled(LOG_INFO));
+	ck_assert(!log_enabled(LOG_DEBUG));
+}
+
+TEST(errno_is_the_same_after_a_line_that_can_not_be_written)
+{
+	capture();
+	close(reading_end);
+	reading_end = open("/dev/null", O_RDONLY);
+	ck_assert_int_ge(dup2(reading_end, STDERR_FILENO), 0);
+	errno = EXDEV;
+	log_error("event", "a=1");
+	ck_assert_int_eq(errno, EXDEV);
+	release();
+	ck_assert_uint_eq(log_n_dropped(), 1);
+}
+
+TEST(a_long_line_is_cut_and_still_ends)
+{
+	char *text = malloc(10000);
+	const char *line;
+
+	memset(text, 'x', 9999);
+	text[9999] = '\0';
+	capture();
+	log_info("event", "text=%s", text);
+	line = captured();
+	ck_assert_uint_gt(strlen(line), 1000);
+	/* So that a pipe that is writable takes it whole: PIPE_BUF. */
+	ck_assert_uint_le(strlen(line), 4096);
+	ck_assert_int_eq(line[strlen(line) - 1], '\n');
+	release();
+	free(text);
+}
+
+TEST(a_full_pipe_drops_lines_and_counts_them)
+{
+	size_t n_written = 0;
+
+	capture();
+	/* A pipe takes 64 KiB, so this is far more than fits; the descriptor
+	 * blocks, as a pipe to a supervisor does. */
+	ck_assert_int_eq(fcntl(STDERR_FILENO, F_SETFL, 0), 0);
+	for (int i = 0; i < 5000; i++)
+		log_info("event", "i=%d", i);
+	ck_assert_uint_gt(log_n_dropped(), 0);
+	for (const char *at = captured(); *at != '\0'; at++)
+		n_written += *at == '\n';
+	ck_assert_uint_eq(n_written + log_n_dropped(), 5000);
+	log_info("event", "after=1");
+	ck_assert_ptr_nonnull(strstr(captured(), "after=1"));
+	release();
+}
+
+static const struct {
+	const char *text;
+	size_t len;
+	const char *quoted;
+} quotes[] = {
+#define QUOTE(text, quoted)                    \
+	{                                      \
+		text, sizeof(text) - 1, quoted \
+	}
+	QUOTE("", "\"\""),
+	QUOTE("plain", "\"plain\""),
+	QUOTE("two words", "\"two words\""),
+	QUOTE("a\"b", "\"a\\x22b\""),
+	QUOTE("a\\b", "\"a\\x5cb\""),
+	QUOTE("a\nb\tc", "\"a\\x0ab\\x09c\""),
+	QUOTE("\0", "\"\\x00\""),
+	QUOTE("\x1b[31m", "\"\\x1b[31m\""),
+	QUOTE("\x7f", "\"\\x7f\""),
+	QUOTE("r\xc3\xa4um", "\"r\xc3\xa4um\""),
+	QUOTE("\xe2\x82\xac", "\"\xe2\x82\xac\""),
+	/* Controls of C1, which some terminals obey. */
+	QUOTE("\xc2\x9b", "\"\\xc2\\x9b\""),
+	QUOTE("\xc2\x80z", "\"\\xc2\\x80z\""),
+	QUOTE("\xc2\xa0", "\"\xc2\xa0\""),
+	QUOTE("\xc2", "\"\xc2\""),
+#undef QUOTE
+};
+
+TEST_EACH(control_bytes_and_quotes_are_escaped, quotes)
+{
+	struct buffer text = exactly(quotes[row].text, quotes[row].len);
+	char out[64];
+
+	ck_assert_ptr_eq(log_quote(out, sizeof(out), text.data, text.len), out);
+	ck_assert_str_eq(out, quotes[row].quoted);
+	free(text.data);
+}
+
+TEST(a_quoted_text_fits_any_buffer_and_is_terminated)
+{
+	const char text[] = "abc\n\xc3\xa4\"defghijklmnop";
+
+	for (size_t size = 1; size <= 40; size++) {
+		char *out = malloc(size);
+
+		memset(out, 'x', size);
+		log_quote(out, size, text, sizeof(text) - 1);
+		ck_assert_msg(strnlen(out, size) < size,
+		    "not terminated in %zu bytes", size);
+		free(out);
+	}
+}
+
+TEST(a_text_that_is_cut_says_so)
+{
+	char out[20];
+
+	log_quote(out, sizeof(out), "0123456789012345678901234", 25);
+	ck_assert_ptr_nonnull(strstr(out, "\xe2\x80\xa6\""));
+	ck_assert_mem_eq(out, "\"0123456", 8);
+}
+
+TEST_ABORTS(a_fatal_line_aborts)
+{
+	log_fatal("out-of-memory", "bytes=%d", 1);
+}
