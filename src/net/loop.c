@@ -99,6 +99,7 @@ arm_timer(struct loop *loop)
 {
 	struct instant deadline = INSTANT_NEVER;
 	struct loop_source *source;
+	struct instant now;
 	struct timeval tv;
 	int64_t ms;
 
@@ -110,9 +111,8 @@ arm_timer(struct loop *loop)
 	loop->armed = deadline;
 	if (deadline.ms == INSTANT_NEVER.ms)
 		return evtimer_del(loop->timer);
-	ms = deadline.ms - loop_now(loop).ms;
-	if (ms < 0)
-		ms = 0;
+	now = clock_now(); /* the turn may have been a long one */
+	ms = instant_reached(deadline, now) ? 0 : deadline.ms - now.ms;
 	tv = (struct timeval){ ms / 1000, (suseconds_t)(ms % 1000 * 1000) };
 	return evtimer_add(loop->timer, &tv);
 }

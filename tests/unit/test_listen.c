@@ -1,0 +1,313 @@
+#include "net/listen.h"
+
+#include <bsd/libutil.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/loop.h"
+#include "unit/support.h"
+
+static struct loop *loop;
+static struct listener *listener;
+static char folder[32], path[64], lock_path[80];
+static pid_t holder;
+static int accepted[128];
+static size_t n_accepted;
+static struct peer last_peer;
+
+static void
+on_accepted(void *user, int fd, const struct peer *peer)
+{
+	ck_assert_ptr_eq(user, &n_accepted);
+	ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	accepted[n_accepted++] = fd;
+	last_peer = *peer;
+}
+
+static const struct listen_ops ops = { on_accepted };
+
+static void
+begin(void)
+{
+	log_set_level(LOG_ERROR);
+	make_folder(folder);
+	snprintf(path, sizeof(path), "%s/s", folder);
+	snprintf(lock_path, sizeof(lock_path), "%s.pid", path);
+	ck_assert_int_eq(loop_new(&loop), 0);
+}
+
+static int
+open_at(const char *where)
+{
+	listener = NULL;
+	return listen_open(
+	    loop, where, 0600, &ops, &n_accepted, &listener, &holder);
+}
+
+static void
+end(void)
+{
+	while (n_accepted > 0)
+		close(accepted[--n_accepted]);
+	listen_close(listener);
+	loop_free(loop);
+	remove_folder(folder);
+}
+
+static struct sockaddr_un
+address(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	return sun;
+}
+
+static int
+dial(void)
+{
+	struct sockaddr_un sun = address();
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	return fd;
+}
+
+/* A socket at path that somebody else made; listening or stale. */
+static int
+foreign_socket(bool listening)
+{
+	struct sockaddr_un sun = address();
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	if (listening)
+		ck_assert_int_eq(listen(fd, 8), 0);
+	return fd;
+}
+
+static void
+turn(void)
+{
+	ck_assert_int_eq(loop_turn(loop, false), 0);
+}
+
+static bool
+exists(const char *what)
+{
+	struct stat st;
+
+	return lstat(what, &st) == 0;
+}
+
+TEST(a_connection_is_handed_out_with_the_peers_credentials)
+{
+	int fd;
+
+	begin();
+	ck_assert_int_eq(open_at(path), 0);
+	fd = dial();
+	turn();
+	ck_assert_uint_eq(n_accepted, 1);
+	ck_assert_int_eq(last_peer.pid, getpid());
+	ck_assert_uint_eq(last_peer.uid, getuid());
+	ck_assert_uint_eq(last_peer.gid, getgid());
+	ck_assert_uint_eq(listen_stats(listener)->n_accepted, 1);
+	close(fd);
+	end();
+}
+
+TEST(the_socket_has_the_mode_that_was_asked_for_whatever_the_umask)
+{
+	struct stat st;
+	mode_t mask = umask(0777);
+
+	begin();
+	umask(0777);
+	ck_assert_int_eq(open_at(path), 0);
+	umask(mask);
+	ck_assert_int_eq(lstat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
+	end();
+}
+
+TEST(closing_removes_the_socket_and_the_lock)
+{
+	begin();
+	ck_assert_int_eq(open_at(path), 0);
+	ck_assert(exists(path));
+	ck_assert(exists(lock_path));
+	listen_close(listener);
+	listener = NULL;
+	ck_assert(!exists(path));
+	ck_assert(!exists(lock_path));
+	end();
+}
+
+TEST(a_socket_that_somebody_put_in_its_place_is_left_alone)
+{
+	int fd;
+
+	begin();
+	ck_assert_int_eq(open_at(path), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	fd = foreign_socket(false);
+	listen_close(listener);
+	listener = NULL;
+	ck_assert(exists(path));
+	close(fd);
+	end();
+}
+
+TEST(a_stale_socket_is_replaced)
+{
+	begin();
+	close(foreign_socket(false));
+	ck_assert(exists(path));
+	ck_assert_int_eq(open_at(path), 0);
+	close(dial());
+	turn();
+	ck_assert_uint_eq(n_accepted, 1);
+	end();
+}
+
+TEST(a_socket_that_is_served_is_refused_with_its_holder)
+{
+	int fd;
+
+	begin();
+	fd = foreign_socket(true);
+	ck_assert_int_eq(open_at(path), LISTEN_E_HELD);
+	ck_assert_int_eq(holder, getpid());
+	ck_assert_ptr_null(listener);
+	ck_assert(exists(path));
+	ck_assert(!exists(lock_path));
+	close(fd);
+	end();
+}
+
+TEST(a_lock_that_is_held_is_refused_with_its_holder)
+{
+	struct pidfh *lock;
+
+	begin();
+	lock = pidfile_open(lock_path, 0600, NULL);
+	ck_assert_ptr_nonnull(lock);
+	ck_assert_int_eq(pidfile_write(lock), 0);
+	ck_assert_int_eq(open_at(path), LISTEN_E_HELD);
+	ck_assert_int_eq(holder, getpid());
+	ck_assert(exists(lock_path));
+	pidfile_remove(lock);
+	end();
+}
+
+TEST(what_is_no_socket_is_left_alone)
+{
+	int fd;
+
+	begin();
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ck_assert_int_eq(write(fd, "mine", 4), 4);
+	close(fd);
+	ck_assert_int_eq(open_at(path), LISTEN_E_NOT_SOCKET);
+	ck_assert(exists(path));
+	end();
+}
+
+TEST(a_path_that_does_not_fit_is_refused)
+{
+	char lengthy[LISTEN_PATH_MAX + 2];
+
+	begin();
+	memset(lengthy, 'x', sizeof(lengthy));
+	lengthy[sizeof(lengthy) - 1] = '\0';
+	ck_assert_int_eq(open_at(lengthy), LISTEN_E_TOO_LONG);
+	end();
+}
+
+TEST(a_folder_that_is_not_there_is_a_fault)
+{
+	begin();
+	ck_assert_int_lt(open_at("/nonexistent/folder/s"), 0);
+	ck_assert_ptr_null(listener);
+	end();
+}
+
+TEST(a_listening_socket_can_be_adopted_and_stays_where_it_is)
+{
+	int fd;
+
+	begin();
+	fd = foreign_socket(true);
+	ck_assert_int_eq(
+	    listen_adopt(loop, fd, &ops, &n_accepted, &listener), 0);
+	close(dial());
+	turn();
+	ck_assert_uint_eq(n_accepted, 1);
+	listen_close(listener);
+	listener = NULL;
+	ck_assert(exists(path));
+	end();
+}
+
+TEST(a_socket_that_does_not_listen_is_not_adopted)
+{
+	int fd;
+
+	begin();
+	fd = foreign_socket(false);
+	ck_assert_int_lt(
+	    listen_adopt(loop, fd, &ops, &n_accepted, &listener), 0);
+	close(fd);
+	end();
+}
+
+TEST(a_turn_accepts_a_bounded_number)
+{
+	int fds[70];
+
+	begin();
+	ck_assert_int_eq(open_at(path), 0);
+	for (size_t i = 0; i < N_ELEMENTS(fds); i++)
+		fds[i] = dial();
+	turn();
+	ck_assert_uint_eq(n_accepted, 64);
+	turn();
+	ck_assert_uint_eq(n_accepted, 70);
+	for (size_t i = 0; i < N_ELEMENTS(fds); i++)
+		close(fds[i]);
+	end();
+}
+
+TEST(without_descriptors_it_pauses_and_goes_on_when_there_are_some)
+{
+	struct rlimit limit, none;
+	int fd;
+
+	begin();
+	ck_assert_int_eq(open_at(path), 0);
+	fd = dial();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn();
+	turn();
+	ck_assert_uint_eq(n_accepted, 0);
+	ck_assert_uint_eq(listen_stats(listener)->n_paused, 1);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	while (n_accepted == 0)
+		ck_assert_int_eq(loop_turn(loop, true), 0);
+	ck_assert_uint_eq(n_accepted, 1);
+	close(fd);
+	end();
+}
