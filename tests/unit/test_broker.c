@@ -1,5 +1,6 @@
 #include "core/broker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
