@@ -16,6 +16,11 @@ PKG_CONFIG ?= pkg-config
 MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
 LIBS_PC := libevent_core $(MSGPACK) libbsd
 LIBBSD_VERSION := $(shell $(PKG_CONFIG) --modversion libbsd 2>/dev/null)
+LIBS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) 2>/dev/null)
+LIBS_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null)
+CHECK_LDLIBS := $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
+need_libs = $(if $(LIBS_LDLIBS),,$(error libevent, msgpack-c or libbsd is \
+	missing: `make deps` installs them))
 
 CC ?= gcc
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
@@ -27,10 +32,10 @@ WARNINGS += -Werror
 endif
 CPPFLAGS_ALL = -Isrc -Iinclude -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	-DLIBBSD_VERSION='"$(LIBBSD_VERSION)"' \
-	$(shell $(PKG_CONFIG) --cflags $(LIBS_PC)) $(CPPFLAGS)
+	$(LIBS_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL = -std=gnu11 -g $(WARNINGS) $(CFLAGS_VARIANT) $(CFLAGS)
 LDFLAGS_ALL = $(LDFLAGS_VARIANT) $(LDFLAGS)
-LDLIBS_ALL = $(shell $(PKG_CONFIG) --libs $(LIBS_PC)) -lm
+LDLIBS_ALL = $(LIBS_LDLIBS) -lm
 
 ifeq ($(VARIANT),asan)
 CFLAGS_VARIANT := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -89,7 +94,7 @@ $(B)/pm2adapterd: $(OBJECTS)
 	$(call run,LD,$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL))
 
 $(B)/%.o: src/%.c Makefile
-	@mkdir -p $(@D)
+	$(need_libs)@mkdir -p $(@D)
 	$(call run,CC,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<)
 
 $(B)/tests/%.o: tests/%.c Makefile
@@ -100,7 +105,7 @@ define UNIT_RULE
 $(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o $(B)/tests/unit/support.o \
 		$$(UNIT_$(1):%=$(B)/%.o)
 	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
-		$$(LDLIBS_ALL) $$(shell $$(PKG_CONFIG) --libs check))
+		$$(LDLIBS_ALL) $$(CHECK_LDLIBS))
 endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
 
