@@ -336,8 +336,9 @@ msg_str(const struct msg_node *node, const char **out, size_t *len)
 
 	if (o->type != MSGPACK_OBJECT_STR && o->type != MSGPACK_OBJECT_BIN)
 		return false;
-	/* str and bin have the same layout in msgpack-c's union. */
-	*out = o->via.str.ptr;
+	/* str and bin have the same layout in msgpack-c's union. An empty one
+	 * may have no address there. */
+	*out = o->via.str.size == 0 ? "" : o->via.str.ptr;
 	*len = o->via.str.size;
 	return true;
 }
