@@ -168,6 +168,8 @@ declare namespace adapter {
 		ready(): Promise<void>;
 		subscribe(topic: string, options?: { member?: boolean }): void;
 		unsubscribe(topic: string): void;
+		/** Sends what was called for so far, before the end of the tick. */
+		flush(): void;
 		/** False where it was dropped at once. Each receiver gets it once. */
 		publish(topics: string | string[], body: Uint8Array, options?: { volatile?: boolean }): boolean;
 		/** Sends what was published, then ends; connect() begins anew. */

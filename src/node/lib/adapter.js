@@ -109,6 +109,7 @@ class PM2Adapter extends Adapter {
 	#hub;
 	#topic; // of everyone in the namespace
 	#isOpen = false;
+	#hasNewTopic = false; // subscribed to in this call
 	#hasWarned = false;
 
 	constructor(nsp, hub, opts) {
@@ -144,7 +145,22 @@ class PM2Adapter extends Adapter {
 		const topic = this.#topicOf(room, TOPIC_MAX);
 		if (this.#isOpen && topic !== null) {
 			this.#hub[verb](topic, this);
+			this.#hasNewTopic = true;
 		}
+	}
+
+	/*
+	 * Who joins may be told of it in the same tick over a WebSocket, which is
+	 * written at once, and somebody else may then emit to the room before this
+	 * tick is over: so the subscription doesn't wait for its end.
+	 */
+	addAll(id, rooms) {
+		this.#hasNewTopic = false;
+		const joined = super.addAll(id, rooms);
+		if (this.#hasNewTopic) {
+			this.client.flush();
+		}
+		return joined;
 	}
 
 	/* null where it would have more than max bytes. All workers must agree on

@@ -140,6 +140,13 @@ class Client extends EventEmitter {
 		}
 	}
 
+	/** Sends what was called for so far, before the end of the tick. */
+	flush() {
+		if (this.#link?.canSend) {
+			this.#link.flush();
+		}
+	}
+
 	/**
 	 * Publishes body to one topic or several; each receiver gets it once.
 	 * Returns false where it was dropped at once, which is counted.

@@ -97,7 +97,8 @@ class Link {
 			this.#socket.write(buffer);
 		}
 		this.#socket.write(last, (error) => {
-			if (error && messages > 0) {
+			// A write that the end of its socket has cut off is no error to Node.
+			if ((error || this.#socket.destroyed) && messages > 0) {
 				this.#tell.onLost({ messages, bytes });
 			}
 		});
