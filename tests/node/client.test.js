@@ -5,30 +5,11 @@ const path = require('path');
 const { describe, test } = require('node:test');
 
 const { Client, Pm2aError } = require('../../src/node');
-const { FakeDaemon, TYPE } = require('./support/fake-daemon');
+const { TYPE } = require('./support/fake-daemon');
+const { connected, pair } = require('./support/pair');
 const { next, until, within } = require('./support/wait');
 
 const MEMBER = { member: true };
-
-/* A daemon and a client of it that is not connected yet; both end with the test. */
-async function pair(t, { daemon: daemonOptions, ...options } = {}) {
-	const daemon = await FakeDaemon.start(daemonOptions);
-	const client = new Client({
-		socket: daemon.socket, name: 'tested', reconnectDelay: 1, reconnectDelayMax: 10, ...options,
-	});
-	t.after(async () => {
-		client.destroy();
-		await daemon.destroy();
-	});
-	return { daemon, client };
-}
-
-async function connected(t, options) {
-	const { daemon, client } = await pair(t, options);
-	client.connect();
-	await within(client.ready(), 'connection');
-	return { daemon, client, link: daemon.links[0] };
-}
 
 /* What body gives, with these variables in the environment meanwhile; undefined removes one. */
 async function withEnv(variables, body) {

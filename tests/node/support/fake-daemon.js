@@ -136,7 +136,7 @@ class FakeDaemon {
 	}
 
 	async destroy() {
-		if (this.#server.listening)
+		if (this.#server?.listening)
 			await this.stop();
 		fs.rmSync(this.dir, { recursive: true, force: true });
 	}
