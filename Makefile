@@ -72,6 +72,7 @@ UNIT_topic := core/topic base/hash base/xalloc base/log
 UNIT_rates := core/rates
 UNIT_broker := core/broker core/member core/topic base/blob base/hash \
 	base/xalloc base/log
+UNIT_loop := net/loop $(BASE)
 UNIT_outq := net/outq base/blob base/xalloc base/log
 UNIT_conn := net/conn net/outq net/loop base/blob $(BASE)
 UNIT_listen := net/listen net/loop $(BASE)

@@ -1,0 +1,311 @@
+#include "net/loop.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "unit/support.h"
+
+static struct loop *loop;
+static char order[64]; /* what ran, a letter each */
+
+static void
+note(char letter)
+{
+	size_t n = strlen(order);
+
+	ck_assert_uint_lt(n + 1, sizeof(order));
+	order[n] = letter;
+}
+
+static void
+begin(void)
+{
+	memset(order, 0, sizeof(order));
+	ck_assert_int_eq(loop_new(&loop), 0);
+}
+
+static void
+turn(void)
+{
+	ck_assert_int_eq(loop_turn(loop, false), 0);
+}
+
+static struct loop_task flushed, again, reaped;
+
+static void
+on_flush(struct loop_task *task)
+{
+	(void)task;
+	note('f');
+}
+
+static void
+on_flush_again(struct loop_task *task)
+{
+	note('a');
+	if (strlen(order) < 4)
+		loop_flush_later(loop, task);
+}
+
+static void
+on_reap(struct loop_task *task)
+{
+	(void)task;
+	note('r');
+}
+
+static void
+on_reap_with_news(struct loop_task *task)
+{
+	(void)task;
+	note('r');
+	loop_flush_later(loop, &flushed);
+}
+
+TEST(a_turn_flushes_before_it_reaps)
+{
+	begin();
+	flushed.run = on_flush;
+	reaped.run = on_reap;
+	loop_reap_later(loop, &reaped);
+	loop_flush_later(loop, &flushed);
+	ck_assert_str_eq(order, "");
+	turn();
+	ck_assert_str_eq(order, "fr");
+	turn();
+	ck_assert_str_eq(order, "fr");
+	loop_free(loop);
+}
+
+TEST(a_task_that_is_queued_twice_runs_once_a_turn)
+{
+	begin();
+	flushed.run = on_flush;
+	loop_flush_later(loop, &flushed);
+	loop_flush_later(loop, &flushed);
+	turn();
+	ck_assert_str_eq(order, "f");
+	loop_flush_later(loop, &flushed);
+	turn();
+	ck_assert_str_eq(order, "ff");
+	loop_free(loop);
+}
+
+TEST(what_a_reaping_puts_on_the_flush_list_runs_in_the_same_turn)
+{
+	begin();
+	flushed.run = on_flush;
+	reaped.run = on_reap_with_news;
+	loop_reap_later(loop, &reaped);
+	turn();
+	ck_assert_str_eq(order, "rf");
+	loop_free(loop);
+}
+
+TEST(what_a_flush_queues_runs_in_the_same_turn)
+{
+	begin();
+	again.run = on_flush_again;
+	loop_flush_later(loop, &again);
+	turn();
+	ck_assert_str_eq(order, "aaaa");
+	loop_free(loop);
+}
+
+TEST(a_cancelled_flush_does_not_run)
+{
+	begin();
+	flushed.run = on_flush;
+	loop_flush_later(loop, &flushed);
+	loop_cancel_flush(loop, &flushed);
+	loop_cancel_flush(loop, &flushed);
+	turn();
+	ck_assert_str_eq(order, "");
+	loop_free(loop);
+}
+
+/* A source with one deadline, and the letter that it notes then. */
+struct timed {
+	struct loop_source source;
+	struct instant deadline;
+	char letter;
+};
+
+static struct instant
+next_deadline(struct loop_source *source)
+{
+	return ((struct timed *)source)->deadline;
+}
+
+static void
+expire(struct loop_source *source, struct instant now)
+{
+	struct timed *timed = (struct timed *)source;
+
+	ck_assert_int_ge(now.ms, timed->deadline.ms);
+	ck_assert_int_ge(clock_now().ms, timed->deadline.ms);
+	timed->deadline = INSTANT_NEVER;
+	note(timed->letter);
+}
+
+static void
+add(struct timed *timed, char letter, struct instant deadline)
+{
+	timed->source.next_deadline = next_deadline;
+	timed->source.expire = expire;
+	timed->letter = letter;
+	timed->deadline = deadline;
+	loop_add_source(loop, &timed->source);
+}
+
+/* Waits for events and deadlines until so many have been noted. */
+static void
+wait_for(size_t n)
+{
+	while (strlen(order) < n)
+		ck_assert_int_eq(loop_turn(loop, true), 0);
+}
+
+TEST(a_deadline_is_met_and_not_before_it_is_due)
+{
+	struct timed timed;
+
+	begin();
+	add(&timed, 'd', instant_after(clock_now(), 5));
+	wait_for(1);
+	turn();
+	ck_assert_str_eq(order, "d");
+	loop_remove_source(loop, &timed.source);
+	loop_free(loop);
+}
+
+TEST(an_earlier_deadline_that_comes_later_is_not_slept_over)
+{
+	struct timed late, early;
+
+	begin();
+	add(&late, 'l', instant_after(clock_now(), 3600000));
+	turn();
+	add(&early, 'e', instant_after(clock_now(), 5));
+	wait_for(1);
+	ck_assert_str_eq(order, "e");
+	loop_remove_source(loop, &late.source);
+	loop_remove_source(loop, &early.source);
+	loop_free(loop);
+}
+
+static const int64_t long_past[] = { INT64_MIN, INT64_MIN + 1, -1, 0 };
+
+TEST_EACH(a_deadline_in_the_past_is_due_at_once, long_past)
+{
+	struct timed timed;
+
+	begin();
+	add(&timed, 'p', (struct instant){ .ms = long_past[row] });
+	turn();
+	ck_assert_str_eq(order, "p");
+	loop_remove_source(loop, &timed.source);
+	loop_free(loop);
+}
+
+TEST(what_has_no_deadline_never_expires)
+{
+	struct timed timed;
+
+	begin();
+	add(&timed, 'n', INSTANT_NEVER);
+	for (int i = 0; i < 10; i++)
+		turn();
+	ck_assert_str_eq(order, "");
+	loop_remove_source(loop, &timed.source);
+	loop_free(loop);
+}
+
+static void
+leave_on_expire(struct loop_source *source, struct instant now)
+{
+	expire(source, now);
+	loop_remove_source(loop, source);
+}
+
+TEST(a_source_may_leave_when_it_is_due)
+{
+	struct timed first, second;
+
+	begin();
+	add(&first, '1', clock_now());
+	first.source.expire = leave_on_expire;
+	add(&second, '2', clock_now());
+	turn();
+	ck_assert_str_eq(order, "12");
+	loop_remove_source(loop, &second.source);
+	loop_free(loop);
+}
+
+TEST(the_time_stands_still_within_a_turn_and_moves_on_in_the_next)
+{
+	struct instant first;
+
+	begin();
+	first = loop_now(loop);
+	while (clock_now().ms == first.ms)
+		continue;
+	ck_assert_int_eq(loop_now(loop).ms, first.ms);
+	turn();
+	ck_assert_int_gt(loop_now(loop).ms, first.ms);
+	loop_free(loop);
+}
+
+static void
+stop_on_flush(struct loop_task *task)
+{
+	(void)task;
+	note('s');
+	loop_stop(loop);
+	loop_reap_later(loop, &reaped);
+}
+
+static void
+on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	char byte;
+
+	(void)what;
+	(void)arg;
+	ck_assert_int_eq(read(fd, &byte, 1), 1);
+	note('i');
+	loop_flush_later(loop, &flushed);
+}
+
+TEST(the_turn_that_is_stopped_is_done_to_its_end_and_is_the_last)
+{
+	struct event *event;
+	int fds[2];
+
+	begin();
+	ck_assert_int_eq(pipe(fds), 0);
+	event = event_new(
+	    loop_base(loop), fds[0], EV_READ | EV_PERSIST, on_readable, NULL);
+	event_add(event, NULL);
+	ck_assert_int_eq(write(fds[1], "xx", 2), 2);
+	flushed.run = stop_on_flush;
+	reaped.run = on_reap;
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_str_eq(order, "isr");
+	event_free(event);
+	close(fds[0]);
+	close(fds[1]);
+	loop_free(loop);
+}
+
+TEST(to_free_no_loop_is_fine)
+{
+	loop_free(NULL);
+}
+
+TEST(the_library_tells_its_version_and_its_method)
+{
+	ck_assert_ptr_nonnull(strstr(loop_library_version(), "2."));
+}
