@@ -360,7 +360,9 @@ read_names(struct session *session, const struct frame *f, size_t *n)
 
 /*
  * Publishes f, which begins data, and the frames behind it that go the same
- * way. Returns how many bytes they have.
+ * way. Returns how many bytes they have. A run has at most the size of the
+ * largest frame: a queue has room for two of those, so no receiver that keeps
+ * up is ever cut for what merely came together.
  */
 static size_t
 publish_run(
@@ -372,6 +374,7 @@ publish_run(
 		.n = 1,
 		.is_volatile = f->flags & FRAME_VOLATILE,
 	};
+	size_t max = (size_t)native->settings.max_frame + FRAME_LENGTH_SIZE;
 	size_t n_names, size;
 
 	if (session->role == CONTROL_OBSERVER) {
@@ -383,7 +386,7 @@ publish_run(
 		return f->size;
 	while ((size = frame_follows(f, slice_data(data) + run.bytes.len,
 		    data->len - run.bytes.len)) != 0 &&
-	       size - FRAME_LENGTH_SIZE <= native->settings.max_frame) {
+	       run.bytes.len + size <= max) {
 		run.bytes.len += size;
 		run.n++;
 	}

@@ -40,23 +40,24 @@ put_config(struct msg_writer *w, void *arg)
 	msg_put_map(w, 0);
 }
 
+static const struct native_settings settings = {
+	.server = "pm2adapterd/0.1.0",
+	.socket = "/run/s",
+	.max_frame = 1 << 20,
+	.max_connections = N_PEERS_MAX - 1,
+	.hello_timeout_ms = 3600000,
+	.ping_interval_ms = 30000,
+	.drain_timeout_ms = 3600000,
+	.topic_max_bytes = 4096,
+	.subscriptions_max = 1000,
+	.put_config = put_config,
+};
+
 static void
 begin(void)
 {
 	const struct conn_limits net = { 8 << 20, 4 << 20, 10000 };
 	const struct broker_limits core = { 4096, 1000 };
-	const struct native_settings settings = {
-		.server = "pm2adapterd/0.1.0",
-		.socket = "/run/s",
-		.max_frame = 1 << 20,
-		.max_connections = N_PEERS_MAX - 1,
-		.hello_timeout_ms = 10,
-		.ping_interval_ms = 30000,
-		.drain_timeout_ms = 3600000,
-		.topic_max_bytes = 4096,
-		.subscriptions_max = 1000,
-		.put_config = put_config,
-	};
 
 	log_set_level(LOG_ERROR);
 	n_clients = 0;
@@ -350,6 +351,34 @@ TEST(runs_of_one_topic_and_changes_of_topic_keep_the_order)
 	end();
 }
 
+TEST(a_run_that_is_larger_than_a_queue_may_be_cuts_nobody)
+{
+	const struct conn_limits narrow = { 8192, 8192, 3600000 };
+	struct native_settings small = settings;
+	struct client *a, *b;
+	uint8_t *out = calloc(1, 60000);
+	size_t len = 0;
+
+	begin();
+	small.max_frame = 4096;
+	native_configure(native, &small);
+	conn_set_limit(set, &narrow);
+	a = join();
+	b = join();
+	say(b, "\0\0\0\x7\3\0\0\0\x91\xa1t", 11);
+	settle();
+	while (len < 50000)
+		len += 1000 + frame_write_head(
+				  out + len, FRAME_PUBLISH, 0, "t", 1, 1000);
+	say(a, out, len);
+	settle();
+	ck_assert_uint_eq(conn_set_n_open(set), 2);
+	ck_assert_uint_eq(b->n_got - b->n_taken, len);
+	ck_assert_mem_eq(b->got + b->n_taken, out, len);
+	free(out);
+	end();
+}
+
 TEST(join_then_emit_holds_within_one_read)
 {
 	struct client *a, *b;
@@ -472,9 +501,12 @@ TEST(an_oversize_publish_is_read_past_and_the_connection_goes_on)
 
 TEST(who_says_nothing_is_ended_at_the_deadline)
 {
+	struct native_settings hasty = settings;
 	struct client *c;
 
 	begin();
+	hasty.hello_timeout_ms = 10;
+	native_configure(native, &hasty);
 	c = dial();
 	while (conn_set_n_open(set) > 0)
 		ck_assert_int_eq(loop_turn(loop, true), 0);
