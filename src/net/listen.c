@@ -161,7 +161,11 @@ address(const char *path)
 	return sun;
 }
 
-/* Whether somebody answers at path; *pid is who called listen() there. */
+/*
+ * Whether somebody answers at path; *pid is who called listen() there, or 0.
+ * Only a refusal says that nobody does: a full backlog (EAGAIN), a socket of
+ * another kind (EPROTOTYPE) or one that we may not write to is in use.
+ */
 static bool
 is_served(const char *path, pid_t *pid)
 {
@@ -171,9 +175,8 @@ is_served(const char *path, pid_t *pid)
 
 	if (fd < 0)
 		return false;
-	/* EAGAIN: somebody listens, and the backlog is full. */
 	served = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
-		 errno == EAGAIN;
+		 (errno != ECONNREFUSED && errno != ENOENT);
 	if (served)
 		*pid = peer_of(fd).pid;
 	close(fd);

@@ -210,6 +210,22 @@ TEST(a_lock_that_is_held_is_refused_with_its_holder)
 	end();
 }
 
+TEST(a_socket_of_another_kind_that_is_in_use_is_left_alone)
+{
+	struct sockaddr_un sun;
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	begin();
+	sun = address();
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	ck_assert_int_eq(open_at(path), LISTEN_E_HELD);
+	ck_assert_int_eq(holder, 0);
+	ck_assert(exists(path));
+	close(fd);
+	ck_assert_int_eq(open_at(path), 0);
+	end();
+}
+
 TEST(what_is_no_socket_is_left_alone)
 {
 	int fd;
