@@ -14,8 +14,8 @@
 
 const net = require('node:net');
 const debug = require('debug')('socket.io-pm2adapter:link');
-const { decode } = require('notepack.io');
 const { Pm2aError } = require('./errors');
+const { tryDecode } = require('./msgpack');
 const { Outbox } = require('./outbox');
 const { Receiver } = require('./receiver');
 const sender = require('./sender');
@@ -35,7 +35,8 @@ class Link {
 	#receiver = new Receiver(INPUT_UNTOLD);
 	#out = new Outbox();
 	#isFlushing = false; // a flush is due at the end of this tick
-	#isReady = false;
+	#toAsk = []; // callbacks for the PING at the end of this tick
+	#asked = []; // lists of them, one for each PING on its way
 	#deadline; // of connecting, or of the daemon's end
 	#pinger = null;
 	#heard = true; // something came since the last ping interval
@@ -43,7 +44,7 @@ class Link {
 	/*
 	 * path: of the socket. isRef: whether it keeps the process alive. timeout:
 	 * ms until it must be ready, and until it must end when it is to. tell: the
-	 * client's functions onConnect, onWelcome(body), onReady, onDrain,
+	 * client's functions onConnect, onWelcome(body), onDrain,
 	 * onMessage(topics, body, flags), onPresence(presence), onRefusal(error),
 	 * onGoodbye(body), onMalformed, onLost({ messages, bytes }), onEnd(error).
 	 */
@@ -105,9 +106,13 @@ class Link {
 		this.#socket.uncork();
 	}
 
-	/* Answered, by onReady, when all that came before is in force. */
-	ask() {
-		this.send(sender.ping(BARRIER));
+	/*
+	 * Calls callback(true) when all that was sent before is in force at the
+	 * daemon, or callback(false) when that won't be known. A tick has one PING.
+	 */
+	ask(callback) {
+		this.#toAsk.push(callback);
+		this.#flushLater();
 	}
 
 	/* Keeps the process alive from now on. */
@@ -177,6 +182,10 @@ class Link {
 		this.#state = 'over';
 		clearTimeout(this.#deadline);
 		clearInterval(this.#pinger);
+		const waiting = [...this.#asked.flat(), ...this.#toAsk];
+		this.#asked = [];
+		this.#toAsk = [];
+		waiting.forEach((callback) => callback(false));
 	}
 
 	#break(error) {
@@ -197,9 +206,18 @@ class Link {
 			process.nextTick(() => {
 				this.#isFlushing = false;
 				if (this.canSend) {
+					this.#addPing();
 					this.flush();
 				}
 			});
+		}
+	}
+
+	#addPing() {
+		if (this.#toAsk.length > 0) {
+			this.#asked.push(this.#toAsk);
+			this.#toAsk = [];
+			this.#out.add(sender.ping(BARRIER));
 		}
 	}
 
@@ -285,10 +303,11 @@ class Link {
 	}
 
 	#onPong(frame) {
-		if (!this.#isReady && this.isOpen && frame.body.equals(BARRIER)) {
-			this.#isReady = true;
-			clearTimeout(this.#deadline);
-			this.#tell.onReady();
+		if (frame.body.equals(BARRIER)) {
+			if (this.isOpen) {
+				clearTimeout(this.#deadline);
+			}
+			this.#asked.shift()?.forEach((callback) => callback(true));
 		}
 	}
 
@@ -331,14 +350,6 @@ class Link {
 		// blocked, what the daemon said meanwhile is still unread.
 		this.#pinger = setInterval(() => setImmediate(look), interval);
 		this.#pinger.unref();
-	}
-}
-
-function tryDecode(bytes) {
-	try {
-		return decode(bytes);
-	} catch {
-		return undefined;
 	}
 }
 

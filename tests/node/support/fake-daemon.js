@@ -2,7 +2,7 @@
 
 /*
  * A daemon that does what a test tells it: it takes connections, keeps all frames that come, and
- * answers HELLO and PING by itself unless it shouldn't. It routes nothing.
+ * answers HELLO, PING and the end by itself unless it shouldn't. It routes nothing.
  */
 
 const fs = require('fs');
@@ -47,7 +47,11 @@ class Link {
 			if (fault !== null)
 				throw new Error(`the client sent no frame: ${fault}`);
 		});
-		socket.on('end', () => { this.hasEnded = true; });
+		socket.on('end', () => {
+			this.hasEnded = true;
+			if (!daemon.staysOpen)
+				socket.end();
+		});
 		socket.on('error', () => {}); // a client that is destroyed resets it
 	}
 
@@ -99,10 +103,14 @@ class Link {
 class FakeDaemon {
 	#server;
 
-	/* `welcome` adds to what WELCOME says; null: HELLO has no answer. */
-	constructor({ welcome = {}, answersPings = true } = {}) {
+	/*
+	 * `welcome` adds to what WELCOME says; null: HELLO has no answer. `staysOpen`: it doesn't end
+	 * a connection whose client has ended its side.
+	 */
+	constructor({ welcome = {}, answersPings = true, staysOpen = false } = {}) {
 		this.welcome = welcome && { ...WELCOME, ...welcome };
 		this.answersPings = answersPings;
+		this.staysOpen = staysOpen;
 		this.links = [];
 		this.dir = folder();
 		this.socket = path.join(this.dir, 's');

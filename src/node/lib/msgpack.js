@@ -1,0 +1,77 @@
+'use strict';
+
+/*
+ * Decoding of bytes that may be anything. They are walked once before they are
+ * decoded: the decoder allocates by the lengths that it reads, and six bytes
+ * that declare gigabytes keep it busy for minutes.
+ */
+
+const { decode } = require('notepack.io');
+
+const DEPTH_MAX = 512;
+
+/* Heads 0xc0 to 0xdf: [bytes behind the head, width of a length field that
+ * counts bytes, width of one that counts values, values for each]. */
+const HEADS = [
+	[0], null, [0], [0], [0, 1], [0, 2], [0, 4], [1, 1], [1, 2], [1, 4],
+	[4], [8], [1], [2], [4], [8], [1], [2], [4], [8],
+	[2], [3], [5], [9], [17], [0, 1], [0, 2], [0, 4],
+	[0, 0, 2, 1], [0, 0, 4, 1], [0, 0, 2, 2], [0, 0, 4, 2],
+];
+
+/* Whether bytes are exactly one msgpack value that lies inside them. */
+function isWhole(bytes) {
+	const left = [1]; // values still to come, a level each
+	let at = 0;
+	while (left.length > 0) {
+		if (left[left.length - 1]-- === 0) {
+			left.pop();
+			continue;
+		}
+		if (at >= bytes.length || left.length > DEPTH_MAX) {
+			return false;
+		}
+		const head = bytes[at++];
+		let skip = 0;
+		let children = 0;
+		if (head >= 0xc0 && head < 0xe0) {
+			const shape = HEADS[head - 0xc0];
+			if (shape === null) {
+				return false;
+			}
+			const width = shape[1] || shape[2] || 0;
+			if (at + width > bytes.length) {
+				return false;
+			}
+			const n = width > 0 ? bytes.readUIntBE(at, width) : 0;
+			at += width;
+			skip = shape[0] + (shape[1] ? n : 0);
+			children = shape[2] ? n * shape[3] : 0;
+		} else if (head >= 0xa0 && head < 0xc0) {
+			skip = head & 0x1f;
+		} else if (head >= 0x90 && head < 0xa0) {
+			children = head & 0x0f;
+		} else if (head >= 0x80 && head < 0x90) {
+			children = 2 * (head & 0x0f);
+		}
+		at += skip;
+		if (at > bytes.length || children > bytes.length - at) {
+			return false;
+		}
+		if (children > 0) {
+			left.push(children);
+		}
+	}
+	return at === bytes.length;
+}
+
+/* The value, or undefined where bytes aren't exactly one. */
+function tryDecode(bytes) {
+	try {
+		return isWhole(bytes) ? decode(bytes) : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+module.exports = { DEPTH_MAX, tryDecode };
