@@ -1,0 +1,115 @@
+'use strict';
+
+/* The documents say what the code does: golden frames, codes, reasons, events. */
+
+const assert = require('assert/strict');
+const fs = require('fs');
+const path = require('path');
+const { describe, test } = require('node:test');
+
+const { CODES } = require('../../src/node/lib/errors');
+const { TYPE } = require('../../src/node/lib/sender');
+const { vectors } = require('./support/vectors');
+
+const read = (name) => fs.readFileSync(path.join(__dirname, '../..', name), 'utf8');
+
+const PROTOCOL = read('docs/PROTOCOL.md');
+const README = read('README.md');
+const TYPES = read('src/node/index.d.ts');
+
+/* [{ name, hex, json }] of the ```golden blocks. */
+const BLOCKS = [...PROTOCOL.matchAll(/^```golden\n([^]*?)^```$/gm)].map(([, text]) => {
+	const [name, ...lines] = text.trim().split('\n');
+	return {
+		name,
+		hex: lines.filter((line) => /^[0-9a-f]+$/.test(line)).join(''),
+		json: lines.filter((line) => !/^[0-9a-f]+$/.test(line)),
+	};
+});
+
+/* The strings of a C table of names, `static const char *const NAME[…] = { … };`. */
+function namesIn(file, table) {
+	const [, body] = read(file).match(new RegExp(`\\b${table}\\[\\w*\\] = \\{([^]*?)\\n\\};`));
+	const names = [...body.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
+	assert.equal(names.length, [...body.matchAll(/\] = /g)].length);
+	return names;
+}
+
+describe('docs/PROTOCOL.md', () => {
+	for (const { name, hex, json } of BLOCKS)
+		test(`quotes the golden frame ${name}`, () => {
+			const golden = vectors.find((vector) => vector.name === name);
+			assert.ok(golden, `no golden frame is called ${name}`);
+			assert.equal(hex, golden.frame.toString('hex'));
+			if (json.length > 0)
+				assert.deepEqual(JSON.parse(json.join('')), golden.json);
+		});
+
+	test('quotes a golden frame of each type that has one, in lines of up to 64 digits', () => {
+		const quoted = new Set(BLOCKS.map(({ name }) =>
+			vectors.find((vector) => vector.name === name).type));
+		for (const type of new Set(vectors.map((vector) => vector.type)))
+			if (type !== TYPE.STATS_REPLY)
+				assert.ok(quoted.has(type), `no golden frame of type ${type}`);
+		for (const line of PROTOCOL.split('\n'))
+			assert.ok(!/^[0-9a-f]{65,}$/.test(line), line);
+	});
+
+	test('names each type with its number', () => {
+		for (const [name, number] of Object.entries(TYPE)) {
+			const hex = `0x${number.toString(16).padStart(2, '0')}`;
+			assert.match(PROTOCOL, new RegExp(`^\\| ${hex} \\| ${name} \\|`, 'm'));
+		}
+	});
+
+	const causes = namesIn('src/net/conn.c', 'cause_names');
+	const refusals = namesIn('src/edge/session.c', 'refusal_names');
+
+	test('names each code and reason that the daemon knows', () => {
+		assert.ok(causes.length > 10 && refusals.length > 4);
+		for (const name of [...causes, ...refusals])
+			if (name !== 'open') // not an end
+				assert.ok(PROTOCOL.includes(`\`${name}\``), name);
+	});
+
+	test('has no code in its table that the daemon doesn\'t know', () => {
+		const [, table] = PROTOCOL.match(/^\| code \| fatal \| meaning \|\n([^]*?)\n\n/m);
+		const codes = [...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, code]) => code);
+		assert.ok(codes.length > 10);
+		for (const code of codes)
+			assert.ok(causes.includes(code) || refusals.includes(code), code);
+	});
+});
+
+describe('README.md and index.d.ts', () => {
+	const codesIn = (text) => [...new Set(text.match(/PM2A_ERR_[A-Z]+/g))].sort();
+	const known = Object.keys(CODES).sort();
+
+	test('name each code of an error, and no other', () => {
+		assert.deepEqual(codesIn(README), known);
+		const [, union] = TYPES.match(/type ErrorCode =([^;]*);/);
+		assert.deepEqual(codesIn(union), known);
+	});
+
+	test('name each reason of a drop', () => {
+		const client = read('src/node/lib/client.js');
+		const used = [...client.matchAll(/#drop(?:All)?\([^;]*?'([a-z-]+)'\)/g)].map(([, r]) => r);
+		const [, declared] = TYPES.match(/reason: ('queue-full'[^;]*);/);
+		assert.deepEqual([...new Set(used)].sort(),
+			[...declared.matchAll(/'([a-z-]+)'/g)].map(([, r]) => r).sort());
+	});
+
+	test('name each event', () => {
+		const emitted = new Set();
+		for (const file of ['client', 'adapter'])
+			for (const [, event] of read(`src/node/lib/${file}.js`)
+				.matchAll(/(?:#tell|\bemit)\(\s*'(\w+)'/g))
+				emitted.add(event);
+		const [, declared] = TYPES.match(/interface ClientEvents \{([^]*?)\n\t\}/);
+		const names = [...declared.matchAll(/^\t\t(\w+): \[/gm)].map(([, event]) => event);
+		assert.deepEqual([...emitted].sort(), names.sort());
+		for (const event of names)
+			if (event !== 'message') // for who uses the client without the adapter
+				assert.ok(README.includes(`\`${event}\``), event);
+	});
+});
