@@ -166,6 +166,11 @@ declare namespace adapter {
 		connect(): this;
 		/** Fulfilled once connected; rejected with PM2A_ERR_CLOSED. */
 		ready(): Promise<void>;
+		/**
+		 * Fulfilled when all that was called for before is in force at the daemon;
+		 * at once when there is no connection. Never rejected.
+		 */
+		barrier(): Promise<void>;
 		subscribe(topic: string, options?: { member?: boolean }): void;
 		unsubscribe(topic: string): void;
 		/** Sends what was called for so far, before the end of the tick. */

@@ -110,6 +110,7 @@ class PM2Adapter extends Adapter {
 	#topic; // of everyone in the namespace
 	#isOpen = false;
 	#hasNewTopic = false; // subscribed to in this call
+	#joining = undefined; // fulfilled when the last of them is in force
 	#hasWarned = false;
 
 	constructor(nsp, hub, opts) {
@@ -152,15 +153,23 @@ class PM2Adapter extends Adapter {
 	/*
 	 * Who joins may be told of it in the same tick over a WebSocket, which is
 	 * written at once, and somebody else may then emit to the room before this
-	 * tick is over: so the subscription doesn't wait for its end.
+	 * tick is over: so the subscription doesn't wait for its end. That the daemon
+	 * reads it before the other one's message is likely then, and certain for who
+	 * waits for the promise: `await socket.join(room)`.
 	 */
 	addAll(id, rooms) {
 		this.#hasNewTopic = false;
-		const joined = super.addAll(id, rooms);
+		super.addAll(id, rooms);
 		if (this.#hasNewTopic) {
 			this.client.flush();
+			const joining = this.client.barrier().then(() => {
+				if (this.#joining === joining) {
+					this.#joining = undefined;
+				}
+			});
+			this.#joining = joining;
 		}
-		return joined;
+		return this.#joining;
 	}
 
 	/* null where it would have more than max bytes. All workers must agree on

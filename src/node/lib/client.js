@@ -127,6 +127,20 @@ class Client extends EventEmitter {
 		});
 	}
 
+	/**
+	 * Fulfilled when all that was called for before is in force at the daemon;
+	 * at once when there is none, since then it is the first thing to be told.
+	 */
+	barrier() {
+		return new Promise((resolve) => {
+			if (this.#link?.canSend) {
+				this.#link.ask(() => resolve());
+			} else {
+				resolve();
+			}
+		});
+	}
+
 	subscribe(topic, { member = false } = {}) {
 		this.#topics.set(topic, member);
 		this.#changeTopic(TYPE.SUBSCRIBE, topic, member);
@@ -235,7 +249,6 @@ class Client extends EventEmitter {
 		this.#link = new Link({ path, timeout, isRef }, {
 			onConnect: () => this.#greet(),
 			onWelcome: (body) => this.#onWelcome(body),
-			onReady: () => this.#onReady(),
 			onDrain: () => this.#sendQueue(WRITE_AHEAD_BYTES),
 			onMessage: (topics, body, flags) => this.#onMessage(topics, body, flags),
 			onPresence: (presence) => this.#tell('presence', presence),
@@ -272,7 +285,11 @@ class Client extends EventEmitter {
 		this.#welcome = body;
 		this.#limits = { maxFrame: body.max_frame, maxTopic: body.max_topic };
 		this.#sendQueue(WRITE_AHEAD_BYTES);
-		this.#link.ask();
+		this.#link.ask((isInForce) => {
+			if (isInForce) {
+				this.#onReady();
+			}
+		});
 		this.#endIfClosing();
 	}
 

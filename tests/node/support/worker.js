@@ -44,8 +44,8 @@ const orders = {
 
 function serve(nsp) {
 	nsp.on('connection', (socket) => {
-		socket.on('join', (room, done) => {
-			socket.join(room);
+		socket.on('join', async (room, done) => {
+			await socket.join(room);
 			done();
 		});
 		socket.on('leave', (room, done) => {
