@@ -80,6 +80,8 @@ UNIT_closed := edge/closed base/xalloc base/log
 UNIT_native := edge/native edge/session edge/report edge/closed core/broker core/member \
 	core/topic core/rates net/conn net/outq net/loop net/listen wire/frame \
 	wire/msg wire/control base/blob base/bytes base/hash $(BASE)
+UNIT_session := $(UNIT_native)
+UNIT_report := $(UNIT_native)
 UNIT_config := daemon/config base/xalloc base/log
 UNIT_print := daemon/print wire/msg base/bytes
 UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)))

@@ -432,15 +432,17 @@ struct model {
 	char names[N_NAMES][4];
 };
 
+/* Name number i is i + 1 in binary, less its leading 1. */
 static void
 make_names(struct model *m)
 {
-	size_t n = 1;
+	for (unsigned i = 0; i < N_NAMES; i++) {
+		char *name = m->names[i];
 
-	for (size_t i = 0; n < N_NAMES; i++)
-		for (int k = 0; k < 2; k++)
-			snprintf(m->names[n++], sizeof(m->names[0]), "%.2s%c",
-			    m->names[i], "xy"[k]);
+		for (unsigned bits = i + 1; bits > 1; bits /= 2)
+			*name++ = "xy"[bits % 2];
+		*name = '\0';
+	}
 }
 
 /* The kinds of table in which owner is subscribed to topic; 0 for none. */

@@ -1,0 +1,274 @@
+/*
+ * daemon - a daemon without a listener, for the tests of edge/: connections are
+ * socket pairs, the loop is run turn by turn, and the test is every client.
+ */
+#ifndef PM2A_TESTS_UNIT_DAEMON_H
+#define PM2A_TESTS_UNIT_DAEMON_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "edge/native.h"
+#include "unit/support.h"
+#include "wire/control.h"
+#include "wire/frame.h"
+
+#define N_PEERS_MAX 8
+
+struct client {
+	int fd;
+	uint8_t *got;
+	size_t n_got, n_taken;
+};
+
+static struct loop *loop;
+static struct conn_set *set;
+static struct broker *broker;
+static struct native *native;
+static struct client clients[N_PEERS_MAX];
+static size_t n_clients;
+static struct vectors golden;
+
+static inline void
+put_config(struct msg_writer *w, void *arg)
+{
+	(void)arg;
+	msg_put_map(w, 1);
+	msg_put_str(w, "max-topic");
+	msg_put_str(w, "4096");
+}
+
+static const struct native_settings settings = {
+	.server = "pm2adapterd/0.1.0",
+	.socket = "/run/s",
+	.max_frame = 1 << 20,
+	.max_connections = N_PEERS_MAX - 1,
+	.hello_timeout_ms = 3600000,
+	.ping_interval_ms = 30000,
+	.drain_timeout_ms = 3600000,
+	.topic_max_bytes = 4096,
+	.subscriptions_max = 1000,
+	.put_config = put_config,
+};
+
+static inline void
+begin(void)
+{
+	const struct conn_limits net = { 8 << 20, 4 << 20, 10000 };
+	const struct broker_limits core = { 4096, 1000 };
+
+	log_set_level(LOG_ERROR);
+	n_clients = 0;
+	memset(clients, 0, sizeof(clients));
+	golden = vectors_read();
+	ck_assert_int_eq(loop_new(&loop), 0);
+	set = conn_set_new(loop, &net);
+	broker = broker_new(&core, (struct hash_key){ 1, 2 });
+	native = native_new(loop, set, broker, &settings);
+}
+
+static inline void
+turn(void)
+{
+	ck_assert_int_eq(loop_turn(loop, false), 0);
+}
+
+static inline void
+read_some(struct client *c)
+{
+	uint8_t bytes[65536];
+	ssize_t n;
+
+	while (c->fd >= 0 && (n = read(c->fd, bytes, sizeof(bytes))) > 0) {
+		c->got = realloc(c->got, c->n_got + (size_t)n);
+		memcpy(c->got + c->n_got, bytes, (size_t)n);
+		c->n_got += (size_t)n;
+	}
+}
+
+/* Turns until everything that was said has been answered and written. */
+static inline void
+settle(void)
+{
+	for (int i = 0; i < 20; i++) {
+		turn();
+		for (size_t k = 0; k < n_clients; k++)
+			read_some(&clients[k]);
+	}
+}
+
+static inline void
+hang_up(struct client *c)
+{
+	close(c->fd);
+	c->fd = -1;
+}
+
+static inline void
+end(void)
+{
+	for (size_t i = 0; i < n_clients; i++) {
+		if (clients[i].fd >= 0)
+			hang_up(&clients[i]);
+		free(clients[i].got);
+	}
+	settle();
+	native_free(native);
+	broker_free(broker);
+	conn_set_free(set);
+	loop_free(loop);
+	blob_trim();
+	vectors_free(&golden);
+	ck_assert_uint_eq(blob_total_bytes(), 0);
+}
+
+static inline struct client *
+dial(void)
+{
+	struct client *c = &clients[n_clients++];
+	struct peer peer = { getpid(), getuid(), getgid() };
+	int fds[2];
+
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	c->fd = fds[0];
+	native_listen_ops.accepted(native, fds[1], &peer);
+	return c;
+}
+
+static inline void
+say(struct client *c, const void *data, size_t len)
+{
+	ck_assert_int_eq(write(c->fd, data, len), (ssize_t)len);
+}
+
+static inline void
+say_golden(struct client *c, const char *name)
+{
+	const struct vector *v = vector_find(&golden, name);
+
+	ck_assert_ptr_nonnull(v);
+	say(c, v->frame.data, v->frame.len);
+}
+
+/* The next frame that c got; fails when there is none. */
+static inline struct frame
+next_frame(struct client *c)
+{
+	struct frame f;
+
+	ck_assert_msg(frame_peek(c->got + c->n_taken, c->n_got - c->n_taken,
+			  UINT32_MAX, &f) == FRAME_READY,
+	    "no frame has come");
+	c->n_taken += f.size;
+	return f;
+}
+
+static inline void
+expect_nothing(const struct client *c)
+{
+	ck_assert_uint_eq(c->n_taken, c->n_got);
+}
+
+static inline void
+expect_frame(struct client *c, const void *frame, size_t len)
+{
+	struct frame f = next_frame(c);
+
+	ck_assert_uint_eq(f.size, len);
+	ck_assert_mem_eq(f.start, frame, len);
+}
+
+static inline void
+expect_error(struct client *c, const char *code, bool fatal)
+{
+	struct frame f = next_frame(c);
+	struct msg_tree *tree = NULL;
+	bool is_fatal = !fatal;
+	const char *s;
+	size_t len;
+
+	ck_assert_uint_eq(f.type, FRAME_ERROR);
+	ck_assert_int_eq(msg_tree_new(f.body, f.body_len, &tree), 0);
+	ck_assert(msg_str(msg_at(msg_root(tree), 0), &s, &len));
+	ck_assert_msg(len == strlen(code) && memcmp(s, code, len) == 0, "%.*s",
+	    (int)len, s);
+	ck_assert(msg_bool(msg_at(msg_root(tree), 2), &is_fatal));
+	ck_assert(is_fatal == fatal);
+	msg_tree_free(tree);
+}
+
+static inline void
+expect_end(struct client *c)
+{
+	uint8_t byte;
+	ssize_t n = read(c->fd, &byte, 1);
+
+	ck_assert(n == 0 || (n < 0 && errno == ECONNRESET));
+}
+
+static inline struct client *
+join(void)
+{
+	struct client *c = dial();
+
+	say_golden(c, "hello-least");
+	settle();
+	ck_assert_uint_eq(next_frame(c).type, FRAME_WELCOME);
+	return c;
+}
+
+/* Another client, with a name and a role. */
+static inline struct client *
+join_as(const char *name, enum control_role role)
+{
+	struct client *c = dial();
+	struct msg_writer w = { 0 };
+
+	control_write_hello(&w, name, "test", role, getpid());
+	say(c, w.data, w.len);
+	msg_writer_fini(&w);
+	settle();
+	ck_assert_uint_eq(next_frame(c).type, FRAME_WELCOME);
+	return c;
+}
+
+/* Says a frame without a topic, whose body is in hex. */
+static inline void
+say_frame(
+    struct client *c, enum frame_type type, uint8_t flags, const char *body)
+{
+	uint8_t head[FRAME_HEADER_SIZE];
+	struct buffer bytes = hex(body);
+
+	frame_write_head(head, type, flags, NULL, 0, bytes.len);
+	say(c, head, sizeof(head));
+	say(c, bytes.data, bytes.len);
+	free(bytes.data);
+}
+
+/* A message to topic whose body is a number. Returns the bytes written. */
+static inline size_t
+put_publish(uint8_t *out, const char *topic, uint8_t flags, uint32_t number)
+{
+	size_t n = frame_write_head(
+	    out, FRAME_PUBLISH, flags, topic, strlen(topic), sizeof(number));
+
+	memcpy(out + n, &number, sizeof(number));
+	return n + sizeof(number);
+}
+
+static inline void
+publish(struct client *c, const char *topic, uint8_t flags, uint32_t number)
+{
+	uint8_t out[256];
+
+	say(c, out, put_publish(out, topic, flags, number));
+}
+
+#endif
