@@ -6,12 +6,11 @@
  * of the right shape or null.
  */
 
-const { encode } = require('notepack.io');
-const { DEPTH_MAX, tryDecode } = require('./msgpack');
+const { tryDecode } = require('./msgpack');
+const { encode } = require('./writer');
 
 const EVENT = 2; // packet types of the Socket.IO protocol
 const BINARY_EVENT = 5;
-const DEPTH_AROUND_DATA = 4; // the payload's own levels
 
 /* Events that Socket.IO's clients take for a broken stream, and disconnect. */
 const RESERVED = new Set([
@@ -55,52 +54,10 @@ function plainFlags(flags) {
 	return plain;
 }
 
-/*
- * The value as msgpack carries it whole. The local clients get what JSON and
- * the binary attachments make of a value, and the others must get the same: the
- * encoder would cut each element of a typed array to a byte, take an invalid
- * date for 1970, and refuse a function in an array. Copies only what changes.
- */
-function portable(value, depth = DEPTH_AROUND_DATA) {
-	if (typeof value === 'function' || typeof value === 'symbol') {
-		return undefined;
-	}
-	if (typeof value !== 'object' || value === null || Buffer.isBuffer(value)) {
-		return value;
-	}
-	if (depth > DEPTH_MAX) {
-		throw new RangeError(`nested deeper than ${DEPTH_MAX}`);
-	}
-	if (ArrayBuffer.isView(value)) {
-		return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-	}
-	if (value instanceof Date) {
-		return Number.isNaN(value.getTime()) ? null : value;
-	}
-	if (typeof value.toJSON === 'function') {
-		return portable(value.toJSON(), depth + 1);
-	}
-	return value instanceof ArrayBuffer ? value : portableChildren(value, depth + 1);
-}
-
-function portableChildren(value, depth) {
-	let copy = value;
-	for (const key of Object.keys(value)) {
-		const child = portable(value[key], depth);
-		if (!Object.is(child, value[key])) {
-			if (copy === value) {
-				copy = Array.isArray(value) ? [...value] : { ...value };
-			}
-			copy[key] = child;
-		}
-	}
-	return copy;
-}
-
 /* Throws what the packet's data makes the encoder throw. */
 function encodePayload(uid, packet, opts) {
 	const { type, data, nsp, id } = packet;
-	return encode([uid, { type, data: portable(data), nsp, id }, {
+	return encode([uid, { type, data, nsp, id }, {
 		rooms: [...opts.rooms],
 		except: [...(opts.except ?? [])],
 		flags: plainFlags(opts.flags),
