@@ -6,11 +6,11 @@ const assert = require('assert/strict');
 const { execFileSync } = require('child_process');
 const { test } = require('node:test');
 
-const { Servers } = require('./support/servers');
 const { BINARY, Daemon } = require('./support/daemon');
+const { FakeDaemon, TYPE } = require('./support/fake-daemon');
 const { connected, pair } = require('./support/pair');
-const { TYPE } = require('./support/fake-daemon');
-const { next, within } = require('./support/wait');
+const { Servers } = require('./support/servers');
+const { within } = require('./support/wait');
 
 const PATIENT = { timeout: 60_000 };
 
@@ -98,24 +98,32 @@ test('a subscription is on its way before a join returns', PATIENT, async (t) =>
 	assert.ok(client.connected);
 });
 
-test('await socket.join(): the daemon knows of the room', PATIENT, async (t) => {
-	const daemon = await Daemon.start();
+test('await socket.join(): fulfilled by the PONG behind the subscription', PATIENT, async (t) => {
+	const daemon = await FakeDaemon.start();
 	t.after(() => daemon.destroy());
-	const servers = await Servers.start(daemon.socket, 2);
+	const servers = await Servers.start(daemon.socket, 1);
 	t.after(() => servers.close());
-	const { socket, peer } = await servers.client(0);
-	const other = await servers.client(0);
-	for (let n = 0; n < 300; n++) {
-		const room = `room ${n}`;
-		// The second one's join makes no subscription, and must wait for the first one's.
-		const joined = [peer.join(room), other.peer.join(room)];
-		await within(joined[n % 2], 'join');
-		const hits = [next(socket, 'hit'), next(other.socket, 'hit')];
-		servers.ios[1].to(room).emit('hit', n);
-		assert.deepEqual(await Promise.all(hits), [[n], [n]]);
-		peer.leave(room);
-		other.peer.leave(room);
-	}
+	const { peer } = await servers.client(0);
+	const { peer: other } = await servers.client(0);
+	await within(servers.all[0].client.barrier(), 'barrier');
+	const [link] = daemon.links;
+	daemon.answersPings = false;
+	const before = link.named('PING').length;
+
+	const first = follow(peer.join('room'));
+	const [ping] = (await link.count('PING', before + 1)).slice(-1);
+	assert.deepEqual(link.frames.slice(-2).map(({ name, body }) => [name, body])[0],
+		['SUBSCRIBE', ['socket.io#/#room#']]);
+	// Makes no subscription, but must wait for the one that is on its way.
+	const second = follow(other.join('room'));
+	await turn();
+	assert.deepEqual([first.isFulfilled, second.isFulfilled], [false, false]);
+	link.frame(TYPE.PONG, 0, '', ping.body);
+	await within(Promise.all([first.promise, second.promise]), 'joins');
+
+	// And nobody waits for what has long been in force.
+	assert.equal(other.join('room'), undefined);
+	assert.equal(link.named('PING').length, before + 1);
 });
 
 test('await socket.join() without a daemon', PATIENT, async (t) => {
