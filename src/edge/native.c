@@ -52,17 +52,33 @@ advance_drain(struct native *native)
 		conn_finish(session->conn, CONN_SHUTDOWN);
 }
 
+void
+session_end_input(struct session *session)
+{
+	if (!session->native->is_draining) {
+		conn_close(session->conn, CONN_EOF);
+		return;
+	}
+	session->has_ended = true;
+	advance_drain(session->native);
+}
+
 static void
 on_eof(struct conn *conn)
 {
 	struct session *session = conn_user(conn);
 
-	if (!session->native->is_draining) {
-		conn_close(conn, CONN_EOF);
-		return;
-	}
-	session->has_ended = true;
-	advance_drain(session->native);
+	if (session->n_staged > 0)
+		session->has_eof = true;
+	else
+		session_end_input(session);
+}
+
+static void
+on_staging(struct loop_task *task)
+{
+	session_run_ripe(
+	    (struct native *)((char *)task - offsetof(struct native, staging)));
 }
 
 static enum log_level
@@ -134,6 +150,8 @@ on_gone(struct conn *conn)
 	struct session *session = conn_user(conn);
 	struct native *native = session->native;
 
+	if (session->n_staged + session->n_news > 0)
+		session_run_staged(native);
 	remember(session);
 	if (session->member != NULL)
 		broker_leave(native->broker, session->member);
@@ -276,6 +294,7 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	native->drain_deadline = INSTANT_NEVER;
 	TAILQ_INIT(&native->sessions);
 	TAILQ_INIT(&native->waiting);
+	native->staging.run = on_staging;
 	native->source.next_deadline = next_deadline;
 	native->source.expire = expire;
 	loop_add_source(loop, &native->source);
@@ -292,6 +311,8 @@ native_free(struct native *native)
 	msg_writer_fini(&native->out);
 	closed_fini(&native->closed);
 	free(native->names);
+	free(native->fresh.at);
+	free(native->ripe.at);
 	free(native);
 }
 

@@ -1,5 +1,6 @@
 #include "edge/session.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,17 @@
  * connection, with an ERROR that says why. What an application's data can lead
  * to (a room name that is too long, an emit that is too large) is refused and
  * counted, and the connection goes on: users' input must not cut a worker off.
+ *
+ * What others can see is handled one turn after it was read. Between the two,
+ * the sockets are asked once more, and subscriptions are obeyed as they are
+ * read. So a subscription that was sent before a message was published, on
+ * whatever connection, is in force when that message is routed: whoever has
+ * been told of a join, by any way, can emit to the room. (The bytes must have
+ * been within reach of one read.) Without it the order of two connections is
+ * the order in which the kernel happens to name them, and one join in a
+ * thousand came too late on a busy machine. It costs an epoll_wait(2) that does
+ * not wait, where there is no other to come. Answers keep the order of what
+ * they answer: what would overtake one that is staged is staged behind it.
  *
  * PUBLISH is the fast path: frames in a row with the same topic and flags are
  * handled as one run, looked up once and queued to each receiver as one slice
@@ -50,18 +62,43 @@ session_pid(const struct session *session)
 	return session->peer.pid > 0 ? session->peer.pid : session->pid;
 }
 
+/* n: how many frames of the session bytes has; 0: they are a frame for it. */
+static void
+stage(struct session *session, const struct slice *bytes, uint32_t n)
+{
+	struct native *native = session->native;
+	struct stage *fresh = &native->fresh;
+
+	if (fresh->n == fresh->size) {
+		fresh->size = fresh->size == 0 ? 64 : 2 * fresh->size;
+		fresh->at =
+		    xreallocarray(fresh->at, fresh->size, sizeof(*fresh->at));
+	}
+	fresh->at[fresh->n++] = (struct staged){ session, *bytes, n };
+	blob_ref(bytes->blob);
+	if (n == 0)
+		session->n_news++;
+	else
+		session->n_staged++;
+	loop_work_later(native->loop, &native->staging);
+}
+
 void
 session_send_out(struct session *session)
 {
-	struct msg_writer *w = &session->native->out;
+	struct native *native = session->native;
+	struct msg_writer *w = &native->out;
 	struct slice s = { .len = w->len };
 
 	if (w->fault)
 		log_fatal("out-of-memory", "bytes=%zu", w->len);
 	s.blob = blob_copy(w->data, w->len);
-	conn_send(session->conn, &s, false);
-	blob_unref(s.blob);
 	w->len = 0;
+	if (!native->is_handling && session->n_staged + session->n_news > 0)
+		stage(session, &s, 0);
+	else
+		conn_send(session->conn, &s, false);
+	blob_unref(s.blob);
 }
 
 void
@@ -73,6 +110,7 @@ session_fail(
 
 	if (conn_is_closing(session->conn))
 		return;
+	session_run_staged(session->native);
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
@@ -330,28 +368,44 @@ add_name(struct native *native, size_t n, struct topic_name name)
 	native->names[n] = name;
 }
 
-/* Reads the topic field into native->names. False when it was refused. */
+/* Reads the topic field into native->names. False when it can't be read. */
 static bool
-read_names(struct session *session, const struct frame *f, size_t *n)
+read_names(struct native *native, const struct frame *f, size_t *n)
 {
-	struct native *native = session->native;
-	struct tally refused = { 0 };
 	struct msg_topics topics = { .n_left = 0 };
 	const uint8_t *bytes;
 	size_t len;
 
 	*n = 0;
-	if (!(f->flags & FRAME_SEVERAL)) {
+	if (!(f->flags & FRAME_SEVERAL))
 		add_name(native, (*n)++,
 		    (struct topic_name){ f->topic, f->topic_len });
-	} else if (msg_topics_open(f->topic, f->topic_len, &topics) != 0) {
+	else if (msg_topics_open(f->topic, f->topic_len, &topics) != 0)
+		return false;
+	while (msg_topics_next(&topics, &bytes, &len))
+		add_name(native, (*n)++, (struct topic_name){ bytes, len });
+	return true;
+}
+
+/* False when f may not be published, which the session has been told. */
+static bool
+may_publish(struct session *session, const struct frame *f)
+{
+	struct native *native = session->native;
+	struct tally refused = { 0 };
+	size_t n;
+
+	if (session->role == CONTROL_OBSERVER) {
+		refuse(session, REFUSED_FORBIDDEN,
+		    "PUBLISH: the role observer can't publish");
+		return false;
+	}
+	if (!read_names(native, f, &n)) {
 		session_fail(session, CONN_BAD_TOPIC,
 		    "PUBLISH: the topic field is not an array of topics");
 		return false;
 	}
-	while (msg_topics_next(&topics, &bytes, &len))
-		add_name(native, (*n)++, (struct topic_name){ bytes, len });
-	for (size_t i = 0; i < *n; i++)
+	for (size_t i = 0; i < n; i++)
 		count_refusal(&refused,
 		    broker_check_topic(native->broker, &native->names[i]));
 	refuse_topics(session, "PUBLISH", refused);
@@ -359,40 +413,48 @@ read_names(struct session *session, const struct frame *f, size_t *n)
 }
 
 /*
- * Publishes f, which begins data, and the frames behind it that go the same
- * way. Returns how many bytes they have. A run has at most the size of the
- * largest frame: a queue has room for two of those, so no receiver that keeps
- * up is ever cut for what merely came together.
+ * Stages f, which begins data, and the frames behind it that go the same way.
+ * Returns how many bytes they have. A run has at most the size of the largest
+ * frame: a queue has room for two of those, so no receiver that keeps up is
+ * ever cut for what merely came together.
  */
 static size_t
-publish_run(
+stage_publish(
     struct session *session, const struct frame *f, const struct slice *data)
+{
+	size_t max =
+	    (size_t)session->native->settings.max_frame + FRAME_LENGTH_SIZE;
+	struct slice run = { data->blob, data->off, f->size };
+	uint32_t n = 1;
+	size_t size;
+
+	if (!may_publish(session, f))
+		return f->size;
+	while ((size = frame_follows(
+		    f, slice_data(data) + run.len, data->len - run.len)) != 0 &&
+	       run.len + size <= max) {
+		run.len += size;
+		n++;
+	}
+	stage(session, &run, n);
+	return run.len;
+}
+
+static void
+publish(
+    struct session *session, const struct frame *f, const struct staged *staged)
 {
 	struct native *native = session->native;
 	struct message_run run = {
-		.bytes = { data->blob, data->off, f->size },
-		.n = 1,
+		.bytes = staged->bytes,
+		.n = staged->n,
 		.is_volatile = f->flags & FRAME_VOLATILE,
 	};
-	size_t max = (size_t)native->settings.max_frame + FRAME_LENGTH_SIZE;
-	size_t n_names, size;
+	size_t n_names;
 
-	if (session->role == CONTROL_OBSERVER) {
-		refuse(session, REFUSED_FORBIDDEN,
-		    "PUBLISH: the role observer can't publish");
-		return f->size;
-	}
-	if (!read_names(session, f, &n_names))
-		return f->size;
-	while ((size = frame_follows(f, slice_data(data) + run.bytes.len,
-		    data->len - run.bytes.len)) != 0 &&
-	       run.bytes.len + size <= max) {
-		run.bytes.len += size;
-		run.n++;
-	}
-	broker_publish(
-	    native->broker, session->member, native->names, n_names, &run);
-	return run.bytes.len;
+	if (read_names(native, f, &n_names))
+		broker_publish(native->broker, session->member, native->names,
+		    n_names, &run);
 }
 
 static void
@@ -445,22 +507,27 @@ handle_stats(struct session *session, const struct frame *f)
 	}
 }
 
+/*
+ * What waits for the next turn is what others can see (PUBLISH), and what tells
+ * that something before it is in force (PING, STATS).
+ */
 static const struct rule {
 	uint8_t type;
 	uint8_t flags; /* that it may have */
 	bool has_topic;
+	bool is_staged;
 	/* NULL for PUBLISH, which is handled in runs. */
 	void (*handle)(struct session *session, const struct frame *f);
 } rules[] = {
-	{ FRAME_PUBLISH, FRAME_VOLATILE | FRAME_SEVERAL, true, NULL },
-	{ FRAME_SUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false,
+	{ FRAME_PUBLISH, FRAME_VOLATILE | FRAME_SEVERAL, true, true, NULL },
+	{ FRAME_SUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false, false,
 	    handle_subscribe },
-	{ FRAME_UNSUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false,
+	{ FRAME_UNSUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false, false,
 	    handle_unsubscribe },
-	{ FRAME_PING, 0, false, handle_ping },
-	{ FRAME_PONG, 0, false, handle_pong },
-	{ FRAME_STATS, 0, false, handle_stats },
-	{ FRAME_HELLO, 0, false, handle_hello },
+	{ FRAME_PING, 0, false, true, handle_ping },
+	{ FRAME_PONG, 0, false, false, handle_pong },
+	{ FRAME_STATS, 0, false, true, handle_stats },
+	{ FRAME_HELLO, 0, false, false, handle_hello },
 };
 
 static const struct rule *
@@ -494,7 +561,7 @@ judge(struct session *session, const struct frame *f)
 	return NULL;
 }
 
-/* Handles f, which begins data. Returns how many bytes were used. */
+/* Handles or stages f, which begins data. Returns how many bytes were used. */
 static size_t
 take_frame(
     struct session *session, const struct frame *f, const struct slice *data)
@@ -504,9 +571,79 @@ take_frame(
 	if (rule == NULL)
 		return f->size;
 	if (rule->handle == NULL)
-		return publish_run(session, f, data);
-	rule->handle(session, f);
+		return stage_publish(session, f, data);
+	if (rule->is_staged)
+		stage(session,
+		    &(struct slice){ data->blob, data->off, f->size }, 1);
+	else
+		rule->handle(session, f);
 	return f->size;
+}
+
+static void
+handle_frames(const struct staged *staged)
+{
+	struct session *session = staged->session;
+	const struct slice *bytes = &staged->bytes;
+	enum frame_verdict verdict;
+	const struct rule *rule;
+	struct frame f;
+
+	verdict = frame_peek(slice_data(bytes), bytes->len, UINT32_MAX, &f);
+	rule = find_rule(f.type);
+	assert(verdict == FRAME_READY && rule != NULL);
+	if (rule->handle == NULL)
+		publish(session, &f, staged);
+	else
+		rule->handle(session, &f);
+	if (--session->n_staged == 0 && session->has_eof)
+		session_end_input(session);
+}
+
+static void
+handle_staged(const struct staged *staged)
+{
+	if (staged->n > 0) {
+		handle_frames(staged);
+	} else {
+		staged->session->n_news--;
+		conn_send(staged->session->conn, &staged->bytes, false);
+	}
+	blob_unref(staged->bytes.blob);
+}
+
+static void
+run_stage(struct stage *stage)
+{
+	for (size_t i = 0; i < stage->n; i++)
+		handle_staged(&stage->at[i]);
+	stage->n = 0;
+}
+
+void
+session_run_ripe(struct native *native)
+{
+	struct stage done;
+
+	native->is_handling = true;
+	run_stage(&native->ripe);
+	native->is_handling = false;
+	done = native->ripe;
+	native->ripe = native->fresh;
+	native->fresh = done;
+	if (native->ripe.n > 0)
+		loop_work_later(native->loop, &native->staging);
+}
+
+void
+session_run_staged(struct native *native)
+{
+	if (native->is_handling)
+		return;
+	native->is_handling = true;
+	run_stage(&native->ripe);
+	run_stage(&native->fresh);
+	native->is_handling = false;
 }
 
 static size_t

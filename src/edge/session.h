@@ -40,14 +40,34 @@ struct session {
 	char *client;  /* these three NULL until HELLO */
 	char *key;
 	char *script;
-	char *detail;   /* the message of the ERROR that ends it, or NULL */
-	bool has_asked; /* for statistics */
-	bool has_ended; /* its sending side, in a drain */
+	char *detail;      /* the message of the ERROR that ends it, or NULL */
+	uint32_t n_staged; /* entries with frames of it that are staged */
+	uint32_t n_news;   /* frames for it that are staged */
+	bool has_eof;      /* all has been read, and some of it is staged */
+	bool has_asked;    /* for statistics */
+	bool has_ended;    /* its sending side, in a drain */
 	uint64_t n_errors;
+};
+
+/* What waits for its turn: a run of PUBLISH, or one other frame; or, with n 0,
+ * a frame for the session that must not overtake the answers to those. */
+struct staged {
+	struct session *session;
+	struct slice bytes; /* with a reference */
+	uint32_t n;
+};
+
+struct stage {
+	struct staged *at;
+	size_t n, size;
 };
 
 struct native {
 	struct loop *loop;
+	struct loop_task staging;
+	bool is_handling;   /* what is staged */
+	struct stage fresh; /* staged in this turn */
+	struct stage ripe;  /* staged in the turn before */
 	struct loop_source source;
 	struct conn_set *set;
 	struct broker *broker;
@@ -77,7 +97,18 @@ int64_t session_pid(const struct session *session);
 /* Handles what a connection shows: conn_ops.input. */
 size_t session_input(struct conn *conn, const struct slice *data, size_t *want);
 
-/* Sends the frames that have been written to native->out, and empties it. */
+/* At the end of a turn: handles what was staged in the turn before it. */
+void session_run_ripe(struct native *native);
+
+/* Handles all that is staged, now. */
+void session_run_staged(struct native *native);
+
+/* Everything that the session has sent has been read: ends it, or counts it as
+ * finished in a drain. In native.c. */
+void session_end_input(struct session *session);
+
+/* Sends what has been written to native->out, which is one frame, and empties
+ * it. Frames of one session go out in the order of what they answer. */
 void session_send_out(struct session *session);
 
 /* Ends the session with an ERROR that says why. */

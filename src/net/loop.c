@@ -15,6 +15,7 @@ struct loop {
 	struct instant armed; /* what the timer is set to */
 	struct instant now; /* when this turn began, once somebody has asked */
 	bool has_now;
+	struct task_list work;
 	struct task_list flush;
 	struct task_list reap;
 	TAILQ_HEAD(source_list, loop_source) sources;
@@ -36,6 +37,7 @@ loop_new(struct loop **out)
 {
 	struct loop *loop = xcalloc(1, sizeof(*loop));
 
+	TAILQ_INIT(&loop->work);
 	TAILQ_INIT(&loop->flush);
 	TAILQ_INIT(&loop->reap);
 	TAILQ_INIT(&loop->sources);
@@ -75,6 +77,16 @@ run_tasks(struct task_list *list)
 	}
 }
 
+/* What queues itself again is for the next turn. */
+static void
+run_work(struct loop *loop)
+{
+	struct task_list due = TAILQ_HEAD_INITIALIZER(due);
+
+	TAILQ_CONCAT(&due, &loop->work, link);
+	run_tasks(&due);
+}
+
 /*
  * A turn ends with both lists empty: what a deadline or a reaping puts on the
  * flush list, such as the news that a member has left, goes out in this turn.
@@ -88,6 +100,7 @@ end_turn(struct loop *loop)
 		if (instant_reached(
 			source->next_deadline(source), loop_now(loop)))
 			source->expire(source, loop_now(loop));
+	run_work(loop);
 	do {
 		run_tasks(&loop->flush);
 		run_tasks(&loop->reap);
@@ -120,11 +133,13 @@ arm_timer(struct loop *loop)
 int
 loop_turn(struct loop *loop, bool may_wait)
 {
+	bool waits = may_wait && TAILQ_EMPTY(&loop->work);
+
 	if (arm_timer(loop) != 0)
 		return err_trace(-ENOMEM);
 	loop->has_now = false;
 	if (event_base_loop(
-		loop->base, EVLOOP_ONCE | (may_wait ? 0 : EVLOOP_NONBLOCK)) < 0)
+		loop->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK)) < 0)
 		return err_trace(-EIO);
 	end_turn(loop);
 	return 0;
@@ -181,6 +196,12 @@ queue_task(struct task_list *list, struct loop_task *task)
 		return;
 	task->is_queued = true;
 	TAILQ_INSERT_TAIL(list, task, link);
+}
+
+void
+loop_work_later(struct loop *loop, struct loop_task *task)
+{
+	queue_task(&loop->work, task);
 }
 
 void

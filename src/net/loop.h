@@ -1,11 +1,11 @@
 /*
  * loop - the event loop's turns: callbacks, then flushing, then reaping.
  *
- * A turn runs what libevent has for us, then every task on the flush list, then
- * every task on the reap list. Callbacks mark and put themselves on a list;
- * nothing is written and nothing is freed before the turn is over. One libevent
- * timer stands for all deadlines: after each turn the sources are asked for
- * their earliest.
+ * A turn runs what libevent has for us, then every task on the work list, then
+ * the flush list, then the reap list. Callbacks mark and put themselves on a
+ * list; nothing is written and nothing is freed before the turn is over. One
+ * libevent timer stands for all deadlines: after each turn the sources are
+ * asked for their earliest.
  */
 #ifndef PM2A_NET_LOOP_H
 #define PM2A_NET_LOOP_H
@@ -60,7 +60,10 @@ struct event_base *loop_base(struct loop *loop);
 void loop_add_source(struct loop *loop, struct loop_source *source);
 void loop_remove_source(struct loop *loop, struct loop_source *source);
 
-/* Runs task once, at the end of this turn; queued twice is once. */
+/* Runs task once, at the end of this turn; queued twice is once. A task of the
+ * work list may queue itself again: it runs at the end of the next turn, and
+ * that one doesn't wait for events. */
+void loop_work_later(struct loop *loop, struct loop_task *task);
 void loop_flush_later(struct loop *loop, struct loop_task *task);
 void loop_reap_later(struct loop *loop, struct loop_task *task);
 
