@@ -125,6 +125,26 @@ TEST(a_run_that_is_larger_than_a_queue_may_be_cuts_nobody)
 	end();
 }
 
+/*
+ * The kernel names b first, since it was readable before; what it sends then
+ * came after the subscription all the same.
+ */
+TEST(a_subscription_is_in_force_for_what_another_publishes_after_it)
+{
+	struct client *a, *b;
+
+	begin();
+	a = join();
+	b = join();
+	say_golden(b, "ping");
+	turn();
+	say_golden(a, "subscribe-rooms");
+	say_golden(b, "publish-room");
+	settle();
+	ck_assert_uint_eq(next_frame(a).type, FRAME_PUBLISH);
+	end();
+}
+
 TEST(join_then_emit_holds_within_one_read)
 {
 	struct client *a, *b;
