@@ -4,9 +4,9 @@
  * Values to msgpack, for what applications emit. The local clients get what
  * JSON and the binary attachments make of a value, and the others must get the
  * same, so this follows JSON where an encoder for messages in general does not:
- * toJSON(), keys without a value, numbers beyond 64 bits, texts that are not
- * well-formed, and all kinds of views of bytes. Dates stay dates, and undefined
- * stays undefined in arrays, as the Redis emitters write them.
+ * toJSON(), keys without a value, numbers beyond 64 bits, and all kinds of views
+ * of bytes. Only dates stay dates, as the Redis emitters write them, and half a
+ * surrogate pair becomes U+FFFD, for UTF-8 has nothing else.
  */
 
 const { DEPTH_MAX } = require('./msgpack');

@@ -5,7 +5,7 @@
 const http = require('http');
 
 const { Server } = require('socket.io');
-const { io: connect } = require('socket.io-client');
+const { Manager } = require('socket.io-client');
 
 const pm2Adapter = require('../../../src/node');
 const { next, within } = require('./wait');
@@ -61,8 +61,8 @@ class Servers {
 	 */
 	async client(index, { nsp = '/', ...options } = {}) {
 		const { io, url } = this.all[index];
-		const socket = connect(url + nsp,
-			{ transports: ['websocket'], forceNew: true, ...options });
+		// Not by a URL with the namespace in it: a namespace may have a # in its name.
+		const socket = new Manager(url, { transports: ['websocket'], ...options }).socket(nsp);
 		this.#clients.push(socket);
 		const client = { socket, got: [] };
 		socket.onAny((...args) => {
@@ -97,7 +97,7 @@ class Servers {
 
 	/* Resolves when all that the servers sent to the daemon before is in force there. */
 	async barrier() {
-		await Promise.all(this.all.map(({ client }) => roundTrip(client)));
+		await Promise.all(this.all.map(({ client }) => within(client.barrier(), 'barrier')));
 	}
 
 	async close() {
@@ -111,23 +111,4 @@ class Servers {
 	}
 }
 
-/*
- * Resolves when the daemon has looked at all that the client sent: a last message, which lies
- * behind it on the same connection, has come to somebody else.
- */
-async function roundTrip(client) {
-	const topic = `${client.key}#barrier#${process.hrtime.bigint()}#`;
-	const other = new pm2Adapter.Client({ socket: client.socketPath, key: client.key });
-	const heard = next(other, 'message');
-	other.subscribe(topic);
-	other.connect();
-	try {
-		await within(other.ready(), 'second connection');
-		client.publish(topic, Buffer.from('barrier'));
-		await heard;
-	} finally {
-		other.destroy();
-	}
-}
-
-module.exports = { Servers, roundTrip };
+module.exports = { Servers };
