@@ -61,6 +61,9 @@ C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard tests/*/*.[ch]))
 
 # What each unit test links: its module and what lies below it, no more.
 BASE := base/clock base/err base/log base/xalloc
+UNIT_clock := base/clock
+UNIT_err := base/err base/log
+UNIT_xalloc := base/xalloc base/log
 UNIT_bytes := base/bytes
 UNIT_blob := base/blob base/xalloc base/log
 UNIT_hash := base/hash

@@ -32,7 +32,7 @@ turn(void)
 	ck_assert_int_eq(loop_turn(loop, false), 0);
 }
 
-static struct loop_task flushed, again, reaped;
+static struct loop_task worked, flushed, again, reaped;
 
 static void
 on_flush(struct loop_task *task)
@@ -111,6 +111,50 @@ TEST(what_a_flush_queues_runs_in_the_same_turn)
 	loop_flush_later(loop, &again);
 	turn();
 	ck_assert_str_eq(order, "aaaa");
+	loop_free(loop);
+}
+
+static void
+on_work(struct loop_task *task)
+{
+	(void)task;
+	note('w');
+}
+
+static void
+on_work_again(struct loop_task *task)
+{
+	note('w');
+	loop_flush_later(loop, &flushed);
+	if (strlen(order) < 4)
+		loop_work_later(loop, task);
+}
+
+TEST(work_comes_before_flushing)
+{
+	begin();
+	worked.run = on_work;
+	flushed.run = on_flush;
+	loop_flush_later(loop, &flushed);
+	loop_work_later(loop, &worked);
+	loop_work_later(loop, &worked);
+	turn();
+	ck_assert_str_eq(order, "wf");
+	turn();
+	ck_assert_str_eq(order, "wf");
+	loop_free(loop);
+}
+
+TEST(work_that_comes_again_runs_in_the_next_turn_which_does_not_wait)
+{
+	begin();
+	worked.run = on_work_again;
+	flushed.run = on_flush;
+	loop_work_later(loop, &worked);
+	turn();
+	ck_assert_str_eq(order, "wf");
+	ck_assert_int_eq(loop_turn(loop, true), 0);
+	ck_assert_str_eq(order, "wfwf");
 	loop_free(loop);
 }
 
