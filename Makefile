@@ -80,7 +80,7 @@ UNIT_outq := net/outq base/blob base/xalloc base/log
 UNIT_conn := net/conn net/outq net/loop base/blob $(BASE)
 UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc base/log
-UNIT_native := edge/native edge/session edge/report edge/closed core/broker core/member \
+UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed core/broker core/member \
 	core/topic core/rates net/conn net/outq net/loop net/listen wire/frame \
 	wire/msg wire/control base/blob base/bytes base/hash $(BASE)
 UNIT_session := $(UNIT_native)

@@ -1,7 +1,8 @@
 /*
  * session - what native keeps of one connection, and native itself: shared by
- * native.c, which is their life, session.c, which reads and answers frames, and
- * report.c, which tells of them. Nobody else includes it.
+ * native.c, which is their life, session.c, which judges and orders frames,
+ * verbs.c, which knows what they mean, and report.c, which tells of them.
+ * Nobody else includes it.
  */
 #ifndef PM2A_EDGE_SESSION_H
 #define PM2A_EDGE_SESSION_H
@@ -114,6 +115,27 @@ void session_send_out(struct session *session);
 /* Ends the session with an ERROR that says why. */
 void session_fail(struct session *session, enum conn_cause cause,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Answers with an ERROR and goes on. */
+void session_refuse(struct session *session, enum refusal why, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
+
+struct frame;
+
+/* Each does what a frame of its type asks for; the header has been judged. */
+void verb_hello(struct session *session, const struct frame *f);
+void verb_subscribe(struct session *session, const struct frame *f);
+void verb_unsubscribe(struct session *session, const struct frame *f);
+void verb_ping(struct session *session, const struct frame *f);
+void verb_pong(struct session *session, const struct frame *f);
+void verb_stats(struct session *session, const struct frame *f);
+
+/* False when f may not be published, which the session has been told. */
+bool verb_may_publish(struct session *session, const struct frame *f);
+
+/* Publishes the run that f begins, which verb_may_publish() has passed. */
+void verb_publish(struct session *session, const struct frame *f,
+    const struct staged *staged);
 
 /* Appends one STATS_REPLY with the wanted sections to w. */
 void report_write(struct native *native, const struct control_stats *wanted,

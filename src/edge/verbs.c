@@ -1,0 +1,347 @@
+#include "edge/session.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "wire/frame.h"
+
+#define PING_BODY_MAX 1024
+
+static bool
+on_message(struct member *to, const struct message_run *run)
+{
+	struct session *session = to->user;
+
+	if (conn_send(session->conn, &run->bytes, run->is_volatile) ==
+	    CONN_QUEUED)
+		return true;
+	if (run->is_volatile && !conn_is_closing(session->conn))
+		session->native->n_volatile_dropped += run->n;
+	else
+		session->native->n_undelivered += run->n;
+	return false;
+}
+
+static void
+on_presence(struct member *to, const struct presence *presence)
+{
+	struct session *session = to->user;
+
+	control_write_presence(
+	    &session->native->out, &(struct control_presence){
+				       .topic = presence->topic,
+				       .topic_len = presence->topic_len,
+				       .joined = presence->joined,
+				       .id = presence->who->id,
+				       .name = presence->who->name,
+				       .count = presence->count,
+				   });
+	session_send_out(session);
+}
+
+static const struct broker_sink sink = {
+	.message = on_message,
+	.presence = on_presence,
+};
+
+static void
+welcome(struct session *session)
+{
+	struct native *native = session->native;
+
+	control_write_welcome(&native->out,
+	    &(struct control_welcome){
+		.server = native->settings.server,
+		.id = session->member->id,
+		.epoch_ms = native->epoch_ms,
+		.max_frame = native->settings.max_frame,
+		.max_topic = (uint32_t)native->settings.topic_max_bytes,
+		.ping_interval_ms = native->settings.ping_interval_ms,
+	    });
+	session_send_out(session);
+}
+
+static void
+admit(struct session *session, const struct control_hello *hello)
+{
+	struct native *native = session->native;
+	char name[CONTROL_NAME_MAX * 4 + 3];
+
+	TAILQ_REMOVE(&native->waiting, session, in_waiting);
+	session->role = hello->role;
+	session->pid = hello->pid;
+	session->pm_id = hello->pm_id;
+	session->client = xstrdup(hello->client);
+	session->key = xstrdup(hello->key);
+	session->script = xstrdup(hello->script);
+	session->member =
+	    broker_join(native->broker, hello->name, &sink, session);
+	log_line(hello->role == CONTROL_OBSERVER ? LOG_DEBUG : LOG_INFO,
+	    "conn-opened",
+	    "id=%" PRIu64 " name=%s pid=%" PRId64 " uid=%u role=%s",
+	    session->member->id,
+	    log_quote(name, sizeof(name), hello->name, strlen(hello->name)),
+	    session_pid(session), (unsigned)session->peer.uid,
+	    control_role_name(hello->role));
+	welcome(session);
+}
+
+void
+verb_hello(struct session *session, const struct frame *f)
+{
+	struct control_hello hello;
+	struct control_why why;
+
+	if (session->member != NULL) {
+		session_fail(session, CONN_BAD_STATE, "a second HELLO");
+		return;
+	}
+	switch (control_read_hello(f->body, f->body_len, &hello, &why)) {
+	case 0:
+		admit(session, &hello);
+		break;
+	case CONTROL_E_VERSION:
+		session_fail(session, CONN_BAD_VERSION, "HELLO: %s", why.text);
+		break;
+	case CONTROL_E_BODY:
+		session_fail(session, CONN_BAD_BODY, "HELLO: %s", why.text);
+		break;
+	case CONTROL_E_FIELD:
+		session_fail(session, CONN_BAD_HELLO, "HELLO: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=HELLO");
+	}
+}
+
+struct tally {
+	uint32_t n_empty, n_long, n_over;
+};
+
+static void
+refuse_topics(struct session *session, const char *what, struct tally n)
+{
+	const struct native_settings *settings = &session->native->settings;
+
+	if (n.n_empty > 0)
+		session_refuse(session, REFUSED_BAD_TOPIC,
+		    "%s: %u empty topics; only a prefix may be empty", what,
+		    n.n_empty);
+	if (n.n_long > 0)
+		session_refuse(session, REFUSED_TOPIC_TOO_LONG,
+		    "%s: %u topics are too long; max-topic is %zu bytes", what,
+		    n.n_long, settings->topic_max_bytes);
+	if (n.n_over > 0)
+		session_refuse(session, REFUSED_TOO_MANY_SUBSCRIPTIONS,
+		    "%s: %u topics too many; max-subscriptions is %u", what,
+		    n.n_over, settings->subscriptions_max);
+}
+
+static void
+count_refusal(struct tally *n, int r)
+{
+	n->n_empty += r == BROKER_E_TOPIC_EMPTY;
+	n->n_long += r == BROKER_E_TOPIC_LONG;
+	n->n_over += r == BROKER_E_SUBSCRIPTIONS;
+}
+
+/* False when the flags contradict each other; the session has failed then. */
+static bool
+subscription_kind(
+    struct session *session, const struct frame *f, enum topic_kind *out)
+{
+	static const enum topic_kind kinds[] = {
+		[0] = TOPIC_EXACT,
+		[FRAME_BY_PREFIX] = TOPIC_PREFIX,
+		[FRAME_AS_MEMBER] = TOPIC_MEMBER,
+	};
+
+	if (f->flags >= sizeof(kinds) / sizeof(*kinds)) {
+		session_fail(session, CONN_BAD_FLAGS,
+		    "%s: by prefix and as a member exclude each other",
+		    frame_type_name(f->type));
+		return false;
+	}
+	*out = kinds[f->flags];
+	return true;
+}
+
+static bool
+open_topics(
+    struct session *session, const struct frame *f, struct msg_topics *out)
+{
+	if (msg_topics_open(f->body, f->body_len, out) == 0)
+		return true;
+	session_fail(session, CONN_BAD_BODY,
+	    "%s: the body is not an array of topics", frame_type_name(f->type));
+	return false;
+}
+
+void
+verb_subscribe(struct session *session, const struct frame *f)
+{
+	struct native *native = session->native;
+	struct tally n = { 0 };
+	struct msg_topics topics;
+	struct topic_name name;
+	const uint8_t *bytes;
+	enum topic_kind kind;
+
+	if (!subscription_kind(session, f, &kind) ||
+	    !open_topics(session, f, &topics))
+		return;
+	if (kind == TOPIC_MEMBER && session->role != CONTROL_MEMBER) {
+		session_refuse(session, REFUSED_FORBIDDEN,
+		    "SUBSCRIBE: the role %s can't be a member of topics",
+		    control_role_name(session->role));
+		return;
+	}
+	while (msg_topics_next(&topics, &bytes, &name.len)) {
+		name.bytes = bytes;
+		count_refusal(&n, broker_subscribe(native->broker,
+				      session->member, kind, &name));
+	}
+	refuse_topics(session, "SUBSCRIBE", n);
+}
+
+void
+verb_unsubscribe(struct session *session, const struct frame *f)
+{
+	struct msg_topics topics;
+	struct topic_name name;
+	const uint8_t *bytes;
+	enum topic_kind kind;
+
+	if (!subscription_kind(session, f, &kind) ||
+	    !open_topics(session, f, &topics))
+		return;
+	while (msg_topics_next(&topics, &bytes, &name.len)) {
+		name.bytes = bytes;
+		broker_unsubscribe(
+		    session->native->broker, session->member, kind, &name);
+	}
+}
+
+static void
+add_name(struct native *native, size_t n, struct topic_name name)
+{
+	if (n == native->names_size) {
+		native->names_size = n == 0 ? 16 : 2 * n;
+		native->names = xreallocarray(
+		    native->names, native->names_size, sizeof(name));
+	}
+	native->names[n] = name;
+}
+
+/* Reads the topic field into native->names. False when it can't be read. */
+static bool
+read_names(struct native *native, const struct frame *f, size_t *n)
+{
+	struct msg_topics topics = { .n_left = 0 };
+	const uint8_t *bytes;
+	size_t len;
+
+	*n = 0;
+	if (!(f->flags & FRAME_SEVERAL))
+		add_name(native, (*n)++,
+		    (struct topic_name){ f->topic, f->topic_len });
+	else if (msg_topics_open(f->topic, f->topic_len, &topics) != 0)
+		return false;
+	while (msg_topics_next(&topics, &bytes, &len))
+		add_name(native, (*n)++, (struct topic_name){ bytes, len });
+	return true;
+}
+
+bool
+verb_may_publish(struct session *session, const struct frame *f)
+{
+	struct native *native = session->native;
+	struct tally refused = { 0 };
+	size_t n;
+
+	if (session->role == CONTROL_OBSERVER) {
+		session_refuse(session, REFUSED_FORBIDDEN,
+		    "PUBLISH: the role observer can't publish");
+		return false;
+	}
+	if (!read_names(native, f, &n)) {
+		session_fail(session, CONN_BAD_TOPIC,
+		    "PUBLISH: the topic field is not an array of topics");
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		count_refusal(&refused,
+		    broker_check_topic(native->broker, &native->names[i]));
+	refuse_topics(session, "PUBLISH", refused);
+	return refused.n_empty + refused.n_long == 0;
+}
+
+void
+verb_publish(
+    struct session *session, const struct frame *f, const struct staged *staged)
+{
+	struct native *native = session->native;
+	struct message_run run = {
+		.bytes = staged->bytes,
+		.n = staged->n,
+		.is_volatile = f->flags & FRAME_VOLATILE,
+	};
+	size_t n_names;
+
+	if (read_names(native, f, &n_names))
+		broker_publish(native->broker, session->member, native->names,
+		    n_names, &run);
+}
+
+void
+verb_ping(struct session *session, const struct frame *f)
+{
+	uint8_t head[FRAME_HEADER_SIZE];
+	struct msg_writer *w = &session->native->out;
+
+	if (f->body_len > PING_BODY_MAX) {
+		session_fail(session, CONN_BAD_BODY,
+		    "PING: a body of %zu bytes; at most %d", f->body_len,
+		    PING_BODY_MAX);
+		return;
+	}
+	frame_write_head(head, FRAME_PONG, 0, NULL, 0, f->body_len);
+	msg_put_raw(w, head, sizeof(head));
+	msg_put_raw(w, f->body, f->body_len);
+	session_send_out(session);
+}
+
+void
+verb_pong(struct session *session, const struct frame *f)
+{
+	(void)session;
+	(void)f;
+}
+
+void
+verb_stats(struct session *session, const struct frame *f)
+{
+	struct control_stats wanted;
+	struct control_why why;
+	int r = control_read_stats(f->body, f->body_len, &wanted, &why);
+
+	switch (r) {
+	case 0:
+		session->has_asked = true;
+		report_write(session->native, &wanted, &session->native->out);
+		session_send_out(session);
+		break;
+	case CONTROL_E_SECTION:
+		session_refuse(
+		    session, REFUSED_BAD_BODY, "STATS: %s", why.text);
+		break;
+	case CONTROL_E_BODY:
+	case CONTROL_E_FIELD:
+		session_fail(session, CONN_BAD_BODY, "STATS: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=STATS");
+	}
+}
