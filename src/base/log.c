@@ -51,6 +51,7 @@ write_line(const char *line, size_t len)
 	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
 
 	if (poll(&pfd, 1, 0) != 1 || !(pfd.revents & POLLOUT) ||
+	    pfd.revents & POLLERR ||
 	    write(STDERR_FILENO, line, len) != (ssize_t)len)
 		n_dropped++;
 }

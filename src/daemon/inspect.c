@@ -39,6 +39,11 @@ open_socket(const char *path)
 
 	if (fd < 0)
 		return -1;
+	if (strlen(path) >= sizeof(sun.sun_path)) {
+		close(fd);
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	strncpy(sun.sun_path, path, sizeof(sun.sun_path) - 1);
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return fd;

@@ -34,6 +34,7 @@ struct daemon {
 	struct listener *listener;
 	struct event on_int, on_term, on_hup;
 	bool is_draining;
+	unsigned n_interrupts;
 };
 
 static void
@@ -112,7 +113,8 @@ on_end(evutil_socket_t signo, short what, void *arg)
 	struct daemon *daemon = arg;
 
 	(void)what;
-	if (daemon->is_draining && signo == SIGINT) {
+	daemon->n_interrupts += signo == SIGINT;
+	if (daemon->n_interrupts > 1) {
 		log_warn("interrupted", "signal=SIGINT times=2");
 		_exit(EXIT_INTERRUPTED);
 	}
@@ -158,6 +160,22 @@ apply_config(struct daemon *daemon, struct config *fresh)
 	config_fini(&old);
 }
 
+/* What can change now must go with what can't. */
+static bool
+goes_with_the_rest(const struct daemon *daemon, const struct config *fresh,
+    struct config_why *why)
+{
+	struct config merged = config_copy(&daemon->config);
+	int r;
+
+	for (size_t i = 0; i < config_n_options(); i++)
+		if (config_is_reloadable(i))
+			config_take(&merged, fresh, i);
+	r = config_check(&merged, why);
+	config_fini(&merged);
+	return r == 0;
+}
+
 static void
 on_reload(evutil_socket_t signo, short what, void *arg)
 {
@@ -169,6 +187,11 @@ on_reload(evutil_socket_t signo, short what, void *arg)
 	(void)what;
 	if (command_config(daemon->command, &fresh, &why) != 0) {
 		log_error("config-refused", "error=\"%s\"", why.text);
+		return;
+	}
+	if (!goes_with_the_rest(daemon, &fresh, &why)) {
+		log_error("config-refused", "error=\"%s\"", why.text);
+		config_fini(&fresh);
 		return;
 	}
 	apply_config(daemon, &fresh);
@@ -283,6 +306,8 @@ serve(struct daemon *daemon)
 	struct native_settings settings = native_settings(daemon);
 	int code;
 
+	/* Who reads the log may go: that costs lines, not workers. */
+	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	daemon->set = conn_set_new(daemon->loop, &net);
 	daemon->broker = broker_new(&core, hash_key_random());

@@ -38,18 +38,26 @@ finish_drain(struct native *native)
 	native->drained = NULL;
 }
 
-/* Once nobody has anything more to send, whoever has got everything may go. */
 static void
-advance_drain(struct native *native)
+finish_all(struct native *native)
 {
 	struct session *session;
 
 	TAILQ_FOREACH (session, &native->sessions, in_native)
-		if (!session->has_ended && session->role != CONTROL_OBSERVER &&
-		    !conn_is_closing(session->conn))
-			return;
-	TAILQ_FOREACH (session, &native->sessions, in_native)
 		conn_finish(session->conn, CONN_SHUTDOWN);
+}
+
+/* Once nobody has anything more to send, whoever has got everything may go. */
+static void
+settle(struct session *session)
+{
+	struct native *native = session->native;
+
+	if (!session->is_owing)
+		return;
+	session->is_owing = false;
+	if (--native->n_owing == 0)
+		finish_all(native);
 }
 
 void
@@ -59,8 +67,7 @@ session_end_input(struct session *session)
 		conn_close(session->conn, CONN_EOF);
 		return;
 	}
-	session->has_ended = true;
-	advance_drain(session->native);
+	settle(session);
 }
 
 static void
@@ -68,7 +75,7 @@ on_eof(struct conn *conn)
 {
 	struct session *session = conn_user(conn);
 
-	if (session->n_staged > 0)
+	if (session->n_staged + session->n_news > 0)
 		session->has_eof = true;
 	else
 		session_end_input(session);
@@ -150,23 +157,21 @@ on_gone(struct conn *conn)
 	struct session *session = conn_user(conn);
 	struct native *native = session->native;
 
-	if (session->n_staged + session->n_news > 0)
-		session_run_staged(native);
+	session_run_staged(session);
 	remember(session);
 	if (session->member != NULL)
 		broker_leave(native->broker, session->member);
 	else
 		TAILQ_REMOVE(&native->waiting, session, in_waiting);
 	TAILQ_REMOVE(&native->sessions, session, in_native);
+	if (native->is_draining)
+		settle(session);
 	free(session->client);
 	free(session->key);
 	free(session->script);
 	free(session->detail);
 	free(session);
-	if (native->is_draining) {
-		advance_drain(native);
-		finish_drain(native);
-	}
+	finish_drain(native);
 }
 
 static const struct conn_ops conn_ops = {
@@ -310,6 +315,7 @@ native_free(struct native *native)
 	loop_remove_source(native->loop, &native->source);
 	msg_writer_fini(&native->out);
 	closed_fini(&native->closed);
+	blob_unref(native->news.blob);
 	free(native->names);
 	free(native->fresh.at);
 	free(native->ripe.at);
@@ -335,6 +341,8 @@ say_goodbye(struct session *session)
 		conn_close(session->conn, CONN_SHUTDOWN);
 		return;
 	}
+	session->is_owing = session->role != CONTROL_OBSERVER;
+	session->native->n_owing += session->is_owing;
 	control_write_goodbye(
 	    &session->native->out, "shutdown", RETRY_AFTER_MS);
 	session_send_out(session);
@@ -352,6 +360,7 @@ native_drain(struct native *native, void (*done)(void *arg), void *arg)
 	    loop_now(native->loop), native->settings.drain_timeout_ms);
 	TAILQ_FOREACH (session, &native->sessions, in_native)
 		say_goodbye(session);
-	advance_drain(native);
+	if (native->n_owing == 0)
+		finish_all(native);
 	finish_drain(native);
 }

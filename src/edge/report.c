@@ -119,7 +119,7 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	struct sums sums = sum_up(native);
 
 	(void)n_rows;
-	msg_put_map(w, 25);
+	msg_put_map(w, 26);
 	put_str(w, "server", native->settings.server);
 	put_str(w, "socket", native->settings.socket);
 	put_int(w, "pid", getpid());
@@ -138,6 +138,7 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	put_count(w, "bytes_in", net->bytes_in);
 	put_count(w, "bytes_out", net->bytes_out);
 	put_count(w, "queue_bytes", sums.queue_bytes);
+	put_count(w, "blob_bytes", blob_total_bytes());
 	put_count(w, "accepted", accepts->n_accepted);
 	put_count(w, "accept_pauses", accepts->n_paused);
 	put_count(w, "log_dropped", log_n_dropped());

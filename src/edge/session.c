@@ -39,11 +39,14 @@
  */
 
 #define HELLO_FRAME_MAX 4096
+#define PING_BODY_MAX 1024
+#define STATS_BODY_MAX 4096
 
 static const char *const refusal_names[N_REFUSALS] = {
 	[REFUSED_FRAME_TOO_BIG] = "frame-too-big",
 	[REFUSED_BAD_TOPIC] = "bad-topic",
 	[REFUSED_BAD_BODY] = "bad-body",
+	[REFUSED_BUSY] = "busy",
 	[REFUSED_FORBIDDEN] = "forbidden",
 	[REFUSED_TOPIC_TOO_LONG] = "topic-too-long",
 	[REFUSED_TOO_MANY_SUBSCRIPTIONS] = "too-many-subscriptions",
@@ -75,6 +78,8 @@ stage(struct session *session, const struct slice *bytes, uint32_t n)
 	}
 	fresh->at[fresh->n++] = (struct staged){ session, *bytes, n };
 	blob_ref(bytes->blob);
+	if (n > 0 && slice_data(bytes)[FRAME_LENGTH_SIZE] == FRAME_STATS)
+		session->is_asking = true;
 	if (n == 0)
 		session->n_news++;
 	else
@@ -83,20 +88,26 @@ stage(struct session *session, const struct slice *bytes, uint32_t n)
 }
 
 void
+session_send(struct session *session, const struct slice *frame)
+{
+	if (!session->native->is_handling &&
+	    session->n_staged + session->n_news > 0)
+		stage(session, frame, 0);
+	else
+		conn_send(session->conn, frame, false);
+}
+
+void
 session_send_out(struct session *session)
 {
-	struct native *native = session->native;
-	struct msg_writer *w = &native->out;
+	struct msg_writer *w = &session->native->out;
 	struct slice s = { .len = w->len };
 
 	if (w->fault)
 		log_fatal("out-of-memory", "bytes=%zu", w->len);
 	s.blob = blob_copy(w->data, w->len);
 	w->len = 0;
-	if (!native->is_handling && session->n_staged + session->n_news > 0)
-		stage(session, &s, 0);
-	else
-		conn_send(session->conn, &s, false);
+	session_send(session, &s);
 	blob_unref(s.blob);
 }
 
@@ -109,7 +120,9 @@ session_fail(
 
 	if (conn_is_closing(session->conn))
 		return;
-	session_run_staged(session->native);
+	session_run_staged(session);
+	if (conn_is_closing(session->conn))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
@@ -177,18 +190,19 @@ static const struct rule {
 	uint8_t flags; /* that it may have */
 	bool has_topic;
 	bool is_staged;
+	uint32_t body_max; /* bytes; 0: max_frame bounds it */
 	/* NULL for PUBLISH, which is handled in runs. */
 	void (*handle)(struct session *session, const struct frame *f);
 } rules[] = {
-	{ FRAME_PUBLISH, FRAME_VOLATILE | FRAME_SEVERAL, true, true, NULL },
-	{ FRAME_SUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false, false,
+	{ FRAME_PUBLISH, FRAME_VOLATILE | FRAME_SEVERAL, true, true, 0, NULL },
+	{ FRAME_SUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false, false, 0,
 	    verb_subscribe },
-	{ FRAME_UNSUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false, false,
+	{ FRAME_UNSUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false, false, 0,
 	    verb_unsubscribe },
-	{ FRAME_PING, 0, false, true, verb_ping },
-	{ FRAME_PONG, 0, false, false, verb_pong },
-	{ FRAME_STATS, 0, false, true, verb_stats },
-	{ FRAME_HELLO, 0, false, false, verb_hello },
+	{ FRAME_PING, 0, false, true, PING_BODY_MAX, verb_ping },
+	{ FRAME_PONG, 0, false, false, 0, verb_pong },
+	{ FRAME_STATS, 0, false, true, STATS_BODY_MAX, verb_stats },
+	{ FRAME_HELLO, 0, false, false, 0, verb_hello },
 };
 
 static const struct rule *
@@ -217,6 +231,10 @@ judge(struct session *session, const struct frame *f)
 	else if (f->topic_len > 0 && !rule->has_topic)
 		session_fail(session, CONN_BAD_TOPIC,
 		    "%s: a topic where none belongs", frame_type_name(f->type));
+	else if (rule->body_max > 0 && f->body_len > rule->body_max)
+		session_fail(session, CONN_BAD_BODY,
+		    "%s: a body of %zu bytes; at most %u",
+		    frame_type_name(f->type), f->body_len, rule->body_max);
 	else
 		return rule;
 	return NULL;
@@ -233,12 +251,23 @@ take_frame(
 		return f->size;
 	if (rule->handle == NULL)
 		return stage_publish(session, f, data);
-	if (rule->is_staged)
+	if (f->type == FRAME_STATS && session->is_asking)
+		session_refuse(session, REFUSED_BUSY,
+		    "STATS: the one before it is not yet answered");
+	else if (rule->is_staged)
 		stage(session,
 		    &(struct slice){ data->blob, data->off, f->size }, 1);
 	else
 		rule->handle(session, f);
 	return f->size;
+}
+
+/* What a client sent behind a mistake that ended it is not obeyed. What came
+ * before its end otherwise is. */
+static bool
+has_failed(const struct session *session)
+{
+	return conn_cause(session->conn) >= CONN_BAD_FRAME;
 }
 
 static void
@@ -253,32 +282,32 @@ handle_frames(const struct staged *staged)
 	verdict = frame_peek(slice_data(bytes), bytes->len, UINT32_MAX, &f);
 	rule = find_rule(f.type);
 	assert(verdict == FRAME_READY && rule != NULL);
+	session->is_asking = session->is_asking && f.type != FRAME_STATS;
+	if (has_failed(session))
+		return;
 	if (rule->handle == NULL)
 		verb_publish(session, &f, staged);
-	else
+	else if (!conn_is_closing(session->conn))
 		rule->handle(session, &f);
-	if (--session->n_staged == 0 && session->has_eof)
-		session_end_input(session);
 }
 
 static void
-handle_staged(const struct staged *staged)
+handle_staged(struct staged *staged)
 {
+	struct session *session = staged->session;
+
+	staged->session = NULL;
 	if (staged->n > 0) {
-		handle_frames(staged);
+		handle_frames(
+		    &(struct staged){ session, staged->bytes, staged->n });
+		session->n_staged--;
 	} else {
-		staged->session->n_news--;
-		conn_send(staged->session->conn, &staged->bytes, false);
+		conn_send(session->conn, &staged->bytes, false);
+		session->n_news--;
 	}
 	blob_unref(staged->bytes.blob);
-}
-
-static void
-run_stage(struct stage *stage)
-{
-	for (size_t i = 0; i < stage->n; i++)
-		handle_staged(&stage->at[i]);
-	stage->n = 0;
+	if (session->has_eof && session->n_staged + session->n_news == 0)
+		session_end_input(session);
 }
 
 void
@@ -287,23 +316,36 @@ session_run_ripe(struct native *native)
 	struct stage done;
 
 	native->is_handling = true;
-	run_stage(&native->ripe);
+	for (size_t i = 0; i < native->ripe.n; i++)
+		if (native->ripe.at[i].session != NULL)
+			handle_staged(&native->ripe.at[i]);
 	native->is_handling = false;
 	done = native->ripe;
 	native->ripe = native->fresh;
 	native->fresh = done;
+	native->fresh.n = 0;
 	if (native->ripe.n > 0)
 		loop_work_later(native->loop, &native->staging);
 }
 
-void
-session_run_staged(struct native *native)
+static void
+run_own(struct stage *stage, const struct session *session)
 {
-	if (native->is_handling)
+	for (size_t i = 0; i < stage->n; i++)
+		if (stage->at[i].session == session)
+			handle_staged(&stage->at[i]);
+}
+
+void
+session_run_staged(struct session *session)
+{
+	struct native *native = session->native;
+
+	if (native->is_handling || session->n_staged + session->n_news == 0)
 		return;
 	native->is_handling = true;
-	run_stage(&native->ripe);
-	run_stage(&native->fresh);
+	run_own(&native->ripe, session);
+	run_own(&native->fresh, session);
 	native->is_handling = false;
 }
 

@@ -19,6 +19,7 @@ enum refusal {
 	REFUSED_FRAME_TOO_BIG,
 	REFUSED_BAD_TOPIC,
 	REFUSED_BAD_BODY,
+	REFUSED_BUSY,
 	REFUSED_FORBIDDEN,
 	REFUSED_TOPIC_TOO_LONG,
 	REFUSED_TOO_MANY_SUBSCRIPTIONS,
@@ -45,16 +46,17 @@ struct session {
 	uint32_t n_staged; /* entries with frames of it that are staged */
 	uint32_t n_news;   /* frames for it that are staged */
 	bool has_eof;      /* all has been read, and some of it is staged */
+	bool is_asking;    /* a STATS of it is staged */
 	bool has_asked;    /* for statistics */
-	bool has_ended;    /* its sending side, in a drain */
+	bool is_owing;     /* a drain waits for the end of its sending side */
 	uint64_t n_errors;
 };
 
 /* What waits for its turn: a run of PUBLISH, or one other frame; or, with n 0,
  * a frame for the session that must not overtake the answers to those. */
 struct staged {
-	struct session *session;
-	struct slice bytes; /* with a reference */
+	struct session *session; /* NULL once it has been handled */
+	struct slice bytes;      /* with a reference */
 	uint32_t n;
 };
 
@@ -76,7 +78,12 @@ struct native {
 	struct native_settings settings;
 	TAILQ_HEAD(session_list, session) sessions; /* oldest first */
 	TAILQ_HEAD(waiting_list, session) waiting; /* for HELLO, oldest first */
-	struct msg_writer out;    /* scratch: frames on their way to a blob */
+	struct msg_writer out; /* scratch: frames on their way to a blob */
+	struct slice news;     /* the last PRESENCE, and what it says */
+	uint64_t news_id;
+	uint32_t news_count;
+	size_t news_topic_len;
+	bool news_joined;
 	struct topic_name *names; /* scratch: topics of one PUBLISH */
 	size_t names_size;
 	struct closed closed;
@@ -87,6 +94,7 @@ struct native {
 	uint64_t n_volatile_dropped; /* messages */
 	uint64_t n_undelivered;      /* messages to a connection that ends */
 	bool is_draining;
+	uint32_t n_owing; /* sessions that a drain waits for */
 	struct instant drain_deadline;
 	void (*drained)(void *arg);
 	void *drained_arg;
@@ -101,15 +109,19 @@ size_t session_input(struct conn *conn, const struct slice *data, size_t *want);
 /* At the end of a turn: handles what was staged in the turn before it. */
 void session_run_ripe(struct native *native);
 
-/* Handles all that is staged, now. */
-void session_run_staged(struct native *native);
+/* Handles all that is staged of the session and for it, now. */
+void session_run_staged(struct session *session);
 
 /* Everything that the session has sent has been read: ends it, or counts it as
  * finished in a drain. In native.c. */
 void session_end_input(struct session *session);
 
+/* Sends a frame. Frames of one session go out in the order of what they answer.
+ */
+void session_send(struct session *session, const struct slice *frame);
+
 /* Sends what has been written to native->out, which is one frame, and empties
- * it. Frames of one session go out in the order of what they answer. */
+ * it. */
 void session_send_out(struct session *session);
 
 /* Ends the session with an ERROR that says why. */

@@ -7,8 +7,6 @@
 #include "base/xalloc.h"
 #include "wire/frame.h"
 
-#define PING_BODY_MAX 1024
-
 static bool
 on_message(struct member *to, const struct message_run *run)
 {
@@ -24,21 +22,55 @@ on_message(struct member *to, const struct message_run *run)
 	return false;
 }
 
+/* Whether native->news is the frame of this event. */
+static bool
+is_last_news(const struct native *native, const struct presence *p)
+{
+	return native->news.blob != NULL && native->news_id == p->who->id &&
+	       native->news_joined == p->joined &&
+	       native->news_count == p->count &&
+	       native->news_topic_len == p->topic_len &&
+	       memcmp(slice_data(&native->news) + FRAME_HEADER_SIZE, p->topic,
+		   p->topic_len) == 0;
+}
+
+static void
+write_news(struct native *native, const struct presence *p)
+{
+	struct msg_writer *w = &native->out;
+
+	control_write_presence(w, &(struct control_presence){
+				      .topic = p->topic,
+				      .topic_len = p->topic_len,
+				      .joined = p->joined,
+				      .id = p->who->id,
+				      .name = p->who->name,
+				      .count = p->count,
+				  });
+	if (w->fault)
+		log_fatal("out-of-memory", "bytes=%zu", w->len);
+	blob_unref(native->news.blob);
+	native->news = (struct slice){ blob_copy(w->data, w->len), 0, w->len };
+	native->news_id = p->who->id;
+	native->news_joined = p->joined;
+	native->news_count = p->count;
+	native->news_topic_len = p->topic_len;
+	w->len = 0;
+}
+
+/* Written once for all who hear of it. In a drain nobody needs to hear. */
 static void
 on_presence(struct member *to, const struct presence *presence)
 {
 	struct session *session = to->user;
+	struct native *native = session->native;
 
-	control_write_presence(
-	    &session->native->out, &(struct control_presence){
-				       .topic = presence->topic,
-				       .topic_len = presence->topic_len,
-				       .joined = presence->joined,
-				       .id = presence->who->id,
-				       .name = presence->who->name,
-				       .count = presence->count,
-				   });
-	session_send_out(session);
+	if (conn_is_closing(session->conn) ||
+	    (native->is_draining && !presence->joined))
+		return;
+	if (!is_last_news(native, presence))
+		write_news(native, presence);
+	session_send(session, &native->news);
 }
 
 static const struct broker_sink sink = {
@@ -301,12 +333,6 @@ verb_ping(struct session *session, const struct frame *f)
 	uint8_t head[FRAME_HEADER_SIZE];
 	struct msg_writer *w = &session->native->out;
 
-	if (f->body_len > PING_BODY_MAX) {
-		session_fail(session, CONN_BAD_BODY,
-		    "PING: a body of %zu bytes; at most %d", f->body_len,
-		    PING_BODY_MAX);
-		return;
-	}
 	frame_write_head(head, FRAME_PONG, 0, NULL, 0, f->body_len);
 	msg_put_raw(w, head, sizeof(head));
 	msg_put_raw(w, f->body, f->body_len);

@@ -496,6 +496,8 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 		return CONN_DROPPED;
 	if (conn->out.n_bytes + s->len > set->limits.hard_bytes)
 		flush(conn);
+	if (conn->cause != CONN_OPEN || conn->is_mute)
+		return CONN_DROPPED;
 	if (conn->out.n_bytes + s->len > set->limits.hard_bytes) {
 		conn_close(conn, CONN_SLOW_CONSUMER);
 		return CONN_CUT;

@@ -174,7 +174,7 @@ is_served(const char *path, pid_t *pid)
 	bool served;
 
 	if (fd < 0)
-		return false;
+		return true; /* what can't be asked is left alone */
 	served = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
 		 (errno != ECONNREFUSED && errno != ENOENT);
 	if (served)
@@ -257,11 +257,12 @@ bind_path(struct listener *listener, int fd, mode_t mode)
 	umask(mask);
 	if (r != 0)
 		return err_trace(-error);
-	if (chmod(listener->path, mode) != 0 ||
-	    lstat(listener->path, &st) != 0 || listen(fd, BACKLOG) != 0)
+	if (lstat(listener->path, &st) != 0)
 		return err_trace(-errno);
 	listener->dev = st.st_dev;
 	listener->ino = st.st_ino;
+	if (chmod(listener->path, mode) != 0 || listen(fd, BACKLOG) != 0)
+		return err_trace(-errno);
 	return 0;
 }
 

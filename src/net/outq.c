@@ -22,13 +22,13 @@
  * A slice keeps its whole blob alive. That is what makes fan-out free while
  * receivers keep up, and what would let one receiver that doesn't read hold
  * 64 KiB for every 64 bytes. So once a queue has stalled, slices that are small
- * against their blob are copied into one of the queue's own.
+ * against their blob, and small blobs that are for this queue alone, are copied
+ * into blobs of the queue's own.
  */
 
 #define RING_MIN 8
 #define GATHER_BELOW 1024 /* bytes of a slice */
 #define COPY_SIZE 16384
-#define COPY_BELOW 4096 /* bytes of a slice, and an eighth of its blob */
 
 void
 outq_init(struct outq *q)
@@ -90,6 +90,13 @@ append_copy(struct outq *q, const struct slice *s)
 {
 	struct slice own;
 
+	if (s->len > COPY_SIZE / 4) {
+		own = (struct slice){ blob_copy(slice_data(s), s->len), 0,
+			s->len };
+		append(q, &own);
+		blob_unref(own.blob);
+		return;
+	}
 	if (q->copy == NULL || q->copy->size - q->copy_used < s->len) {
 		blob_unref(q->copy);
 		q->copy = blob_new(COPY_SIZE);
@@ -101,12 +108,20 @@ append_copy(struct outq *q, const struct slice *s)
 	append(q, &own);
 }
 
+/* A small blob that nobody else has: a blob for each costs more than it holds.
+ */
+static bool
+is_own(const struct slice *s)
+{
+	return s->blob->n_refs == 1 && s->len < COPY_SIZE / 4;
+}
+
 void
 outq_push(struct outq *q, const struct slice *s, bool stalled)
 {
 	if (s->len == 0)
 		return;
-	if (stalled && s->len < COPY_BELOW && s->len < s->blob->size / 8)
+	if (stalled && (s->len < s->blob->size / 4 || is_own(s)))
 		append_copy(q, s);
 	else
 		append(q, s);
