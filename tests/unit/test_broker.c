@@ -321,6 +321,27 @@ TEST(a_member_has_a_limit_of_subscriptions_and_no_other_feels_it)
 	end();
 }
 
+TEST(a_message_that_anybody_wants_is_not_unrouted)
+{
+	begin(3);
+	ck_assert_int_eq(subscribe(1, TOPIC_PREFIX, "ro"), 0);
+	ck_assert_int_eq(subscribe(2, TOPIC_EXACT, "room"), 0);
+	publish(0, "by both", "room", NULL);
+	publish(0, "by prefix", "row", NULL);
+	publish(0, "by the second", "x", "room");
+	ck_assert_uint_eq(broker_stats(broker)->n_unrouted, 0);
+	publish(0, "by none", "x", NULL);
+	publish(0, "by none", "x", "y");
+	ck_assert_uint_eq(broker_stats(broker)->n_unrouted, 2);
+	publish(2, "by itself alone", "room", "room");
+	ck_assert_uint_eq(broker_stats(broker)->n_unrouted, 2);
+	unsubscribe(1, TOPIC_PREFIX, "ro");
+	publish(2, "by itself alone", "room", "room");
+	publish(2, "by itself alone", "room", NULL);
+	ck_assert_uint_eq(broker_stats(broker)->n_unrouted, 4);
+	end();
+}
+
 TEST(what_the_sink_refuses_is_counted_and_the_others_get_theirs)
 {
 	begin(3);

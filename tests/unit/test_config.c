@@ -258,6 +258,26 @@ TEST(help_manual_and_file_name_each_option)
 	config_fini(&config);
 }
 
+TEST(help_says_range_and_default_in_lines_of_a_terminal)
+{
+	char *text = print(config_print_help);
+
+	ck_assert_ptr_nonnull(strstr(text,
+	    "  --max-frame SIZE\n"
+	    "        The largest frame, less its length field. A larger "
+	    "message is\n"));
+	ck_assert_ptr_nonnull(strstr(text, " 4k to 1g; default 16m.\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, " 10ms to 1h; default 5s; reloadable.\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, " debug to error; default info; reloadable.\n"));
+	ck_assert_ptr_nonnull(strstr(text, " 0000 to 0777; default 0600.\n"));
+	for (char *line = strtok(text, "\n"); line != NULL;
+	     line = strtok(NULL, "\n"))
+		ck_assert_msg(strlen(line) <= 80, "%s", line);
+	free(text);
+}
+
 TEST(an_option_can_be_taken_over_from_another_configuration)
 {
 	struct config other;

@@ -24,7 +24,8 @@ static enum conn_cause ended;
 static bool at_eof;
 static uint8_t *seen;
 static size_t n_seen, n_shown;
-static size_t skip_after; /* bytes to skip behind each unit */
+static size_t skip_after;  /* bytes to skip behind each unit */
+static struct slice *kept; /* where the next input is kept, or NULL */
 
 static void
 turn(void)
@@ -47,6 +48,10 @@ on_input(struct conn *c, const struct slice *data, size_t *want)
 	size_t used = 0, unit;
 
 	n_shown = data->len;
+	if (kept != NULL) {
+		*kept = *data;
+		blob_ref(data->blob);
+	}
 	while (used < data->len) {
 		unit = bytes[used] == 0xff ? BIG_UNIT : bytes[used] + 1u;
 		if (unit > data->len - used) {
@@ -138,6 +143,33 @@ TEST(input_is_shown_and_an_idle_conn_holds_no_buffer)
 	ck_assert_uint_le(blob_total_bytes(), BLOB_CHUNK);
 	ck_assert_uint_eq(conn_stats(conn)->bytes_in, 6);
 	ck_assert_ptr_eq(conn_user(conn), &seen);
+	end();
+}
+
+TEST(what_has_been_shown_never_changes_while_somebody_holds_it)
+{
+	enum { N = 200 };
+	struct slice slices[N];
+	uint8_t unit[1000];
+
+	begin(generous);
+	for (size_t i = 0; i < N; i++) {
+		memset(unit, (int)i, sizeof(unit));
+		for (size_t at = 0; at < sizeof(unit); at += 250)
+			unit[at] = 249;
+		kept = &slices[i];
+		say(unit, sizeof(unit));
+		turn();
+		ck_assert_uint_eq(slices[i].len, sizeof(unit));
+	}
+	kept = NULL;
+	/* In as few blobs as have room for a read of some size. */
+	ck_assert_uint_le(blob_total_bytes(), 5 * BLOB_CHUNK);
+	for (size_t i = 0; i < N; i++) {
+		ck_assert_uint_eq(slice_data(&slices[i])[1], (uint8_t)i);
+		ck_assert_uint_eq(slice_data(&slices[i])[999], (uint8_t)i);
+		blob_unref(slices[i].blob);
+	}
 	end();
 }
 
@@ -316,6 +348,40 @@ TEST(above_the_soft_limit_volatile_is_dropped_and_the_rest_is_not)
 	stall(65536);
 	send_bytes("v", 1, true, CONN_DROPPED);
 	send_bytes("n", 1, false, CONN_QUEUED);
+	end();
+}
+
+TEST(at_the_soft_limit_volatile_is_queued_and_above_it_is_dropped)
+{
+	struct conn_limits limits = { 64 << 20, 10, 3600000 };
+
+	begin(limits);
+	send_bytes("0123456789", 10, false, CONN_QUEUED);
+	send_bytes("v", 1, true, CONN_QUEUED);
+	send_bytes("v", 1, true, CONN_DROPPED);
+	turn();
+	send_bytes("v", 1, true, CONN_QUEUED);
+	end();
+}
+
+TEST(at_the_hard_limit_it_stays_and_above_it_is_cut)
+{
+	struct conn_limits limits = { 3 << 20, 3 << 20, 3600000 };
+	char *data = calloc(1, 1 << 20);
+	size_t room;
+
+	begin(limits);
+	stall(1 << 20);
+	room = limits.hard_bytes - conn_queue_bytes(conn);
+	while (room > 0) {
+		size_t part = room < 1 << 20 ? room : 1 << 20;
+
+		send_bytes(data, part, false, CONN_QUEUED);
+		room -= part;
+	}
+	ck_assert_uint_eq(conn_queue_bytes(conn), limits.hard_bytes);
+	send_bytes(data, 1, false, CONN_CUT);
+	free(data);
 	end();
 }
 

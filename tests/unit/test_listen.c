@@ -49,6 +49,7 @@ static int
 open_at(const char *where)
 {
 	listener = NULL;
+	holder = -1;
 	return listen_open(
 	    loop, where, 0600, &ops, &n_accepted, &listener, &holder);
 }
@@ -235,6 +236,7 @@ TEST(what_is_no_socket_is_left_alone)
 	ck_assert_int_eq(write(fd, "mine", 4), 4);
 	close(fd);
 	ck_assert_int_eq(open_at(path), LISTEN_E_NOT_SOCKET);
+	ck_assert_int_eq(holder, 0);
 	ck_assert(exists(path));
 	end();
 }

@@ -187,6 +187,7 @@ TEST(every_cut_of_the_writes_gives_the_same_stream)
 			    random_below(&random, 4000),
 			    1 + (int)random_below(&random, 16));
 		}
+		ck_assert_uint_eq(q.n_bytes, n_in - n_out);
 	}
 	ck_assert_uint_eq(n_in, n_out);
 	ck_assert_mem_eq(in, out, n_in);

@@ -37,6 +37,7 @@ static const struct {
 	{ "a1 5c", "\"\\\\\"" },
 	{ "a3 0a 1b 7f", "\"\\u000a\\u001b\\u007f\"" },
 	{ "a2 c3a4", "\"\xc3\xa4\"" },
+	{ "a5 61c3a47ac3", "\"a\xc3\xa4z\xef\xbf\xbd\"" },
 	{ "a3 e282ac", "\"\xe2\x82\xac\"" },
 	{ "a4 f09f9a80", "\"\xf0\x9f\x9a\x80\"" },
 	{ "a1 80", "\"\xef\xbf\xbd\"" },

@@ -138,6 +138,7 @@ TEST(a_topic_appears_with_its_first_subscription_and_goes_with_its_last)
 	ck_assert_ptr_eq(find("t"), topic);
 	ck_assert_str_eq(topic->name, "t");
 	ck_assert_uint_eq(topic->len, 1);
+	ck_assert_uint_eq(topic->hash, (uint32_t)hash_bytes(&key, "t", 1));
 	ck_assert(!topic->is_prefix);
 	ck_assert_int_eq(subscribe(&b, TOPIC_MEMBER, "t"), 0);
 	ck_assert_int_eq(unsubscribe(&a, TOPIC_EXACT, "t"), 0);
