@@ -145,6 +145,89 @@ TEST(a_subscription_is_in_force_for_what_another_publishes_after_it)
 	end();
 }
 
+TEST(answers_keep_the_order_of_what_they_answer)
+{
+	/* PING 1, an empty topic, a membership, PING 2, an unknown section,
+	 * PING 3 */
+	struct buffer said = hex("00000005 40000000 31"
+				 "00000004 10000000"
+				 "00000007 03020000 91a174"
+				 "00000005 40000000 32"
+				 "00000010 50000000 81a873656374696f6e7391a0"
+				 "00000005 40000000 33");
+	struct client *c;
+
+	begin();
+	c = join();
+	say(c, said.data, said.len);
+	settle();
+	ck_assert_uint_eq(next_frame(c).body[0], '1');
+	expect_error(c, "bad-topic", false);
+	ck_assert_uint_eq(next_frame(c).type, FRAME_PRESENCE);
+	ck_assert_uint_eq(next_frame(c).body[0], '2');
+	expect_error(c, "bad-body", false);
+	ck_assert_uint_eq(next_frame(c).body[0], '3');
+	expect_nothing(c);
+	free(said.data);
+	end();
+}
+
+static const struct {
+	const char *last; /* that the publisher says */
+	const char *code; /* of the ERROR, if any */
+} ends[] = {
+	{ "", NULL },
+	{ "00000004 20000000", "unknown-type" },
+	{ "00000005 03000000 c0", "bad-body" },
+};
+
+TEST_EACH(what_came_before_the_end_is_done_whatever_the_end, ends)
+{
+	struct buffer last = hex(ends[row].last);
+	struct client *a, *b;
+
+	begin();
+	a = join();
+	b = join();
+	say_frame(b, FRAME_SUBSCRIBE, 0, "91a174");
+	settle();
+	say_golden(a, "ping");
+	publish(a, "t", 0, 1);
+	say(a, last.data, last.len);
+	shutdown(a->fd, SHUT_WR);
+	settle();
+	ck_assert_uint_eq(next_frame(a).type, FRAME_PONG);
+	if (ends[row].code != NULL)
+		expect_error(a, ends[row].code, true);
+	expect_nothing(a);
+	expect_end(a);
+	ck_assert_uint_eq(next_frame(b).type, FRAME_PUBLISH);
+	expect_nothing(b);
+	free(last.data);
+	end();
+}
+
+TEST(what_a_client_said_before_it_died_is_delivered)
+{
+	struct client *a, *b;
+
+	begin();
+	a = join();
+	b = join();
+	say_frame(b, FRAME_SUBSCRIBE, 0, "91a174");
+	settle();
+	say_golden(a, "ping");
+	turn();
+	turn();
+	/* It dies with the PONG unread. */
+	publish(a, "t", 0, 1);
+	hang_up(a);
+	settle();
+	ck_assert_uint_eq(next_frame(b).type, FRAME_PUBLISH);
+	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_RESET], 1);
+	end();
+}
+
 TEST(join_then_emit_holds_within_one_read)
 {
 	struct client *a, *b;
