@@ -98,6 +98,27 @@ describe('adapter: who gets a broadcast', PATIENT, () => {
 		assert.deepEqual(await reached('again'), [0, 0, 1, 0, 0, 1]);
 	});
 
+	test('a room that is left by its last socket has no topic any more', async () => {
+		await join([['brief', [2, 3]]]);
+		const hasTopic = ({ topics }) => topics.some(({ topic }) => topic === 'socket.io#/#brief#');
+		assert.equal(hasTopic(await daemon.stats()), true);
+		clients[2].peer.leave('brief');
+		await servers.barrier();
+		assert.equal(hasTopic(await daemon.stats()), true);
+		clients[3].peer.leave('brief');
+		await servers.barrier();
+		assert.equal(hasTopic(await daemon.stats()), false);
+	});
+
+	test('a number and its text are two rooms that share a topic', async () => {
+		await join([[7, [2]], ['7', [2, 4]]]);
+		clients[2].peer.leave('7');
+		ios[0].to(7).emit('to the number');
+		ios[0].to('7').emit('to the text');
+		assert.deepEqual(await reached('to the number'), [0, 0, 1, 0, 0, 0]);
+		assert.deepEqual(await reached('to the text'), [0, 0, 0, 0, 1, 0]);
+	});
+
 	test('a socket by its id, from another server', async () => {
 		ios[0].to(clients[4].socket.id).emit('you');
 		assert.deepEqual(await reached('you'), [0, 0, 0, 0, 1, 0]);
@@ -422,6 +443,21 @@ describe('adapter: servers', PATIENT, () => {
 			assert.equal(adapter.prefix, 'socket.io');
 			assert.equal(adapter.requestsTimeout, 1234);
 		}
+	});
+
+	test('what comes back to the server that sent it is not delivered again', async (t) => {
+		const { daemon, servers } = await ground(t, 1);
+		const client = await servers.client(0);
+		const echo = new pm2Adapter.Client({ socket: daemon.socket, name: 'echo' });
+		t.after(() => echo.destroy());
+		echo.on('message', ([topic], body) => echo.publish(topic, body));
+		echo.subscribe('socket.io#/#');
+		echo.connect();
+		await within(echo.ready(), 'connection');
+		servers.ios[0].emit('once');
+		await until(() => servers.all[0].client.stats.received === 1, 'echo');
+		await servers.settle([client]);
+		assert.deepEqual(client.got, [['once']]);
 	});
 
 	test('wrong options are refused at once', () => {

@@ -364,7 +364,7 @@ describe('client: in a process of its own', () => {
 	}
 
 	test('a connected client doesn\'t keep it alive', async (t) => {
-		const { daemon } = await pair(t);
+		const { daemon } = await pair(t, { daemon: { welcome: { ping_interval_ms: 3_600_000 } } });
 		const run = script(t, { socket: daemon.socket }, `
 			const busy = setInterval(() => {}, 1000);
 			client.connect().ready().then(() => clearInterval(busy));`);

@@ -186,6 +186,24 @@ describe('client: a daemon that doesn\'t read', () => {
 			[...range(0, inStream), ...range(inStream + dropped, total)]);
 	});
 
+	test('what waited is not all handed over at once', async (t) => {
+		const { client, daemon } = await pair(t, { daemon: { welcome: null } });
+		const total = 80;
+		for (let n = 0; n < total; n++)
+			client.publish('x', numbered(n, SIZE));
+		client.connect();
+		const link = await daemon.link(0);
+		await link.count('HELLO', 1);
+		link.socket.pause();
+		link.control(TYPE.WELCOME, { max_frame: MIB, max_topic: 4096, id: 1 });
+		await until(() => client.welcome !== null, 'WELCOME');
+		const { messages } = client.queued;
+		assert.ok(messages < total && (total - messages) * SIZE < 2 * MIB, `${messages} wait`);
+		link.socket.resume();
+		await link.count('PUBLISH', total);
+		assert.deepEqual(numbers(link), range(0, total));
+	});
+
 	test('volatile messages don\'t wait for it', async (t) => {
 		const { client, link } = await connected(t);
 		link.socket.pause();

@@ -185,6 +185,14 @@ describe('client: what comes', () => {
 		assert.equal(client.stats.receivedBytes, 'onetwothree'.length);
 	});
 
+	test('a message as large as max_frame allows', async (t) => {
+		const { client, link } = await connected(t);
+		const body = Buffer.alloc(16 * 1024 * 1024 - 5, 'x');
+		const heard = next(client, 'message');
+		link.frame(TYPE.PUBLISH, 0, 't', body);
+		assert.ok((await heard)[1].equals(body));
+	});
+
 	test('PING is answered with its body', async (t) => {
 		const { link } = await connected(t);
 		link.frame(TYPE.PING, 0, '', Buffer.from('are you there?'));
