@@ -1,11 +1,11 @@
 /*
  * loop - the event loop's turns: callbacks, then flushing, then reaping.
  *
- * A turn runs what libevent has for us, then every task on the work list, then
- * the flush list, then the reap list. Callbacks mark and put themselves on a
- * list; nothing is written and nothing is freed before the turn is over. One
- * libevent timer stands for all deadlines: after each turn the sources are
- * asked for their earliest.
+ * A turn runs what libevent has for us, then deadlines, then every task on the
+ * work list, then the flush list and the reap list until nothing is to flush.
+ * Callbacks mark and put themselves on a list; nothing is written and nothing
+ * is freed before the turn is over. One libevent timer stands for all
+ * deadlines: after each turn the sources are asked for their earliest.
  */
 #ifndef PM2A_NET_LOOP_H
 #define PM2A_NET_LOOP_H
