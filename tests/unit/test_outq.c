@@ -127,6 +127,53 @@ TEST(a_stalled_queue_does_not_pin_big_blobs_with_small_slices)
 	blob_trim();
 }
 
+TEST(a_stalled_queue_copies_larger_slices_of_big_blobs_too)
+{
+	struct blob *big = numbered(BLOB_CHUNK, 0);
+	struct iovec iov[1];
+	struct outq q;
+
+	outq_init(&q);
+	outq_push(&q, &(struct slice){ big, 100, 16383 }, true);
+	ck_assert_uint_eq(big->n_refs, 1);
+	ck_assert_uint_eq(blob_total_bytes(), BLOB_CHUNK + 16383);
+	ck_assert_int_eq(outq_fill(&q, iov, 1, scratch), 1);
+	ck_assert_uint_eq(iov[0].iov_len, 16383);
+	ck_assert_mem_eq(iov[0].iov_base, big->data + 100, 16383);
+	outq_push(&q, &(struct slice){ big, 100, 16384 }, true);
+	ck_assert_uint_eq(big->n_refs, 2);
+	outq_fini(&q);
+	blob_unref(big);
+	blob_trim();
+}
+
+TEST(a_stalled_queue_packs_small_blobs_that_nobody_else_has)
+{
+	enum { N = 1000, LEN = 100 };
+	struct blob *shared = numbered(LEN, 0);
+	struct outq q;
+
+	outq_init(&q);
+	for (size_t i = 0; i < N; i++) {
+		struct blob *own = numbered(LEN, (uint8_t)i);
+
+		outq_push(&q, &(struct slice){ own, 0, LEN }, true);
+		blob_unref(own);
+	}
+	ck_assert_uint_eq(q.n_bytes, N * LEN);
+	ck_assert_uint_le(q.n, N * LEN / 16384 + 1);
+	ck_assert_uint_le(
+	    blob_total_bytes(), LEN + (N * LEN / 16384 + 1) * 16384);
+	/* What others have as well costs nothing more. */
+	blob_ref(shared);
+	outq_push(&q, &(struct slice){ shared, 0, LEN }, true);
+	ck_assert_uint_eq(shared->n_refs, 3);
+	outq_fini(&q);
+	blob_unref(shared);
+	blob_unref(shared);
+	ck_assert_uint_eq(blob_total_bytes(), 0);
+}
+
 TEST(an_emptied_queue_holds_no_memory)
 {
 	struct blob *blob = numbered(64, 0);
