@@ -214,6 +214,17 @@ describe('receiver: memory', () => {
 		}
 	});
 
+	test('the pieces of a large frame are joined once', (t) => {
+		const concat = t.mock.method(Buffer, 'concat');
+		const stream = publish(['big'], Buffer.alloc(1_000_000), false);
+		const receiver = new Receiver(MAX);
+		let frames = 0;
+		for (let at = 0; at < stream.length; at += 1000)
+			assert.equal(receiver.push(stream.subarray(at, at + 1000), () => frames++), null);
+		assert.equal(frames, 1);
+		assert.equal(concat.mock.callCount(), 1);
+	});
+
 	test('a declared length asks for no memory', () => {
 		const receiver = new Receiver(0xffffffff);
 		const before = process.memoryUsage().arrayBuffers;

@@ -152,7 +152,7 @@ class Writer {
 		} else if (n >= -0x80000000) {
 			this.#head(0xd2, TWO_32 + n, 4);
 		} else {
-			this.#head(0xd3, Math.floor(n / TWO_32) >>> 0, 4);
+			this.#head(0xd3, Math.floor(n / TWO_32), 4);
 			this.#word(n);
 		}
 	}
@@ -160,7 +160,7 @@ class Writer {
 	/* The low 32 bits of an integer. */
 	#word(n) {
 		const at = this.#take(4);
-		this.#bytes.writeUInt32BE(n - Math.floor(n / TWO_32) * TWO_32, at);
+		this.#bytes.writeUInt32BE(n >>> 0, at);
 	}
 
 	#object(value, depth) {
