@@ -12,7 +12,7 @@
 
 /*
  * The life of sessions: accepted, waiting for HELLO, at work, gone. What they
- * say is for session.c.
+ * say is for session.c and verbs.c.
  *
  * The end of the daemon is theirs too. GOODBYE asks every client to send what
  * it has begun, and to close its sending side; until all have done so their

@@ -14,8 +14,8 @@
 /*
  * A session is waiting until HELLO is through, then it has a member in the
  * broker. One table says for each type of frame what may stand in its header,
- * who may send it and what handles it; nothing is handled before all of that
- * has been judged.
+ * how long its body may be and which verb handles it; no verb sees a frame
+ * before all of that has been judged.
  *
  * Refusals come in two kinds. What only a broken client sends ends the
  * connection, with an ERROR that says why. What an application's data can lead
