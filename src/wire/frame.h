@@ -22,6 +22,11 @@ enum frame_type {
 	FRAME_SUBSCRIBE = 0x03,
 	FRAME_UNSUBSCRIBE = 0x04,
 	FRAME_PUBLISH = 0x10,
+	FRAME_ASK = 0x20,
+	FRAME_QUESTION = 0x21,
+	FRAME_ANSWER = 0x22,
+	FRAME_RESULT = 0x23,
+	FRAME_PART = 0x24,
 	FRAME_PRESENCE = 0x30,
 	FRAME_PING = 0x40,
 	FRAME_PONG = 0x41,
@@ -31,11 +36,12 @@ enum frame_type {
 	FRAME_GOODBYE = 0x61,
 };
 
-/* Flags of SUBSCRIBE and UNSUBSCRIBE, and of PUBLISH. */
+/* Flags of SUBSCRIBE and UNSUBSCRIBE, of PUBLISH, and of ASK. */
 #define FRAME_BY_PREFIX 0x01
 #define FRAME_AS_MEMBER 0x02
 #define FRAME_VOLATILE 0x01
-#define FRAME_SEVERAL 0x02
+#define FRAME_TO_SUBSCRIBERS 0x01
+#define FRAME_SEVERAL 0x02 /* PUBLISH and ASK */
 
 /* A frame in somebody's buffer. */
 struct frame {
