@@ -6,14 +6,6 @@
 
 #include <msgpack.h>
 
-/* What stands at the head of one value. */
-struct token {
-	enum msg_type type;
-	uint64_t n_children; /* values that follow and belong to it */
-	const uint8_t *data; /* of a str or bin */
-	size_t len;
-};
-
 enum shape { NONE, FIXED, SIZED, COUNTED, PAIRED };
 
 /* The heads 0xc0 to 0xdf, in the order of the specification's table. */
@@ -71,14 +63,15 @@ take_uint(struct bytes *b, uint8_t width)
 }
 
 static bool
-take_headed(struct bytes *b, const struct head *h, struct token *out)
+take_headed(struct bytes *b, const struct head *h, struct msg_token *out)
 {
 	out->type = h->type;
 	switch ((enum shape)h->shape) {
 	case NONE:
 		return false;
 	case FIXED:
-		bytes_take(b, h->width);
+		out->len = h->width;
+		out->data = bytes_take(b, out->len);
 		break;
 	case SIZED:
 		out->len = take_uint(b, h->width);
@@ -95,12 +88,12 @@ take_headed(struct bytes *b, const struct head *h, struct token *out)
 	return !b->fault;
 }
 
-static bool
-take_token(struct bytes *b, struct token *out)
+bool
+msg_take(struct bytes *b, struct msg_token *out)
 {
 	uint8_t c = bytes_u8(b);
 
-	*out = (struct token){ .type = MSG_INT };
+	*out = (struct msg_token){ .type = MSG_INT, .head = c };
 	if (b->fault)
 		return false;
 	if (c < 0x80 || c >= 0xe0)
@@ -118,13 +111,26 @@ take_token(struct bytes *b, struct token *out)
 	return true;
 }
 
+bool
+msg_skip(struct bytes *b)
+{
+	struct msg_token t;
+
+	for (uint64_t n_left = 1; n_left > 0; n_left--) {
+		if (!msg_take(b, &t) || t.n_children > bytes_left(b))
+			return false;
+		n_left += t.n_children;
+	}
+	return true;
+}
+
 int
 msg_scan(const void *body, size_t len)
 {
 	struct bytes b = bytes_over(body, len);
 	uint64_t n_left[MSG_DEPTH_MAX + 1] = { 1 };
 	size_t depth = 0;
-	struct token t;
+	struct msg_token t;
 
 	for (;;) {
 		while (n_left[depth] == 0) {
@@ -134,7 +140,7 @@ msg_scan(const void *body, size_t len)
 			depth--;
 		}
 		n_left[depth]--;
-		if (!take_token(&b, &t) || t.n_children > bytes_left(&b))
+		if (!msg_take(&b, &t) || t.n_children > bytes_left(&b))
 			return MSG_E_MALFORMED;
 		if (t.type != MSG_ARRAY && t.type != MSG_MAP)
 			continue;
@@ -148,14 +154,14 @@ int
 msg_topics_open(const void *body, size_t len, struct msg_topics *out)
 {
 	struct bytes b = bytes_over(body, len);
-	struct token t;
+	struct msg_token t;
 
-	if (!take_token(&b, &t) || t.type != MSG_ARRAY ||
+	if (!msg_take(&b, &t) || t.type != MSG_ARRAY ||
 	    t.n_children > bytes_left(&b))
 		return MSG_E_MALFORMED;
 	*out = (struct msg_topics){ b, (uint32_t)t.n_children };
 	for (uint64_t i = 0, n = t.n_children; i < n; i++)
-		if (!take_token(&b, &t) ||
+		if (!msg_take(&b, &t) ||
 		    (t.type != MSG_STR && t.type != MSG_BIN))
 			return MSG_E_MALFORMED;
 	return bytes_left(&b) == 0 ? 0 : MSG_E_MALFORMED;
@@ -164,9 +170,9 @@ msg_topics_open(const void *body, size_t len, struct msg_topics *out)
 bool
 msg_topics_next(struct msg_topics *topics, const uint8_t **topic, size_t *len)
 {
-	struct token t;
+	struct msg_token t;
 
-	if (topics->n_left == 0 || !take_token(&topics->rest, &t))
+	if (topics->n_left == 0 || !msg_take(&topics->rest, &t))
 		return false;
 	topics->n_left--;
 	*topic = t.data;
@@ -435,6 +441,15 @@ void
 msg_put_str(struct msg_writer *w, const char *s)
 {
 	msg_put_strn(w, s, strlen(s));
+}
+
+void
+msg_put_bin(struct msg_writer *w, const void *data, size_t len)
+{
+	msgpack_packer pk = packer(w);
+
+	msgpack_pack_bin(&pk, len);
+	msgpack_pack_bin_body(&pk, data, len);
 }
 
 void

@@ -23,6 +23,35 @@ enum msg_error {
 	MSG_E_MALFORMED = 1, /* cut off, too deep, too many, or no msgpack */
 };
 
+enum msg_type {
+	MSG_NIL,
+	MSG_BOOL,
+	MSG_INT,
+	MSG_FLOAT,
+	MSG_STR,
+	MSG_BIN,
+	MSG_ARRAY,
+	MSG_MAP,
+	MSG_EXT,
+};
+
+/* The head of one value, and all of it where it isn't an array or a map. */
+struct msg_token {
+	enum msg_type type;
+	uint8_t head;        /* its first byte */
+	uint64_t n_children; /* values that follow and belong to it */
+	const uint8_t *data; /* of a str, bin or ext its bytes; of a number what
+			      * stands behind the head */
+	size_t len;
+};
+
+/* Takes the next head from b. False, with b's fault or not, where no value
+ * stands there. n_children is what the peer says. */
+bool msg_take(struct bytes *b, struct msg_token *out);
+
+/* Skips one whole value, however deep it nests. False where there is none. */
+bool msg_skip(struct bytes *b);
+
 /*
  * Judges len bytes: exactly one value, nested at most MSG_DEPTH_MAX deep, with
  * counts and lengths that the bytes at hand can hold. Allocates nothing.
@@ -43,18 +72,6 @@ int must_check msg_topics_open(
 /* The next one, at *topic; false at the end. */
 bool msg_topics_next(
     struct msg_topics *topics, const uint8_t **topic, size_t *len);
-
-enum msg_type {
-	MSG_NIL,
-	MSG_BOOL,
-	MSG_INT,
-	MSG_FLOAT,
-	MSG_STR,
-	MSG_BIN,
-	MSG_ARRAY,
-	MSG_MAP,
-	MSG_EXT,
-};
 
 struct msg_tree;
 struct msg_node; /* a value in a tree; lives as long as the tree */
@@ -112,6 +129,7 @@ void msg_put_int(struct msg_writer *w, int64_t v);
 void msg_put_float(struct msg_writer *w, double v);
 void msg_put_str(struct msg_writer *w, const char *s);
 void msg_put_strn(struct msg_writer *w, const void *s, size_t len);
+void msg_put_bin(struct msg_writer *w, const void *data, size_t len);
 void msg_put_array(struct msg_writer *w, size_t n);
 void msg_put_map(struct msg_writer *w, size_t n);
 

@@ -516,3 +516,99 @@ TEST(the_library_tells_its_version)
 	ck_assert_int_eq(sscanf(msg_library_version(), "%d.", &major), 1);
 	ck_assert_int_ge(major, 1);
 }
+
+static const struct {
+	const char *hex;
+	enum msg_type type;
+	uint64_t n_children;
+	size_t len; /* of data */
+} taken[] = {
+	{ "07", MSG_INT, 0, 0 },
+	{ "cd1388", MSG_INT, 0, 2 },
+	{ "cb3ff0000000000000", MSG_FLOAT, 0, 8 },
+	{ "c0", MSG_NIL, 0, 0 },
+	{ "c3", MSG_BOOL, 0, 0 },
+	{ "a3616263", MSG_STR, 0, 3 },
+	{ "c403010203", MSG_BIN, 0, 3 },
+	{ "d40501", MSG_EXT, 0, 2 },
+	{ "c7020501 02", MSG_EXT, 0, 2 },
+	{ "93", MSG_ARRAY, 3, 0 },
+	{ "82", MSG_MAP, 4, 0 },
+};
+
+TEST_EACH(a_head_is_taken_with_what_belongs_to_it, taken)
+{
+	struct buffer bytes = hex(taken[row].hex);
+	struct bytes b = bytes_over(bytes.data, bytes.len);
+	struct msg_token t;
+
+	ck_assert(msg_take(&b, &t));
+	ck_assert_int_eq(t.type, taken[row].type);
+	ck_assert_uint_eq(t.head, bytes.data[0]);
+	ck_assert_uint_eq(t.n_children, taken[row].n_children);
+	ck_assert_uint_eq(t.len, taken[row].len);
+	ck_assert_uint_eq(bytes_left(&b), 0);
+	free(bytes.data);
+}
+
+TEST_EACH(a_head_that_is_cut_off_is_none, taken)
+{
+	struct buffer bytes = hex(taken[row].hex);
+	struct msg_token t;
+
+	for (size_t len = 0; len < bytes.len; len++) {
+		struct buffer part = exactly(bytes.data, len);
+		struct bytes b = bytes_over(part.data, len);
+
+		ck_assert(!msg_take(&b, &t));
+		free(part.data);
+	}
+	free(bytes.data);
+}
+
+TEST(a_value_is_skipped_whole_however_deep)
+{
+	uint8_t deep[1001];
+	struct bytes b = bytes_over(deep, sizeof(deep));
+
+	memset(deep, 0x91, sizeof(deep));
+	deep[999] = 0xc0;
+	ck_assert(msg_skip(&b));
+	ck_assert_uint_eq(bytes_left(&b), 1);
+	ck_assert(!msg_skip(&b));
+}
+
+static const char *const unskippable[] = { "", "c1", "91", "9201", "8101",
+	"ddffffffff00", "dfffffffff00", "9181", "91 dd ffffffff", "a261" };
+
+TEST_EACH(what_is_no_whole_value_is_not_skipped, unskippable)
+{
+	struct buffer bytes = hex(unskippable[row]);
+	struct bytes b = bytes_over(bytes.data, bytes.len);
+
+	ck_assert(!msg_skip(&b));
+	free(bytes.data);
+}
+
+TEST(a_bin_is_written_by_its_length)
+{
+	static const size_t lens[] = { 0, 1, 255, 256, 65535, 65536 };
+	static const uint8_t heads_of[] = { 0xc4, 0xc4, 0xc4, 0xc5, 0xc5,
+		0xc6 };
+	uint8_t *zeros = calloc(1, 65536);
+
+	for (size_t i = 0; i < N_ELEMENTS(lens); i++) {
+		struct msg_writer w = { 0 };
+		struct bytes b;
+		struct msg_token t;
+
+		msg_put_bin(&w, zeros, lens[i]);
+		b = bytes_over(w.data, w.len);
+		ck_assert(msg_take(&b, &t));
+		ck_assert_uint_eq(t.head, heads_of[i]);
+		ck_assert_uint_eq(t.len, lens[i]);
+		ck_assert_uint_eq(bytes_left(&b), 0);
+		msg_writer_fini(&w);
+	}
+	free(zeros);
+}
