@@ -568,7 +568,7 @@ TEST_EACH(a_head_that_is_cut_off_is_none, taken)
 
 TEST(a_value_is_skipped_whole_however_deep)
 {
-	uint8_t deep[1001];
+	uint8_t deep[1001] = { 0 };
 	struct bytes b = bytes_over(deep, sizeof(deep));
 
 	memset(deep, 0x91, sizeof(deep));
