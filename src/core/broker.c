@@ -22,6 +22,9 @@
 struct broker {
 	struct broker_limits limits;
 	struct topic_registry *topics;
+	struct request_registry *requests;
+	struct request_owner **owners; /* scratch: who is asked */
+	size_t n_owners, owners_size;
 	LIST_HEAD(member_list, member) members;
 	size_t n_members;
 	uint64_t last_id;
@@ -35,6 +38,7 @@ broker_new(const struct broker_limits *limits, struct hash_key key)
 	struct broker *broker = xcalloc(1, sizeof(*broker));
 
 	broker->topics = topic_registry_new(key);
+	broker->requests = request_registry_new(key);
 	LIST_INIT(&broker->members);
 	broker_set_limits(broker, limits);
 	return broker;
@@ -47,6 +51,8 @@ broker_free(struct broker *broker)
 		return;
 	assert(broker->n_members == 0);
 	topic_registry_free(broker->topics);
+	request_registry_free(broker->requests);
+	free(broker->owners);
 	free(broker);
 }
 
@@ -104,6 +110,21 @@ leave_topic(struct broker *broker, struct member *member, struct topic *topic)
 		tell_presence(topic, member, false);
 }
 
+/* Tells the askers of what has ended. */
+static void
+tell_results(struct broker *broker)
+{
+	struct request *request;
+	struct member *asker;
+
+	while ((request = request_take_ended(broker->requests)) != NULL) {
+		asker = member_of_requests(request->asker);
+		broker->stats.n_timeouts += request->outcome == REQUEST_TIMEOUT;
+		asker->sink->result(asker, request);
+		request_free(request);
+	}
+}
+
 void
 broker_leave(struct broker *broker, struct member *member)
 {
@@ -112,6 +133,9 @@ broker_leave(struct broker *broker, struct member *member)
 	LIST_FOREACH_SAFE (sub, &member->topics.subs, in_owner, next)
 		if (sub->kinds & TOPIC_MEMBER)
 			leave_topic(broker, member, sub->topic);
+	broker->stats.n_abandoned +=
+	    request_owner_fini(broker->requests, &member->requests);
+	tell_results(broker);
 	LIST_REMOVE(member, in_broker);
 	broker->n_members--;
 	member_free(broker->topics, member);
@@ -157,12 +181,16 @@ broker_unsubscribe(struct broker *broker, struct member *member,
 {
 	struct subscription *sub = topic_find_subscription(
 	    broker->topics, &member->topics, kind, name->bytes, name->len);
+	const struct topic *scope;
 	int r;
 
 	if (sub == NULL)
 		return;
 	if (kind == TOPIC_MEMBER) {
+		scope = sub->topic;
 		leave_topic(broker, member, sub->topic);
+		request_release(broker->requests, &member->requests, scope);
+		tell_results(broker);
 		return;
 	}
 	r = topic_unsubscribe(
@@ -257,6 +285,191 @@ broker_publish(struct broker *broker, struct member *from,
 	}
 	if (n_receivers == 0)
 		broker->stats.n_unrouted += run->n;
+}
+
+static void
+add_owner(struct broker *broker, struct member *member)
+{
+	if (broker->n_owners == broker->owners_size) {
+		broker->owners_size =
+		    broker->owners_size == 0 ? 16 : 2 * broker->owners_size;
+		broker->owners = xreallocarray(broker->owners,
+		    broker->owners_size, sizeof(*broker->owners));
+	}
+	broker->owners[broker->n_owners++] = &member->requests;
+}
+
+/* Adds who has subscribed to the topic in one of the ways and is not marked. */
+static void
+collect(struct broker *broker, const struct topic *topic, uint8_t kinds)
+{
+	struct subscription *sub;
+
+	LIST_FOREACH (sub, &topic->subs, in_topic) {
+		struct member *to = member_of(sub->owner);
+
+		if (!(sub->kinds & kinds) || to->is_silent ||
+		    to->mark == broker->serial)
+			continue;
+		to->mark = broker->serial;
+		add_owner(broker, to);
+	}
+}
+
+/* Puts who is to be asked into broker->owners. Returns the scope. */
+static const void *
+collect_all(struct broker *broker, struct member *from, const struct ask *ask)
+{
+	uint8_t kinds =
+	    ask->to_subscribers ? TOPIC_EXACT | TOPIC_MEMBER : TOPIC_MEMBER;
+	const struct topic *topic = NULL;
+
+	broker->n_owners = 0;
+	from->mark = ++broker->serial;
+	for (size_t i = 0; i < ask->n_topics; i++) {
+		topic = topic_find(
+		    broker->topics, ask->topics[i].bytes, ask->topics[i].len);
+		if (topic != NULL)
+			collect(broker, topic, kinds);
+	}
+	return ask->to_subscribers ? NULL : topic;
+}
+
+static int
+check_ask(const struct broker *broker, const struct member *from,
+    const struct ask *ask)
+{
+	if (ask->timeout_ms < 0 || ask->timeout_ms > BROKER_TIMEOUT_MAX_MS)
+		return BROKER_E_TIMEOUT;
+	if (from->requests.n_asked >= broker->limits.questions_max)
+		return BROKER_E_QUESTIONS;
+	if (request_n_open(broker->requests) >=
+	    broker->limits.questions_all_max)
+		return BROKER_E_QUESTIONS_ALL;
+	return 0;
+}
+
+int
+broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
+    struct instant now)
+{
+	struct request_spec spec = {
+		.ask_id = ask->ask_id,
+		.gather = ask->gather,
+		.timeout_ms = ask->timeout_ms == 0 ? BROKER_TIMEOUT_DEFAULT_MS
+						   : ask->timeout_ms,
+		.gather_max_bytes = broker->limits.gather_max_bytes,
+	};
+	struct request *request;
+	int r = check_ask(broker, from, ask);
+
+	if (r != 0)
+		return r;
+	spec.scope = collect_all(broker, from, ask);
+	request = request_open(broker->requests, &from->requests, &spec,
+	    broker->owners, broker->n_owners, now);
+	broker->stats.n_asked++;
+	from->stats.n_asked++;
+	for (size_t i = 0; i < broker->n_owners; i++) {
+		struct member *to = member_of_requests(broker->owners[i]);
+
+		broker->stats.n_questions++;
+		to->stats.n_questions++;
+		to->sink->question(to, request->id, ask);
+	}
+	tell_results(broker);
+	return 0;
+}
+
+bool
+broker_find_question(
+    struct broker *broker, uint64_t id, enum request_gather *out)
+{
+	const struct request *request = request_find(broker->requests, id);
+
+	if (request != NULL)
+		*out = request->gather;
+	return request != NULL;
+}
+
+/* What is no answer is counted; what is left is for the edge. */
+static int
+count_odd_answer(struct broker_stats *stats, int r)
+{
+	switch (r) {
+	case REQUEST_E_LATE:
+		stats->n_late++;
+		return 0;
+	case REQUEST_E_DOUBLED:
+		stats->n_doubled++;
+		return 0;
+	case REQUEST_E_FOREIGN:
+		stats->n_foreign++;
+		return 0;
+	default:
+		return BROKER_E_ANSWER;
+	}
+}
+
+static void
+pass_part(const struct request *request, const struct member *from,
+    const struct answer *answer)
+{
+	struct member *asker = member_of_requests(request->asker);
+
+	if (request->gather == REQUEST_STREAM && answer->verdict != REQUEST_NO)
+		asker->sink->part(asker, request, from, answer);
+}
+
+int
+broker_answer(
+    struct broker *broker, struct member *from, const struct answer *answer)
+{
+	bool is_big = answer->len > broker->limits.answer_max_bytes;
+	struct request *request;
+	int r;
+
+	if (is_big)
+		r = request_waive(
+		    broker->requests, &from->requests, answer->question);
+	else
+		r = request_answer(
+		    broker->requests, &from->requests, answer, &request);
+	if (r != 0)
+		return count_odd_answer(&broker->stats, r);
+	if (!is_big) {
+		broker->stats.n_answers++;
+		pass_part(request, from, answer);
+	}
+	tell_results(broker);
+	return is_big ? BROKER_E_ANSWER_BIG : 0;
+}
+
+void
+broker_silence(struct broker *broker, struct member *member)
+{
+	member->is_silent = true;
+	request_release(broker->requests, &member->requests, NULL);
+	tell_results(broker);
+}
+
+struct instant
+broker_next_deadline(struct broker *broker)
+{
+	return request_next_deadline(broker->requests);
+}
+
+void
+broker_expire(struct broker *broker, struct instant now)
+{
+	request_expire(broker->requests, now);
+	tell_results(broker);
+}
+
+const struct request_registry *
+broker_requests(const struct broker *broker)
+{
+	return broker->requests;
 }
 
 const struct broker_stats *

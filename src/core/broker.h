@@ -14,9 +14,11 @@
 #include <stdint.h>
 
 #include "base/blob.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "core/member.h"
+#include "core/sink.h"
 #include "core/stats.h"
 
 struct broker;
@@ -25,39 +27,23 @@ enum broker_error {
 	BROKER_E_TOPIC_EMPTY = 1,
 	BROKER_E_TOPIC_LONG,    /* over limits.topic_max_bytes */
 	BROKER_E_SUBSCRIPTIONS, /* over limits.subscriptions_max */
+	BROKER_E_TIMEOUT,       /* not 0 to BROKER_TIMEOUT_MAX_MS */
+	BROKER_E_QUESTIONS,     /* over limits.questions_max */
+	BROKER_E_QUESTIONS_ALL, /* over limits.questions_all_max */
+	BROKER_E_ANSWER_BIG,    /* over limits.answer_max_bytes */
+	BROKER_E_ANSWER,        /* REQUEST_MORE where it can't be */
 };
+
+#define BROKER_TIMEOUT_DEFAULT_MS 5000
+#define BROKER_TIMEOUT_MAX_MS 300000
 
 struct broker_limits {
 	size_t topic_max_bytes;     /* 1 to TOPIC_NAME_MAX */
 	uint32_t subscriptions_max; /* of one member */
-};
-
-/* Somebody joined or left a topic. */
-struct presence {
-	const char *topic;
-	size_t topic_len;
-	bool joined;
-	const struct member *who;
-	uint32_t count; /* members of the topic now */
-};
-
-/* n messages of one publisher to the same topics, as one run of bytes. */
-struct message_run {
-	struct slice bytes;
-	uint32_t n;
-	bool is_volatile;
-};
-
-struct broker_sink {
-	/* A run for this receiver. False when it was dropped. */
-	bool (*message)(struct member *to, const struct message_run *run);
-	void (*presence)(struct member *to, const struct presence *presence);
-};
-
-/* A topic's name in somebody's buffer. */
-struct topic_name {
-	const void *bytes;
-	size_t len;
+	uint32_t questions_max;     /* open ones of one member */
+	uint32_t questions_all_max; /* open ones of all */
+	size_t answer_max_bytes;    /* of one answer */
+	size_t gather_max_bytes;    /* of the answers to one question */
 };
 
 struct broker *broker_new(const struct broker_limits *limits,
@@ -76,8 +62,8 @@ struct member *broker_join(struct broker *broker, const char *name,
     const struct broker_sink *sink, void *user)
     __attribute__((returns_nonnull));
 
-/* Ends the member's subscriptions, tells the other members of its topics, and
- * frees it. */
+/* Ends the member's subscriptions and questions, tells the other members of its
+ * topics and who waits for its answers, and frees it. */
 void broker_leave(struct broker *broker, struct member *member);
 
 /*
@@ -102,8 +88,37 @@ int must_check broker_check_topic(
 void broker_publish(struct broker *broker, struct member *from,
     const struct topic_name *names, size_t n, const struct message_run *run);
 
+/*
+ * Asks everybody whom ask names but from. The asker's sink gets the result,
+ * once, perhaps before this returns. BROKER_E_* says why nobody was asked. The
+ * topics have passed broker_check_topic().
+ */
+int must_check broker_ask(struct broker *broker, struct member *from,
+    const struct ask *ask, struct instant now);
+
+/* How the answers to an open question are gathered; false when there is none of
+ * that id. */
+bool broker_find_question(
+    struct broker *broker, uint64_t id, enum request_gather *out);
+
+/* Takes an answer. What is late, doubled or foreign is counted and is 0.
+ * BROKER_E_ANSWER_BIG: the debt is settled without it. BROKER_E_ANSWER: it
+ * stands. */
+int must_check broker_answer(
+    struct broker *broker, struct member *from, const struct answer *answer);
+
+/* The member can't answer any more: it is asked nothing from now on, and what
+ * it owes is settled as DEBT_LEFT. */
+void broker_silence(struct broker *broker, struct member *member);
+
+/* When a question ends at its deadline next, or INSTANT_NEVER; and what is due
+ * at now ends. */
+struct instant broker_next_deadline(struct broker *broker);
+void broker_expire(struct broker *broker, struct instant now);
+
 const struct broker_stats *broker_stats(const struct broker *broker);
 struct topic_registry *broker_topics(struct broker *broker);
+const struct request_registry *broker_requests(const struct broker *broker);
 size_t broker_n_members(const struct broker *broker);
 
 #endif

@@ -11,7 +11,8 @@ member_new(
 	struct member *member = xcalloc(1, sizeof(*member));
 
 	member->id = id;
-	member->name = xstrdup(name);
+	request_owner_init(&member->requests, id, name);
+	member->name = (const char *)member->requests.name->data;
 	member->sink = sink;
 	member->user = user;
 	topic_owner_init(&member->topics);
@@ -24,7 +25,6 @@ member_free(struct topic_registry *topics, struct member *member)
 	if (member == NULL)
 		return;
 	topic_owner_fini(topics, &member->topics);
-	free(member->name);
 	free(member);
 }
 
@@ -33,4 +33,11 @@ member_of(struct topic_owner *owner)
 {
 	return (
 	    struct member *)((char *)owner - offsetof(struct member, topics));
+}
+
+struct member *
+member_of_requests(struct request_owner *owner)
+{
+	return (
+	    struct member *)((char *)owner - offsetof(struct member, requests));
 }

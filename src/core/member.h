@@ -1,14 +1,17 @@
 /*
- * member - one connection that the broker knows: who it is, and what it has
- * subscribed to. The broker makes and ends members; the edge keeps a pointer
- * and gives the broker one of its own to hand back through the sink.
+ * member - one connection that the broker knows: who it is, what it has
+ * subscribed to, what it has asked and what it owes an answer to. The broker
+ * makes and ends members; the edge keeps a pointer and gives the broker one of
+ * its own to hand back through the sink.
  */
 #ifndef PM2A_CORE_MEMBER_H
 #define PM2A_CORE_MEMBER_H
 
 #include <bsd/sys/queue.h>
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "core/request.h"
 #include "core/stats.h"
 #include "core/topic.h"
 
@@ -17,9 +20,11 @@ struct broker_sink;
 struct member {
 	LIST_ENTRY(member) in_broker;
 	struct topic_owner topics;
-	uint64_t id;   /* of the connection; unique while the daemon runs */
-	uint64_t mark; /* the last publish that reached it: broker's own */
-	char *name;    /* a copy */
+	struct request_owner requests;
+	uint64_t id;      /* of the connection; unique while the daemon runs */
+	uint64_t mark;    /* the last publish that reached it: broker's own */
+	const char *name; /* that of requests */
+	bool is_silent;   /* is asked nothing */
 	const struct broker_sink *sink; /* the edge that it came by */
 	void *user;                     /* that edge's */
 	struct member_stats stats;
@@ -29,10 +34,11 @@ struct member *member_new(
     uint64_t id, const char *name, const struct broker_sink *sink, void *user)
     __attribute__((returns_nonnull));
 
-/* Its subscriptions end too. NULL is fine. */
+/* Its subscriptions end too; its requests have ended before. NULL is fine. */
 void member_free(struct topic_registry *topics, struct member *member);
 
 /* The member that embeds this owner. */
 struct member *member_of(struct topic_owner *owner);
+struct member *member_of_requests(struct request_owner *owner);
 
 #endif

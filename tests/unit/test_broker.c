@@ -55,12 +55,18 @@ on_presence(struct member *to, const struct presence *p)
 	record(to->user, text);
 }
 
-static const struct broker_sink sink = { on_message, on_presence };
+static const struct broker_sink sink = {
+	.message = on_message,
+	.presence = on_presence,
+};
 
 static void
 begin(int n_members)
 {
-	const struct broker_limits limits = { 16, 8 };
+	const struct broker_limits limits = {
+		.topic_max_bytes = 16,
+		.subscriptions_max = 8,
+	};
 
 	broker = broker_new(&limits, (struct hash_key){ 1, 2 });
 	memset(logs, 0, sizeof(logs));
@@ -476,7 +482,10 @@ forget_presence(void)
 
 TEST(random_operations_agree_with_the_model)
 {
-	const struct broker_limits limits = { 16, 100 };
+	const struct broker_limits limits = {
+		.topic_max_bytes = 16,
+		.subscriptions_max = 100,
+	};
 	struct random random = { 20261123 };
 
 	begin(N_LOGS);

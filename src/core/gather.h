@@ -1,0 +1,65 @@
+/*
+ * gather - what has been answered to one question: the answers as they came,
+ * or a set of strings. Everything is copied, so that a small answer does not
+ * hold the large buffer that it came in; and it is counted, since many may
+ * answer much. Embedded in a request.
+ */
+#ifndef PM2A_CORE_GATHER_H
+#define PM2A_CORE_GATHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/err.h"
+#include "base/hash.h"
+
+/* What each answer counts besides its bytes. */
+#define GATHER_ENTRY_BYTES 8
+
+enum gather_error {
+	GATHER_E_FULL = 1, /* it would be over max_bytes; nothing was added */
+};
+
+struct gather_answer {
+	uint64_t from;     /* who gave it */
+	struct blob *name; /* its name, with a reference */
+	size_t off, len;   /* in gather.bytes */
+};
+
+struct gather {
+	size_t max_bytes;
+	size_t n_counted; /* bytes, each answer with GATHER_ENTRY_BYTES */
+	uint8_t *bytes;
+	size_t n_bytes, bytes_size;
+	struct gather_answer *answers;
+	size_t n_answers, answers_size;
+	/* Strings are in bytes, each behind its length; a slot has 1 + the
+	 * offset of one, or 0. */
+	uint32_t *slots;
+	size_t n_strings, n_slots;
+};
+
+/* max_bytes is below 4 GiB. */
+void gather_init(struct gather *gather, size_t max_bytes);
+
+/* Idempotent. */
+void gather_fini(struct gather *gather);
+
+/* Adds an answer of len bytes. Takes a reference of name. Returns 0 or
+ * GATHER_E_FULL. */
+int must_check gather_add(struct gather *gather, uint64_t from,
+    struct blob *name, const void *bytes, size_t len);
+
+/* Adds a string unless it is there. Returns 0 or GATHER_E_FULL. All calls for
+ * one gather have the same key. */
+int must_check gather_add_string(struct gather *gather,
+    const struct hash_key *key, const void *bytes, size_t len);
+
+/* Steps through the strings. *cursor starts at 0; NULL when there are no more.
+ */
+const void *gather_next_string(
+    const struct gather *gather, size_t *cursor, size_t *len);
+
+#endif

@@ -1,0 +1,478 @@
+#include "core/request.h"
+
+#include <assert.h>
+#include <bsd/sys/tree.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+/*
+ * A question is a row of debts, one for each who was asked. A debt is settled
+ * once: by an answer, by its owner's going, by the deadline. What ends a
+ * question is that no debt is owed any more, and since debts are counted and
+ * not answers, nothing that comes twice or from elsewhere ends one early.
+ *
+ * Deadlines: the questions of one timeout are a queue in the order in which
+ * they were asked, which is that of their deadlines, so opening and ending one
+ * is a list operation. The queues are few (applications have a handful of
+ * timeouts); two trees hold them, by timeout and by the deadline of the first,
+ * so that a client with many timeouts costs log n and no more. A heap of all
+ * questions was measured at twenty times the cost of a queue.
+ *
+ * Ids count up, so the buckets are indexed with the low bits, and no peer can
+ * choose them.
+ */
+struct request_class {
+	RB_ENTRY(request_class) by_timeout;
+	RB_ENTRY(request_class) by_deadline;
+	int64_t timeout_ms;
+	struct instant first; /* the deadline of the queue's first */
+	TAILQ_HEAD(request_queue, request) queue;
+};
+
+RB_HEAD(request_timeouts, request_class);
+RB_HEAD(request_deadlines, request_class);
+
+struct request_registry {
+	struct hash_key key;
+	struct request_list *buckets;
+	size_t n_buckets; /* a power of two */
+	size_t n_open;
+	size_t n_bytes; /* gathered for open ones */
+	uint64_t last_id;
+	struct request_timeouts timeouts;
+	struct request_deadlines deadlines;
+	struct request_queue ended;
+};
+
+static int
+compare(int64_t a, int64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int
+by_timeout(const struct request_class *a, const struct request_class *b)
+{
+	return compare(a->timeout_ms, b->timeout_ms);
+}
+
+static int
+by_deadline(const struct request_class *a, const struct request_class *b)
+{
+	int r = compare(a->first.ms, b->first.ms);
+
+	return r != 0 ? r : by_timeout(a, b);
+}
+
+/* Not static: what the library's macros make of that, glibc doesn't know. */
+RB_PROTOTYPE(request_timeouts, request_class, by_timeout, by_timeout)
+RB_PROTOTYPE(request_deadlines, request_class, by_deadline, by_deadline)
+RB_GENERATE(request_timeouts, request_class, by_timeout, by_timeout)
+RB_GENERATE(request_deadlines, request_class, by_deadline, by_deadline)
+
+struct request_registry *
+request_registry_new(struct hash_key key)
+{
+	struct request_registry *reg = xcalloc(1, sizeof(*reg));
+
+	reg->key = key;
+	reg->n_buckets = 64;
+	reg->buckets = xcalloc(reg->n_buckets, sizeof(*reg->buckets));
+	RB_INIT(&reg->timeouts);
+	RB_INIT(&reg->deadlines);
+	TAILQ_INIT(&reg->ended);
+	return reg;
+}
+
+void
+request_registry_free(struct request_registry *reg)
+{
+	if (reg == NULL)
+		return;
+	assert(reg->n_open == 0 && TAILQ_EMPTY(&reg->ended));
+	free(reg->buckets);
+	free(reg);
+}
+
+static struct request_list *
+bucket(struct request_registry *reg, uint64_t id)
+{
+	return &reg->buckets[id & (reg->n_buckets - 1)];
+}
+
+static void
+grow_buckets(struct request_registry *reg)
+{
+	struct request_list *old = reg->buckets;
+	size_t n = reg->n_buckets;
+	struct request *request;
+
+	reg->n_buckets *= 2;
+	reg->buckets = xcalloc(reg->n_buckets, sizeof(*reg->buckets));
+	for (size_t i = 0; i < n; i++)
+		while ((request = LIST_FIRST(&old[i])) != NULL) {
+			LIST_REMOVE(request, in_bucket);
+			LIST_INSERT_HEAD(
+			    bucket(reg, request->id), request, in_bucket);
+		}
+	free(old);
+}
+
+struct request *
+request_find(struct request_registry *reg, uint64_t id)
+{
+	struct request *request;
+
+	LIST_FOREACH (request, bucket(reg, id), in_bucket)
+		if (request->id == id)
+			return request;
+	return NULL;
+}
+
+static struct request_class *
+get_class(struct request_registry *reg, int64_t timeout_ms)
+{
+	struct request_class key = { .timeout_ms = timeout_ms }, *class;
+
+	class = RB_FIND(request_timeouts, &reg->timeouts, &key);
+	if (class == NULL) {
+		class = xcalloc(1, sizeof(*class));
+		class->timeout_ms = timeout_ms;
+		TAILQ_INIT(&class->queue);
+		RB_INSERT(request_timeouts, &reg->timeouts, class);
+	}
+	return class;
+}
+
+static void
+queue_up(
+    struct request_registry *reg, struct request *request, int64_t timeout_ms)
+{
+	struct request_class *class = get_class(reg, timeout_ms);
+	bool is_first = TAILQ_EMPTY(&class->queue);
+
+	TAILQ_INSERT_TAIL(&class->queue, request, in_queue);
+	request->class = class;
+	if (is_first) {
+		class->first = request->deadline;
+		RB_INSERT(request_deadlines, &reg->deadlines, class);
+	}
+}
+
+static void
+leave_queue(struct request_registry *reg, struct request *request)
+{
+	struct request_class *class = request->class;
+	bool was_first = TAILQ_FIRST(&class->queue) == request;
+
+	TAILQ_REMOVE(&class->queue, request, in_queue);
+	request->class = NULL;
+	if (!was_first)
+		return;
+	RB_REMOVE(request_deadlines, &reg->deadlines, class);
+	if (TAILQ_EMPTY(&class->queue)) {
+		RB_REMOVE(request_timeouts, &reg->timeouts, class);
+		free(class);
+		return;
+	}
+	class->first = TAILQ_FIRST(&class->queue)->deadline;
+	RB_INSERT(request_deadlines, &reg->deadlines, class);
+}
+
+/* Takes the question out of every index. */
+static void
+shut(struct request_registry *reg, struct request *request)
+{
+	leave_queue(reg, request);
+	LIST_REMOVE(request, in_bucket);
+	LIST_REMOVE(request, in_asker);
+	request->asker->n_asked--;
+	reg->n_open--;
+	reg->n_bytes -= request->gathered.n_counted;
+}
+
+static void
+settle(struct debt *debt, enum debt_state state)
+{
+	assert(debt->state == DEBT_OWED);
+	debt->state = state;
+	LIST_REMOVE(debt, in_owner);
+	debt->owner->n_debts--;
+	debt->owner = NULL;
+	debt->request->n_owed--;
+}
+
+static void
+settle_all(struct request *request, enum debt_state state)
+{
+	for (uint32_t i = 0; i < request->n_debts; i++)
+		if (request->debts[i].state == DEBT_OWED)
+			settle(&request->debts[i], state);
+}
+
+static void
+end(struct request_registry *reg, struct request *request,
+    enum request_outcome outcome)
+{
+	shut(reg, request);
+	request->outcome = outcome;
+	settle_all(
+	    request, outcome == REQUEST_TIMEOUT ? DEBT_LATE : DEBT_DISMISSED);
+	TAILQ_INSERT_TAIL(&reg->ended, request, in_queue);
+}
+
+static void
+end_if_settled(struct request_registry *reg, struct request *request)
+{
+	if (request->outcome == REQUEST_OPEN && request->n_owed == 0)
+		end(reg, request,
+		    request->gather == REQUEST_FIRST ? REQUEST_UNKNOWN
+						     : REQUEST_COMPLETE);
+}
+
+void
+request_owner_init(struct request_owner *owner, uint64_t id, const char *name)
+{
+	*owner = (struct request_owner){ .id = id };
+	owner->name = blob_copy(name, strlen(name) + 1);
+	LIST_INIT(&owner->debts);
+	LIST_INIT(&owner->asked);
+}
+
+uint32_t
+request_owner_fini(struct request_registry *reg, struct request_owner *owner)
+{
+	struct request *request;
+	uint32_t n_dropped = 0;
+
+	while ((request = LIST_FIRST(&owner->asked)) != NULL) {
+		shut(reg, request);
+		settle_all(request, DEBT_DISMISSED);
+		request_free(request);
+		n_dropped++;
+	}
+	request_release(reg, owner, NULL);
+	blob_unref(owner->name);
+	owner->name = NULL;
+	return n_dropped;
+}
+
+static int
+compare_debts(const void *a, const void *b)
+{
+	uint64_t x = ((const struct debt *)a)->id;
+	uint64_t y = ((const struct debt *)b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+static int
+compare_owners(const void *a, const void *b)
+{
+	uint64_t x = (*(struct request_owner *const *)a)->id;
+	uint64_t y = (*(struct request_owner *const *)b)->id;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+incur(struct request *request, struct request_owner *owner)
+{
+	struct debt *debt = &request->debts[request->n_debts++];
+
+	*debt = (struct debt){
+		.request = request,
+		.owner = owner,
+		.id = owner->id,
+		.name = blob_ref(owner->name),
+		.state = DEBT_OWED,
+	};
+	LIST_INSERT_HEAD(&owner->debts, debt, in_owner);
+	owner->n_debts++;
+	request->n_owed++;
+}
+
+struct request *
+request_open(struct request_registry *reg, struct request_owner *asker,
+    const struct request_spec *spec, struct request_owner **owners, size_t n,
+    struct instant now)
+{
+	struct request *request = xcalloc(1, sizeof(*request));
+
+	assert(spec->timeout_ms > 0);
+	request->id = ++reg->last_id;
+	request->ask_id = spec->ask_id;
+	request->gather = spec->gather;
+	request->asker = asker;
+	request->scope = spec->scope;
+	request->deadline = instant_after(now, spec->timeout_ms);
+	gather_init(&request->gathered, spec->gather_max_bytes);
+	request->debts = xcalloc(n == 0 ? 1 : n, sizeof(*request->debts));
+	qsort(owners, n, sizeof(*owners), compare_owners);
+	for (size_t i = 0; i < n; i++)
+		incur(request, owners[i]);
+	if (reg->n_open++ == reg->n_buckets)
+		grow_buckets(reg);
+	LIST_INSERT_HEAD(bucket(reg, request->id), request, in_bucket);
+	LIST_INSERT_HEAD(&asker->asked, request, in_asker);
+	asker->n_asked++;
+	queue_up(reg, request, spec->timeout_ms);
+	end_if_settled(reg, request);
+	return request;
+}
+
+/* What owner owes to the question of that id. Returns 0 or REQUEST_E_*. */
+static int
+find_debt(struct request_registry *reg, const struct request_owner *owner,
+    uint64_t id, struct debt **out)
+{
+	struct request *request = request_find(reg, id);
+	struct debt key = { .id = owner->id };
+
+	if (request == NULL)
+		return id > 0 && id <= reg->last_id ? REQUEST_E_LATE
+						    : REQUEST_E_FOREIGN;
+	*out = bsearch(
+	    &key, request->debts, request->n_debts, sizeof(key), compare_debts);
+	if (*out == NULL)
+		return REQUEST_E_FOREIGN;
+	return (*out)->state == DEBT_OWED ? 0 : REQUEST_E_DOUBLED;
+}
+
+static int
+gather_strings(struct request_registry *reg, struct gather *gather,
+    const struct answer *answer)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < answer->n_strings; i++)
+		r = gather_add_string(gather, &reg->key,
+		    answer->strings[i].bytes, answer->strings[i].len);
+	return r;
+}
+
+/* Returns 0 or GATHER_E_FULL. */
+static int
+gather_answer(struct request_registry *reg, const struct debt *debt,
+    const struct answer *answer)
+{
+	struct gather *gather = &debt->request->gathered;
+	size_t before = gather->n_counted;
+	int r = 0;
+
+	if (debt->request->gather == REQUEST_UNION)
+		r = gather_strings(reg, gather, answer);
+	else if (debt->request->gather != REQUEST_STREAM)
+		r = gather_add(
+		    gather, debt->id, debt->name, answer->bytes, answer->len);
+	reg->n_bytes += gather->n_counted - before;
+	return r;
+}
+
+int
+request_answer(struct request_registry *reg, struct request_owner *owner,
+    const struct answer *answer, struct request **out)
+{
+	struct request *request;
+	struct debt *debt;
+	int r = find_debt(reg, owner, answer->question, &debt);
+
+	if (r != 0)
+		return r;
+	*out = request = debt->request;
+	if (answer->verdict == REQUEST_MORE)
+		return request->gather == REQUEST_STREAM ? 0
+							 : REQUEST_E_VERDICT;
+	settle(debt, DEBT_PAID);
+	request->n_answered++;
+	if (answer->verdict == REQUEST_YES) {
+		if (gather_answer(reg, debt, answer) != 0)
+			end(reg, request, REQUEST_FULL);
+		else if (request->gather == REQUEST_FIRST)
+			end(reg, request, REQUEST_FOUND);
+	}
+	end_if_settled(reg, request);
+	return 0;
+}
+
+int
+request_waive(
+    struct request_registry *reg, struct request_owner *owner, uint64_t id)
+{
+	struct debt *debt;
+	int r = find_debt(reg, owner, id, &debt);
+
+	if (r != 0)
+		return r;
+	settle(debt, DEBT_TOO_BIG);
+	end_if_settled(reg, debt->request);
+	return 0;
+}
+
+void
+request_release(struct request_registry *reg, struct request_owner *owner,
+    const void *scope)
+{
+	struct debt *debt, *next;
+
+	LIST_FOREACH_SAFE (debt, &owner->debts, in_owner, next)
+		if (scope == NULL || debt->request->scope == scope) {
+			settle(debt, DEBT_LEFT);
+			end_if_settled(reg, debt->request);
+		}
+}
+
+void
+request_expire(struct request_registry *reg, struct instant now)
+{
+	struct request_class *class;
+
+	while ((class = RB_MIN(request_deadlines, &reg->deadlines)) != NULL &&
+	       instant_reached(class->first, now))
+		end(reg, TAILQ_FIRST(&class->queue), REQUEST_TIMEOUT);
+}
+
+struct instant
+request_next_deadline(struct request_registry *reg)
+{
+	const struct request_class *class =
+	    RB_MIN(request_deadlines, &reg->deadlines);
+
+	return class == NULL ? INSTANT_NEVER : class->first;
+}
+
+struct request *
+request_take_ended(struct request_registry *reg)
+{
+	struct request *request = TAILQ_FIRST(&reg->ended);
+
+	if (request != NULL)
+		TAILQ_REMOVE(&reg->ended, request, in_queue);
+	return request;
+}
+
+void
+request_free(struct request *request)
+{
+	if (request == NULL)
+		return;
+	for (uint32_t i = 0; i < request->n_debts; i++)
+		blob_unref(request->debts[i].name);
+	gather_fini(&request->gathered);
+	free(request->debts);
+	free(request);
+}
+
+size_t
+request_n_open(const struct request_registry *reg)
+{
+	return reg->n_open;
+}
+
+size_t
+request_n_gathered_bytes(const struct request_registry *reg)
+{
+	return reg->n_bytes;
+}

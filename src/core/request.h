@@ -1,0 +1,120 @@
+/*
+ * request - open questions: who still owes an answer, what has come, and when
+ * each ends.
+ *
+ * The registry is the index of open questions and deadlines; a request_owner is
+ * embedded in whoever asks and answers, and lists what one has asked and owes.
+ * This module knows nobody but owners, is told the time, and calls nobody: a
+ * question that has ended goes on a list, from which the broker takes it.
+ */
+#ifndef PM2A_CORE_REQUEST_H
+#define PM2A_CORE_REQUEST_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "core/gather.h"
+#include "core/question.h"
+
+/* What one owner owes to one question. */
+struct debt {
+	LIST_ENTRY(debt) in_owner; /* while DEBT_OWED */
+	struct request *request;
+	struct request_owner *owner; /* while DEBT_OWED */
+	uint64_t id;                 /* of the owner, who may be gone */
+	struct blob *name;           /* likewise, with a reference */
+	enum debt_state state;
+};
+
+struct request_owner {
+	uint64_t id;
+	struct blob *name; /* a zero behind it; with a reference */
+	LIST_HEAD(debt_list, debt) debts;
+	LIST_HEAD(request_list, request) asked; /* open ones */
+	uint32_t n_debts, n_asked;
+};
+
+struct request_class;
+
+struct request {
+	uint64_t id;
+	int64_t ask_id; /* the asker's number for it */
+	enum request_gather gather;
+	enum request_outcome outcome;
+	struct request_owner *asker;
+	const void *scope; /* see request_release() */
+	struct instant deadline;
+	struct gather gathered;
+	uint32_t n_owed, n_answered;
+	uint32_t n_debts;
+	struct debt *debts;            /* by id */
+	struct request_class *class;   /* of its timeout, while open */
+	LIST_ENTRY(request) in_bucket; /* while open */
+	LIST_ENTRY(request) in_asker;  /* while open */
+	TAILQ_ENTRY(request) in_queue; /* of its class, then of the ended */
+};
+
+struct request_registry;
+
+/* key: of the sets of strings. */
+struct request_registry *request_registry_new(struct hash_key key)
+    __attribute__((returns_nonnull));
+
+/* Every owner must have been ended before. */
+void request_registry_free(struct request_registry *reg);
+
+/* Ids are unique; name is copied. */
+void request_owner_init(
+    struct request_owner *owner, uint64_t id, const char *name);
+
+/* What the owner has asked is dropped; what it owes is settled as DEBT_LEFT.
+ * Returns how many questions were dropped. Idempotent. */
+uint32_t request_owner_fini(
+    struct request_registry *reg, struct request_owner *owner);
+
+/* Opens a question of asker to n owners, none of them twice, which it sorts.
+ * With nobody to ask it has ended. */
+struct request *request_open(struct request_registry *reg,
+    struct request_owner *asker, const struct request_spec *spec,
+    struct request_owner **owners, size_t n, struct instant now)
+    __attribute__((returns_nonnull));
+
+/* The open question of that id, or NULL. */
+struct request *request_find(struct request_registry *reg, uint64_t id);
+
+/* Takes an answer of owner. Returns 0 with *out the question, which may have
+ * ended, or REQUEST_E_*. */
+int must_check request_answer(struct request_registry *reg,
+    struct request_owner *owner, const struct answer *answer,
+    struct request **out);
+
+/* The owner's answer can't be taken: DEBT_TOO_BIG. Returns 0 or REQUEST_E_*. */
+int must_check request_waive(
+    struct request_registry *reg, struct request_owner *owner, uint64_t id);
+
+/* Settles what owner owes to questions of a scope (NULL: all) as DEBT_LEFT. */
+void request_release(struct request_registry *reg, struct request_owner *owner,
+    const void *scope);
+
+/* Ends what is due at now. */
+void request_expire(struct request_registry *reg, struct instant now);
+
+/* The earliest deadline, or INSTANT_NEVER. */
+struct instant request_next_deadline(struct request_registry *reg);
+
+/* The next question that has ended, which is the caller's to free; or NULL. */
+struct request *request_take_ended(struct request_registry *reg);
+
+void request_free(struct request *request);
+
+/* How many are open, and how many bytes of answers they hold. */
+size_t request_n_open(const struct request_registry *reg);
+size_t request_n_gathered_bytes(const struct request_registry *reg);
+
+#endif
