@@ -17,11 +17,16 @@ class Worker {
 	#child;
 	#ids = 0;
 
-	constructor(socket, { script = 'worker.js', env = {}, ...adapter } = {}) {
+	constructor(socket, { script = 'worker.js', env = {}, serialization, ...adapter } = {}) {
 		const options = { socket, reconnectDelay: 5, reconnectDelayMax: 50, ...adapter };
 		this.#child = fork(path.join(__dirname, script), [JSON.stringify(options)],
-			{ stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env: { ...process.env, ...env } });
+			{
+				stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+				env: { ...process.env, ...env },
+				serialization,
+			});
 		this.stderr = '';
+		this.told = []; // what it said without an order
 		this.#child.stderr.setEncoding('utf8').on('data', (text) => { this.stderr += text; });
 		this.ended = new Promise((resolve) => {
 			this.#child.once('close', (code, signal) => resolve({ code, signal }));
@@ -30,7 +35,11 @@ class Worker {
 			next(this.#child, 'message').then(([{ port }]) => { this.port = port; }),
 			this.ended.then(() => assert.fail(`a worker ended:\n${this.stderr}`)),
 		]), 'port of a worker');
-		this.#child.on('message', ({ done, reply }) => this.#orders.get(done)?.(reply));
+		this.#child.on('message', ({ done, reply, told }) => {
+			this.#orders.get(done)?.(reply);
+			if (told !== undefined)
+				this.told.push(told);
+		});
 	}
 
 	get pid() {
