@@ -71,18 +71,26 @@ UNIT_log := base/log
 UNIT_frame := wire/frame base/bytes
 UNIT_msg := wire/msg base/bytes
 UNIT_control := wire/control wire/frame wire/msg base/bytes
+UNIT_asking := wire/asking wire/control wire/frame wire/msg base/bytes
+UNIT_apps := edge/apps base/xalloc base/log
+UNIT_reply := wire/reply wire/msg base/bytes
+UNIT_ask := wire/ask wire/frame wire/msg base/bytes
 UNIT_topic := core/topic base/hash base/xalloc base/log
 UNIT_rates := core/rates
-UNIT_broker := core/broker core/member core/topic base/blob base/hash \
+UNIT_gather := core/gather base/blob base/hash base/xalloc base/log
+UNIT_request := core/request core/gather base/blob base/hash base/xalloc \
+	base/log
+UNIT_broker := core/broker core/member core/topic core/request core/gather \
+	base/blob base/hash \
 	base/xalloc base/log
 UNIT_loop := net/loop $(BASE)
 UNIT_outq := net/outq base/blob base/xalloc base/log
 UNIT_conn := net/conn net/outq net/loop base/blob $(BASE)
 UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc base/log
-UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed core/broker core/member \
+UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
 	core/topic core/rates net/conn net/outq net/loop net/listen wire/frame \
-	wire/msg wire/control base/blob base/bytes base/hash $(BASE)
+	wire/msg wire/control wire/asking base/blob base/bytes base/hash $(BASE)
 UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)
 UNIT_config := daemon/config base/xalloc base/log

@@ -69,12 +69,27 @@ conn_limits(const struct config *config)
 	};
 }
 
+/* The answers go out as one frame, which must not cut its receiver off. */
+static size_t
+gather_max_bytes(const struct config *config)
+{
+	int64_t half = config->queue_limit_bytes / 2;
+
+	return (size_t)(config->max_gather_bytes < half
+			    ? config->max_gather_bytes
+			    : half);
+}
+
 static struct broker_limits
 broker_limits(const struct config *config)
 {
 	return (struct broker_limits){
 		.topic_max_bytes = (size_t)config->max_topic_bytes,
 		.subscriptions_max = (uint32_t)config->max_subscriptions,
+		.questions_max = (uint32_t)config->max_questions,
+		.questions_all_max = (uint32_t)config->max_questions_all,
+		.answer_max_bytes = (size_t)config->max_answer_bytes,
+		.gather_max_bytes = gather_max_bytes(config),
 	};
 }
 
@@ -93,6 +108,9 @@ native_settings(struct daemon *daemon)
 		.drain_timeout_ms = config->drain_timeout_ms,
 		.topic_max_bytes = (size_t)config->max_topic_bytes,
 		.subscriptions_max = (uint32_t)config->max_subscriptions,
+		.questions_max = (uint32_t)config->max_questions,
+		.questions_all_max = (uint32_t)config->max_questions_all,
+		.answer_max_bytes = (size_t)config->max_answer_bytes,
 		.put_config = put_config,
 		.put_config_arg = daemon,
 	};

@@ -278,6 +278,9 @@ static const struct column client_columns[] = {
 	{ "QUEUE", "queue_bytes", BYTES },
 	{ "PEAK", "queue_peak_bytes", BYTES },
 	{ "SUBS", "subscriptions", COUNT },
+	{ "ASKED", "asked", COUNT },
+	{ "OPEN", "asked_open", COUNT },
+	{ "OWED", "questions_owed", COUNT },
 	{ "DROPS", "drops", COUNT },
 	{ NULL, NULL, TEXT },
 };
@@ -407,6 +410,37 @@ print_counts(FILE *out, const struct msg_node *o, const char *key)
 }
 
 static void
+print_scripts(FILE *out, const struct msg_node *scripts)
+{
+	char cell[CELL_SIZE];
+	const char *s;
+	size_t len;
+
+	for (size_t i = 0; i < msg_count(scripts); i++)
+		if (msg_str(msg_at(scripts, i), &s, &len))
+			fprintf(out, "    %s\n", format_text(cell, s, len));
+}
+
+static void
+print_mixed_keys(FILE *out, const struct msg_node *o)
+{
+	const struct msg_node *keys = msg_find(o, "mixed_keys");
+	char cell[CELL_SIZE];
+	const char *s;
+	size_t len;
+
+	for (size_t i = 0; keys != NULL && i < msg_count(keys); i++) {
+		if (!msg_str(msg_key_at(keys, i), &s, &len))
+			continue;
+		fprintf(out,
+		    "\n  the key %s has different scripts, whose broadcasts "
+		    "mix:\n",
+		    format_text(cell, s, len));
+		print_scripts(out, msg_at(keys, i));
+	}
+}
+
+static void
 print_overview(FILE *out, const struct msg_node *o)
 {
 	char a[CELL_SIZE], b[CELL_SIZE], c[CELL_SIZE];
@@ -432,9 +466,11 @@ print_overview(FILE *out, const struct msg_node *o)
 	fputs("   out ", out);
 	print_flow(out, o, "bytes_out", true);
 	fputc('\n', out);
+	print_counts(out, o, "questions");
 	print_counts(out, o, "drops");
 	print_counts(out, o, "errors");
 	print_counts(out, o, "closes");
+	print_mixed_keys(out, o);
 }
 
 static void

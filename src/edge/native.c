@@ -67,6 +67,9 @@ session_end_input(struct session *session)
 		conn_close(session->conn, CONN_EOF);
 		return;
 	}
+	/* It can't answer any more, and must not be waited for. */
+	if (session->member != NULL)
+		broker_silence(session->native->broker, session->member);
 	settle(session);
 }
 
@@ -159,6 +162,8 @@ on_gone(struct conn *conn)
 
 	session_run_staged(session);
 	remember(session);
+	if (session->member != NULL && session->role == CONTROL_MEMBER)
+		apps_remove(&native->apps, session->key, session->script);
 	if (session->member != NULL)
 		broker_leave(native->broker, session->member);
 	else
@@ -227,6 +232,8 @@ next_deadline(struct loop_source *source)
 	struct instant deadline =
 	    instant_earlier(hello_deadline(native), rates_due(&native->rates));
 
+	deadline =
+	    instant_earlier(deadline, broker_next_deadline(native->broker));
 	return instant_earlier(deadline, native->drain_deadline);
 }
 
@@ -279,6 +286,7 @@ expire(struct loop_source *source, struct instant now)
 
 	if (instant_reached(rates_due(&native->rates), now))
 		sample_rates(native, now);
+	broker_expire(native->broker, now);
 	expire_hellos(native, now);
 	if (instant_reached(native->drain_deadline, now))
 		expire_drain(native);
@@ -316,7 +324,9 @@ native_free(struct native *native)
 	msg_writer_fini(&native->out);
 	closed_fini(&native->closed);
 	blob_unref(native->news.blob);
+	blob_unref(native->question.blob);
 	free(native->names);
+	free(native->strings);
 	free(native->fresh.at);
 	free(native->ripe.at);
 	free(native);

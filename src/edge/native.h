@@ -29,7 +29,10 @@ struct native_settings {
 	int64_t ping_interval_ms; /* for WELCOME; 0: never */
 	int64_t drain_timeout_ms;
 	size_t topic_max_bytes;     /* the broker's limit, for messages */
-	uint32_t subscriptions_max; /* likewise */
+	uint32_t subscriptions_max; /* likewise, and so are these */
+	uint32_t questions_max;
+	uint32_t questions_all_max;
+	size_t answer_max_bytes;
 	/* Puts a map of the configuration, for STATS. */
 	void (*put_config)(struct msg_writer *w, void *arg);
 	void *put_config_arg;

@@ -88,6 +88,46 @@ put_errors(struct native *native, struct msg_writer *w)
 			    native->n_refused[i]);
 }
 
+static void
+put_questions(struct native *native, struct msg_writer *w)
+{
+	const struct broker_stats *stats = broker_stats(native->broker);
+	const struct request_registry *requests =
+	    broker_requests(native->broker);
+
+	msg_put_str(w, "questions");
+	msg_put_map(w, 10);
+	put_count(w, "asked", stats->n_asked);
+	put_count(w, "open", request_n_open(requests));
+	put_count(w, "gathered_bytes", request_n_gathered_bytes(requests));
+	put_count(w, "sent", stats->n_questions);
+	put_count(w, "answers", stats->n_answers);
+	put_count(w, "timeout", stats->n_timeouts);
+	put_count(w, "abandoned", stats->n_abandoned);
+	put_count(w, "late", stats->n_late);
+	put_count(w, "doubled", stats->n_doubled);
+	put_count(w, "foreign", stats->n_foreign);
+}
+
+/* Keys whose members run different scripts. */
+static void
+put_mixed_keys(struct native *native, struct msg_writer *w)
+{
+	const struct app_script *script;
+	const struct app *app;
+
+	msg_put_str(w, "mixed_keys");
+	msg_put_map(w, apps_n_mixed(&native->apps));
+	LIST_FOREACH (app, &native->apps.all, link) {
+		if (app->n_scripts < 2)
+			continue;
+		msg_put_str(w, app->key);
+		msg_put_array(w, app->n_scripts);
+		LIST_FOREACH (script, &app->scripts, link)
+			msg_put_str(w, script->path);
+	}
+}
+
 struct sums {
 	size_t n_members;
 	size_t queue_bytes;
@@ -119,7 +159,7 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	struct sums sums = sum_up(native);
 
 	(void)n_rows;
-	msg_put_map(w, 26);
+	msg_put_map(w, 28);
 	put_str(w, "server", native->settings.server);
 	put_str(w, "socket", native->settings.socket);
 	put_int(w, "pid", getpid());
@@ -146,6 +186,8 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	put_drops(native, w);
 	put_closes(native, w);
 	put_errors(native, w);
+	put_questions(native, w);
+	put_mixed_keys(native, w);
 }
 
 static void
@@ -154,7 +196,7 @@ put_client(struct native *native, struct msg_writer *w, struct session *s)
 	const struct conn_stats *stats = conn_stats(s->conn);
 	const struct member *member = s->member;
 
-	msg_put_map(w, 19);
+	msg_put_map(w, 23);
 	put_count(w, "id", member->id);
 	put_str(w, "name", member->name);
 	put_int(w, "pid", session_pid(s));
@@ -177,6 +219,10 @@ put_client(struct native *native, struct msg_writer *w, struct session *s)
 	put_count(w, "queue_bytes", conn_queue_bytes(s->conn));
 	put_count(w, "queue_peak_bytes", stats->queue_peak);
 	put_count(w, "subscriptions", member->topics.n_subs);
+	put_count(w, "asked", member->stats.n_asked);
+	put_count(w, "asked_open", member->requests.n_asked);
+	put_count(w, "questions", member->stats.n_questions);
+	put_count(w, "questions_owed", member->requests.n_debts);
 	put_count(w, "drops", member->stats.n_refused);
 	put_count(w, "errors", s->n_errors);
 }

@@ -50,6 +50,10 @@ static const char *const refusal_names[N_REFUSALS] = {
 	[REFUSED_FORBIDDEN] = "forbidden",
 	[REFUSED_TOPIC_TOO_LONG] = "topic-too-long",
 	[REFUSED_TOO_MANY_SUBSCRIPTIONS] = "too-many-subscriptions",
+	[REFUSED_BAD_TIMEOUT] = "bad-timeout",
+	[REFUSED_TOO_MANY_QUESTIONS] = "too-many-questions",
+	[REFUSED_ANSWER_TOO_BIG] = "answer-too-big",
+	[REFUSED_GATHER_TOO_BIG] = "gather-too-big",
 };
 
 const char *
@@ -134,6 +138,16 @@ session_fail(
 	conn_close(session->conn, cause);
 }
 
+static void
+count_refusal(struct session *session, enum refusal why, const char *message)
+{
+	session->native->n_refused[why]++;
+	session->n_errors++;
+	log_debug("refused", "id=%" PRIu64 " code=%s message=\"%s\"",
+	    session->member == NULL ? 0 : session->member->id,
+	    refusal_names[why], message);
+}
+
 void
 session_refuse(struct session *session, enum refusal why, const char *fmt, ...)
 {
@@ -143,13 +157,25 @@ session_refuse(struct session *session, enum refusal why, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	session->native->n_refused[why]++;
-	session->n_errors++;
-	log_debug("refused", "id=%" PRIu64 " code=%s message=\"%s\"",
-	    session->member == NULL ? 0 : session->member->id,
-	    refusal_names[why], message);
+	count_refusal(session, why, message);
 	control_write_error(
 	    &session->native->out, refusal_names[why], message, false);
+	session_send_out(session);
+}
+
+void
+session_refuse_ask(struct session *session, enum refusal why, int64_t ask_id,
+    const char *fmt, ...)
+{
+	char message[CLOSED_DETAIL_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	count_refusal(session, why, message);
+	control_write_ask_error(
+	    &session->native->out, refusal_names[why], message, ask_id);
 	session_send_out(session);
 }
 
@@ -182,8 +208,8 @@ stage_publish(
 }
 
 /*
- * What waits for the next turn is what others can see (PUBLISH), and what tells
- * that something before it is in force (PING, STATS).
+ * What waits for the next turn is what others can see (PUBLISH, ASK, ANSWER),
+ * and what tells that something before it is in force (PING, STATS).
  */
 static const struct rule {
 	uint8_t type;
@@ -199,6 +225,9 @@ static const struct rule {
 	    verb_subscribe },
 	{ FRAME_UNSUBSCRIBE, FRAME_BY_PREFIX | FRAME_AS_MEMBER, false, false, 0,
 	    verb_unsubscribe },
+	{ FRAME_ASK, FRAME_TO_SUBSCRIBERS | FRAME_SEVERAL, true, true, 0,
+	    verb_ask },
+	{ FRAME_ANSWER, 0, false, true, 0, verb_answer },
 	{ FRAME_PING, 0, false, true, PING_BODY_MAX, verb_ping },
 	{ FRAME_PONG, 0, false, false, 0, verb_pong },
 	{ FRAME_STATS, 0, false, true, STATS_BODY_MAX, verb_stats },
@@ -287,7 +316,7 @@ handle_frames(const struct staged *staged)
 		return;
 	if (rule->handle == NULL)
 		verb_publish(session, &f, staged);
-	else if (!conn_is_closing(session->conn))
+	else if (!conn_is_closing(session->conn) || f.type == FRAME_ANSWER)
 		rule->handle(session, &f);
 }
 

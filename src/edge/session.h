@@ -1,7 +1,8 @@
 /*
  * session - what native keeps of one connection, and native itself: shared by
  * native.c, which is their life, session.c, which judges and orders frames,
- * verbs.c, which knows what they mean, and report.c, which tells of them.
+ * verbs.c and asking.c, which know what they mean, and report.c, which tells of
+ * them.
  * Nobody else includes it.
  */
 #ifndef PM2A_EDGE_SESSION_H
@@ -10,6 +11,7 @@
 #include <bsd/sys/queue.h>
 
 #include "core/rates.h"
+#include "edge/apps.h"
 #include "edge/closed.h"
 #include "edge/native.h"
 #include "wire/control.h"
@@ -23,6 +25,10 @@ enum refusal {
 	REFUSED_FORBIDDEN,
 	REFUSED_TOPIC_TOO_LONG,
 	REFUSED_TOO_MANY_SUBSCRIPTIONS,
+	REFUSED_BAD_TIMEOUT,
+	REFUSED_TOO_MANY_QUESTIONS,
+	REFUSED_ANSWER_TOO_BIG,
+	REFUSED_GATHER_TOO_BIG,
 	N_REFUSALS,
 };
 
@@ -84,8 +90,13 @@ struct native {
 	uint32_t news_count;
 	size_t news_topic_len;
 	bool news_joined;
-	struct topic_name *names; /* scratch: topics of one PUBLISH */
+	struct slice question; /* the last QUESTION */
+	uint64_t question_id;
+	struct topic_name *names; /* scratch: topics of one PUBLISH or ASK */
 	size_t names_size;
+	struct answer_string *strings; /* scratch: those of one ANSWER */
+	size_t strings_size;
+	struct apps apps;
 	struct closed closed;
 	struct rates rates;
 	struct instant started;
@@ -132,7 +143,15 @@ void session_fail(struct session *session, enum conn_cause cause,
 void session_refuse(struct session *session, enum refusal why, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 
+/* Answers an ASK with an ERROR, which ends the question. */
+void session_refuse_ask(struct session *session, enum refusal why,
+    int64_t ask_id, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
 struct frame;
+
+/* Reads the topic field into native->names. False when it can't be read. */
+bool session_read_names(
+    struct native *native, const struct frame *f, size_t *n);
 
 /* Each does what a frame of its type asks for; the header has been judged. */
 void verb_hello(struct session *session, const struct frame *f);
@@ -140,6 +159,8 @@ void verb_subscribe(struct session *session, const struct frame *f);
 void verb_unsubscribe(struct session *session, const struct frame *f);
 void verb_ping(struct session *session, const struct frame *f);
 void verb_pong(struct session *session, const struct frame *f);
+void verb_ask(struct session *session, const struct frame *f);
+void verb_answer(struct session *session, const struct frame *f);
 void verb_stats(struct session *session, const struct frame *f);
 
 /* False when f may not be published, which the session has been told. */
@@ -148,6 +169,12 @@ bool verb_may_publish(struct session *session, const struct frame *f);
 /* Publishes the run that f begins, which verb_may_publish() has passed. */
 void verb_publish(struct session *session, const struct frame *f,
     const struct staged *staged);
+
+/* The sink's part in asking. */
+void asking_on_question(struct member *to, uint64_t id, const struct ask *ask);
+void asking_on_part(struct member *to, const struct request *request,
+    const struct member *from, const struct answer *answer);
+void asking_on_result(struct member *to, const struct request *request);
 
 /* Appends one STATS_REPLY with the wanted sections to w. */
 void report_write(struct native *native, const struct control_stats *wanted,

@@ -76,6 +76,9 @@ on_presence(struct member *to, const struct presence *presence)
 static const struct broker_sink sink = {
 	.message = on_message,
 	.presence = on_presence,
+	.question = asking_on_question,
+	.part = asking_on_part,
+	.result = asking_on_result,
 };
 
 static void
@@ -93,6 +96,24 @@ welcome(struct session *session)
 		.ping_interval_ms = native->settings.ping_interval_ms,
 	    });
 	session_send_out(session);
+}
+
+/* Two scripts under one key are most likely two applications that mix. */
+static void
+note_app(struct session *session)
+{
+	const char *other =
+	    apps_add(&session->native->apps, session->key, session->script);
+	char text[3][CONTROL_SCRIPT_MAX * 4 + 3];
+
+	if (other == NULL)
+		return;
+	log_line(LOG_WARN, "two-scripts", "key=%s script=%s other=%s",
+	    log_quote(
+		text[0], sizeof(text[0]), session->key, strlen(session->key)),
+	    log_quote(text[1], sizeof(text[1]), session->script,
+		strlen(session->script)),
+	    log_quote(text[2], sizeof(text[2]), other, strlen(other)));
 }
 
 static void
@@ -117,6 +138,10 @@ admit(struct session *session, const struct control_hello *hello)
 	    log_quote(name, sizeof(name), hello->name, strlen(hello->name)),
 	    session_pid(session), (unsigned)session->peer.uid,
 	    control_role_name(hello->role));
+	if (session->role == CONTROL_MEMBER)
+		note_app(session);
+	else
+		broker_silence(native->broker, session->member);
 	welcome(session);
 }
 
@@ -267,9 +292,8 @@ add_name(struct native *native, size_t n, struct topic_name name)
 	native->names[n] = name;
 }
 
-/* Reads the topic field into native->names. False when it can't be read. */
-static bool
-read_names(struct native *native, const struct frame *f, size_t *n)
+bool
+session_read_names(struct native *native, const struct frame *f, size_t *n)
 {
 	struct msg_topics topics = { .n_left = 0 };
 	const uint8_t *bytes;
@@ -298,7 +322,7 @@ verb_may_publish(struct session *session, const struct frame *f)
 		    "PUBLISH: the role observer can't publish");
 		return false;
 	}
-	if (!read_names(native, f, &n)) {
+	if (!session_read_names(native, f, &n)) {
 		session_fail(session, CONN_BAD_TOPIC,
 		    "PUBLISH: the topic field is not an array of topics");
 		return false;
@@ -322,7 +346,7 @@ verb_publish(
 	};
 	size_t n_names;
 
-	if (read_names(native, f, &n_names))
+	if (session_read_names(native, f, &n_names))
 		broker_publish(native->broker, session->member, native->names,
 		    n_names, &run);
 }

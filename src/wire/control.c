@@ -292,6 +292,7 @@ control_write_welcome(
 		"multi",
 		"presence",
 		"stats",
+		"ask",
 	};
 	const size_t n_features = sizeof(features) / sizeof(*features);
 	size_t start = control_begin(w);
@@ -339,6 +340,20 @@ control_write_error(
 	msg_put_str(w, code);
 	msg_put_str(w, message);
 	msg_put_bool(w, fatal);
+	control_end(w, start, FRAME_ERROR);
+}
+
+void
+control_write_ask_error(
+    struct msg_writer *w, const char *code, const char *message, int64_t ask_id)
+{
+	size_t start = control_begin(w);
+
+	msg_put_array(w, 4);
+	msg_put_str(w, code);
+	msg_put_str(w, message);
+	msg_put_bool(w, false);
+	msg_put_int(w, ask_id);
 	control_end(w, start, FRAME_ERROR);
 }
 

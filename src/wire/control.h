@@ -103,6 +103,9 @@ void control_write_presence(
     struct msg_writer *w, const struct control_presence *presence);
 void control_write_error(
     struct msg_writer *w, const char *code, const char *message, bool fatal);
+/* An ERROR that ends a question, and nothing else. */
+void control_write_ask_error(struct msg_writer *w, const char *code,
+    const char *message, int64_t ask_id);
 void control_write_goodbye(
     struct msg_writer *w, const char *reason, int64_t retry_after_ms);
 void control_write_stats(

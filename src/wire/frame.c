@@ -83,32 +83,31 @@ frame_write_head(uint8_t *out, enum frame_type type, uint8_t flags,
 const char *
 frame_type_name(uint8_t type)
 {
-	switch (type) {
-	case FRAME_HELLO:
-		return "HELLO";
-	case FRAME_WELCOME:
-		return "WELCOME";
-	case FRAME_SUBSCRIBE:
-		return "SUBSCRIBE";
-	case FRAME_UNSUBSCRIBE:
-		return "UNSUBSCRIBE";
-	case FRAME_PUBLISH:
-		return "PUBLISH";
-	case FRAME_PRESENCE:
-		return "PRESENCE";
-	case FRAME_PING:
-		return "PING";
-	case FRAME_PONG:
-		return "PONG";
-	case FRAME_STATS:
-		return "STATS";
-	case FRAME_STATS_REPLY:
-		return "STATS_REPLY";
-	case FRAME_ERROR:
-		return "ERROR";
-	case FRAME_GOODBYE:
-		return "GOODBYE";
-	default:
-		return "unknown";
-	}
+	static const struct {
+		uint8_t type;
+		const char *name;
+	} names[] = {
+		{ FRAME_HELLO, "HELLO" },
+		{ FRAME_WELCOME, "WELCOME" },
+		{ FRAME_SUBSCRIBE, "SUBSCRIBE" },
+		{ FRAME_UNSUBSCRIBE, "UNSUBSCRIBE" },
+		{ FRAME_PUBLISH, "PUBLISH" },
+		{ FRAME_ASK, "ASK" },
+		{ FRAME_QUESTION, "QUESTION" },
+		{ FRAME_ANSWER, "ANSWER" },
+		{ FRAME_RESULT, "RESULT" },
+		{ FRAME_PART, "PART" },
+		{ FRAME_PRESENCE, "PRESENCE" },
+		{ FRAME_PING, "PING" },
+		{ FRAME_PONG, "PONG" },
+		{ FRAME_STATS, "STATS" },
+		{ FRAME_STATS_REPLY, "STATS_REPLY" },
+		{ FRAME_ERROR, "ERROR" },
+		{ FRAME_GOODBYE, "GOODBYE" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return "unknown";
 }

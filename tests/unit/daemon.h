@@ -53,6 +53,9 @@ static const struct native_settings settings = {
 	.drain_timeout_ms = 3600000,
 	.topic_max_bytes = 4096,
 	.subscriptions_max = 1000,
+	.questions_max = 8,
+	.questions_all_max = 12,
+	.answer_max_bytes = 4096,
 	.put_config = put_config,
 };
 
@@ -60,7 +63,14 @@ static inline void
 begin(void)
 {
 	const struct conn_limits net = { 8 << 20, 4 << 20, 10000 };
-	const struct broker_limits core = { 4096, 1000 };
+	const struct broker_limits core = {
+		.topic_max_bytes = 4096,
+		.subscriptions_max = 1000,
+		.questions_max = 8,
+		.questions_all_max = 12,
+		.answer_max_bytes = 4096,
+		.gather_max_bytes = 8192,
+	};
 
 	log_set_level(LOG_ERROR);
 	n_clients = 0;

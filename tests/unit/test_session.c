@@ -443,7 +443,10 @@ static void
 limit(size_t topic_bytes, uint32_t n_subscriptions)
 {
 	struct native_settings small = settings;
-	const struct broker_limits core = { topic_bytes, n_subscriptions };
+	const struct broker_limits core = {
+		.topic_max_bytes = topic_bytes,
+		.subscriptions_max = n_subscriptions,
+	};
 
 	small.topic_max_bytes = topic_bytes;
 	small.subscriptions_max = n_subscriptions;
