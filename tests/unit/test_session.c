@@ -177,7 +177,7 @@ static const struct {
 	const char *code; /* of the ERROR, if any */
 } ends[] = {
 	{ "", NULL },
-	{ "00000004 20000000", "unknown-type" },
+	{ "00000004 21000000", "unknown-type" },
 	{ "00000005 03000000 c0", "bad-body" },
 };
 
@@ -256,7 +256,7 @@ static const struct refused {
 	{ "00000003 100000", "bad-frame", true },
 	{ "00000004 10000001", "bad-frame", true },
 	{ "00000004 02000000", "unknown-type", true },
-	{ "00000004 20000000", "unknown-type", true },
+	{ "00000004 21000000", "unknown-type", true },
 	{ "00000004 40010000", "bad-flags", true },
 	{ "00000005 03030000 90", "bad-flags", true },
 	{ "00000005 40000001 78", "bad-topic", true },
