@@ -111,6 +111,57 @@ msg_take(struct bytes *b, struct msg_token *out)
 	return true;
 }
 
+/* A number behind a head, big-endian and without its sign. */
+static uint64_t
+unsigned_of(const struct msg_token *t)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < t->len; i++)
+		v = v << 8 | t->data[i];
+	return v;
+}
+
+bool
+msg_token_int(const struct msg_token *t, int64_t *out)
+{
+	uint64_t v;
+
+	if (t->type != MSG_INT)
+		return false;
+	if (t->len == 0) {
+		*out = (int8_t)t->head;
+		return true;
+	}
+	v = unsigned_of(t);
+	if (t->head >= 0xd0 && t->len < sizeof(v) && (t->data[0] & 0x80) != 0)
+		v |= UINT64_MAX << 8 * t->len;
+	if (t->head < 0xd0 && v > INT64_MAX)
+		return false;
+	*out = (int64_t)v;
+	return true;
+}
+
+bool
+msg_token_float(const struct msg_token *t, double *out)
+{
+	uint64_t wide;
+	uint32_t narrow;
+	float f;
+
+	if (t->type != MSG_FLOAT)
+		return false;
+	wide = unsigned_of(t);
+	if (t->len == sizeof(wide)) {
+		memcpy(out, &wide, sizeof(*out));
+		return true;
+	}
+	narrow = (uint32_t)wide;
+	memcpy(&f, &narrow, sizeof(f));
+	*out = (double)f;
+	return true;
+}
+
 bool
 msg_skip(struct bytes *b)
 {

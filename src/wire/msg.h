@@ -49,6 +49,10 @@ struct msg_token {
  * stands there. n_children is what the peer says. */
 bool msg_take(struct bytes *b, struct msg_token *out);
 
+/* The number that a head is; false where it is none, or does not fit. */
+bool msg_token_int(const struct msg_token *t, int64_t *out);
+bool msg_token_float(const struct msg_token *t, double *out);
+
 /* Skips one whole value, however deep it nests. False where there is none. */
 bool msg_skip(struct bytes *b);
 

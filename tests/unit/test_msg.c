@@ -612,3 +612,68 @@ TEST(a_bin_is_written_by_its_length)
 	}
 	free(zeros);
 }
+
+static const struct {
+	const char *hex;
+	bool is_int;
+	int64_t n;
+} int_heads[] = {
+	{ "00", true, 0 },
+	{ "7f", true, 127 },
+	{ "e0", true, -32 },
+	{ "ff", true, -1 },
+	{ "ccff", true, 255 },
+	{ "cdffff", true, 65535 },
+	{ "ceffffffff", true, UINT32_MAX },
+	{ "cf7fffffffffffffff", true, INT64_MAX },
+	{ "cf8000000000000000", false, 0 },
+	{ "d0ff", true, -1 },
+	{ "d07f", true, 127 },
+	{ "d1fffe", true, -2 },
+	{ "d280000000", true, INT32_MIN },
+	{ "d27fffffff", true, INT32_MAX },
+	{ "d3ffffffffffffffff", true, -1 },
+	{ "d38000000000000000", true, INT64_MIN },
+	{ "c0", false, 0 },
+	{ "a0", false, 0 },
+	{ "cb3ff0000000000000", false, 0 },
+};
+
+TEST_EACH(an_integer_is_read_from_its_head, int_heads)
+{
+	struct buffer bytes = hex(int_heads[row].hex);
+	struct bytes b = bytes_over(bytes.data, bytes.len);
+	struct msg_token t;
+	int64_t n = 0;
+
+	ck_assert(msg_take(&b, &t));
+	ck_assert_int_eq(msg_token_int(&t, &n), int_heads[row].is_int);
+	ck_assert_int_eq(n, int_heads[row].n);
+	free(bytes.data);
+}
+
+static const struct {
+	const char *hex;
+	bool is_float;
+	double d;
+} floats[] = {
+	{ "cb3ff8000000000000", true, 1.5 },
+	{ "cbc000000000000000", true, -2.0 },
+	{ "ca3fc00000", true, 1.5 },
+	{ "cac0000000", true, -2.0 },
+	{ "01", false, 0 },
+	{ "c3", false, 0 },
+};
+
+TEST_EACH(a_float_is_read_from_its_head, floats)
+{
+	struct buffer bytes = hex(floats[row].hex);
+	struct bytes b = bytes_over(bytes.data, bytes.len);
+	struct msg_token t;
+	double d = 0;
+
+	ck_assert(msg_take(&b, &t));
+	ck_assert_int_eq(msg_token_float(&t, &d), floats[row].is_float);
+	ck_assert_double_eq(d, floats[row].d);
+	free(bytes.data);
+}
