@@ -1,0 +1,113 @@
+#include "wire/ask.h"
+
+#define PROTOCOL 1
+
+/* Leaves room for the header and puts the topic behind it. */
+static size_t
+begin(struct msg_writer *w, struct ask_bytes topic)
+{
+	static const uint8_t room[FRAME_HEADER_SIZE];
+	size_t start = w->len;
+
+	msg_put_raw(w, room, sizeof(room));
+	msg_put_raw(w, topic.data, topic.len);
+	return start;
+}
+
+static void
+end(struct msg_writer *w, size_t start, enum frame_type type, uint8_t flags,
+    struct ask_bytes topic)
+{
+	if (!w->fault)
+		frame_write_head(w->data + start, type, flags, topic.data,
+		    topic.len, w->len - start - FRAME_HEADER_SIZE - topic.len);
+}
+
+static const struct ask_bytes no_topic;
+
+static void
+put_pair_str(struct msg_writer *w, const char *key, const char *value)
+{
+	msg_put_str(w, key);
+	msg_put_str(w, value);
+}
+
+static void
+put_pair_int(struct msg_writer *w, const char *key, int64_t value)
+{
+	msg_put_str(w, key);
+	msg_put_int(w, value);
+}
+
+void
+ask_write_hello(struct msg_writer *w, const struct ask_hello *hello)
+{
+	size_t start = begin(w, no_topic);
+
+	msg_put_map(w, 5 + (hello->key != NULL) + (hello->pm_id >= 0));
+	put_pair_int(w, "protocol", PROTOCOL);
+	put_pair_str(w, "name", hello->name);
+	put_pair_int(w, "pid", hello->pid);
+	put_pair_str(w, "client", hello->client);
+	put_pair_str(w, "role", hello->role);
+	if (hello->pm_id >= 0)
+		put_pair_int(w, "pm_id", hello->pm_id);
+	if (hello->key != NULL)
+		put_pair_str(w, "key", hello->key);
+	end(w, start, FRAME_HELLO, 0, no_topic);
+}
+
+void
+ask_put_several(struct msg_writer *w, const struct ask_bytes *topics, size_t n)
+{
+	msg_put_array(w, n);
+	for (size_t i = 0; i < n; i++)
+		msg_put_strn(w, topics[i].data, topics[i].len);
+}
+
+void
+ask_write_topics(struct msg_writer *w, enum frame_type type, uint8_t flags,
+    const struct ask_bytes *topics, size_t n)
+{
+	size_t start = begin(w, no_topic);
+
+	ask_put_several(w, topics, n);
+	end(w, start, type, flags, no_topic);
+}
+
+void
+ask_write_question(struct msg_writer *w, const struct ask_question *question)
+{
+	size_t start = begin(w, question->topic);
+
+	msg_put_array(w, 4);
+	msg_put_int(w, (int64_t)question->id);
+	msg_put_str(w, question->gather);
+	msg_put_int(w, question->timeout_ms);
+	msg_put_bin(w, question->payload.data, question->payload.len);
+	end(w, start, FRAME_ASK, question->flags, question->topic);
+}
+
+void
+ask_write_answer(struct msg_writer *w, uint64_t question,
+    enum ask_verdict verdict, struct ask_bytes payload)
+{
+	size_t start = begin(w, no_topic);
+
+	msg_put_array(w, verdict == ASK_NO ? 2 : 3);
+	msg_put_int(w, (int64_t)question);
+	msg_put_int(w, verdict);
+	if (verdict != ASK_NO)
+		msg_put_bin(w, payload.data, payload.len);
+	end(w, start, FRAME_ANSWER, 0, no_topic);
+}
+
+void
+ask_write_opaque(struct msg_writer *w, enum frame_type type, uint8_t flags,
+    struct ask_bytes topic, struct ask_bytes body)
+{
+	size_t start = begin(w, topic);
+
+	msg_put_raw(w, body.data, body.len);
+	end(w, start, type, flags, topic);
+}
