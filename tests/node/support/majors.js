@@ -105,9 +105,7 @@ class Visitor {
 			if (entry.answers)
 				answer({ id: entry.id, value });
 		});
-		const connected = next(socket, 'connect');
-		socket.connect();
-		await connected;
+		await next(socket, 'connect');
 		entry.id = socket.id;
 		entry.rooms.add(entry.id);
 		for (const room of rooms)
