@@ -73,7 +73,7 @@ UNIT_msg := wire/msg base/bytes
 UNIT_control := wire/control wire/frame wire/msg base/bytes
 UNIT_reply := wire/reply wire/msg base/bytes
 UNIT_ask := wire/ask wire/frame wire/msg base/bytes
-UNIT_asking := wire/asking wire/control wire/frame wire/msg base/bytes
+UNIT_asking_frames := wire/asking wire/control wire/frame wire/msg base/bytes
 UNIT_apps := edge/apps base/xalloc base/log
 UNIT_reply := wire/reply wire/msg base/bytes
 UNIT_ask := wire/ask wire/frame wire/msg base/bytes
@@ -93,6 +93,7 @@ UNIT_closed := edge/closed base/xalloc base/log
 UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
 	core/topic core/rates net/conn net/outq net/loop net/listen wire/frame \
 	wire/msg wire/control wire/asking base/blob base/bytes base/hash $(BASE)
+UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)
 UNIT_config := daemon/config base/xalloc base/log
