@@ -56,6 +56,7 @@ const orders = {
 	barrier: () => server.client.barrier(),
 	pending: () => pending(server.io, namespaces),
 	stats: () => ({ ...server.client.stats, connected: server.client.connected }),
+	close: () => server.close(),
 	held: () => held.length,
 	release: () => {
 		for (const done of held.splice(0))

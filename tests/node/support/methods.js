@@ -63,6 +63,12 @@ const only4 = {
 	socketsJoin: (nsp, target, rooms) => { to(nsp, target).socketsJoin(rooms); },
 	socketsLeave: (nsp, target, rooms) => { to(nsp, target).socketsLeave(rooms); },
 	disconnectSockets: (nsp, target, close) => { to(nsp, target).disconnectSockets(close); },
+	/* Who is in `room` alone joins another one and is told something. */
+	tellRemote: async (nsp, room, joined, ...event) => {
+		const [socket] = await nsp.in(room).fetchSockets();
+		socket.join(joined);
+		socket.emit(...event);
+	},
 	serverSideEmit: (nsp, ...event) => nsp.serverSideEmit(...event),
 	serverSideAsk: (nsp, ...event) => called((fn) => nsp.serverSideEmit(...event, fn)),
 	serverSideEmitWithAck: (nsp, ...event) => nsp.serverSideEmitWithAck(...event),
