@@ -162,8 +162,9 @@ asan: ## build with AddressSanitizer and UBSan; unit and system tests
 
 FUZZ_frame := wire/frame base/bytes
 FUZZ_msg := wire/control wire/frame wire/msg base/bytes
-FUZZ_broker := core/broker core/member core/topic base/blob base/hash \
-	base/xalloc base/log wire/frame wire/msg base/bytes
+FUZZ_broker := core/broker core/member core/topic core/request core/gather \
+	base/blob base/hash base/xalloc base/log wire/asking wire/control \
+	wire/frame wire/msg base/bytes
 FUZZ_config := daemon/config base/xalloc base/log
 FUZZERS := frame msg broker config
 

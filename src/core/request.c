@@ -310,7 +310,8 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	request->deadline = instant_after(now, spec->timeout_ms);
 	gather_init(&request->gathered, spec->gather_max_bytes);
 	request->debts = xcalloc(n == 0 ? 1 : n, sizeof(*request->debts));
-	qsort(owners, n, sizeof(*owners), compare_owners);
+	if (n > 1)
+		qsort(owners, n, sizeof(*owners), compare_owners);
 	for (size_t i = 0; i < n; i++)
 		incur(request, owners[i]);
 	if (reg->n_open++ == reg->n_buckets)
