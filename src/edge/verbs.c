@@ -274,6 +274,9 @@ verb_unsubscribe(struct session *session, const struct frame *f)
 	if (!subscription_kind(session, f, &kind) ||
 	    !open_topics(session, f, &topics))
 		return;
+	/* Who leaves owes nothing; what it has answered before counts. */
+	if (kind == TOPIC_MEMBER)
+		session_run_staged(session);
 	while (msg_topics_next(&topics, &bytes, &name.len)) {
 		name.bytes = bytes;
 		broker_unsubscribe(

@@ -192,6 +192,28 @@ TEST(an_answer_that_was_written_before_the_end_counts)
 	end();
 }
 
+TEST(who_answers_and_leaves_at_once_has_answered)
+{
+	struct client *a, *b, *c;
+
+	begin();
+	a = join_topic("a");
+	b = join_topic("b");
+	c = join_topic("c");
+	skip_all(a);
+	ask_members(a, LIST);
+	say_frame(b, FRAME_ANSWER, 0, "93 01 01 c40162");
+	say_frame(b, FRAME_UNSUBSCRIBE, FRAME_AS_MEMBER, JOIN_T);
+	say_frame(c, FRAME_UNSUBSCRIBE, FRAME_AS_MEMBER, JOIN_T);
+	settle();
+	ck_assert_int_eq(next_frame(a).type, FRAME_PRESENCE);
+	ck_assert_int_eq(next_frame(a).type, FRAME_PRESENCE);
+	expect_body(a, FRAME_RESULT,
+	    "96 05 a8636f6d706c657465 02 01"
+	    "91 93 03 a163 a46c656674 91 93 02 a162 c40162");
+	end();
+}
+
 TEST(who_has_subscribed_to_one_of_the_topics_is_asked_once)
 {
 	struct client *a, *b, *c, *emitter;
