@@ -24,16 +24,20 @@ gather_fini(struct gather *gather)
 	*gather = (struct gather){ .max_bytes = gather->max_bytes };
 }
 
-/* Counts len bytes, if they are not too many. */
+int
+gather_reserve(struct gather *gather, size_t n)
+{
+	if (n > gather->max_bytes - gather->n_counted)
+		return GATHER_E_FULL;
+	gather->n_counted += n;
+	return 0;
+}
+
+/* Counts an answer of len bytes, if they are not too many. */
 static bool
 has_room(struct gather *gather, size_t len)
 {
-	size_t left = gather->max_bytes - gather->n_counted;
-
-	if (len > left || GATHER_ENTRY_BYTES > left - len)
-		return false;
-	gather->n_counted += len + GATHER_ENTRY_BYTES;
-	return true;
+	return gather_reserve(gather, len + GATHER_ENTRY_BYTES) == 0;
 }
 
 static void

@@ -47,6 +47,9 @@ void gather_init(struct gather *gather, size_t max_bytes);
 /* Idempotent. */
 void gather_fini(struct gather *gather);
 
+/* Counts n bytes for what isn't an answer. Returns 0 or GATHER_E_FULL. */
+int must_check gather_reserve(struct gather *gather, size_t n);
+
 /* Adds an answer of len bytes. Takes a reference of name. Returns 0 or
  * GATHER_E_FULL. */
 int must_check gather_add(struct gather *gather, uint64_t from,

@@ -277,7 +277,9 @@ compare_owners(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void
+/* Returns 0 or GATHER_E_FULL, where the rows of the result alone are more than
+ * it may have: each is in it, be it as an answer or as missing. */
+static int
 incur(struct request *request, struct request_owner *owner)
 {
 	struct debt *debt = &request->debts[request->n_debts++];
@@ -292,6 +294,8 @@ incur(struct request *request, struct request_owner *owner)
 	LIST_INSERT_HEAD(&owner->debts, debt, in_owner);
 	owner->n_debts++;
 	request->n_owed++;
+	return gather_reserve(
+	    &request->gathered, owner->name->size + REQUEST_ROW_BYTES);
 }
 
 struct request *
@@ -300,6 +304,7 @@ request_open(struct request_registry *reg, struct request_owner *asker,
     struct instant now)
 {
 	struct request *request = xcalloc(1, sizeof(*request));
+	bool is_full = false;
 
 	assert(spec->timeout_ms > 0);
 	request->id = ++reg->last_id;
@@ -313,13 +318,16 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	if (n > 1)
 		qsort(owners, n, sizeof(*owners), compare_owners);
 	for (size_t i = 0; i < n; i++)
-		incur(request, owners[i]);
+		is_full |= incur(request, owners[i]) != 0;
 	if (reg->n_open++ == reg->n_buckets)
 		grow_buckets(reg);
 	LIST_INSERT_HEAD(bucket(reg, request->id), request, in_bucket);
 	LIST_INSERT_HEAD(&asker->asked, request, in_asker);
 	asker->n_asked++;
 	queue_up(reg, request, spec->timeout_ms);
+	reg->n_bytes += request->gathered.n_counted;
+	if (is_full)
+		end(reg, request, REQUEST_FULL);
 	end_if_settled(reg, request);
 	return request;
 }

@@ -40,6 +40,9 @@ struct request_owner {
 	uint32_t n_debts, n_asked;
 };
 
+/* What each who is asked counts of gather_max_bytes besides its name. */
+#define REQUEST_ROW_BYTES 32
+
 struct request_class;
 
 struct request {

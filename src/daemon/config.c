@@ -91,11 +91,12 @@ static const struct option {
 	{ "max-questions-all", COUNT, FIELD(max_questions_all), 1, 10000000,
 	    65536, true, "Questions of all connections that may be open." },
 	{ "max-answer", SIZE, FIELD(max_answer_bytes), 0, GIB, 16 * MIB, true,
-	    "The largest answer to a question. A larger one is refused, and "
-	    "the asker is told who has given it." },
-	{ "max-gather", SIZE, FIELD(max_gather_bytes), 0, GIB, 32 * MIB, true,
+	    "The largest answer to a question; never quite max-frame. A larger "
+	    "one is refused, and the asker is told who has given it." },
+	{ "max-gather", SIZE, FIELD(max_gather_bytes), 0, GIB, 16 * MIB, true,
 	    "Bytes of answers that are gathered for one question; with more "
-	    "it ends with an error. Never above half of queue-limit." },
+	    "it ends with an error. Never above max-frame, which the result "
+	    "must fit." },
 	{ "hello-timeout", DURATION, FIELD(hello_timeout_ms), 10, HOUR,
 	    5 * SECOND, true,
 	    "How long a new connection may take to say HELLO." },

@@ -23,6 +23,7 @@
 #define SERVER_NAME "pm2adapterd/" VERSION
 #define EXIT_INTERRUPTED (128 + SIGINT)
 #define LISTEN_FDS_START 3
+#define FRAME_ROOM 64 /* for what stands around answers */
 
 struct daemon {
 	const struct command *command;
@@ -69,15 +70,13 @@ conn_limits(const struct config *config)
 	};
 }
 
-/* The answers go out as one frame, which must not cut its receiver off. */
+/* What goes on in a frame of ours must fit one. */
 static size_t
-gather_max_bytes(const struct config *config)
+fitting(const struct config *config, int64_t max)
 {
-	int64_t half = config->queue_limit_bytes / 2;
+	int64_t room = config->max_frame_bytes - FRAME_ROOM;
 
-	return (size_t)(config->max_gather_bytes < half
-			    ? config->max_gather_bytes
-			    : half);
+	return (size_t)(max < room ? max : room);
 }
 
 static struct broker_limits
@@ -88,8 +87,8 @@ broker_limits(const struct config *config)
 		.subscriptions_max = (uint32_t)config->max_subscriptions,
 		.questions_max = (uint32_t)config->max_questions,
 		.questions_all_max = (uint32_t)config->max_questions_all,
-		.answer_max_bytes = (size_t)config->max_answer_bytes,
-		.gather_max_bytes = gather_max_bytes(config),
+		.answer_max_bytes = fitting(config, config->max_answer_bytes),
+		.gather_max_bytes = fitting(config, config->max_gather_bytes),
 	};
 }
 
@@ -110,7 +109,7 @@ native_settings(struct daemon *daemon)
 		.subscriptions_max = (uint32_t)config->max_subscriptions,
 		.questions_max = (uint32_t)config->max_questions,
 		.questions_all_max = (uint32_t)config->max_questions_all,
-		.answer_max_bytes = (size_t)config->max_answer_bytes,
+		.answer_max_bytes = fitting(config, config->max_answer_bytes),
 		.put_config = put_config,
 		.put_config_arg = daemon,
 	};

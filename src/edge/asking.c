@@ -6,6 +6,9 @@
 #include "wire/asking.h"
 #include "wire/frame.h"
 
+/* What a QUESTION has at most besides topics and payload. */
+#define QUESTION_ROOM 48
+
 /* The words of core and of the wire, which don't know each other. */
 static const enum request_gather gathers[ASKING_N_GATHERS] = {
 	[ASKING_LIST] = REQUEST_LIST,
@@ -180,23 +183,32 @@ asking_on_result(struct member *to, const struct request *request)
 
 /* Whether the topics may be asked; the session has been told if not. */
 static bool
-may_ask(struct session *session, int64_t ask_id, size_t n_topics)
+may_ask(struct session *session, const struct frame *f,
+    const struct asking_ask *in, size_t n_topics)
 {
 	struct native *native = session->native;
 	int r = 0;
 
 	if (session->role == CONTROL_OBSERVER) {
-		session_refuse_ask(session, REFUSED_FORBIDDEN, ask_id,
+		session_refuse_ask(session, REFUSED_FORBIDDEN, in->id,
 		    "ASK: the role observer can't ask");
+		return false;
+	}
+	if (in->payload_len + f->topic_len + QUESTION_ROOM >
+	    native->settings.max_frame) {
+		session_refuse_ask(session, REFUSED_FRAME_TOO_BIG, in->id,
+		    "ASK: a payload of %zu bytes, whose QUESTION would be "
+		    "larger than max-frame, %u bytes",
+		    in->payload_len, native->settings.max_frame);
 		return false;
 	}
 	for (size_t i = 0; r == 0 && i < n_topics; i++)
 		r = broker_check_topic(native->broker, &native->names[i]);
 	if (r == BROKER_E_TOPIC_EMPTY)
 		session_refuse_ask(
-		    session, REFUSED_BAD_TOPIC, ask_id, "ASK: an empty topic");
+		    session, REFUSED_BAD_TOPIC, in->id, "ASK: an empty topic");
 	else if (r != 0)
-		session_refuse_ask(session, REFUSED_TOPIC_TOO_LONG, ask_id,
+		session_refuse_ask(session, REFUSED_TOPIC_TOO_LONG, in->id,
 		    "ASK: a topic is too long; max-topic is %zu bytes",
 		    native->settings.topic_max_bytes);
 	return r == 0;
@@ -245,7 +257,7 @@ ask(struct session *session, const struct frame *f, const struct asking_ask *in)
 		return;
 	}
 	question.topics = native->names;
-	if (!may_ask(session, in->id, question.n_topics))
+	if (!may_ask(session, f, in, question.n_topics))
 		return;
 	r = broker_ask(
 	    native->broker, session->member, &question, loop_now(native->loop));
