@@ -4,6 +4,7 @@ VERSION := 0.1.0
 VARIANT ?= release
 B := build/$(VARIANT)
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 SHELL := /bin/bash
 
@@ -53,11 +54,27 @@ endif
 # $(call run,WHAT,COMMAND): the command is shown with V=1 alone.
 run = @$(if $(V),echo '$(2)',printf '  %-3s %s\n' $(1) $@); $(2)
 
-LAYERS := base wire core net edge daemon
+LAYERS := base wire core net edge client daemon
 SOURCES := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.c)))
-OBJECTS := $(SOURCES:src/%.c=$(B)/%.o)
 HEADERS := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.h)))
-C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard tests/*/*.[ch]))
+C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
+	$(sort $(wildcard tests/*/*.[ch])) $(sort $(wildcard docs/examples/*.c))
+
+# The client library: what of src/ is in it, and what is a library of its own.
+# The daemon has the library, and not these objects.
+SONAME := 0
+LIB_SOURCES := $(filter-out src/client/libevent.c,$(filter src/client/%,$(SOURCES))) \
+	$(addprefix src/,wire/ask.c wire/reply.c wire/frame.c wire/msg.c \
+	base/bytes.c base/clock.c)
+LIB_OBJECTS := $(LIB_SOURCES:src/%.c=$(B)/pic/%.o)
+LIBEVENT_OBJECTS := $(B)/pic/client/libevent.o
+OBJECTS := $(patsubst src/%.c,$(B)/%.o,$(filter-out src/client/% \
+	src/wire/ask.c src/wire/reply.c,$(SOURCES)))
+LIBRARIES := $(foreach l,libpm2a libpm2a_libevent,$(B)/$(l).a \
+	$(B)/$(l).so $(B)/$(l).so.$(SONAME))
+PC_FILES := $(B)/pm2adapterd.pc $(B)/pm2adapterd-libevent.pc
+MSGPACK_LDLIBS := $(shell $(PKG_CONFIG) --libs $(MSGPACK) 2>/dev/null)
+EVENT_LDLIBS := $(shell $(PKG_CONFIG) --libs libevent_core 2>/dev/null)
 
 # What each unit test links: its module and what lies below it, no more.
 BASE := base/clock base/err base/log base/xalloc
@@ -105,10 +122,53 @@ UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
 	bench fuzz coverage lint layers format format-check generated \
 	check-generated install uninstall dist clean help test-programs
 
-all: $(B)/pm2adapterd ## build the daemon (VARIANT=release, asan or coverage)
+all: $(B)/pm2adapterd $(LIBRARIES) $(PC_FILES) ## build daemon and libraries (VARIANT=release, asan or coverage)
 
-$(B)/pm2adapterd: $(OBJECTS)
+$(B)/pm2adapterd: $(OBJECTS) $(B)/libpm2a.a
 	$(call run,LD,$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL))
+
+$(B)/pic/%.o: src/%.c Makefile
+	$(need_libs)@mkdir -p $(@D)
+	$(call run,CC,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fPIC \
+		-fvisibility=hidden -MMD -MP -c -o $@ $<)
+
+# One object, in which only the API is global: what else is in it must not meet
+# what the program calls the same.
+%.a: %.all.o
+	@rm -f $@
+	$(call run,AR,objcopy --localize-hidden $< && ar rcs $@ $<)
+
+$(B)/libpm2a.all.o: $(LIB_OBJECTS)
+	@ld -r -o $@ $^
+
+$(B)/libpm2a_libevent.all.o: $(LIBEVENT_OBJECTS)
+	@ld -r -o $@ $^
+
+$(B)/libpm2a.so.$(VERSION): $(LIB_OBJECTS) src/client/libpm2a.map
+	$(call run,LD,$(CC) $(CFLAGS_ALL) $(filter-out -pie,$(LDFLAGS_ALL)) -shared \
+		-Wl$(,)-soname$(,)libpm2a.so.$(SONAME) \
+		-Wl$(,)--version-script=src/client/libpm2a.map \
+		-o $@ $(LIB_OBJECTS) $(MSGPACK_LDLIBS))
+
+$(B)/libpm2a_libevent.so.$(VERSION): $(LIBEVENT_OBJECTS) $(B)/libpm2a.so \
+		src/client/libpm2a_libevent.map
+	$(call run,LD,$(CC) $(CFLAGS_ALL) $(filter-out -pie,$(LDFLAGS_ALL)) -shared \
+		-Wl$(,)-soname$(,)libpm2a_libevent.so.$(SONAME) \
+		-Wl$(,)--version-script=src/client/libpm2a_libevent.map \
+		-o $@ $(LIBEVENT_OBJECTS) -L$(B) -lpm2a $(EVENT_LDLIBS))
+
+%.so.$(SONAME): %.so.$(VERSION)
+	@ln -sf $(<F) $@
+
+%.so: %.so.$(SONAME)
+	@ln -sf $(<F) $@
+
+fill_in = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	-e 's|@VERSION@|$(VERSION)|' -e 's|@MSGPACK@|$(MSGPACK)|'
+
+$(B)/%.pc: src/client/%.pc.in Makefile
+	@mkdir -p $(@D)
+	@$(fill_in) $< > $@
 
 $(B)/%.o: src/%.c Makefile
 	$(need_libs)@mkdir -p $(@D)
@@ -126,7 +186,7 @@ $(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o $(B)/tests/unit/support.o
 endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
 
--include $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(LIBEVENT_OBJECTS:.o=.d)
 -include $(wildcard $(B)/tests/*/*.d)
 
 $(B)/bench/pump: tests/bench/pump.c Makefile

@@ -1,0 +1,277 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/client.h"
+#include "wire/ask.h"
+
+#define NAME_SIZE 256
+
+/* A text of the wire as a string: cut off where it is long, or has a zero. */
+static void
+copy_text(const struct reply_text *text, char *out, size_t size)
+{
+	size_t len = text->len < size ? text->len : size - 1;
+
+	memcpy(out, text->data, len);
+	out[len] = '\0';
+}
+
+static int
+on_welcome(struct pm2a *p, const struct frame *f)
+{
+	struct reply_welcome welcome;
+
+	if (p->state != CLIENT_GREETING ||
+	    reply_read_welcome(f->body, f->body_len, &welcome) != 0) {
+		client_end_malformed(
+		    p, "a WELCOME out of place, or without limits");
+		return 0;
+	}
+	copy_text(&welcome.server, p->server, sizeof(p->server));
+	p->welcome_id = welcome.id;
+	p->epoch_ms = welcome.epoch_ms;
+	p->ping_interval_ms = welcome.ping_interval_ms;
+	p->max_frame = welcome.max_frame;
+	p->max_topic = welcome.max_topic;
+	p->can_ask = welcome.can_ask;
+	p->knows_limits = true;
+	return client_join(p);
+}
+
+/* Room for n topics. */
+static int
+grow_scratch(struct pm2a *p, size_t n)
+{
+	struct pm2a_bytes *grown;
+
+	if (n <= p->n_scratch)
+		return 0;
+	grown = reallocarray(p->scratch, n, sizeof(*grown));
+	if (grown == NULL)
+		return -ENOMEM;
+	p->scratch = grown;
+	p->n_scratch = n;
+	return 0;
+}
+
+/* The topics of a frame, into the scratch; *n is 0 where they are malformed. */
+static int
+read_topics(struct pm2a *p, const struct frame *f, size_t *n)
+{
+	struct msg_topics topics;
+	const uint8_t *data;
+	size_t len;
+	int r;
+
+	*n = 0;
+	if ((f->flags & FRAME_SEVERAL) == 0) {
+		r = grow_scratch(p, 1);
+		if (r == 0)
+			p->scratch[(*n)++] = pm2a_bytes(f->topic, f->topic_len);
+		return r;
+	}
+	if (msg_topics_open(f->topic, f->topic_len, &topics) != 0)
+		return 0;
+	r = grow_scratch(p, topics.n_left);
+	while (r == 0 && msg_topics_next(&topics, &data, &len))
+		p->scratch[(*n)++] = pm2a_bytes(data, len);
+	return r;
+}
+
+static int
+on_publish(struct pm2a *p, const struct frame *f)
+{
+	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
+	size_t n;
+	int r = read_topics(p, f, &n);
+
+	if (r != 0)
+		return r;
+	if (n == 0) {
+		client_end_malformed(p, "a message without a topic");
+		return 0;
+	}
+	p->stats.received++;
+	if (callbacks->on_message != NULL && !p->is_closing)
+		callbacks->on_message(p,
+		    &(struct pm2a_message){
+			.topics = p->scratch,
+			.n_topics = n,
+			.body = pm2a_bytes(f->body, f->body_len),
+			.is_volatile = (f->flags & FRAME_VOLATILE) != 0,
+		    },
+		    p->options.user);
+	return 0;
+}
+
+static int
+on_question(struct pm2a *p, const struct frame *f)
+{
+	struct reply_question question;
+	enum pm2a_gather gather;
+	size_t n;
+	int r = read_topics(p, f, &n);
+
+	if (r != 0)
+		return r;
+	if (n == 0 ||
+	    reply_read_question(f->body, f->body_len, &question) != 0 ||
+	    !client_gather_find(&question.gather, &gather)) {
+		client_end_malformed(p, "a malformed QUESTION");
+		return 0;
+	}
+	return client_on_question(p,
+	    &(struct pm2a_question){
+		.id = question.id,
+		.topics = p->scratch,
+		.n_topics = n,
+		.body = pm2a_bytes(question.payload.data, question.payload.len),
+		.gather = gather,
+		.to_subscribers = (f->flags & FRAME_TO_SUBSCRIBERS) != 0,
+	    });
+}
+
+static int
+on_result(struct pm2a *p, const struct frame *f)
+{
+	struct reply_result result;
+
+	if (reply_read_result(f->body, f->body_len, &result) == 0)
+		return client_on_result(p, &result);
+	client_end_malformed(p, "a malformed RESULT");
+	return 0;
+}
+
+static int
+on_part(struct pm2a *p, const struct frame *f)
+{
+	struct reply_part part;
+
+	if (reply_read_part(f->body, f->body_len, &part) == 0)
+		client_on_part(p, &part);
+	else
+		client_end_malformed(p, "a malformed PART");
+	return 0;
+}
+
+static int
+on_presence(struct pm2a *p, const struct frame *f)
+{
+	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
+	struct reply_presence presence;
+	char name[NAME_SIZE];
+
+	if (reply_read_presence(f->body, f->body_len, &presence) != 0) {
+		client_end_malformed(p, "a malformed PRESENCE");
+		return 0;
+	}
+	copy_text(&presence.name, name, sizeof(name));
+	if (callbacks->on_presence != NULL && !p->is_closing)
+		callbacks->on_presence(p,
+		    &(struct pm2a_presence){
+			.topic = pm2a_bytes(f->topic, f->topic_len),
+			.joined = presence.joined,
+			.id = presence.id,
+			.name = name,
+			.count = presence.count,
+		    },
+		    p->options.user);
+	return 0;
+}
+
+static int
+on_ping(struct pm2a *p, const struct frame *f)
+{
+	struct msg_writer w = { 0 };
+
+	if (p->is_shut)
+		return 0;
+	if (client_is_full(p, f->size)) {
+		client_end(p, PM2A_E_LOST, "the daemon asks and does not read");
+		return 0;
+	}
+	ask_write_opaque(&w, FRAME_PONG, 0, (struct ask_bytes){ 0 },
+	    (struct ask_bytes){ f->body, f->body_len });
+	return client_send(p, &w);
+}
+
+static int
+on_pong(struct pm2a *p, const struct frame *f)
+{
+	(void)f;
+	if (p->state == CLIENT_JOINING)
+		client_is_joined(p);
+	return 0;
+}
+
+static int
+on_error(struct pm2a *p, const struct frame *f)
+{
+	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
+	struct reply_refusal refusal;
+	char code[NAME_SIZE], message[4 * NAME_SIZE];
+
+	if (reply_read_refusal(f->body, f->body_len, &refusal) != 0) {
+		client_end_malformed(p, "a malformed ERROR");
+		return 0;
+	}
+	p->stats.refusals++;
+	copy_text(&refusal.code, code, sizeof(code));
+	copy_text(&refusal.message, message, sizeof(message));
+	if (refusal.has_ask_id) {
+		client_refuse_ask(p, refusal.ask_id, PM2A_E_REFUSED, code);
+		return 0;
+	}
+	if (callbacks->on_refusal != NULL)
+		callbacks->on_refusal(
+		    p, code, message, refusal.fatal, p->options.user);
+	if (refusal.fatal && p->fd >= 0)
+		client_end(p, PM2A_E_REFUSED, message);
+	return 0;
+}
+
+static int
+on_goodbye(struct pm2a *p, const struct frame *f)
+{
+	struct reply_goodbye goodbye;
+
+	if (reply_read_goodbye(f->body, f->body_len, &goodbye) == 0)
+		client_leave(p, goodbye.retry_after_ms);
+	else
+		client_end_malformed(p, "a malformed GOODBYE");
+	return 0;
+}
+
+/* What a frame means, and whether it may come before WELCOME. */
+static const struct handler {
+	uint8_t type;
+	bool is_early;
+	int (*handle)(struct pm2a *p, const struct frame *f);
+} handlers[] = {
+	{ FRAME_PUBLISH, false, on_publish },
+	{ FRAME_WELCOME, true, on_welcome },
+	{ FRAME_QUESTION, false, on_question },
+	{ FRAME_RESULT, false, on_result },
+	{ FRAME_PART, false, on_part },
+	{ FRAME_PRESENCE, false, on_presence },
+	{ FRAME_PING, false, on_ping },
+	{ FRAME_PONG, false, on_pong },
+	{ FRAME_ERROR, true, on_error },
+	{ FRAME_GOODBYE, true, on_goodbye },
+};
+
+int
+client_on_frame(struct pm2a *p, const struct frame *f)
+{
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
+		if (handlers[i].type != f->type)
+			continue;
+		if (p->state != CLIENT_GREETING || handlers[i].is_early)
+			return handlers[i].handle(p, f);
+		client_end_malformed(p, "something came before WELCOME");
+		return 0;
+	}
+	/* A frame that a later daemon may say, and that we need not know. */
+	return 0;
+}

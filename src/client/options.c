@@ -1,0 +1,147 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/client.h"
+
+#define MINUTES (60 * 1000)
+
+static const char *
+environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Where the daemon that the same pm2 runs is to be found. */
+static int
+default_socket(char *out, size_t size)
+{
+	const char *path = environment("PM2ADAPTERD_SOCKET");
+	const char *pm2_home = environment("PM2_HOME");
+	const char *home = environment("HOME");
+	int len;
+
+	if (path != NULL)
+		len = snprintf(out, size, "%s", path);
+	else if (pm2_home != NULL)
+		len = snprintf(out, size, "%s/pm2adapterd.sock", pm2_home);
+	else
+		len = snprintf(out, size, "%s/.pm2/pm2adapterd.sock",
+		    home == NULL ? "" : home);
+	return len > 0 && (size_t)len < size ? 0 : PM2A_E_ARGUMENT;
+}
+
+static int64_t
+pm_id(void)
+{
+	const char *text = environment("pm_id");
+	char *end;
+	long n;
+
+	if (text == NULL)
+		return -1;
+	n = strtol(text, &end, 10);
+	return *end == '\0' && n >= 0 && n <= INT32_MAX ? n : -1;
+}
+
+/* For people: it is shortened rather than refused. */
+static void
+default_name(char *out, size_t size)
+{
+	const char *name = pm_id() >= 0 ? environment("name") : NULL;
+	size_t len;
+
+	if (name == NULL)
+		name = program_invocation_short_name;
+	if (name[0] == '\0')
+		name = "pm2a";
+	len = strnlen(name, size - 1);
+	while (name[len] != '\0' && len > 1 && (name[len] & 0xc0) == 0x80)
+		len--;
+	memcpy(out, name, len);
+	out[len] = '\0';
+}
+
+static int
+copy_string(const char *from, char *out, size_t size)
+{
+	size_t len = strnlen(from, size);
+
+	if (len == 0 || len == size)
+		return PM2A_E_ARGUMENT;
+	memcpy(out, from, len + 1);
+	return 0;
+}
+
+static int
+read_range(int value, int initial, int min, int max, int64_t *out)
+{
+	*out = value == 0 ? initial : value;
+	return *out >= min && *out <= max ? 0 : PM2A_E_ARGUMENT;
+}
+
+static int
+read_times(const struct pm2a_options *options, struct client_options *out)
+{
+	int r = read_range(options->reconnect_min_ms, 50, 1, 10 * MINUTES,
+	    &out->reconnect_min_ms);
+
+	if (r == 0)
+		r = read_range(options->reconnect_max_ms, 2000, 1, 10 * MINUTES,
+		    &out->reconnect_max_ms);
+	if (r == 0)
+		r = read_range(options->connect_timeout_ms, 5000, 10,
+		    10 * MINUTES, &out->connect_timeout_ms);
+	if (r == 0 && out->reconnect_max_ms < out->reconnect_min_ms)
+		r = PM2A_E_ARGUMENT;
+	return r;
+}
+
+static int
+read_strings(const struct pm2a_options *options, struct client_options *out)
+{
+	int r;
+
+	if (options->socket == NULL)
+		r = default_socket(out->socket, sizeof(out->socket));
+	else
+		r = copy_string(
+		    options->socket, out->socket, sizeof(out->socket));
+	if (r != 0)
+		return r;
+	default_name(out->name, sizeof(out->name));
+	if (options->name != NULL)
+		r = copy_string(options->name, out->name, sizeof(out->name));
+	if (r == 0)
+		r = copy_string(
+		    options->key == NULL ? "socket.io" : options->key, out->key,
+		    sizeof(out->key));
+	if (r == 0 && strchr(out->key, '#') != NULL)
+		r = PM2A_E_ARGUMENT;
+	return r;
+}
+
+int
+client_options_read(
+    const struct pm2a_options *options, struct client_options *out)
+{
+	static const struct pm2a_options defaults;
+	int r;
+
+	if (options == NULL)
+		options = &defaults;
+	*out = (struct client_options){ .role = options->role };
+	if ((unsigned)options->role > PM2A_ROLE_OBSERVER)
+		return PM2A_E_ARGUMENT;
+	out->queue_max_bytes = options->queue_max_bytes == 0
+				   ? (size_t)16 << 20
+				   : options->queue_max_bytes;
+	out->pm_id = pm_id();
+	out->callbacks = options->callbacks;
+	out->user = options->user;
+	r = read_strings(options, out);
+	return r == 0 ? read_times(options, out) : r;
+}
