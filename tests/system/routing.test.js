@@ -58,6 +58,12 @@ scenario('each golden frame that goes to the daemon is taken', async (start) => 
 			assert.deepStrictEqual(Object.keys(reply),
 				vector.json.sections);
 		}
+		if (vector.type === TYPE.ASK) {
+			const [id, outcome] = await peer.map(TYPE.RESULT);
+			assert.strictEqual(id, vector.json[0]);
+			assert.strictEqual(outcome,
+				vector.json[1] === 'first' ? 'unknown' : 'complete');
+		}
 		await peer.barrier();
 		peer.destroy();
 	}

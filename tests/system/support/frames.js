@@ -10,6 +10,11 @@ const TYPE = Object.freeze({
 	SUBSCRIBE: 0x03,
 	UNSUBSCRIBE: 0x04,
 	PUBLISH: 0x10,
+	ASK: 0x20,
+	QUESTION: 0x21,
+	ANSWER: 0x22,
+	RESULT: 0x23,
+	PART: 0x24,
 	PRESENCE: 0x30,
 	PING: 0x40,
 	PONG: 0x41,
@@ -23,6 +28,11 @@ const BY_PREFIX = 0x01;
 const AS_MEMBER = 0x02;
 const VOLATILE = 0x01;
 const SEVERAL = 0x02;
+const TO_SUBSCRIBERS = 0x01;
+
+const NO = 0;
+const YES = 1;
+const MORE = 2;
 
 /* `length` and `topicLength` are for telling lies. */
 function frame(type, { flags = 0, topic = '', body = '', length,
@@ -56,6 +66,23 @@ function publish(topic, body, flags = 0) {
 		frame(TYPE.PUBLISH,
 			{ flags: flags | SEVERAL, topic: encode(topic), body }) :
 		frame(TYPE.PUBLISH, { flags, topic, body });
+}
+
+/* An array of topics goes to their subscribers, one topic to its members. */
+function ask(topic, id, gather, payload = 'q', { timeout = 0, flags } = {}) {
+	const several = Array.isArray(topic);
+	return frame(TYPE.ASK, {
+		flags: flags ?? (several ? TO_SUBSCRIBERS | SEVERAL : 0),
+		topic: several ? encode(topic) : topic,
+		body: encode([id, gather, timeout, payload]),
+	});
+}
+
+/* Without a payload, the array ends with the verdict. */
+function answer(question, verdict, payload) {
+	const tail = payload === undefined ? [] : [Buffer.from(payload)];
+	return frame(TYPE.ANSWER,
+		{ body: encode([question, verdict, ...tail]) });
 }
 
 function ping(body = '') {
@@ -131,6 +158,7 @@ function vectors() {
 }
 
 module.exports = {
-	TYPE, BY_PREFIX, AS_MEMBER, VOLATILE, SEVERAL, Splitter,
-	frame, hello, ping, publish, subscribe, unsubscribe, vectors,
+	TYPE, BY_PREFIX, AS_MEMBER, VOLATILE, SEVERAL, TO_SUBSCRIBERS,
+	NO, YES, MORE, Splitter,
+	answer, ask, frame, hello, ping, publish, subscribe, unsubscribe, vectors,
 };

@@ -14,8 +14,9 @@
 
 const assert = require('node:assert');
 const {
-	AS_MEMBER, BY_PREFIX, SEVERAL, TYPE, VOLATILE,
-	frame, hello, ping, publish, subscribe, unsubscribe, vectors,
+	AS_MEMBER, BY_PREFIX, MORE, NO, SEVERAL, TO_SUBSCRIBERS, TYPE, VOLATILE,
+	YES, answer, ask, frame, hello, ping, publish, subscribe, unsubscribe,
+	vectors,
 } = require('./frames');
 const { encode } = require('./msgpack');
 const { pause } = require('./wait');
@@ -172,14 +173,16 @@ const badHellos = [
 
 const NAMES = Object.fromEntries(
 	Object.entries(TYPE).map(([name, type]) => [type, name]));
-const UNKNOWN = [0x00, 0x05, 0x0f, 0x11, 0x20, 0x21, 0x22, 0x23, 0x24, 0x2f,
+const UNKNOWN = [0x00, 0x05, 0x0f, 0x11, 0x1f, 0x25, 0x2f,
 	0x42, 0x52, 0x62, 0x7f, 0x80, 0x90, 0xff];
-const REVERSED = [TYPE.WELCOME, TYPE.PRESENCE, TYPE.STATS_REPLY, TYPE.ERROR,
-	TYPE.GOODBYE];
+const REVERSED = [TYPE.WELCOME, TYPE.QUESTION, TYPE.RESULT, TYPE.PART,
+	TYPE.PRESENCE, TYPE.STATS_REPLY, TYPE.ERROR, TYPE.GOODBYE];
 const FLAGS = [
 	[TYPE.SUBSCRIBE, [0x03, 0x04, 0x40, 0x80]],
 	[TYPE.UNSUBSCRIBE, [0x03, 0x04, 0x81]],
 	[TYPE.PUBLISH, [0x04, 0x08, 0x80, 0xff]],
+	[TYPE.ASK, [0x02, 0x04, 0x80, 0xff]],
+	[TYPE.ANSWER, [0x01, 0x02, 0x80]],
 	[TYPE.PING, [0x01, 0x80]],
 	[TYPE.PONG, [0x02]],
 	[TYPE.STATS, [0x01]],
@@ -187,8 +190,11 @@ const FLAGS = [
 const BODY = {
 	[TYPE.SUBSCRIBE]: encode(['t']),
 	[TYPE.UNSUBSCRIBE]: encode(['t']),
+	[TYPE.ASK]: encode([1, 'list', 0, 'q']),
+	[TYPE.ANSWER]: encode([1, 0]),
 	[TYPE.STATS]: encode({}),
 };
+const TAKES_TOPIC = [TYPE.PUBLISH, TYPE.ASK];
 
 const headers = [
 	...[0, 1, 2, 3].flatMap((length) => [TYPE.PING, TYPE.PUBLISH].map(
@@ -207,10 +213,11 @@ const headers = [
 	...FLAGS.flatMap(([type, list]) => list.map((flags) => fatal('bad-flags',
 		`${NAMES[type]} with flags 0x${flags.toString(16)}`,
 		frame(type, { flags, body: BODY[type],
-			topic: type === TYPE.PUBLISH ? 't' : '' })))),
-	...[TYPE.SUBSCRIBE, TYPE.UNSUBSCRIBE, TYPE.PING, TYPE.PONG, TYPE.STATS]
-		.map((type) => fatal('bad-topic', `${NAMES[type]} with a topic`,
-			frame(type, { topic: 't', body: BODY[type] }))),
+			topic: TAKES_TOPIC.includes(type) ? 't' : '' })))),
+	...[TYPE.SUBSCRIBE, TYPE.UNSUBSCRIBE, TYPE.ANSWER, TYPE.PING, TYPE.PONG,
+		TYPE.STATS].map((type) => fatal('bad-topic',
+		`${NAMES[type]} with a topic`,
+		frame(type, { topic: 't', body: BODY[type] }))),
 	fatal('bad-frame', 'zero bytes', Buffer.alloc(64)),
 	fatal('frame-too-big', 'bytes 0xff', Buffer.alloc(64, 0xff)),
 	fatal('bad-frame', 'a good message, then zeros', Buffer.concat(
@@ -314,6 +321,57 @@ const publications = [
 	},
 ];
 
+const asking = (value) =>
+	frame(TYPE.ASK, { topic: 't', body: encode(value) });
+const answering = (value) => body(TYPE.ANSWER, encode(value));
+const WRONG_ASKS = [[], [1], [1, 'list'], [1, 'list', 0], ['1', 'list', 0, 'q'],
+	[-1, 'list', 0, 'q'], [2n ** 64n - 1n, 'list', 0, 'q'],
+	[null, 'list', 0, 'q'], [1, 'lists', 0, 'q'], [1, '', 0, 'q'],
+	[1, 0, 0, 'q'], [1, 'list', '5', 'q'], [1, 'list', null, 'q'],
+	[1, 'list', 0, 7], [1, 'list', 0, null], [1, 'list', 0, ['q']],
+	{ id: 1 }];
+const WRONG_ANSWERS = [[], [1], ['1', 0], [null, 0], [-1, 0], [1, -1], [1, 3],
+	[1, 'yes'], [1, null], [1, 1], [1, 2], [1, 1, 7], [1, 1, null],
+	[1, 1, ['x']], { question: 1 }];
+
+const questions = [
+	...BAD_BODIES.map(([name, bytes]) => fatal('bad-body',
+		`ASK whose body is ${name}`,
+		frame(TYPE.ASK, { topic: 't', body: bytes }))),
+	...WRONG_ASKS.map((value) => fatal('bad-body',
+		`ASK ${Array.isArray(value) ? value.join() : 'as a map'}`,
+		asking(value))),
+	...BAD_BODIES.map(([name, bytes]) => fatal('bad-body',
+		`ANSWER whose body is ${name}`, body(TYPE.ANSWER, bytes))),
+	...WRONG_ANSWERS.map((value) => fatal('bad-body',
+		`ANSWER ${Array.isArray(value) ? value.join() : 'as a map'}`,
+		answering(value))),
+	fatal('bad-topic', 'ASK several without a topic field', frame(TYPE.ASK,
+		{ flags: SEVERAL | TO_SUBSCRIBERS, body: BODY[TYPE.ASK] })),
+	...[...BAD_BODIES.slice(1), ...BAD_TOPICS].map(([name, topic]) =>
+		fatal('bad-topic', `ASK several: ${name}`, frame(TYPE.ASK, {
+			flags: SEVERAL | TO_SUBSCRIBERS, topic,
+			body: BODY[TYPE.ASK],
+		}))),
+	fatal('frame-too-big', 'ASK above max-frame',
+		frame(TYPE.ASK, { length: MAX_FRAME + 1, body: 'x' })),
+	fatal('frame-too-big', 'ANSWER above max-frame',
+		frame(TYPE.ANSWER, { length: MAX_FRAME + 1, body: 'x' })),
+	...[-1, 300_001, 2n ** 40n].map((timeout) => refused('bad-timeout',
+		`ASK for ${timeout} ms`, asking([1, 'list', timeout, 'q']))),
+	refused('bad-topic', 'ASK an empty topic', ask('', 1, 'list')),
+	refused('bad-topic', 'ASK several, one empty',
+		ask(['witness', ''], 1, 'list')),
+	refused('topic-too-long', 'ASK a topic of 4097 bytes',
+		ask('x'.repeat(4097), 1, 'list')),
+	refused('topic-too-long', 'ASK several, one of 4097 bytes',
+		ask(['t', 'x'.repeat(4097)], 1, 'list')),
+	refused('forbidden', 'an observer that asks', ask('t', 1, 'list'),
+		{ role: 'observer' }),
+	taken('ANSWER to a question that never was', Buffer.concat(
+		[answer(1, YES, 'x'), answer(0, NO), answer(2 ** 40, MORE, 'x')])),
+];
+
 const others = [
 	fatal('frame-too-big', 'PING above max-frame',
 		frame(TYPE.PING, { length: MAX_FRAME + 1, body: 'x' })),
@@ -404,6 +462,7 @@ const TABLES = {
 	'headers': headers,
 	'SUBSCRIBE and UNSUBSCRIBE': subscriptions,
 	'PUBLISH': publications,
+	'ASK and ANSWER': questions,
 	'PING and STATS': others,
 	'HELLO cut at every byte': cuts('bad-body', 'HELLO', FULL_HELLO,
 		(bytes) => body(TYPE.HELLO, bytes), null),
@@ -412,6 +471,12 @@ const TABLES = {
 	'the topics of PUBLISH cut at every byte': cuts('bad-topic', 'topics',
 		golden.get('publish-several').topic,
 		(topic) => frame(TYPE.PUBLISH, { flags: SEVERAL, topic })),
+	'ASK cut at every byte': cuts('bad-body', 'ASK',
+		golden.get('ask-list').body,
+		(bytes) => frame(TYPE.ASK, { topic: 't', body: bytes })),
+	'ANSWER cut at every byte': cuts('bad-body', 'ANSWER',
+		golden.get('answer-yes').body,
+		(bytes) => body(TYPE.ANSWER, bytes)),
 	'ends': endings,
 };
 
