@@ -1,9 +1,11 @@
 'use strict';
 
 /*
- * What stands in the body of a published frame: msgpack `[uid, packet, opts]`,
- * as the Redis emitters write it. Whatever the bytes, decoding gives a payload
- * of the right shape or null.
+ * What Socket.IO processes put into frames: msgpack `[uid, packet, opts]` into
+ * those that are published, as the Redis emitters write it, and `[uid, nsp,
+ * kind, argument…]` into questions. A packet is for clients, or with `cmd` a
+ * command for the workers. Whatever the bytes, decoding gives something of the
+ * right shape or null.
  */
 
 const { tryDecode } = require('./msgpack');
@@ -18,21 +20,49 @@ const RESERVED = new Set([
 	'newListener', 'removeListener',
 ]);
 
+/* Those that a namespace emits by itself. */
+const OF_NAMESPACES = new Set([
+	'connect', 'connection', 'new_namespace', 'newListener', 'removeListener',
+]);
+
 function isList(value) {
 	return value === undefined || value === null || Array.isArray(value);
 }
 
-function isEventName(name) {
+function isEventName(name, reserved) {
 	return typeof name === 'number' ||
-		(typeof name === 'string' && !RESERVED.has(name));
+		(typeof name === 'string' && !reserved.has(name));
 }
 
-function isPacket(packet) {
-	return typeof packet === 'object' && packet !== null &&
-		(packet.type === EVENT || packet.type === BINARY_EVENT) &&
-		Array.isArray(packet.data) && isEventName(packet.data[0]) &&
-		(packet.id == null || (Number.isSafeInteger(packet.id) && packet.id >= 0)) &&
-		(packet.nsp == null || typeof packet.nsp === 'string');
+function isRoom(room) {
+	return typeof room === 'string' || typeof room === 'number';
+}
+
+function isMap(value) {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/* Each kind of command: what is read of it, or null. */
+const COMMANDS = {
+	socketsJoin: ({ rooms }) => readRooms(rooms),
+	socketsLeave: ({ rooms }) => readRooms(rooms),
+	disconnectSockets: ({ close }) => ({ close: close === true }),
+	serverSideEmit: ({ args }) => (isServerEvent(args) ? { args } : null),
+};
+
+function readRooms(rooms) {
+	return Array.isArray(rooms) && rooms.every(isRoom) ? { rooms } : null;
+}
+
+/* args: an event for the listeners of a namespace, its name first. */
+function isServerEvent(args) {
+	return Array.isArray(args) && isEventName(args[0], OF_NAMESPACES);
+}
+
+function isEvent({ type, data, id }) {
+	return (type === EVENT || type === BINARY_EVENT) &&
+		Array.isArray(data) && isEventName(data[0], RESERVED) &&
+		(id == null || (Number.isSafeInteger(id) && id >= 0));
 }
 
 function isOptions(opts) {
@@ -54,14 +84,52 @@ function plainFlags(flags) {
 	return plain;
 }
 
+/* What of a packet travels. */
+function plainPacket({ type, data, nsp, id, ...rest }) {
+	return rest.cmd === undefined ? { type, data, nsp, id } : { nsp, ...rest };
+}
+
+function plainOptions({ rooms, except, flags }) {
+	return {
+		rooms: [...(rooms ?? [])],
+		except: [...(except ?? [])],
+		flags: plainFlags(flags),
+	};
+}
+
 /* Throws what the packet's data makes the encoder throw. */
 function encodePayload(uid, packet, opts) {
-	const { type, data, nsp, id } = packet;
-	return encode([uid, { type, data, nsp, id }, {
-		rooms: [...opts.rooms],
-		except: [...(opts.except ?? [])],
-		flags: plainFlags(opts.flags),
-	}]);
+	return encode([uid, plainPacket(packet), plainOptions(opts)]);
+}
+
+/* Both as they were encoded, with Sets of rooms; null where they aren't. */
+function readBroadcast(packet, opts) {
+	if (!isMap(packet) || !isOptions(opts) ||
+		(packet.nsp != null && typeof packet.nsp !== 'string')) {
+		return null;
+	}
+	const read = packet.cmd === undefined ? readEvent(packet) : readCommand(packet);
+	return read && {
+		packet: { nsp: packet.nsp ?? '/', ...read },
+		opts: {
+			rooms: new Set(opts.rooms ?? []),
+			except: new Set(opts.except ?? []),
+			flags: opts.flags ?? {},
+		},
+	};
+}
+
+function readEvent(packet) {
+	const { data, id } = packet;
+	// Never BINARY_EVENT, whoever wrote it: the encoder finds binary itself, and
+	// would write that type without its count of attachments.
+	return isEvent(packet) ? { type: EVENT, data, ...(id != null && { id }) } : null;
+}
+
+function readCommand(packet) {
+	const { cmd } = packet;
+	const read = Object.hasOwn(COMMANDS, cmd) ? COMMANDS[cmd](packet) : null;
+	return read && { cmd, ...read };
 }
 
 /* { uid, packet, opts: { rooms: Set, except: Set, flags } }, or null. */
@@ -71,21 +139,27 @@ function decodePayload(bytes) {
 		return null;
 	}
 	const [uid, packet, opts] = payload;
-	if (!isPacket(packet) || !isOptions(opts)) {
-		return null;
-	}
-	const { data, nsp, id } = packet;
-	return {
-		uid,
-		// Never BINARY_EVENT, whoever wrote it: the encoder finds binary itself,
-		// and would write that type without its count of attachments.
-		packet: { type: EVENT, data, nsp: nsp ?? '/', ...(id != null && { id }) },
-		opts: {
-			rooms: new Set(opts.rooms ?? []),
-			except: new Set(opts.except ?? []),
-			flags: opts.flags ?? {},
-		},
-	};
+	const read = readBroadcast(packet, opts);
+	return read && { uid, ...read };
 }
 
-module.exports = { decodePayload, encodePayload };
+/* Throws as encodePayload(). */
+function encodeQuestion(uid, nsp, kind, args) {
+	return encode([uid, nsp, kind, ...args]);
+}
+
+/* { uid, nsp, kind, args }, or null. */
+function decodeQuestion(bytes) {
+	const question = tryDecode(bytes);
+	if (!Array.isArray(question)) {
+		return null;
+	}
+	const [uid, nsp, kind, ...args] = question;
+	return typeof nsp === 'string' && typeof kind === 'string' ?
+		{ uid, nsp, kind, args } : null;
+}
+
+module.exports = {
+	EVENT, BINARY_EVENT, decodePayload, decodeQuestion, encodePayload, encodeQuestion,
+	isRoom, isServerEvent, plainOptions, plainPacket, readBroadcast,
+};
