@@ -17,6 +17,9 @@
  * may have arrived: at most once is the promise. So what a connection leaves
  * unwritten when it breaks is counted as dropped.
  *
+ * A question is neither kept over a connection nor asked twice. Where there is
+ * no connection it fails at once, and one that is being made is waited for.
+ *
  * Nothing here throws but the constructor and wrong arguments, and 'error' is
  * never emitted: an application that doesn't listen must not end for want of a
  * daemon. What a listener throws comes out as an uncaught exception, after the
@@ -28,7 +31,9 @@ const debug = require('debug')('socket.io-pm2adapter:client');
 const { version } = require('../package.json');
 const { Pm2aError } = require('./errors');
 const { Link } = require('./link');
-const { clientOptions, clip, defaultScript } = require('./options');
+const { boolean, clientOptions, clip, defaultScript, integer, oneOf, refuse } =
+	require('./options');
+const { GATHERS, Question, Questions } = require('./questions');
 const { Queue } = require('./queue');
 const sender = require('./sender');
 
@@ -41,6 +46,9 @@ const TOPICS_FRAME_MAX = 512 * 1024; // of one SUBSCRIBE
 const WRITE_AHEAD_BYTES = 1024 * 1024; // handed to the stream, at most
 const RETRY_AFTER_MAX = 60_000;
 const LONG_AGO = 30; // attempts after which the delay no longer grows
+const HELD_MAX = 10_000; // questions that wait for a connection
+const QUESTION_TIMEOUT_MAX = 300_000; // ms
+const ANSWER_ROOM = 64; // bytes of max_frame that stand around an answer
 const LASTING = new Set(['bad-hello', 'bad-version', 'too-many-connections']);
 
 class Client extends EventEmitter {
@@ -51,6 +59,8 @@ class Client extends EventEmitter {
 	#topics = new Map(); // what is wanted: topic → whether as a member
 	#queue; // published frames that wait
 	#dropped = { messages: 0, bytes: 0, reason: null }; // to be told
+	#questions = new Questions();
+	#held = []; // functions that send questions, once there is a connection
 	#attempts = 0;
 	#retryAfter = 0;
 	#retryTimer = null;
@@ -73,6 +83,8 @@ class Client extends EventEmitter {
 			connects: 0,
 			errors: 0,
 			malformed: 0,
+			asked: 0,
+			questions: 0,
 		};
 	}
 
@@ -96,6 +108,11 @@ class Client extends EventEmitter {
 	/** What WELCOME said, or null. */
 	get welcome() {
 		return this.#welcome;
+	}
+
+	/** Questions of ours that are open. */
+	get openQuestions() {
+		return this.#questions.size;
 	}
 
 	get maxTopic() {
@@ -189,6 +206,37 @@ class Client extends EventEmitter {
 	}
 
 	/**
+	 * Asks the members of a topic, or with subscribers who has subscribed to one
+	 * of several. Never throws: what is wrong rejects the promise.
+	 */
+	ask(topics, body, options) {
+		let question;
+		try {
+			question = askOptions(topics, body, options);
+		} catch (error) {
+			return Promise.reject(error);
+		}
+		if (this.#life === 'closed') {
+			return Promise.reject(new Pm2aError('PM2A_ERR_CLOSED'));
+		}
+		if (this.#link === null || this.#link.isLeaving) {
+			return Promise.reject(new Pm2aError('PM2A_ERR_AWAY',
+				`${this.socketPath}: there is no connection to the daemon`));
+		}
+		this.stats.asked++;
+		const { id, promise } = this.#questions.open(question);
+		if (this.connected && this.#queue.length === 0) {
+			this.#sendQuestion(id, question);
+		} else if (this.#held.length < HELD_MAX) {
+			this.#held.push(() => this.#sendQuestion(id, question));
+		} else {
+			this.#refuseQuestion(id, 'queue-full',
+				`${HELD_MAX} questions wait for the connection`);
+		}
+		return promise;
+	}
+
+	/**
 	 * Sends what was published, then ends the connection. Where one is being
 	 * made and something waits for it, this waits too.
 	 */
@@ -234,6 +282,8 @@ class Client extends EventEmitter {
 		this.#life = 'closed';
 		this.#isReady = false;
 		this.#link = null;
+		this.#held = [];
+		this.#questions.failAll('PM2A_ERR_CLOSED');
 		clearTimeout(this.#retryTimer);
 		this.#closing?.resolve();
 		this.#closing = null;
@@ -252,6 +302,9 @@ class Client extends EventEmitter {
 			onDrain: () => this.#sendQueue(WRITE_AHEAD_BYTES),
 			onMessage: (topics, body, flags) => this.#onMessage(topics, body, flags),
 			onPresence: (presence) => this.#tell('presence', presence),
+			onQuestion: (question) => this.#onQuestion(question),
+			onResult: (body) => this.#onAnswers(this.#questions.end(body)),
+			onPart: (body) => this.#onPart(body),
 			onRefusal: (refusal) => this.#onRefusal(refusal),
 			onGoodbye: (body) => this.#onGoodbye(body),
 			onMalformed: () => { this.stats.malformed++; },
@@ -298,10 +351,88 @@ class Client extends EventEmitter {
 		this.#attempts = 0;
 		this.stats.connects++;
 		debug('connected as %d', this.#welcome.id);
+		this.#sendHeld();
 		for (const { resolve } of this.#waiters.splice(0)) {
 			resolve();
 		}
 		this.#tell('connect');
+	}
+
+	/* Behind the messages that wait: what is asked may be about them. */
+	#sendHeld() {
+		if (this.connected && this.#queue.length === 0) {
+			for (const send of this.#held.splice(0)) {
+				send();
+			}
+		}
+	}
+
+	#sendQuestion(id, question) {
+		const { topics, body, subscribers } = question;
+		if (!this.#questions.has(id)) {
+			return; // it waited for too long
+		}
+		const isTooLong = (topic) => Buffer.byteLength(topic) > this.maxTopic;
+		if (!this.#welcome.features?.includes('ask')) {
+			this.#refuseQuestion(id, 'unsupported', `${this.#welcome.server} takes no questions`);
+			return;
+		}
+		const frame = topics.some(isTooLong) ?
+			null : sender.ask(topics, subscribers, { ...question, id }, body);
+		if (frame === null) {
+			this.#refuseQuestion(id, 'topic-too-long', 'a topic, or all of them, are too long');
+		} else if (this.#isTooBig(frame)) {
+			this.#refuseQuestion(id, 'too-big',
+				`a question of ${frame.length} bytes; max-frame is ${this.#limits.maxFrame}`);
+		} else {
+			this.#link.send(frame);
+		}
+	}
+
+	#refuseQuestion(id, reason, message) {
+		const error = new Pm2aError('PM2A_ERR_REFUSED', `${reason}: ${message}`);
+		error.reason = reason;
+		this.stats.errors++;
+		this.#questions.fail(id, error);
+	}
+
+	#onPart(body) {
+		try {
+			this.#onAnswers(this.#questions.part(body));
+		} catch (error) {
+			process.nextTick(() => { throw error; });
+		}
+	}
+
+	/* What is of no question that is open has come too late for its asker. */
+	#onAnswers(isTaken) {
+		if (!isTaken) {
+			this.stats.malformed++;
+			debug('an answer that nobody waits for, or a malformed one');
+		}
+	}
+
+	#onQuestion({ id, ...rest }) {
+		const link = this.#link;
+		const question = new Question(rest, (verdict, body) => {
+			if (link.canSend) {
+				this.#sendAnswer(link, id, verdict, body);
+			}
+		});
+		this.stats.questions++;
+		if (!this.#tell('question', question)) {
+			question.decline();
+		}
+	}
+
+	#sendAnswer(link, id, verdict, body) {
+		if (body?.length + ANSWER_ROOM > this.#limits.maxFrame) {
+			this.stats.errors++;
+			debug('an answer of %d bytes is more than the daemon takes', body.length);
+			link.send(sender.answer(id, 0));
+		} else {
+			link.send(sender.answer(id, verdict, body));
+		}
 	}
 
 	#onMessage(topics, body, flags) {
@@ -310,7 +441,11 @@ class Client extends EventEmitter {
 		this.#tell('message', topics, body, flags);
 	}
 
-	#onRefusal({ code, message, fatal }) {
+	#onRefusal({ code, message, fatal, askId }) {
+		if (askId !== undefined) {
+			this.#refuseQuestion(askId, code, message);
+			return;
+		}
 		this.stats.errors++;
 		debug('the daemon says %s: %s', code, message);
 		if (LASTING.has(code)) {
@@ -330,6 +465,9 @@ class Client extends EventEmitter {
 	#onEnd(error) {
 		const wasReady = this.#isReady;
 		const reason = this.#link.isLeaving ? 'goodbye' : error?.code ?? 'eof';
+		this.#held = [];
+		this.#questions.failAll(wasReady ? 'PM2A_ERR_LOST' : 'PM2A_ERR_AWAY',
+			`${this.socketPath}: ${error?.message ?? 'the daemon closed the connection'}`);
 		this.#requeue(this.#link.destroy());
 		this.#link = null;
 		this.#isReady = false;
@@ -406,6 +544,7 @@ class Client extends EventEmitter {
 				this.#link.send(frame);
 			}
 		}
+		this.#sendHeld();
 	}
 
 	/* Messages that a connection took and did not begin to send wait again. */
@@ -444,13 +583,39 @@ class Client extends EventEmitter {
 		return false;
 	}
 
+	/* Whether anybody listens. */
 	#tell(...event) {
 		try {
-			this.emit(...event);
+			return this.emit(...event);
 		} catch (error) {
 			process.nextTick(() => { throw error; });
+			return true;
 		}
 	}
+}
+
+/* What ask() is given, judged: { topics, body, gather, timeout, subscribers,
+ * onPart }. */
+function askOptions(topics, body, {
+	gather = 'list', timeout = 5000, subscribers = false, onPart,
+} = {}) {
+	const list = Array.isArray(topics) ? topics : [topics];
+	if (list.length === 0 || !list.every((topic) => typeof topic === 'string' && topic !== '')) {
+		refuse('topics', topics, 'a topic or an array of topics');
+	}
+	if (!(body instanceof Uint8Array)) {
+		refuse('body', body, 'a Uint8Array');
+	}
+	oneOf('gather', gather, GATHERS);
+	integer('timeout', timeout, 1, QUESTION_TIMEOUT_MAX);
+	boolean('subscribers', subscribers);
+	if (list.length > 1 && !subscribers) {
+		refuse('subscribers', subscribers, 'true, as it must be for several topics');
+	}
+	if (onPart !== undefined && typeof onPart !== 'function') {
+		refuse('onPart', onPart, 'a function');
+	}
+	return { topics: list, body, gather, timeout, subscribers, onPart };
 }
 
 function pmId(env = process.env) {

@@ -17,10 +17,12 @@ const debug = require('debug')('socket.io-pm2adapter:link');
 const { Pm2aError } = require('./errors');
 const { tryDecode } = require('./msgpack');
 const { Outbox } = require('./outbox');
+const { GATHERS } = require('./questions');
 const { Receiver } = require('./receiver');
 const sender = require('./sender');
 
 const { FLAG, TYPE } = sender;
+const ARRAYS = new Set([TYPE.ERROR, TYPE.QUESTION, TYPE.RESULT, TYPE.PART]);
 const INPUT_UNTOLD = 1024 * 1024; // max_frame until WELCOME has told it
 const TIMER_MAX = 2 ** 31 - 1; // of Node's timers; above it they fire at once
 const BARRIER = Buffer.from('ready');
@@ -45,8 +47,9 @@ class Link {
 	 * path: of the socket. isRef: whether it keeps the process alive. timeout:
 	 * ms until it must be ready, and until it must end when it is to. tell: the
 	 * client's functions onConnect, onWelcome(body), onDrain,
-	 * onMessage(topics, body, flags), onPresence(presence), onRefusal(error),
-	 * onGoodbye(body), onMalformed, onLost({ messages, bytes }), onEnd(error).
+	 * onMessage(topics, body, flags), onPresence(presence), onQuestion(question),
+	 * onResult(body), onPart(body), onRefusal(error), onGoodbye(body),
+	 * onMalformed, onLost({ messages, bytes }), onEnd(error).
 	 */
 	constructor({ path, isRef, timeout }, tell) {
 		this.#path = path;
@@ -257,7 +260,7 @@ class Link {
 	#onControl(frame) {
 		const body = tryDecode(frame.body);
 		if (typeof body !== 'object' || body === null ||
-			Array.isArray(body) !== (frame.type === TYPE.ERROR)) {
+			Array.isArray(body) !== ARRAYS.has(frame.type)) {
 			this.#breakOff(`a frame of type ${frame.type} with a malformed body`);
 			return;
 		}
@@ -269,7 +272,17 @@ class Link {
 			this.#tell.onPresence({ ...body, topic: String(frame.topic) });
 			break;
 		case TYPE.ERROR:
-			this.#tell.onRefusal({ code: body[0], message: body[1], fatal: body[2] });
+			this.#tell.onRefusal(
+				{ code: body[0], message: body[1], fatal: body[2], askId: body[3] });
+			break;
+		case TYPE.QUESTION:
+			this.#onQuestion(frame, body);
+			break;
+		case TYPE.RESULT:
+			this.#tell.onResult(body);
+			break;
+		case TYPE.PART:
+			this.#tell.onPart(body);
 			break;
 		case TYPE.GOODBYE:
 			this.#onGoodbye(body);
@@ -280,14 +293,35 @@ class Link {
 	}
 
 	#onPublish(frame) {
+		const topics = this.#topicsOf(frame);
+		if (topics !== null) {
+			this.#tell.onMessage(topics, frame.body, frame.flags);
+		}
+	}
+
+	#onQuestion(frame, [id, body, gather]) {
+		const topics = this.#topicsOf(frame);
+		if (topics === null) {
+			return;
+		}
+		if (!Number.isSafeInteger(id) || !Buffer.isBuffer(body) || !GATHERS.includes(gather)) {
+			this.#tell.onMalformed();
+			return;
+		}
+		const subscribers = (frame.flags & FLAG.SUBSCRIBERS) !== 0;
+		this.#tell.onQuestion({ id, topics, body, gather, subscribers });
+	}
+
+	/* null where the frame has none that can be read; the connection is over. */
+	#topicsOf(frame) {
 		const topics = frame.flags & FLAG.SEVERAL ?
 			tryDecode(frame.topic) : [frame.topic];
 		if (Array.isArray(topics)) {
 			// A topic may have been written as str or as bin.
-			this.#tell.onMessage(topics.map(String), frame.body, frame.flags);
-		} else {
-			this.#breakOff('a delivery whose topics are no array');
+			return topics.map(String);
 		}
+		this.#breakOff('a delivery whose topics are no array');
+		return null;
 	}
 
 	#onWelcome(body) {

@@ -102,5 +102,5 @@ function clientOptions(opts = {}) {
 }
 
 module.exports = {
-	boolean, clientOptions, clip, defaultScript, defaultSocket, integer, refuse,
+	boolean, clientOptions, clip, defaultScript, defaultSocket, integer, oneOf, refuse,
 };

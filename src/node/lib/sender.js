@@ -12,6 +12,11 @@ const TYPE = Object.freeze({
 	SUBSCRIBE: 0x03,
 	UNSUBSCRIBE: 0x04,
 	PUBLISH: 0x10,
+	ASK: 0x20,
+	QUESTION: 0x21,
+	ANSWER: 0x22,
+	RESULT: 0x23,
+	PART: 0x24,
 	PRESENCE: 0x30,
 	PING: 0x40,
 	PONG: 0x41,
@@ -26,6 +31,7 @@ const FLAG = Object.freeze({
 	MEMBER: 0x02,
 	VOLATILE: 0x01,
 	SEVERAL: 0x02,
+	SUBSCRIBERS: 0x01,
 });
 
 const PROTOCOL = 1;
@@ -92,6 +98,32 @@ function publish(list, body, isVolatile) {
 		(isOne ? 0 : FLAG.SEVERAL), field, body);
 }
 
+/*
+ * list: one topic, or several where subscribers are asked; null where they
+ * don't fit a topic field. timeout in ms. body: bytes.
+ */
+function ask(list, subscribers, { id, gather, timeout }, body) {
+	const isOne = list.length === 1;
+	const field = isOne ? list[0] : several(list);
+	if (field === null || Buffer.byteLength(field) > TOPIC_FIELD_MAX) {
+		return null;
+	}
+	return frame(TYPE.ASK, (subscribers ? FLAG.SUBSCRIBERS : 0) |
+		(isOne ? 0 : FLAG.SEVERAL), field, encode([id, gather, timeout, asBuffer(body)]));
+}
+
+/* body: bytes, or undefined where the verdict is 0. */
+function answer(id, verdict, body) {
+	return frame(TYPE.ANSWER, 0, NOTHING, encode(body === undefined ?
+		[id, verdict] : [id, verdict, asBuffer(body)]));
+}
+
+/* The same bytes as what the encoder takes for binary. */
+function asBuffer(bytes) {
+	return Buffer.isBuffer(bytes) ? bytes :
+		Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 function ping(body = NOTHING) {
 	return frame(TYPE.PING, 0, NOTHING, body);
 }
@@ -102,5 +134,5 @@ function pong(body) {
 
 module.exports = {
 	FLAG, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
-	flagsOf, frame, hello, ping, pong, publish, several, topics, typeOf,
+	answer, ask, flagsOf, frame, hello, ping, pong, publish, several, topics, typeOf,
 };
