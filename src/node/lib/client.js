@@ -442,7 +442,7 @@ class Client extends EventEmitter {
 	}
 
 	#onRefusal({ code, message, fatal, askId }) {
-		if (askId !== undefined) {
+		if (this.#questions.has(askId)) {
 			this.#refuseQuestion(askId, code, message);
 			return;
 		}
