@@ -18,6 +18,10 @@ declare namespace adapter {
 		| 'PM2A_ERR_SILENT'
 		| 'PM2A_ERR_PROTOCOL'
 		| 'PM2A_ERR_DAEMON'
+		| 'PM2A_ERR_AWAY'
+		| 'PM2A_ERR_LOST'
+		| 'PM2A_ERR_REFUSED'
+		| 'PM2A_ERR_UNKNOWN'
 		| 'PM2A_ERR_CLOSED'
 		| 'PM2A_ERR_ENCODE'
 		| 'PM2A_ERR_RECEIVE';
@@ -25,6 +29,12 @@ declare namespace adapter {
 	class Pm2aError extends Error {
 		readonly name: 'Pm2aError';
 		readonly code: ErrorCode;
+		/**
+		 * With PM2A_ERR_REFUSED, why: a code of the daemon (docs/PROTOCOL.md), or of
+		 * the client `topic-too-long`, `too-big`, `queue-full` (too many questions
+		 * wait) or `unsupported` (a daemon that takes no questions).
+		 */
+		readonly reason?: string;
 		/** The error behind it, where there is one. */
 		readonly cause?: unknown;
 	}
@@ -88,8 +98,12 @@ declare namespace adapter {
 		connects: number;
 		/** Failed attempts, ERROR frames, packets that could not be en- or decoded. */
 		errors: number;
-		/** Payloads and frames that were not of their form; ignored. */
+		/** Payloads and frames that were not of their form, or of no open question; ignored. */
 		malformed: number;
+		/** Questions given to ask() and not rejected at once. */
+		asked: number;
+		/** Questions that we were asked. */
+		questions: number;
 	}
 
 	interface Drop {
@@ -123,6 +137,86 @@ declare namespace adapter {
 		features: string[];
 	}
 
+	/** How answers are gathered; see docs/PROTOCOL.md. */
+	type Gather = 'list' | 'union' | 'first' | 'stream';
+
+	interface AskOptions<G extends Gather = Gather> {
+		/** Default: `list`. */
+		gather?: G;
+		/** How long the answers are waited for, in ms, 1 to 300,000. Default: 5000. */
+		timeout?: number;
+		/**
+		 * Asks who has subscribed to the topic, or to one of the topics, and not the
+		 * members of the topic alone. Default: false.
+		 */
+		subscribers?: boolean;
+		/**
+		 * With `stream`: is given each part as it comes, with the number of the
+		 * connection that it is from. body is as in the event `message`.
+		 */
+		onPart?: (from: number, body: Buffer) => void;
+	}
+
+	interface Missing {
+		/** The connection's number. */
+		id: number;
+		name: string;
+		/**
+		 * `left`: its connection has ended. `timeout`: it did not answer in time.
+		 * `too-big`: its answer was more than the daemon takes.
+		 */
+		reason: 'left' | 'timeout' | 'too-big';
+	}
+
+	interface Answer {
+		/** The connection's number. */
+		id: number;
+		name: string;
+		/** As in the event `message`. */
+		body: Buffer;
+	}
+
+	interface Result<G extends Gather = Gather> {
+		/**
+		 * `complete`: all have answered or are gone. `timeout`: somebody has not.
+		 * With `first`: `found` when somebody said yes, `unknown` when nobody did.
+		 */
+		outcome: 'complete' | 'found' | 'unknown' | 'timeout';
+		/** How many were asked. */
+		expected: number;
+		/** How many of them have answered, be it with a no. */
+		answered: number;
+		/** Who was asked and has not answered. */
+		missing: Missing[];
+		/** In the order in which they came; with `union`, each string once. */
+		answers: G extends 'union' ? string[] : G extends 'stream' ? [] : Answer[];
+	}
+
+	/**
+	 * A question that we are asked. answer() or decline() ends it, and what is
+	 * called after that does nothing, as when the connection has ended.
+	 */
+	interface Question {
+		/** What was asked: one topic, or several. */
+		readonly topics: string[];
+		/** As in the event `message`. */
+		readonly body: Buffer;
+		readonly gather: Gather;
+		/** Whether subscribers were asked, and not members. */
+		readonly subscribers: boolean;
+		/**
+		 * Yes. With `union`, body is a msgpack array of strings. An answer that is
+		 * larger than the daemon takes becomes a no, and counts as an error.
+		 *
+		 * @throws {Pm2aError} PM2A_ERR_OPTION: body is no Uint8Array
+		 */
+		answer(body: Uint8Array): void;
+		/** With `stream`: a part of the answer; others are to follow. Throws as answer(). */
+		more(body: Uint8Array): void;
+		/** No: there is nothing to say, or it isn't here. */
+		decline(): void;
+	}
+
 	interface ClientEvents {
 		/** All subscriptions are in force, and what waited is on its way. */
 		connect: [];
@@ -136,8 +230,16 @@ declare namespace adapter {
 		daemon_error: [error: Pm2aError, detail: { code: string; message: string; fatal: boolean }];
 		/** Somebody joined or left a topic that we are a member of. */
 		presence: [presence: Presence];
-		/** A message was delivered. topics is what it was published to. */
+		/**
+		 * A message was delivered. topics is what it was published to. body is a view
+		 * of the bytes that came with it: who keeps a small one for long copies it.
+		 */
 		message: [topics: string[], body: Buffer, flags: number];
+		/**
+		 * We are asked, and must answer or decline, now or later. Who listens answers
+		 * for all that is asked; without a listener, the client declines.
+		 */
+		question: [question: Question];
 		/** A broadcast reached the clients of this worker alone. */
 		encode_error: [error: Pm2aError];
 		/**
@@ -162,6 +264,8 @@ declare namespace adapter {
 		readonly welcome: Welcome | null;
 		/** The longest topic, bytes. */
 		readonly maxTopic: number;
+		/** Questions of ours that are open. */
+		readonly openQuestions: number;
 		/** Connects, and stays so until close(). */
 		connect(): this;
 		/** Fulfilled once connected; rejected with PM2A_ERR_CLOSED. */
@@ -177,6 +281,20 @@ declare namespace adapter {
 		flush(): void;
 		/** False where it was dropped at once. Each receiver gets it once. */
 		publish(topics: string | string[], body: Uint8Array, options?: { volatile?: boolean }): boolean;
+		/**
+		 * Asks the members of a topic, or with `subscribers` who has subscribed to it
+		 * or to one of several, but never this client. While a connection is being
+		 * made the question waits for it; it is never sent twice. That somebody did
+		 * not answer in time is a result, with outcome `timeout`.
+		 *
+		 * Rejected with PM2A_ERR_AWAY (there is no connection, or none could be made),
+		 * PM2A_ERR_LOST (it ended before the answer), PM2A_ERR_CLOSED,
+		 * PM2A_ERR_REFUSED (see `reason`), PM2A_ERR_TIMEOUT (the daemon hangs: it has
+		 * said nothing a second after the timeout), PM2A_ERR_PROTOCOL or
+		 * PM2A_ERR_OPTION.
+		 */
+		ask<G extends Gather = 'list'>(topics: string | string[], body: Uint8Array,
+			options?: AskOptions<G>): Promise<Result<G>>;
 		/** Sends what was published, then ends; connect() begins anew. */
 		close(): Promise<void>;
 		/** Ends at once. */

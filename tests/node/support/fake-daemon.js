@@ -29,7 +29,7 @@ const WELCOME = {
 	max_frame: 16 * 1024 * 1024,
 	max_topic: 4096,
 	ping_interval_ms: 0,
-	features: ['prefix', 'multi', 'presence', 'stats'],
+	features: ['prefix', 'multi', 'presence', 'stats', 'ask'],
 };
 
 /* One connection. */
