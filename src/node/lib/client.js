@@ -31,9 +31,8 @@ const debug = require('debug')('socket.io-pm2adapter:client');
 const { version } = require('../package.json');
 const { Pm2aError } = require('./errors');
 const { Link } = require('./link');
-const { boolean, clientOptions, clip, defaultScript, integer, oneOf, refuse } =
-	require('./options');
-const { GATHERS, Question, Questions } = require('./questions');
+const { clientOptions, clip, defaultScript } = require('./options');
+const { askOptions, Question, Questions } = require('./questions');
 const { Queue } = require('./queue');
 const sender = require('./sender');
 
@@ -46,8 +45,6 @@ const TOPICS_FRAME_MAX = 512 * 1024; // of one SUBSCRIBE
 const WRITE_AHEAD_BYTES = 1024 * 1024; // handed to the stream, at most
 const RETRY_AFTER_MAX = 60_000;
 const LONG_AGO = 30; // attempts after which the delay no longer grows
-const HELD_MAX = 10_000; // questions that wait for a connection
-const QUESTION_TIMEOUT_MAX = 300_000; // ms
 const ANSWER_ROOM = 64; // bytes of max_frame that stand around an answer
 const LASTING = new Set(['bad-hello', 'bad-version', 'too-many-connections']);
 
@@ -59,8 +56,7 @@ class Client extends EventEmitter {
 	#topics = new Map(); // what is wanted: topic → whether as a member
 	#queue; // published frames that wait
 	#dropped = { messages: 0, bytes: 0, reason: null }; // to be told
-	#questions = new Questions();
-	#held = []; // functions that send questions, once there is a connection
+	#questions = new Questions((id, question) => this.#sendQuestion(id, question));
 	#attempts = 0;
 	#retryAfter = 0;
 	#retryTimer = null;
@@ -224,16 +220,7 @@ class Client extends EventEmitter {
 				`${this.socketPath}: there is no connection to the daemon`));
 		}
 		this.stats.asked++;
-		const { id, promise } = this.#questions.open(question);
-		if (this.connected && this.#queue.length === 0) {
-			this.#sendQuestion(id, question);
-		} else if (this.#held.length < HELD_MAX) {
-			this.#held.push(() => this.#sendQuestion(id, question));
-		} else {
-			this.#refuseQuestion(id, 'queue-full',
-				`${HELD_MAX} questions wait for the connection`);
-		}
-		return promise;
+		return this.#questions.ask(question, this.#mayAsk());
 	}
 
 	/**
@@ -282,7 +269,6 @@ class Client extends EventEmitter {
 		this.#life = 'closed';
 		this.#isReady = false;
 		this.#link = null;
-		this.#held = [];
 		this.#questions.failAll('PM2A_ERR_CLOSED');
 		clearTimeout(this.#retryTimer);
 		this.#closing?.resolve();
@@ -358,42 +344,36 @@ class Client extends EventEmitter {
 		this.#tell('connect');
 	}
 
-	/* Behind the messages that wait: what is asked may be about them. */
+	/* Not before the messages that wait: what is asked may be about them. */
+	#mayAsk() {
+		return this.connected && this.#queue.length === 0;
+	}
+
 	#sendHeld() {
-		if (this.connected && this.#queue.length === 0) {
-			for (const send of this.#held.splice(0)) {
-				send();
-			}
+		if (this.#mayAsk()) {
+			this.#questions.sendHeld();
 		}
 	}
 
-	#sendQuestion(id, question) {
-		const { topics, body, subscribers } = question;
-		if (!this.#questions.has(id)) {
-			return; // it waited for too long
+	/* Returns null, or why it can't be sent. */
+	#sendQuestion(id, { topics, body, subscribers, gather, timeout }) {
+		const { server, features } = this.#welcome;
+		const { maxFrame } = this.#limits;
+		if (!features?.includes('ask')) {
+			return { reason: 'unsupported', message: `${server} takes no questions` };
 		}
 		const isTooLong = (topic) => Buffer.byteLength(topic) > this.maxTopic;
-		if (!this.#welcome.features?.includes('ask')) {
-			this.#refuseQuestion(id, 'unsupported', `${this.#welcome.server} takes no questions`);
-			return;
-		}
 		const frame = topics.some(isTooLong) ?
-			null : sender.ask(topics, subscribers, { ...question, id }, body);
+			null : sender.ask(topics, subscribers, { id, gather, timeout }, body);
 		if (frame === null) {
-			this.#refuseQuestion(id, 'topic-too-long', 'a topic, or all of them, are too long');
-		} else if (this.#isTooBig(frame)) {
-			this.#refuseQuestion(id, 'too-big',
-				`a question of ${frame.length} bytes; max-frame is ${this.#limits.maxFrame}`);
-		} else {
-			this.#link.send(frame);
+			return { reason: 'topic-too-long', message: `a topic over ${this.maxTopic} bytes` };
 		}
-	}
-
-	#refuseQuestion(id, reason, message) {
-		const error = new Pm2aError('PM2A_ERR_REFUSED', `${reason}: ${message}`);
-		error.reason = reason;
-		this.stats.errors++;
-		this.#questions.fail(id, error);
+		if (this.#isTooBig(frame)) {
+			const message = `${frame.length} bytes; max-frame is ${maxFrame}`;
+			return { reason: 'too-big', message };
+		}
+		this.#link.send(frame);
+		return null;
 	}
 
 	#onPart(body) {
@@ -442,11 +422,11 @@ class Client extends EventEmitter {
 	}
 
 	#onRefusal({ code, message, fatal, askId }) {
+		this.stats.errors++;
 		if (this.#questions.has(askId)) {
-			this.#refuseQuestion(askId, code, message);
+			this.#questions.refuse(askId, code, message);
 			return;
 		}
-		this.stats.errors++;
 		debug('the daemon says %s: %s', code, message);
 		if (LASTING.has(code)) {
 			this.#attempts = LONG_AGO;
@@ -465,7 +445,6 @@ class Client extends EventEmitter {
 	#onEnd(error) {
 		const wasReady = this.#isReady;
 		const reason = this.#link.isLeaving ? 'goodbye' : error?.code ?? 'eof';
-		this.#held = [];
 		this.#questions.failAll(wasReady ? 'PM2A_ERR_LOST' : 'PM2A_ERR_AWAY',
 			`${this.socketPath}: ${error?.message ?? 'the daemon closed the connection'}`);
 		this.#requeue(this.#link.destroy());
@@ -592,30 +571,6 @@ class Client extends EventEmitter {
 			return true;
 		}
 	}
-}
-
-/* What ask() is given, judged: { topics, body, gather, timeout, subscribers,
- * onPart }. */
-function askOptions(topics, body, {
-	gather = 'list', timeout = 5000, subscribers = false, onPart,
-} = {}) {
-	const list = Array.isArray(topics) ? topics : [topics];
-	if (list.length === 0 || !list.every((topic) => typeof topic === 'string' && topic !== '')) {
-		refuse('topics', topics, 'a topic or an array of topics');
-	}
-	if (!(body instanceof Uint8Array)) {
-		refuse('body', body, 'a Uint8Array');
-	}
-	oneOf('gather', gather, GATHERS);
-	integer('timeout', timeout, 1, QUESTION_TIMEOUT_MAX);
-	boolean('subscribers', subscribers);
-	if (list.length > 1 && !subscribers) {
-		refuse('subscribers', subscribers, 'true, as it must be for several topics');
-	}
-	if (onPart !== undefined && typeof onPart !== 'function') {
-		refuse('onPart', onPart, 'a function');
-	}
-	return { topics: list, body, gather, timeout, subscribers, onPart };
 }
 
 function pmId(env = process.env) {

@@ -2,7 +2,8 @@
 
 /*
  * Questions: those that a client has asked and waits for, and one that it has
- * been asked. Knows no connection; the client sends, and tells what has come.
+ * been asked. Knows no connection; the client sends them, now or when there is
+ * one, and tells what has come.
  *
  * Each question that is opened ends once: with its result, with an error, or,
  * where a daemon hangs, some time after the deadline that the daemon was told.
@@ -11,8 +12,11 @@
  */
 
 const { Pm2aError } = require('./errors');
+const { boolean, integer, oneOf, refuse } = require('./options');
 
 const GRACE = 1000; // ms after its deadline that the daemon may be silent
+const TIMEOUT_MAX = 300_000; // ms
+const HELD_MAX = 10_000;
 const GRAIN = 250; // ms between two looks at the deadlines, at least
 
 const VERDICT = Object.freeze({ NO: 0, YES: 1, MORE: 2 });
@@ -49,22 +53,44 @@ function readResult([, outcome, expected, answered, missing, answers], gather) {
 
 class Questions {
 	#open = new Map(); // ask id → { gather, onPart, resolve, reject, due }
+	#held = []; // ids and questions that wait to be sent
+	#send; // (id, question): null, or why it was not: { reason, message }
 	#lastId = 0;
 	#timer = null;
+
+	constructor(send) {
+		this.#send = send;
+	}
 
 	get size() {
 		return this.#open.size;
 	}
 
-	/* Opens one: { id, promise }. */
-	open({ gather, timeout, onPart }) {
+	/* Opens a question, and sends it now or with sendHeld(). */
+	ask(question, isNow) {
 		const id = ++this.#lastId;
 		const promise = new Promise((resolve, reject) => {
+			const { gather, onPart, timeout } = question;
 			const due = Date.now() + timeout + GRACE;
 			this.#open.set(id, { gather, onPart, resolve, reject, due });
 		});
 		this.#watch();
-		return { id, promise };
+		if (isNow) {
+			this.#sendOne(id, question);
+		} else if (this.#held.length < HELD_MAX) {
+			this.#held.push({ id, question });
+		} else {
+			this.refuse(id, 'queue-full', `${HELD_MAX} questions wait for the connection`);
+		}
+		return promise;
+	}
+
+	sendHeld() {
+		for (const { id, question } of this.#held.splice(0)) {
+			if (this.#open.has(id)) { // or it has waited for too long
+				this.#sendOne(id, question);
+			}
+		}
 	}
 
 	has(id) {
@@ -96,19 +122,29 @@ class Questions {
 		return true;
 	}
 
-	/* Ends one with an error, if it is open. */
-	fail(id, error) {
+	/* Ends one, if it is open: it was not asked, or not gathered. */
+	refuse(id, reason, message) {
+		const error = new Pm2aError('PM2A_ERR_REFUSED', `${reason}: ${message}`);
+		error.reason = reason;
 		this.#take(id)?.reject(error);
 	}
 
-	/* Ends all of them: with an error that is made for each. */
+	/* Ends all of them, each with an error of its own. */
 	failAll(code, message) {
 		const all = [...this.#open.values()];
+		this.#held = [];
 		this.#open.clear();
 		clearTimeout(this.#timer);
 		this.#timer = null;
 		for (const { reject } of all) {
 			reject(new Pm2aError(code, message));
+		}
+	}
+
+	#sendOne(id, question) {
+		const why = this.#send(id, question);
+		if (why !== null) {
+			this.refuse(id, why.reason, why.message);
 		}
 	}
 
@@ -141,7 +177,7 @@ class Questions {
 		this.#timer = null;
 		for (const [id, { due }] of this.#open) {
 			if (due <= now) {
-				this.fail(id, new Pm2aError('PM2A_ERR_TIMEOUT',
+				this.#take(id).reject(new Pm2aError('PM2A_ERR_TIMEOUT',
 					'the daemon did not end the question at its deadline'));
 			}
 		}
@@ -187,4 +223,28 @@ class Question {
 	}
 }
 
-module.exports = { GATHERS, Question, Questions, VERDICT };
+/* What ask() is given, judged: { topics, body, gather, timeout, subscribers,
+ * onPart }. */
+function askOptions(topics, body, {
+	gather = 'list', timeout = 5000, subscribers = false, onPart,
+} = {}) {
+	const list = Array.isArray(topics) ? topics : [topics];
+	if (list.length === 0 || !list.every((topic) => typeof topic === 'string' && topic !== '')) {
+		refuse('topics', topics, 'a topic or an array of topics');
+	}
+	if (!(body instanceof Uint8Array)) {
+		refuse('body', body, 'a Uint8Array');
+	}
+	oneOf('gather', gather, GATHERS);
+	integer('timeout', timeout, 1, TIMEOUT_MAX);
+	boolean('subscribers', subscribers);
+	if (list.length > 1 && !subscribers) {
+		refuse('subscribers', subscribers, 'true, as it must be for several topics');
+	}
+	if (onPart !== undefined && typeof onPart !== 'function') {
+		refuse('onPart', onPart, 'a function');
+	}
+	return { topics: list, body, gather, timeout, subscribers, onPart };
+}
+
+module.exports = { askOptions, GATHERS, Question, Questions, VERDICT };
