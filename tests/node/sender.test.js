@@ -6,10 +6,18 @@ const { describe, test } = require('node:test');
 const { decode } = require('notepack.io');
 
 const sender = require('../../src/node/lib/sender');
-const { vector } = require('./support/vectors');
+const { vector, vectors } = require('./support/vectors');
 
 const { FLAG, TYPE } = sender;
 const NO_TOPIC = Buffer.alloc(0);
+const ALL = 'socket.io#/#';
+const ROOMS = ['socket.io#/#room1#', 'socket.io#/#room2#'];
+
+/* An ASK or ANSWER from what a vector's body decodes to. */
+const asked = (topics, subscribers, { json: [id, gather, timeout, { bin }] }) =>
+	sender.ask(topics, subscribers, { id, gather, timeout }, Buffer.from(bin, 'hex'));
+const answered = ({ json: [id, verdict, payload] }) =>
+	sender.answer(id, verdict, payload && Buffer.from(payload.bin, 'hex'));
 
 /* What a client sends, made as lib/client.js makes it. */
 const MADE = {
@@ -37,6 +45,15 @@ const MADE = {
 	'publish-volatile': ({ body }) => sender.publish(['socket.io#/#'], body, true),
 	'publish-utf8': ({ body }) => sender.publish(['socket.io#/#räum#'], body, false),
 	'publish-empty': ({ body }) => sender.publish(['t'], body, false),
+	'ask-list': (golden) => asked([ALL], false, golden),
+	'ask-union': (golden) => asked([ALL], false, golden),
+	'ask-first': (golden) => asked([ALL], false, golden),
+	'ask-room': (golden) => asked([ROOMS[0]], true, golden),
+	'ask-several': (golden) => asked(ROOMS, true, golden),
+	'answer-yes': answered,
+	'answer-no': answered,
+	'answer-more': answered,
+	'answer-union': answered,
 	ping: ({ body }) => sender.ping(body),
 	'ping-empty': () => sender.ping(),
 	pong: ({ body }) => sender.pong(body),
@@ -48,6 +65,13 @@ describe('sender: golden frames, byte for byte', () => {
 			const golden = vector(name);
 			assert.equal(make(golden).toString('hex'), golden.frame.toString('hex'));
 		});
+
+	test('each type that clients send is among them', () => {
+		const types = (names) => [...new Set(names.map((name) => vector(name).type))].sort();
+		assert.deepEqual(types(Object.keys(MADE)), types(vectors
+			.filter(({ way, type }) => way !== 'out' && type !== TYPE.STATS)
+			.map(({ name }) => name)));
+	});
 
 	test('frame() makes each from its parts', () => {
 		for (const name of Object.keys(MADE)) {
@@ -79,6 +103,16 @@ describe('sender: frames', () => {
 		assert.deepEqual([...out.subarray(-3)], [1, 2, 3]);
 	});
 
+	test('the payloads of a question and an answer are of any Uint8Array', () => {
+		const bytes = new Uint8Array([0, 1, 2, 3]).subarray(1, 3);
+		const payload = Buffer.of(1, 2);
+		assert.deepEqual(
+			sender.ask(['t'], false, { id: 1, gather: 'list', timeout: 0 }, bytes),
+			sender.ask(['t'], false, { id: 1, gather: 'list', timeout: 0 }, payload));
+		assert.deepEqual(sender.answer(1, 1, bytes), sender.answer(1, 1, payload));
+		assert.deepEqual(decode(sender.answer(1, 1, bytes).subarray(8)), [1, 1, payload]);
+	});
+
 	test('hello leaves out what is undefined', () => {
 		const out = sender.hello({ name: 'app', pm_id: undefined, key: undefined });
 		assert.deepEqual(decode(out.subarray(8)), { protocol: 1, name: 'app' });
@@ -100,6 +134,15 @@ describe('sender: what fits a topic field', () => {
 		assert.equal(fitting.length, 65535);
 		assert.equal(decode(fitting)[1], 'a');
 		assert.equal(sender.several([room(LONG), 'ab']), null);
+	});
+
+	test('ask gives null where they don\'t', () => {
+		const question = { id: 1, gather: 'list', timeout: 5000 };
+		const ask = (topics) => sender.ask(topics, true, question, NO_TOPIC);
+		assert.equal(ask([room(LONG), 'a']).readUInt16BE(6), 65535);
+		assert.equal(ask([room(LONG), 'ab']), null);
+		assert.equal(ask([room(65535)]).readUInt16BE(6), 65535);
+		assert.equal(ask([room(65536)]), null);
 	});
 
 	test('publish to several gives null where several() does', () => {
