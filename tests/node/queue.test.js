@@ -83,3 +83,45 @@ test('a full queue of many keeps its order while each new one pushes the oldest 
 		assert.equal(queue.shift().readUInt32BE(), n);
 	assert.equal(queue.bytes, 0);
 });
+
+test('who waits has its turn when the frames before it have left', () => {
+	const queue = new Queue(100);
+	queue.push(frame('a'));
+	queue.push(frame('b'));
+	queue.wait(() => 'first');
+	queue.wait(() => 'second');
+	queue.push(frame('c'));
+	queue.wait(() => 'third');
+	const seen = [];
+	while (!queue.isEmpty)
+		seen.push(queue.nextTurn()?.() ?? String(queue.shift()));
+	assert.deepEqual(seen, ['a', 'b', 'first', 'second', 'c', 'third']);
+	assert.equal(queue.nextTurn(), null);
+});
+
+test('a turn comes too where frames were dropped, came back or were cleared', () => {
+	const queue = new Queue(3);
+	queue.push(frame('a'));
+	queue.push(frame('b'));
+	queue.wait(() => 'turn');
+	queue.push(frame('cc'));
+	assert.deepEqual(drain(queue).slice(0, 1), ['b']);
+	assert.equal(queue.nextTurn()(), 'turn');
+	queue.push(frame('a'));
+	const a = queue.shift();
+	queue.wait(() => 'later');
+	queue.unshift([a]);
+	assert.equal(queue.nextTurn(), null, 'what came back is before it');
+	queue.clear();
+	assert.equal(queue.nextTurn()(), 'later');
+});
+
+test('turns are not among the messages, and can be called off', () => {
+	const queue = new Queue(0);
+	queue.wait(() => {});
+	queue.wait(() => {});
+	assert.deepEqual([queue.length, queue.bytes, queue.turns], [0, 0, 2]);
+	assert.equal(queue.isEmpty, false);
+	queue.clearTurns();
+	assert.deepEqual([queue.turns, queue.isEmpty], [0, true]);
+});

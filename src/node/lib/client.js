@@ -19,6 +19,8 @@
  *
  * A question is neither kept over a connection nor asked twice. Where there is
  * no connection it fails at once, and one that is being made is waited for.
+ * Questions and answers keep their place among the messages, for they may be
+ * about them: while messages wait, these wait for their turn.
  *
  * Nothing here throws but the constructor and wrong arguments, and 'error' is
  * never emitted: an application that doesn't listen must not end for want of a
@@ -32,7 +34,7 @@ const { version } = require('../package.json');
 const { Pm2aError } = require('./errors');
 const { Link } = require('./link');
 const { clientOptions, clip, defaultScript } = require('./options');
-const { askOptions, Question, Questions } = require('./questions');
+const { askOptions, Question, Questions, VERDICT } = require('./questions');
 const { Queue } = require('./queue');
 const sender = require('./sender');
 
@@ -45,6 +47,7 @@ const TOPICS_FRAME_MAX = 512 * 1024; // of one SUBSCRIBE
 const WRITE_AHEAD_BYTES = 1024 * 1024; // handed to the stream, at most
 const RETRY_AFTER_MAX = 60_000;
 const LONG_AGO = 30; // attempts after which the delay no longer grows
+const TURNS_MAX = 10_000; // questions and answers that wait
 const ANSWER_ROOM = 64; // bytes of max_frame that stand around an answer
 const LASTING = new Set(['bad-hello', 'bad-version', 'too-many-connections']);
 
@@ -56,7 +59,7 @@ class Client extends EventEmitter {
 	#topics = new Map(); // what is wanted: topic → whether as a member
 	#queue; // published frames that wait
 	#dropped = { messages: 0, bytes: 0, reason: null }; // to be told
-	#questions = new Questions((id, question) => this.#sendQuestion(id, question));
+	#questions = new Questions();
 	#attempts = 0;
 	#retryAfter = 0;
 	#retryTimer = null;
@@ -190,7 +193,7 @@ class Client extends EventEmitter {
 		if (this.#isTooBig(frame)) {
 			return this.#drop(1, frame.length, 'too-big');
 		}
-		if (this.#queue.length === 0 && this.#hasRoom()) {
+		if (this.#isFree()) {
 			this.#link.send(frame);
 			return true;
 		}
@@ -212,7 +215,7 @@ class Client extends EventEmitter {
 		} catch (error) {
 			return Promise.reject(error);
 		}
-		if (this.#life === 'closed') {
+		if (this.#life === 'closed' || this.#closing !== null) {
 			return Promise.reject(new Pm2aError('PM2A_ERR_CLOSED'));
 		}
 		if (this.#link === null || this.#link.isLeaving) {
@@ -220,7 +223,16 @@ class Client extends EventEmitter {
 				`${this.socketPath}: there is no connection to the daemon`));
 		}
 		this.stats.asked++;
-		return this.#questions.ask(question, this.#mayAsk());
+		const { id, promise } = this.#questions.open(question);
+		if (this.#isFree()) {
+			this.#sendQuestion(id, question);
+		} else if (this.#queue.turns < TURNS_MAX) {
+			this.#sendQuestionInTurn(id, question);
+		} else {
+			this.#questions.refuse(id, 'queue-full',
+				`${TURNS_MAX} questions and answers wait`);
+		}
+		return promise;
 	}
 
 	/**
@@ -228,6 +240,7 @@ class Client extends EventEmitter {
 	 * made and something waits for it, this waits too.
 	 */
 	close() {
+		this.#questions.failAll('PM2A_ERR_CLOSED');
 		const isConnecting = this.#link !== null &&
 			!this.#link.isOpen && !this.#link.isLeaving;
 		if (!isConnecting || this.#queue.length === 0) {
@@ -269,6 +282,7 @@ class Client extends EventEmitter {
 		this.#life = 'closed';
 		this.#isReady = false;
 		this.#link = null;
+		this.#queue.clearTurns();
 		this.#questions.failAll('PM2A_ERR_CLOSED');
 		clearTimeout(this.#retryTimer);
 		this.#closing?.resolve();
@@ -337,43 +351,41 @@ class Client extends EventEmitter {
 		this.#attempts = 0;
 		this.stats.connects++;
 		debug('connected as %d', this.#welcome.id);
-		this.#sendHeld();
 		for (const { resolve } of this.#waiters.splice(0)) {
 			resolve();
 		}
 		this.#tell('connect');
 	}
 
-	/* Not before the messages that wait: what is asked may be about them. */
-	#mayAsk() {
-		return this.connected && this.#queue.length === 0;
+	/* Its caller may write to the body meanwhile, and waits for no more than the
+	 * timeout in all. */
+	#sendQuestionInTurn(id, question) {
+		const body = Buffer.from(question.body);
+		this.#queue.wait(() => {
+			const timeout = this.#questions.timeLeft(id);
+			if (timeout > 0) {
+				this.#sendQuestion(id, { ...question, body, timeout });
+			}
+		});
 	}
 
-	#sendHeld() {
-		if (this.#mayAsk()) {
-			this.#questions.sendHeld();
-		}
-	}
-
-	/* Returns null, or why it can't be sent. */
 	#sendQuestion(id, { topics, body, subscribers, gather, timeout }) {
+		const refuse = (reason, message) => this.#questions.refuse(id, reason, message);
 		const { server, features } = this.#welcome;
-		const { maxFrame } = this.#limits;
-		if (!features?.includes('ask')) {
-			return { reason: 'unsupported', message: `${server} takes no questions` };
+		if (!Array.isArray(features) || !features.includes('ask')) {
+			refuse('unsupported', `${server} takes no questions`);
+			return;
 		}
 		const isTooLong = (topic) => Buffer.byteLength(topic) > this.maxTopic;
 		const frame = topics.some(isTooLong) ?
 			null : sender.ask(topics, subscribers, { id, gather, timeout }, body);
 		if (frame === null) {
-			return { reason: 'topic-too-long', message: `a topic over ${this.maxTopic} bytes` };
+			refuse('topic-too-long', `a topic over ${this.maxTopic} bytes, or too many`);
+		} else if (this.#isTooBig(frame)) {
+			refuse('too-big', `${frame.length} bytes; max-frame is ${this.#limits.maxFrame}`);
+		} else {
+			this.#link.send(frame);
 		}
-		if (this.#isTooBig(frame)) {
-			const message = `${frame.length} bytes; max-frame is ${maxFrame}`;
-			return { reason: 'too-big', message };
-		}
-		this.#link.send(frame);
-		return null;
 	}
 
 	#onPart(body) {
@@ -394,25 +406,30 @@ class Client extends EventEmitter {
 
 	#onQuestion({ id, ...rest }) {
 		const link = this.#link;
-		const question = new Question(rest, (verdict, body) => {
-			if (link.canSend) {
-				this.#sendAnswer(link, id, verdict, body);
-			}
-		});
+		const question = new Question(rest,
+			(verdict, body) => link.canSend && this.#sendAnswer(id, verdict, body));
 		this.stats.questions++;
 		if (!this.#tell('question', question)) {
 			question.decline();
 		}
 	}
 
-	#sendAnswer(link, id, verdict, body) {
-		if (body?.length + ANSWER_ROOM > this.#limits.maxFrame) {
+	/* Returns false where it had to be a no. None is dropped for a bound, since
+	 * each is owed. */
+	#sendAnswer(id, verdict, body) {
+		const isTooBig = body?.length + ANSWER_ROOM > this.#limits.maxFrame;
+		if (isTooBig) {
 			this.stats.errors++;
 			debug('an answer of %d bytes is more than the daemon takes', body.length);
-			link.send(sender.answer(id, 0));
-		} else {
-			link.send(sender.answer(id, verdict, body));
 		}
+		const frame = isTooBig ?
+			sender.answer(id, VERDICT.NO) : sender.answer(id, verdict, body);
+		if (this.#isFree()) {
+			this.#link.send(frame);
+		} else {
+			this.#queue.wait(() => this.#link.send(frame));
+		}
+		return !isTooBig;
 	}
 
 	#onMessage(topics, body, flags) {
@@ -445,7 +462,8 @@ class Client extends EventEmitter {
 	#onEnd(error) {
 		const wasReady = this.#isReady;
 		const reason = this.#link.isLeaving ? 'goodbye' : error?.code ?? 'eof';
-		this.#questions.failAll(wasReady ? 'PM2A_ERR_LOST' : 'PM2A_ERR_AWAY',
+		this.#queue.clearTurns();
+		this.#questions.failAll(this.#welcome === null ? 'PM2A_ERR_AWAY' : 'PM2A_ERR_LOST',
 			`${this.socketPath}: ${error?.message ?? 'the daemon closed the connection'}`);
 		this.#requeue(this.#link.destroy());
 		this.#link = null;
@@ -494,8 +512,13 @@ class Client extends EventEmitter {
 		}
 	}
 
-	/* Whether a message can go at once. A tick may publish more than memory
-	 * has, so much of it goes to the stream before the tick is over. */
+	/* Whether what is to be sent can go at once, and overtakes nothing. */
+	#isFree() {
+		return this.#queue.isEmpty && this.#hasRoom();
+	}
+
+	/* A tick may publish more than memory has, so much of it goes to the stream
+	 * before the tick is over. */
 	#hasRoom() {
 		if (!this.#link?.isOpen) {
 			return false;
@@ -514,16 +537,23 @@ class Client extends EventEmitter {
 
 	/* Hands what waits to the stream, until that has about maxBytes. */
 	#sendQueue(maxBytes) {
-		while (this.#queue.length > 0 && this.#link.isOpen &&
+		while (!this.#queue.isEmpty && this.#link.isOpen &&
 			this.#link.pending < maxBytes) {
-			const frame = this.#queue.shift();
-			if (this.#isTooBig(frame)) {
-				this.#drop(1, frame.length, 'too-big');
+			const turn = this.#queue.nextTurn();
+			if (turn === null) {
+				this.#sendMessage(this.#queue.shift());
 			} else {
-				this.#link.send(frame);
+				turn();
 			}
 		}
-		this.#sendHeld();
+	}
+
+	#sendMessage(frame) {
+		if (this.#isTooBig(frame)) {
+			this.#drop(1, frame.length, 'too-big');
+		} else {
+			this.#link.send(frame);
+		}
 	}
 
 	/* Messages that a connection took and did not begin to send wait again. */
@@ -562,13 +592,13 @@ class Client extends EventEmitter {
 		return false;
 	}
 
-	/* Whether anybody listens. */
+	/* Whether somebody has heard it, to the end. */
 	#tell(...event) {
 		try {
 			return this.emit(...event);
 		} catch (error) {
 			process.nextTick(() => { throw error; });
-			return true;
+			return false;
 		}
 	}
 }

@@ -17,7 +17,7 @@ const debug = require('debug')('socket.io-pm2adapter:link');
 const { Pm2aError } = require('./errors');
 const { tryDecode } = require('./msgpack');
 const { Outbox } = require('./outbox');
-const { GATHERS } = require('./questions');
+const { GATHERS, VERDICT } = require('./questions');
 const { Receiver } = require('./receiver');
 const sender = require('./sender');
 
@@ -304,8 +304,13 @@ class Link {
 		if (topics === null) {
 			return;
 		}
-		if (!Number.isSafeInteger(id) || !Buffer.isBuffer(body) || !GATHERS.includes(gather)) {
+		const isId = Number.isSafeInteger(id) && id >= 0;
+		if (!isId || !Buffer.isBuffer(body) || !GATHERS.includes(gather)) {
 			this.#tell.onMalformed();
+			// Whatever it was: who asks must not wait for us.
+			if (isId && this.canSend) {
+				this.send(sender.answer(id, VERDICT.NO));
+			}
 			return;
 		}
 		const subscribers = (frame.flags & FLAG.SUBSCRIBERS) !== 0;
@@ -316,11 +321,12 @@ class Link {
 	#topicsOf(frame) {
 		const topics = frame.flags & FLAG.SEVERAL ?
 			tryDecode(frame.topic) : [frame.topic];
-		if (Array.isArray(topics)) {
-			// A topic may have been written as str or as bin.
+		// A topic may have been written as str or as bin.
+		const isTopic = (topic) => typeof topic === 'string' || Buffer.isBuffer(topic);
+		if (Array.isArray(topics) && topics.every(isTopic)) {
 			return topics.map(String);
 		}
-		this.#breakOff('a delivery whose topics are no array');
+		this.#breakOff('a delivery whose topics are no array of them');
 		return null;
 	}
 

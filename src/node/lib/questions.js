@@ -2,8 +2,7 @@
 
 /*
  * Questions: those that a client has asked and waits for, and one that it has
- * been asked. Knows no connection; the client sends them, now or when there is
- * one, and tells what has come.
+ * been asked. Knows no connection; the client sends, and tells what has come.
  *
  * Each question that is opened ends once: with its result, with an error, or,
  * where a daemon hangs, some time after the deadline that the daemon was told.
@@ -16,19 +15,23 @@ const { boolean, integer, oneOf, refuse } = require('./options');
 
 const GRACE = 1000; // ms after its deadline that the daemon may be silent
 const TIMEOUT_MAX = 300_000; // ms
-const HELD_MAX = 10_000;
 const GRAIN = 250; // ms between two looks at the deadlines, at least
 
 const VERDICT = Object.freeze({ NO: 0, YES: 1, MORE: 2 });
 const GATHERS = ['list', 'union', 'first', 'stream'];
 const OUTCOMES = ['complete', 'found', 'unknown', 'timeout'];
 
-function isRow(row) {
-	return Array.isArray(row) && row.length >= 3 && typeof row[1] === 'string';
-}
-
 function isCount(value) {
 	return Number.isSafeInteger(value) && value >= 0;
+}
+
+function isRow(row) {
+	return Array.isArray(row) && row.length >= 3 &&
+		isCount(row[0]) && typeof row[1] === 'string';
+}
+
+function isMissing(row) {
+	return isRow(row) && typeof row[2] === 'string';
 }
 
 /* The result that RESULT's body tells of a question, or null. */
@@ -37,7 +40,7 @@ function readResult([, outcome, expected, answered, missing, answers], gather) {
 		(each) => typeof each === 'string' :
 		(each) => isRow(each) && Buffer.isBuffer(each[2]);
 	if (!OUTCOMES.includes(outcome) || !isCount(expected) || !isCount(answered) ||
-		!Array.isArray(missing) || !missing.every(isRow) ||
+		!Array.isArray(missing) || !missing.every(isMissing) ||
 		!Array.isArray(answers) || !answers.every(isAnswer)) {
 		return null;
 	}
@@ -45,7 +48,7 @@ function readResult([, outcome, expected, answered, missing, answers], gather) {
 		outcome,
 		expected,
 		answered,
-		missing: missing.map(([id, name, reason]) => ({ id, name, reason: String(reason) })),
+		missing: missing.map(([id, name, reason]) => ({ id, name, reason })),
 		answers: gather === 'union' ? answers :
 			answers.map(([id, name, body]) => ({ id, name, body })),
 	};
@@ -53,44 +56,28 @@ function readResult([, outcome, expected, answered, missing, answers], gather) {
 
 class Questions {
 	#open = new Map(); // ask id → { gather, onPart, resolve, reject, due }
-	#held = []; // ids and questions that wait to be sent
-	#send; // (id, question): null, or why it was not: { reason, message }
 	#lastId = 0;
 	#timer = null;
-
-	constructor(send) {
-		this.#send = send;
-	}
 
 	get size() {
 		return this.#open.size;
 	}
 
-	/* Opens a question, and sends it now or with sendHeld(). */
-	ask(question, isNow) {
+	/* Opens one: { id, promise }. */
+	open({ gather, onPart, timeout }) {
 		const id = ++this.#lastId;
 		const promise = new Promise((resolve, reject) => {
-			const { gather, onPart, timeout } = question;
-			const due = Date.now() + timeout + GRACE;
+			const due = performance.now() + timeout + GRACE;
 			this.#open.set(id, { gather, onPart, resolve, reject, due });
 		});
 		this.#watch();
-		if (isNow) {
-			this.#sendOne(id, question);
-		} else if (this.#held.length < HELD_MAX) {
-			this.#held.push({ id, question });
-		} else {
-			this.refuse(id, 'queue-full', `${HELD_MAX} questions wait for the connection`);
-		}
-		return promise;
+		return { id, promise };
 	}
 
-	sendHeld() {
-		for (const { id, question } of this.#held.splice(0)) {
-			if (this.#open.has(id)) { // or it has waited for too long
-				this.#sendOne(id, question);
-			}
-		}
+	/* Of its timeout, ms; 0 where it is over. */
+	timeLeft(id) {
+		const due = this.#open.get(id)?.due ?? 0;
+		return Math.max(0, Math.ceil(due - GRACE - performance.now()));
 	}
 
 	has(id) {
@@ -132,19 +119,11 @@ class Questions {
 	/* Ends all of them, each with an error of its own. */
 	failAll(code, message) {
 		const all = [...this.#open.values()];
-		this.#held = [];
 		this.#open.clear();
 		clearTimeout(this.#timer);
 		this.#timer = null;
 		for (const { reject } of all) {
 			reject(new Pm2aError(code, message));
-		}
-	}
-
-	#sendOne(id, question) {
-		const why = this.#send(id, question);
-		if (why !== null) {
-			this.refuse(id, why.reason, why.message);
 		}
 	}
 
@@ -166,14 +145,17 @@ class Questions {
 		for (const { due } of this.#open.values()) {
 			first = Math.min(first, due);
 		}
-		const delay = Math.max(GRAIN, first - Date.now());
-		// A question that is due sooner may be opened meanwhile.
-		this.#timer = setTimeout(() => this.#look(), Math.min(delay, GRACE));
+		const delay = Math.max(GRAIN, first - performance.now());
+		// At most GRACE, as a question that is due sooner may be opened meanwhile.
+		// Once the sockets have been read: when it was the application that
+		// blocked, what the daemon said meanwhile is still unread.
+		this.#timer = setTimeout(() => setImmediate(() => this.#look()),
+			Math.min(delay, GRACE));
 		this.#timer.unref();
 	}
 
 	#look() {
-		const now = Date.now();
+		const now = performance.now();
 		this.#timer = null;
 		for (const [id, { due }] of this.#open) {
 			if (due <= now) {
@@ -189,7 +171,7 @@ class Questions {
 
 /* A question that we are asked. It is answered once; later calls do nothing. */
 class Question {
-	#send; // (verdict, body), or null once it has been answered
+	#send; // (verdict, body): false where no more can be said; null after the end
 
 	constructor({ topics, body, gather, subscribers }, send) {
 		this.topics = topics;
@@ -201,13 +183,15 @@ class Question {
 
 	/** Yes, and body is the answer. */
 	answer(body) {
+		mustBeBytes(body);
 		this.#end(VERDICT.YES, body);
 	}
 
 	/** A part of the answer, where it is gathered as a stream. */
 	more(body) {
-		if (this.gather === 'stream') {
-			this.#send?.(VERDICT.MORE, body);
+		mustBeBytes(body);
+		if (this.gather === 'stream' && this.#send?.(VERDICT.MORE, body) === false) {
+			this.#send = null;
 		}
 	}
 
@@ -223,18 +207,21 @@ class Question {
 	}
 }
 
-/* What ask() is given, judged: { topics, body, gather, timeout, subscribers,
- * onPart }. */
-function askOptions(topics, body, {
-	gather = 'list', timeout = 5000, subscribers = false, onPart,
-} = {}) {
-	const list = Array.isArray(topics) ? topics : [topics];
-	if (list.length === 0 || !list.every((topic) => typeof topic === 'string' && topic !== '')) {
-		refuse('topics', topics, 'a topic or an array of topics');
-	}
+function mustBeBytes(body) {
 	if (!(body instanceof Uint8Array)) {
 		refuse('body', body, 'a Uint8Array');
 	}
+}
+
+/* What ask() is given, judged: { topics, body, gather, timeout, subscribers,
+ * onPart }. */
+function askOptions(topics, body, options) {
+	const { gather = 'list', timeout = 5000, subscribers = false, onPart } = options ?? {};
+	const list = Array.isArray(topics) ? [...topics] : [topics];
+	if (list.length === 0 || !list.every((topic) => typeof topic === 'string' && topic !== '')) {
+		refuse('topics', topics, 'a topic or an array of topics');
+	}
+	mustBeBytes(body);
 	oneOf('gather', gather, GATHERS);
 	integer('timeout', timeout, 1, TIMEOUT_MAX);
 	boolean('subscribers', subscribers);
