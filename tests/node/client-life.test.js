@@ -1,14 +1,12 @@
 'use strict';
 
 const assert = require('assert/strict');
-const { spawn } = require('child_process');
-const { once } = require('events');
-const path = require('path');
 const { describe, test } = require('node:test');
 
 const { Client, Pm2aError } = require('../../src/node');
 const { TYPE, WELCOME } = require('./support/fake-daemon');
 const { connected, pair } = require('./support/pair');
+const { script } = require('./support/script');
 const { next, until, within } = require('./support/wait');
 
 const CLOSED = { name: 'Pm2aError', code: 'PM2A_ERR_CLOSED' };
@@ -347,22 +345,6 @@ describe('client: the end', () => {
 });
 
 describe('client: in a process of its own', () => {
-	const LIBRARY = path.join(__dirname, '../../src/node');
-
-	/* Runs the code with `client` and `Client` at hand; it is killed with the test. */
-	function script(t, options, code) {
-		const child = spawn(process.execPath, ['-e', `
-			const { Client } = require(${JSON.stringify(LIBRARY)});
-			const client = new Client(${JSON.stringify({ reconnectDelay: 1, ...options })});
-			${code}`], { stdio: ['ignore', 'pipe', 'pipe'] });
-		const run = { child, out: '', err: '' };
-		child.stdout.on('data', (text) => { run.out += text; });
-		child.stderr.on('data', (text) => { run.err += text; });
-		run.ended = within(once(child, 'close').then(([code, signal]) => code ?? signal), 'end');
-		t.after(() => child.kill('SIGKILL'));
-		return run;
-	}
-
 	test('a connected client doesn\'t keep it alive', async (t) => {
 		const { daemon } = await pair(t, { daemon: { welcome: { ping_interval_ms: 3_600_000 } } });
 		const run = script(t, { socket: daemon.socket }, `
