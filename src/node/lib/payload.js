@@ -160,6 +160,6 @@ function decodeQuestion(bytes) {
 }
 
 module.exports = {
-	EVENT, BINARY_EVENT, decodePayload, decodeQuestion, encodePayload, encodeQuestion,
-	isRoom, isServerEvent, plainOptions, plainPacket, readBroadcast,
+	BINARY_EVENT, decodePayload, decodeQuestion, encodePayload, encodeQuestion,
+	isOptions, isRoom, isServerEvent, plainOptions, plainPacket, readBroadcast,
 };

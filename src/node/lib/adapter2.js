@@ -1,0 +1,121 @@
+'use strict';
+
+/*
+ * The adapter for Socket.IO 2, on socket.io-adapter 1: rooms are keys of
+ * objects, methods call back, and binary packets say so in their type.
+ */
+
+const { BINARY_EVENT } = require('./payload');
+const { share } = require('./shared');
+
+function hasBinary(value) {
+	if (typeof value !== 'object' || value === null) {
+		return false;
+	}
+	return Buffer.isBuffer(value) || value instanceof ArrayBuffer ||
+		Object.values(value).some(hasBinary);
+}
+
+/* The packet as Socket.IO 2 would have made it itself. */
+function typed(packet, flags) {
+	return flags?.binary !== false && hasBinary(packet.data) ?
+		{ ...packet, type: BINARY_EVENT } : packet;
+}
+
+function idsIn(rooms, room) {
+	return Object.hasOwn(rooms, room) ? Object.keys(rooms[room].sockets) : [];
+}
+
+/* As local.js has it. */
+function viewOf(Base) {
+	return {
+		ids: ({ sids }) => Object.keys(sids),
+		members: ({ rooms }, room) => idsIn(rooms, room),
+		rooms: ({ rooms }) => Object.keys(rooms),
+		roomsOf: ({ sids }, id) => (Object.hasOwn(sids, id) ? Object.keys(sids[id]) : undefined),
+		socket: ({ nsp }, id) =>
+			(Object.hasOwn(nsp.connected, id) ? nsp.connected[id] : undefined),
+		join: (socket, rooms) =>
+			new Promise((resolve) => { socket.join(rooms, resolve); }),
+
+		/* Its own except has ids alone. */
+		broadcast(adapter, packet, { rooms, except, flags }) {
+			const ids = [...(except ?? [])].flatMap((room) =>
+				[room, ...idsIn(adapter.rooms, room)]);
+			Base.prototype.broadcast.call(adapter, typed(packet, flags),
+				{ rooms: [...(rooms ?? [])], except: ids, flags });
+		},
+	};
+}
+
+/* Says which rooms come and go, as version 2 of the base does. */
+function tellingRooms(Base) {
+	return class extends Base {
+		addAll(id, rooms) {
+			const names = new Set(Array.from(rooms, String));
+			const fresh = [...names].filter((room) => !Object.hasOwn(this.rooms, room));
+			super.addAll(id, [...names]);
+			fresh.forEach((room) => this.emit('create-room', room));
+		}
+
+		del(id, room, fn) {
+			this.#tellGone([String(room)], () => super.del(id, room, fn));
+		}
+
+		delAll(id, fn) {
+			const rooms = Object.hasOwn(this.sids, id) ? Object.keys(this.sids[id]) : [];
+			this.#tellGone(rooms, () => super.delAll(id, fn));
+		}
+
+		#tellGone(rooms, act) {
+			const present = rooms.filter((room) => Object.hasOwn(this.rooms, room));
+			act();
+			for (const room of present) {
+				if (!Object.hasOwn(this.rooms, room)) {
+					this.emit('delete-room', room);
+				}
+			}
+		}
+	};
+}
+
+/* Base: the class that socket.io-adapter exports. */
+function adapter2(Base) {
+	return class PM2Adapter2 extends share(tellingRooms(Base), viewOf(Base)) {
+		#waiting = 0; // callbacks that wait for the daemon
+		#last = undefined; // fulfilled when the last of them is called
+
+		/** fn is called when the subscriptions to new rooms are in force. */
+		addAll(id, rooms, fn) {
+			this.#call(fn, super.addAll(id, rooms));
+		}
+
+		del(id, room, fn) {
+			super.del(id, room);
+			this.#call(fn);
+		}
+
+		delAll(id, fn) {
+			super.delAll(id);
+			this.#call(fn);
+		}
+
+		/* In the order of the calls: the callbacks of a socket note its rooms. */
+		#call(fn, joining) {
+			if (typeof fn !== 'function') {
+				return;
+			}
+			if (joining === undefined && this.#waiting === 0) {
+				process.nextTick(fn, null);
+				return;
+			}
+			this.#waiting++;
+			this.#last = Promise.all([this.#last, joining]).then(() => {
+				this.#waiting--;
+				process.nextTick(fn, null);
+			});
+		}
+	};
+}
+
+module.exports = { adapter2 };

@@ -1,0 +1,101 @@
+'use strict';
+
+/* The adapter for Socket.IO 4, on socket.io-adapter 2. */
+
+const debug = require('debug')('socket.io-pm2adapter');
+const { AckBroadcast } = require('./acks');
+const { plainOptions, plainPacket } = require('./payload');
+const { clampTimeout } = require('./requests');
+const { ask, countServers, fail, share } = require('./shared');
+
+/* As local.js has it. */
+function viewOf(Base) {
+	return {
+		ids: ({ sids }) => sids.keys(),
+		members: ({ rooms }, room) => rooms.get(room),
+		rooms: ({ rooms }) => rooms.keys(),
+		roomsOf: ({ sids }, id) => sids.get(id),
+		socket: ({ nsp }, id) => nsp.sockets.get(id),
+		join: (socket, rooms) => socket.join(rooms),
+		broadcast(adapter, ...args) {
+			Base.prototype.broadcast.apply(adapter, args);
+		},
+		broadcastWithAck(adapter, ...args) {
+			Base.prototype.broadcastWithAck.apply(adapter, args);
+		},
+		forget({ nsp }, id) {
+			for (const socket of nsp.sockets.values()) {
+				socket.acks.delete(id);
+			}
+		},
+	};
+}
+
+/* What the application's callbacks throw is its own affair, and no fault of
+ * the connection on which their occasion came. */
+function safely(act) {
+	try {
+		act();
+	} catch (error) {
+		process.nextTick(() => { throw error; });
+	}
+}
+
+/* Base: class Adapter of socket.io-adapter. */
+function adapter4(Base) {
+	return class PM2Adapter4 extends share(Base, viewOf(Base)) {
+		#ids = 0; // of broadcasts
+
+		/**
+		 * Broadcasts a packet that clients acknowledge.
+		 *
+		 * @param clientCountCallback gets numbers of clients, which are all of them
+		 *	when it has been called as often as serverCount() says now
+		 * @param ack gets what one client gives
+		 */
+		broadcastWithAck(packet, opts, clientCountCallback, ack) {
+			const others = this[countServers]() - 1;
+			const args = [plainPacket({ ...packet, nsp: this.nsp.name }), plainOptions(opts)];
+			super.broadcastWithAck(packet, opts, clientCountCallback, ack);
+			const broadcast = new AckBroadcast(others, clientCountCallback, ack);
+			if (others > 0 && !opts.flags?.local) {
+				this.#askOthers(args, opts, broadcast);
+				return;
+			}
+			broadcast.giveUp();
+			if (!this.client.connected && !opts.flags?.local) {
+				this.#onUnasked('there is no connection');
+			}
+		}
+
+		async #askOthers(args, { rooms, flags }, broadcast) {
+			const id = ++this.#ids;
+			this.ackRequests.set(id, broadcast);
+			let end;
+			try {
+				const result = await this[ask]('broadcast', args, {
+					rooms: [...rooms],
+					timeout: clampTimeout(flags?.timeout, 1), // as Socket.IO's own clock
+					onPart: (from, body) => safely(() => broadcast.part(from, body)),
+				});
+				end = () => broadcast.end(result);
+			} catch (error) {
+				end = () => broadcast.giveUp();
+				this.#onUnasked(error.message);
+				if (error.code === 'PM2A_ERR_ENCODE') {
+					this[fail](error);
+				}
+			}
+			this.ackRequests.delete(id);
+			safely(end);
+		}
+
+		/* The clients of other workers are not waited for. */
+		#onUnasked(why) {
+			this.client.stats.unasked++;
+			debug('a broadcast is acknowledged by this worker alone: %s', why);
+		}
+	};
+}
+
+module.exports = { adapter4 };

@@ -1,0 +1,125 @@
+'use strict';
+
+/*
+ * The topics of all namespaces of a server over one connection: who wants
+ * which, and who gets what comes.
+ *
+ * Two namespaces can share a topic (`/a#b` and the room `b` of `/a`), since the
+ * topics are those of the Redis adapters; the namespace in the packet tells
+ * them apart.
+ */
+
+const debug = require('debug')('socket.io-pm2adapter');
+const { Client } = require('./client');
+const { decodePayload, decodeQuestion } = require('./payload');
+
+class Hub {
+	#wanted = new Map(); // topic → Map of adapter → how many of its rooms
+	#adapters = new Set();
+	#members = new Map(); // topic → members, as long as it is known
+
+	constructor(opts) {
+		const client = new Client(opts);
+		this.client = client;
+		client.stats.unasked = 0; // broadcasts that others weren't asked about
+		client.on('message', (topics, body) => this.#receive(topics, body));
+		client.on('question', (question) => this.#question(question));
+		client.on('presence', ({ topic, count }) => this.#members.set(topic, count));
+		client.on('disconnect', () => this.#members.clear());
+	}
+
+	open(adapter) {
+		this.#adapters.add(adapter);
+		this.client.connect();
+	}
+
+	close(adapter) {
+		if (!this.#adapters.delete(adapter)) {
+			return undefined;
+		}
+		for (const [topic, adapters] of this.#wanted) {
+			if (adapters.delete(adapter) && adapters.size === 0) {
+				this.#forget(topic);
+			}
+		}
+		return this.#adapters.size === 0 ? this.client.close() : undefined;
+	}
+
+	subscribe(topic, adapter, options) {
+		let adapters = this.#wanted.get(topic);
+		if (adapters === undefined) {
+			adapters = new Map();
+			this.#wanted.set(topic, adapters);
+			this.client.subscribe(topic, options);
+		}
+		adapters.set(adapter, (adapters.get(adapter) ?? 0) + 1);
+	}
+
+	unsubscribe(topic, adapter) {
+		const adapters = this.#wanted.get(topic);
+		const n = adapters?.get(adapter);
+		if (n > 1) {
+			adapters.set(adapter, n - 1);
+		} else if (adapters?.delete(adapter) && adapters.size === 0) {
+			this.#forget(topic);
+		}
+	}
+
+	/* How many members a topic of ours has; who is not connected knows itself. */
+	membersOf(topic) {
+		return this.client.connected ? this.#members.get(topic) ?? 1 : 1;
+	}
+
+	#forget(topic) {
+		this.#wanted.delete(topic);
+		this.#members.delete(topic);
+		this.client.unsubscribe(topic);
+	}
+
+	/* The adapters that want one of the topics. */
+	#takers(topics) {
+		return new Set(topics.flatMap((topic) =>
+			[...this.#wanted.get(topic)?.keys() ?? []]));
+	}
+
+	#receive(topics, body) {
+		const adapters = this.#takers(topics);
+		if (adapters.size === 0) {
+			return; // it was on its way when the room was left
+		}
+		const payload = decodePayload(body);
+		if (payload === null) {
+			this.#onMalformed('payload', topics);
+			return;
+		}
+		for (const adapter of adapters) {
+			adapter.receive(payload);
+		}
+	}
+
+	/* Questions on topics of the application are for those who listen to the
+	 * client, if there is anybody but us. */
+	#question(question) {
+		const isOurs = this.#takers(question.topics).size > 0;
+		if (!isOurs && this.client.listenerCount('question') > 1) {
+			return;
+		}
+		const asked = decodeQuestion(question.body);
+		const adapter = asked && [...this.#adapters].find(({ nsp }) => nsp.name === asked.nsp);
+		if (adapter) {
+			adapter.answer(question, asked.kind, asked.args);
+			return;
+		}
+		if (asked === null) {
+			this.#onMalformed('question', question.topics);
+		}
+		question.decline();
+	}
+
+	#onMalformed(what, topics) {
+		this.client.stats.malformed++;
+		debug('a malformed %s on %s is ignored', what, topics[0]);
+	}
+}
+
+module.exports = { Hub };
