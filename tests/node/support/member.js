@@ -68,4 +68,6 @@ process.on('message', async ({ id, order, ...fields }) => {
 	process.send({ done: id, reply: await orders[order](fields) });
 });
 
+process.on('disconnect', () => process.exit()); // a test that is killed leaves nobody behind
+
 server.listen().then(() => process.send({ port: server.port }));
