@@ -99,9 +99,12 @@ UNIT_rates := core/rates
 UNIT_gather := core/gather base/blob base/hash base/xalloc base/log
 UNIT_request := core/request core/gather base/blob base/hash base/xalloc \
 	base/log
+UNIT_deadline := $(UNIT_request)
 UNIT_broker := core/broker core/member core/topic core/request core/gather \
 	base/blob base/hash \
 	base/xalloc base/log
+UNIT_asking := $(UNIT_broker)
+UNIT_model := $(UNIT_broker)
 UNIT_loop := net/loop $(BASE)
 UNIT_outq := net/outq base/blob base/xalloc base/log
 UNIT_conn := net/conn net/outq net/loop base/blob $(BASE)
