@@ -51,6 +51,7 @@ CFLAGS_VARIANT := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
 LDFLAGS_VARIANT := -pie -Wl,-z,relro,-z,now
 endif
 
+, := ,
 # $(call run,WHAT,COMMAND): the command is shown with V=1 alone.
 run = @$(if $(V),echo '$(2)',printf '  %-3s %s\n' $(1) $@); $(2)
 
@@ -94,6 +95,7 @@ UNIT_asking_frames := wire/asking wire/control wire/frame wire/msg base/bytes
 UNIT_apps := edge/apps base/xalloc base/log
 UNIT_reply := wire/reply wire/msg base/bytes
 UNIT_ask := wire/ask wire/frame wire/msg base/bytes
+UNIT_client := $(filter-out base/clock,$(LIB_SOURCES:src/%.c=%))
 UNIT_topic := core/topic base/hash base/xalloc base/log
 UNIT_rates := core/rates
 UNIT_gather := core/gather base/blob base/hash base/xalloc base/log
@@ -181,11 +183,17 @@ $(B)/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(call run,CC,$(CC) $(CPPFLAGS_ALL) -Itests $(CFLAGS_ALL) -MMD -MP -c -o $@ $<)
 
+# The fake daemon of these has the clock, and lets allocations fail.
+WITH_FAKE := client
+$(foreach u,$(WITH_FAKE),$(eval UNIT_LDFLAGS_$(u) := \
+	$(foreach f,malloc calloc realloc reallocarray,-Wl$(,)--wrap=$(f))))
+$(foreach u,$(WITH_FAKE),$(B)/tests/unit/test_$(u)): $(B)/tests/unit/fake.o
+
 define UNIT_RULE
 $(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o $(B)/tests/unit/support.o \
 		$$(UNIT_$(1):%=$(B)/%.o)
-	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
-		$$(LDLIBS_ALL) $$(CHECK_LDLIBS))
+	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) $$(UNIT_LDFLAGS_$(1)) \
+		-o $$@ $$^ $$(LDLIBS_ALL) $$(CHECK_LDLIBS))
 endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
 
@@ -238,7 +246,6 @@ build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(FUZZ_$(1):%=src/%.c) $$(HEADERS)
 		-fsanitize=fuzzer$$(,)address$$(,)undefined -fno-sanitize-recover=all \
 		-o $$@ $$(filter %.c,$$^) $$(LDLIBS_ALL))
 endef
-, := ,
 $(foreach f,$(FUZZERS),$(eval $(call FUZZ_RULE,$(f))))
 
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
