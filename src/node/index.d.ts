@@ -323,6 +323,132 @@ declare namespace adapter {
 		readonly client: Client;
 	}
 
+	interface EmitterOptions extends Omit<ClientOptions, 'role'> {
+		/** The namespace; the slash may be left out. Default: `/`. */
+		nsp?: string;
+		/**
+		 * How long the daemon may be silent, in ms, 1 to 600,000, before nobody
+		 * waits for it any longer: not ready(), flush() and close(), nor the process,
+		 * which is kept alive until the daemon has what was emitted. Default: 5000.
+		 */
+		timeout?: number;
+	}
+
+	/** Events and the types of their listeners, as Socket.IO's types have them. */
+	interface EventsMap {
+		[event: string]: any;
+	}
+
+	interface DefaultEventsMap {
+		[event: string]: (...args: any[]) => void;
+	}
+
+	type Room = string | number;
+
+	/** Whom to emit to. Each method that narrows it returns another one. */
+	interface BroadcastOperator<Events extends EventsMap = DefaultEventsMap> {
+		/** Only clients in one of these rooms, and of those named before. */
+		to(rooms: Room | Room[]): BroadcastOperator<Events>;
+		/** The same as to(). */
+		in(rooms: Room | Room[]): BroadcastOperator<Events>;
+		/** No clients in one of these rooms. */
+		except(rooms: Room | Room[]): BroadcastOperator<Events>;
+		/** Whether the servers compress what they send. */
+		compress(compress: boolean): BroadcastOperator<Events>;
+		/**
+		 * May be lost where a client, a server or the daemon is not ready for it, and
+		 * is dropped at once where there is no connection.
+		 */
+		readonly volatile: BroadcastOperator<Events>;
+		/**
+		 * Emits to the clients. While there is no connection it waits, up to
+		 * queueMaxBytes.
+		 *
+		 * @returns false where it was dropped at once
+		 * @throws {Pm2aError} PM2A_ERR_OPTION for a reserved event name or an
+		 *	acknowledgement, PM2A_ERR_ENCODE for what cannot be encoded
+		 */
+		emit<Event extends keyof Events & string>(event: Event,
+			...args: Parameters<Events[Event]>): boolean;
+		/** Makes the clients' sockets join rooms. */
+		socketsJoin(rooms: Room | Room[]): void;
+		/** Makes them leave rooms. */
+		socketsLeave(rooms: Room | Room[]): void;
+		/** Disconnects them; close: with the connection that namespaces share. */
+		disconnectSockets(close?: boolean): void;
+	}
+
+	/** Emits to all clients of a namespace, from a process that has none. */
+	interface Emitter<Events extends EventsMap = DefaultEventsMap>
+		extends BroadcastOperator<Events> {
+		/** The namespace. */
+		readonly nsp: string;
+		/** The connection, which of() shares. */
+		readonly client: Client;
+		/** What @socket.io/redis-emitter and socket.io-emitter take for a client of Redis. */
+		readonly redisClient: RedisPublisher;
+		/** Another namespace; the slash may be left out. */
+		of<Others extends EventsMap = Events>(nsp: string): Emitter<Others>;
+		/**
+		 * An event for the listeners of the namespace on all servers.
+		 *
+		 * @throws {Pm2aError} as emit()
+		 */
+		serverSideEmit(event: string, ...args: any[]): void;
+		/** Fulfilled once connected; rejected with PM2A_ERR_TIMEOUT or PM2A_ERR_CLOSED. */
+		ready(): Promise<void>;
+		/**
+		 * Fulfilled when the daemon has all that was emitted before. Rejected with
+		 * PM2A_ERR_TIMEOUT or PM2A_ERR_CLOSED, or with PM2A_ERR_LOST where something
+		 * that was emitted since the last flush() was dropped, or was on its way when
+		 * a connection broke. Volatile messages that were dropped don't count.
+		 */
+		flush(): Promise<void>;
+		/**
+		 * Sends what was emitted, then ends the connection; never rejected. What is
+		 * emitted afterwards is dropped, and counted.
+		 */
+		close(): Promise<void>;
+		/** Ends at once. */
+		destroy(): void;
+	}
+
+	/**
+	 * Emits from a process without a Socket.IO server: a cron job, an API, a shell.
+	 * The interface is that of @socket.io/redis-emitter. It connects at once.
+	 *
+	 * A script may end after emit(): it goes on until the daemon has the message,
+	 * or has been silent for `timeout`.
+	 *
+	 * @throws {Pm2aError} PM2A_ERR_OPTION
+	 */
+	function createEmitter<Events extends EventsMap = DefaultEventsMap>(
+		options?: EmitterOptions): Emitter<Events>;
+
+	interface RedisPublisher {
+		/**
+		 * Publishes to a topic of that name. The number is always 0: how many have
+		 * got it isn't known.
+		 *
+		 * @throws {Pm2aError} PM2A_ERR_OPTION
+		 */
+		publish(channel: string | Uint8Array, message: string | Uint8Array,
+			callback?: (error: null, receivers: number) => void): Promise<number>;
+		/** Is there to be recognized by, and throws. */
+		hset(): never;
+	}
+
+	/**
+	 * What the Redis emitters take for a client of Redis, on top of our connection:
+	 * `new Emitter(redisPublisher(client))` of @socket.io/redis-emitter, and
+	 * `require('socket.io-emitter')(redisPublisher(client))`. Their option `key`
+	 * must be that of the servers. Of an emitter it is its `redisClient`. A client
+	 * should not be that of an adapter, whose own server wouldn't hear.
+	 *
+	 * @throws {Pm2aError} PM2A_ERR_OPTION
+	 */
+	function redisPublisher(target: Client | Emitter): RedisPublisher;
+
 	/** The function itself, for who imports by name. */
 	function adapter(options?: AdapterOptions): AdapterConstructor;
 }
