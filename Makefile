@@ -95,7 +95,7 @@ UNIT_asking_frames := wire/asking wire/control wire/frame wire/msg base/bytes
 UNIT_apps := edge/apps base/xalloc base/log
 UNIT_reply := wire/reply wire/msg base/bytes
 UNIT_ask := wire/ask wire/frame wire/msg base/bytes
-UNIT_client := $(filter-out base/clock,$(LIB_SOURCES:src/%.c=%))
+UNIT_libevent := client/libevent
 UNIT_topic := core/topic base/hash base/xalloc base/log
 UNIT_rates := core/rates
 UNIT_gather := core/gather base/blob base/hash base/xalloc base/log
@@ -183,21 +183,23 @@ $(B)/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(call run,CC,$(CC) $(CPPFLAGS_ALL) -Itests $(CFLAGS_ALL) -MMD -MP -c -o $@ $<)
 
-# The fake daemon of these has the clock, and lets allocations fail.
-WITH_FAKE := client
-$(foreach u,$(WITH_FAKE),$(eval UNIT_LDFLAGS_$(u) := \
-	$(foreach f,malloc calloc realloc reallocarray,-Wl$(,)--wrap=$(f))))
-$(foreach u,$(WITH_FAKE),$(B)/tests/unit/test_$(u)): $(B)/tests/unit/fake.o
+# The fake daemon has the clock, and lets allocations of the library fail: of
+# the library alone, which is therefore one object with names of its own.
+$(B)/tests/unit/wrapped.o: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/base/clock.c,$(LIB_SOURCES)))
+	@mkdir -p $(@D)
+	@ld -r $(foreach f,malloc calloc realloc reallocarray,--wrap=$(f)) -o $@ $^
+
+$(foreach u,client asks emit libevent,$(B)/tests/unit/test_$(u)): $(addprefix $(B)/tests/unit/,fake.o wrapped.o)
 
 define UNIT_RULE
 $(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o $(B)/tests/unit/support.o \
 		$$(UNIT_$(1):%=$(B)/%.o)
-	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) $$(UNIT_LDFLAGS_$(1)) \
-		-o $$@ $$^ $$(LDLIBS_ALL) $$(CHECK_LDLIBS))
+	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
+		$$(LDLIBS_ALL) $$(CHECK_LDLIBS))
 endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
 
--include $(OBJECTS:.o=.d) $(LIB_OBJECTS:.o=.d) $(LIBEVENT_OBJECTS:.o=.d)
+-include $(SOURCES:src/%.c=$(B)/%.d) $(LIB_OBJECTS:.o=.d) $(LIBEVENT_OBJECTS:.o=.d)
 -include $(wildcard $(B)/tests/*/*.d)
 
 $(B)/bench/pump: tests/bench/pump.c Makefile

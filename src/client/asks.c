@@ -63,9 +63,12 @@ as_ask(struct table_node *node)
 	return (struct ask *)(void *)node;
 }
 
+/* Of what is no longer in the table. */
 static void
 finish(struct pm2a *p, struct ask *ask, const struct pm2a_result *result)
 {
+	if (p->asks.n == 0)
+		p->asks_deadline = INSTANT_NEVER;
 	ask->on_result(p, result, ask->arg);
 	free(ask);
 }

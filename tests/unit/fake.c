@@ -29,10 +29,6 @@ clock_now(void)
 }
 
 /* The linker sends here what the library allocates. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_reallocarray(void *old, size_t n, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
@@ -51,25 +47,25 @@ may_allocate(void)
 void *
 __wrap_malloc(size_t size)
 {
-	return may_allocate() ? __real_malloc(size) : NULL;
+	return may_allocate() ? malloc(size) : NULL;
 }
 
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-	return may_allocate() ? __real_calloc(n, size) : NULL;
+	return may_allocate() ? calloc(n, size) : NULL;
 }
 
 void *
 __wrap_realloc(void *old, size_t size)
 {
-	return may_allocate() ? __real_realloc(old, size) : NULL;
+	return may_allocate() ? realloc(old, size) : NULL;
 }
 
 void *
 __wrap_reallocarray(void *old, size_t n, size_t size)
 {
-	return may_allocate() ? __real_reallocarray(old, n, size) : NULL;
+	return may_allocate() ? reallocarray(old, n, size) : NULL;
 }
 
 size_t
@@ -221,7 +217,7 @@ fake_start(struct fake *fake, struct pm2a_options options)
 	make_folder(fake->dir);
 	snprintf(fake->path, sizeof(fake->path), "%s/s", fake->dir);
 	fake_open_listener(fake);
-	fake->input = __real_malloc(INPUT_SIZE);
+	fake->input = malloc(INPUT_SIZE);
 	options.socket = fake->path;
 	options.name = "test";
 	options.user = fake;
@@ -272,10 +268,17 @@ read_some(struct fake *fake)
 	return n > 0;
 }
 
+void
+fake_receive(struct fake *fake)
+{
+	while (accept_one(fake) || read_some(fake))
+		continue;
+}
+
 int
 fake_settle(struct fake *fake)
 {
-	bool has_moved = true;
+	bool has_moved = !fake->is_driven;
 	int r = 0;
 
 	while (has_moved) {

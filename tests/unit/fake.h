@@ -26,6 +26,7 @@ struct fake {
 	uint8_t *input; /* from that connection */
 	size_t len, off;
 	struct pm2a *p;
+	bool is_driven; /* by an event loop: nothing here dispatches */
 	struct events events;
 };
 
@@ -39,6 +40,9 @@ void fake_stop(struct fake *fake);
 /* Dispatches, accepts and reads until nothing happens. Returns what the last
  * dispatch did. */
 int fake_settle(struct fake *fake);
+
+/* Accepts and reads what there is. */
+void fake_receive(struct fake *fake);
 
 /* Settles, after so many ms have passed. */
 int fake_after(struct fake *fake, int64_t ms);
