@@ -176,6 +176,36 @@ describe('waiting: a daemon that takes no more', () => {
 		assert.equal(client.stats.dropped, 4);
 	});
 
+	test('nor when it takes some again, tick by tick', async (t) => {
+		const { client, link } = await connected(t);
+		const expected = [];
+		link.socket.pause();
+		for (let i = 1; i <= 100; i++) {
+			client.publish('x', letter('-', BIG / 4));
+			unheard(client.ask(ALL, BODY));
+			expected.push('-', `ASK ${i}`);
+			if (i === 50)
+				link.socket.resume();
+			await new Promise(setImmediate);
+		}
+		await link.count('ASK', 100);
+		assert.deepEqual(told(link), expected);
+	});
+
+	test('an answer that waits goes with its connection', async (t) => {
+		const { client, daemon, link } = await connected(t);
+		const heard = next(client, 'question');
+		link.frame(TYPE.QUESTION, 0, ALL, encode([77, BODY, 'list']));
+		const [question] = await heard;
+		fill(client, link);
+		question.answer(BODY);
+		link.socket.destroy();
+		await next(client, 'disconnect');
+		await within(client.ready(), 'connection');
+		await within(client.barrier(), 'barrier');
+		assert.deepEqual(daemon.links[1].named('ANSWER'), []);
+	});
+
 	test('close() still sends what waits of answers, and asks nothing more', async (t) => {
 		const { client, link } = await connected(t);
 		const heard = next(client, 'question');
