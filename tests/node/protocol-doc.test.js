@@ -101,8 +101,8 @@ describe('README.md and index.d.ts', () => {
 
 	test('name each event', () => {
 		const emitted = new Set();
-		for (const file of ['client', 'adapter'])
-			for (const [, event] of read(`src/node/lib/${file}.js`)
+		for (const file of fs.readdirSync(path.join(__dirname, '../../src/node/lib')))
+			for (const [, event] of read(`src/node/lib/${file}`)
 				.matchAll(/(?:#tell|\bemit)\(\s*'(\w+)'/g))
 				emitted.add(event);
 		const [, declared] = TYPES.match(/interface ClientEvents \{([^]*?)\n\t\}/);

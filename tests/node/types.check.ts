@@ -20,6 +20,28 @@ client.once('connect_error', (error) => {
 });
 const wasSent: boolean = client.publish(['a', 'b'], Buffer.from('x'), { volatile: true });
 const closed: Promise<void> = client.close();
+async function ask() {
+	const list = await client.ask('t', Buffer.from('x'), { timeout: 100 });
+	const bodies: Buffer[] = list.answers.map(({ body }) => body);
+	const union = await client.ask(['a', 'b'], new Uint8Array(1), { gather: 'union', subscribers: true });
+	const rooms: string[] = union.answers;
+	const stream = await client.ask('t', Buffer.from('x'), {
+		gather: 'stream', onPart: (from: number, body: Buffer) => [from, body],
+	});
+	const none: [] = stream.answers;
+	const gone = stream.missing.map(({ id, name, reason }) => `${id} ${name} ${reason}`);
+	return [bodies, rooms, none, gone, list.outcome === 'unknown', client.openQuestions];
+}
+client.on('question', (question) => {
+	if (question.gather === 'stream' && !question.subscribers) {
+		question.more(question.body);
+		question.answer(new Uint8Array(0));
+	} else {
+		question.decline();
+	}
+	return question.topics.length;
+});
+const why: string | undefined = new pm2Adapter.Pm2aError().reason;
 const adapter = io.of('/').adapter as pm2Adapter.PM2Adapter;
 const uid: string = adapter.uid;
 const timeout: number = adapter.requestsTimeout;
@@ -28,9 +50,15 @@ const timeout: number = adapter.requestsTimeout;
 pm2Adapter({ sockets: '/run/s' });
 // @ts-expect-error: bytes are a number
 pm2Adapter({ queueMaxBytes: '1m' });
+// @ts-expect-error: no such way to gather
+client.ask('t', Buffer.from('x'), { gather: 'all' });
+// @ts-expect-error: a question is bytes
+client.ask('t', 'x');
+// @ts-expect-error: a union has strings
+client.ask('t', Buffer.from('x'), { gather: 'union' }).then(({ answers }) => answers[0].body);
 // @ts-expect-error: no such event
 client.on('error', () => {});
 // @ts-expect-error: counters belong to the client
 client.stats = {};
 
-export { closed, timeout, uid, wasSent };
+export { ask, closed, timeout, uid, wasSent, why };
