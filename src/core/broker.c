@@ -349,6 +349,19 @@ check_ask(const struct broker *broker, const struct member *from,
 	return 0;
 }
 
+/* Asks everybody in broker->owners. */
+static void
+put_question(struct broker *broker, uint64_t id, const struct ask *ask)
+{
+	for (size_t i = 0; i < broker->n_owners; i++) {
+		struct member *to = member_of_requests(broker->owners[i]);
+
+		broker->stats.n_questions++;
+		to->stats.n_questions++;
+		to->sink->question(to, id, ask);
+	}
+}
+
 int
 broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
     struct instant now)
@@ -370,13 +383,8 @@ broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
 	    broker->owners, broker->n_owners, now);
 	broker->stats.n_asked++;
 	from->stats.n_asked++;
-	for (size_t i = 0; i < broker->n_owners; i++) {
-		struct member *to = member_of_requests(broker->owners[i]);
-
-		broker->stats.n_questions++;
-		to->stats.n_questions++;
-		to->sink->question(to, request->id, ask);
-	}
+	if (request->outcome == REQUEST_OPEN)
+		put_question(broker, request->id, ask);
 	tell_results(broker);
 	return 0;
 }
