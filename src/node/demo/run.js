@@ -13,9 +13,10 @@ const path = require('path');
 
 const USAGE = 64;
 const START_MS = 25000;
-const CHECK_MS = 30000;
+const CHECK_MS = 60000;
 const WATCH_MS = 2000;
 const PROBLEMS_SHOWN = 12;
+const HOST = process.env.DEMO_HOST || '127.0.0.1';
 const PORT = 3000;
 const PORTS_TRIED = 50;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
@@ -43,7 +44,7 @@ function tryPort(port) {
 	return new Promise((resolve) => {
 		const server = net.createServer();
 		server.once('error', () => resolve(null));
-		server.listen(port, () => {
+		server.listen(port, HOST, () => {
 			const found = server.address().port;
 			server.close(() => resolve(found));
 		});
@@ -124,7 +125,7 @@ async function runCheck(pm2, url, workers) {
 	} catch (err) {
 		failure = err;
 	}
-	const { expected, delivered, duplicates, lost, problems } = check.close();
+	const { expected, delivered, duplicates, lost, questions, problems } = check.close();
 	const lines = problems.slice(0, PROBLEMS_SHOWN);
 	if (problems.length > lines.length)
 		lines.push(`and ${problems.length - lines.length} more like these`);
@@ -134,6 +135,8 @@ async function runCheck(pm2, url, workers) {
 		ok: lines.length === 0,
 		lines,
 		logs: lines.length ? pm2.complaints() : '',
+		asked: `questions: ${questions.asked} asked, ${questions.right} answered right, ` +
+			`${questions.late} late`,
 		summary: `demo: delivered ${delivered} of ${expected}, duplicates ${duplicates}, ` +
 			`lost ${lost}, workers ${workers}`,
 	};
@@ -143,9 +146,14 @@ async function demo(once, stopped) {
 	const { PrivatePm2 } = checkGround();
 	const workers = Number(process.env.DEMO_WORKERS || 4);
 	const port = await findPort(once);
-	const url = `http://localhost:${port}/`;
+	const url = `http://${HOST}:${port}/`;
 	const pm2 = new PrivatePm2({
-		env: { PORT: String(port), DEMO_WORKERS: String(workers), ...(once && { DEMO_CHECK: '1' }) },
+		env: {
+			DEMO_HOST: HOST,
+			PORT: String(port),
+			DEMO_WORKERS: String(workers),
+			...(once && { DEMO_CHECK: '1' }),
+		},
 	});
 	try {
 		const members = await Promise.race([start(pm2, url, workers), stopped]);
@@ -189,6 +197,7 @@ async function main(args) {
 			console.error(`  ${paint(31, '✗')} ${line}`);
 		if (result.logs)
 			console.error(result.logs);
+		say(result.asked);
 		say(result.summary);
 		return result.ok ? 0 : 1;
 	} catch (err) {

@@ -16,11 +16,14 @@ const path = require('path');
 const { Server } = require('socket.io');
 const pm2Adapter = require('socket.io-pm2adapter');
 
+const across = require('./across');
+
 const PAGE = path.join(__dirname, 'page');
 const FILES = {
 	'/': ['index.html', 'text/html; charset=utf-8'],
 	'/style.css': ['style.css', 'text/css; charset=utf-8'],
 	'/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+	'/across.js': ['across.js', 'text/javascript; charset=utf-8'],
 	'/icon.svg': ['icon.svg', 'image/svg+xml'],
 };
 const ROOM_MAX = 24;
@@ -30,6 +33,7 @@ const READY_MS = 2000;
 const me = {
 	worker: Number(process.env.NODE_APP_INSTANCE || 0) + 1,
 	pid: process.pid,
+	pm_id: Number(process.env.pm_id),
 };
 
 function serveFile(request, response) {
@@ -74,25 +78,52 @@ function readAuth({ tab, name }) {
 	};
 }
 
+/* What a question to all workers fails with is for the page to show: the daemon away, an id gone. */
+async function resultOf(handler, arg) {
+	try {
+		return await handler(arg);
+	} catch (err) {
+		return { ok: false, why: err.message, code: err.code };
+	}
+}
+
+const badRoom = { ok: false, why: `A room's name is 1 to ${ROOM_MAX} characters` };
+const badSocket = { ok: false, why: 'A socket is named by its id' };
+
+function serveAcross(nsp, on, by) {
+	const ifSocket = (act) => (seat) => (isText(seat?.id, ROOM_MAX) ? act(nsp, seat, by) : badSocket);
+	const ifSeat = (act) => ifSocket((...args) => (isText(args[1].room, ROOM_MAX) ? act(...args) : badRoom));
+
+	on('survey', () => across.survey(nsp));
+	on('ask', () => across.ask(nsp, { how: 'are you' }));
+	on('kill', (pid) => across.ask(nsp, { kill: pid }));
+	on('move', ifSeat(across.move));
+	on('unseat', ifSeat(across.leave));
+	on('dismiss', ifSocket(across.dismiss));
+}
+
 function serve(nsp, daemon) {
 	nsp.on('connection', (socket) => {
 		const who = { ...me, ...readAuth(socket.handshake.auth), socket: socket.id };
-		const on = (event, handler) => socket.on(event, (...args) => {
+		const on = (event, handler) => socket.on(event, async (...args) => {
 			const answer = args.at(-1);
-			const result = handler(args[0]);
+			const result = await resultOf(handler, args[0]);
 			if (typeof answer === 'function')
 				answer(result);
 		});
 		const ifRoom = (act) => (room) => {
 			if (!isText(room, ROOM_MAX))
-				return { ok: false, why: `A room's name is 1 to ${ROOM_MAX} characters` };
+				return badRoom;
 			act(room);
 			return { ok: true };
 		};
 
-		on('whoami', () => ({ ...me, pm_id: Number(process.env.pm_id), daemon: daemon.up }));
+		Object.assign(socket.data, { ...me, tab: who.tab, name: who.name });
+		on('whoami', () => ({ ...me, daemon: daemon.up }));
 		on('join', ifRoom((room) => socket.join(room)));
 		on('leave', ifRoom((room) => socket.leave(room)));
+		if (nsp.name === '/')
+			serveAcross(nsp, on, { name: who.name, tab: who.tab });
 		on('send', (message) => {
 			const { text, to, why } = readMessage(message);
 			if (why)
@@ -113,11 +144,18 @@ function serve(nsp, daemon) {
 			workers: Number(process.env.DEMO_WORKERS || 1),
 			daemon: daemon.up,
 		});
+		across.tellServers(nsp, socket);
 	});
 }
 
+/* A browser lets any page open a WebSocket to here, and says which page: this one's may. */
+function allowRequest({ headers: { host, origin } }, decide) {
+	const isOwn = origin === undefined || origin.replace(/^https?:\/\//, '') === host;
+	decide(isOwn ? null : 'another page', isOwn);
+}
+
 const server = http.createServer(serveFile);
-const io = new Server(server, { transports: ['websocket'] });
+const io = new Server(server, { transports: ['websocket'], allowRequest });
 io.adapter(pm2Adapter());
 
 const { client } = io.of('/').adapter;
@@ -126,6 +164,7 @@ const spaces = ['/', '/admin'].map((name) => io.of(name));
 
 for (const nsp of spaces)
 	serve(nsp, daemon);
+across.spanAll(io.of('/'), client, me);
 client.on('connect', () => setDaemon(true));
 client.on('disconnect', () => setDaemon(false));
 
@@ -136,7 +175,7 @@ function setDaemon(up) {
 }
 
 if (process.env.DEMO_CHECK)
-	require('./check/worker')(spaces);
+	require('./check/worker')(spaces, me);
 
 /*
  * pm2 ends the worker that this one replaces when it hears 'ready': so not before this one hears
@@ -154,7 +193,7 @@ function whenListening() {
 	setTimeout(ready, daemon.up ? 0 : READY_MS).unref();
 }
 
-server.listen(Number(process.env.PORT || 3000), whenListening);
+server.listen(Number(process.env.PORT || 3000), process.env.DEMO_HOST || '127.0.0.1', whenListening);
 
 process.once('SIGINT', () => {
 	io.close(() => process.exit(0));

@@ -3,29 +3,20 @@
 /*
  * The demo's check of itself: real clients on all workers, and every single delivery accounted
  * for. The phases follow one another only when all that was expected has arrived, since who is in
- * which room may change between them. Two rounds of fences end it: a message to all from every
+ * which room may change between them. Questions to all workers come next. Two rounds of fences end it: a message to all from every
  * sender. What one sender sends arrives in order, so nothing of it can arrive behind its fence,
- * and whatever did, a duplicate for one, would be found before the second round is through.
+ * and whatever did, a duplicate for one, would be found before the second round is through. Last of all a worker dies, since its clients are lost then.
  */
 
-const { io } = require('socket.io-client');
-
+const { ACK_MS, visit } = require('./connect');
 const Ledger = require('./ledger');
 const pattern = require('./pattern');
 const plan = require('./plan');
+const Questions = require('./questions');
 
 const PER_WORKER = 2;
-const ACK_MS = 10000;
 
 const label = (index) => `client ${index + 1}`;
-
-function connect(url) {
-	return new Promise((resolve, reject) => {
-		const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false });
-		socket.once('connect', () => resolve(socket));
-		socket.once('connect_error', reject);
-	});
-}
 
 async function ask(socket, event, room) {
 	const { ok, why } = await socket.timeout(ACK_MS).emitWithAck(event, room);
@@ -41,15 +32,14 @@ async function spread(url, workers) {
 	for (let tries = 0; clients.length < wanted; tries++) {
 		if (tries > wanted * 20)
 			throw new Error(`no ${PER_WORKER} clients on each of ${workers} workers after ${tries} connections`);
-		const socket = await connect(url);
-		const { worker } = await socket.timeout(ACK_MS).emitWithAck('whoami');
+		const { worker, pid, socket } = await visit(url);
 		const taken = seats.get(worker) || 0;
 		if (taken === PER_WORKER) {
 			socket.disconnect();
 			continue;
 		}
 		seats.set(worker, taken + 1);
-		clients.push({ worker, sockets: { '/': socket } });
+		clients.push({ worker, pid, sockets: { '/': socket } });
 	}
 	return clients;
 }
@@ -60,6 +50,7 @@ class Check {
 	#spaces = {};
 	#sizes = new Map();
 	#broken = [];
+	#questions = null;
 	#closing = false;
 
 	async run(url, workers, onPhase) {
@@ -84,8 +75,13 @@ class Check {
 			this.#phase(perWorker(1), (me, nsp) => (nsp === '/' ? [] : plan.burst(nsp))),
 		]);
 		onPhase(`bursts of ${plan.BURST} emits in one tick, from every worker at once`);
+		await this.#ask(url, workers, onPhase);
 		await this.#phase(everyone(), plan.fence);
 		await this.#phase(everyone(), plan.fence);
+		if (workers > 1) {
+			const { open, ms } = await this.#questions.death();
+			onPhase(`a worker killed: ${open} open questions ended with it, the last after ${ms.toFixed(1)} ms`);
+		}
 	}
 
 	/* To be called whether run() came through or not. */
@@ -95,7 +91,22 @@ class Check {
 			for (const socket of Object.values(sockets))
 				socket.disconnect();
 		const result = this.#ledger.close();
-		return { ...result, problems: [...this.#broken, ...result.problems] };
+		const questions = this.#questions?.close() || { asked: 0, right: 0, late: 0, problems: [] };
+		return {
+			...result,
+			questions,
+			problems: [...this.#broken, ...questions.problems, ...result.problems],
+		};
+	}
+
+	async #ask(url, workers, onPhase) {
+		this.#questions = new Questions(this.#spaces);
+		await this.#questions.lookAround();
+		onPhase('questions to all workers: sockets, rooms, ids, acknowledgements, custom requests');
+		await this.#questions.commands();
+		if (workers > 1)
+			await this.#questions.goodbyes(url);
+		onPhase('sockets of other workers moved to rooms, out of them, and disconnected');
 	}
 
 	async #enter() {
@@ -109,7 +120,7 @@ class Check {
 		client.sockets[nsp] = socket;
 		socket.on('item', (item) => this.#arrive(index, nsp, item));
 		socket.on('disconnect', (reason) => {
-			if (!this.#closing)
+			if (!this.#closing && !this.#questions?.isDying(client.worker))
 				this.#broken.push(`${label(index)} lost its connection: ${reason}`);
 		});
 		if (!socket.connected)
@@ -121,7 +132,7 @@ class Check {
 			.filter(([, isMember]) => isMember(index)).map(([room]) => room);
 		for (const room of rooms)
 			await ask(socket, 'join', room);
-		return { index, worker: client.worker, socket, id: socket.id, seq: 0,
+		return { index, worker: client.worker, pid: client.pid, socket, id: socket.id, seq: 0,
 			rooms: new Set([socket.id, ...rooms]) };
 	}
 
