@@ -239,7 +239,8 @@ FUZZ_broker := core/broker core/member core/topic core/request core/gather \
 	base/blob base/hash base/xalloc base/log wire/asking wire/control \
 	wire/frame wire/msg base/bytes
 FUZZ_config := daemon/config base/xalloc base/log
-FUZZERS := frame msg broker config
+FUZZ_client := $(LIB_SOURCES:src/%.c=%)
+FUZZERS := frame msg broker client config
 
 define FUZZ_RULE
 build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(FUZZ_$(1):%=src/%.c) $$(HEADERS)
