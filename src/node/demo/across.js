@@ -5,7 +5,7 @@
  * Nothing here knows how many workers there are or which of them has a socket: the adapter asks.
  */
 
-const ROUND = 100;
+const ROUND = 10;
 
 const ms = (since) => Math.round((performance.now() - since) * ROUND) / ROUND;
 

@@ -3,7 +3,8 @@
 /* global io */
 
 /*
- * What the page knows of the world it learns from events: it asks nobody for a list. A tab that
+ * What this half of the page knows of the world it learns from events: it asks nobody for a list,
+ * which across.js does. A tab that
  * arrives is announced to all, and each tab answers it alone, so that the newcomer draws the same
  * picture. `tab` names a tab across reconnections, when its socket id is another each time; a
  * worker that was killed says no goodbye for its tabs, and their return under the same `tab`
@@ -21,6 +22,8 @@ const rooms = new Map([['garden', false], ['harbour', false], ['attic', false]])
 const others = new Map();
 const departed = new Map();
 let self = null;
+let servers = null;
+let dismissed = null;
 let leaving = null;
 let phase = 'connecting';
 
@@ -57,15 +60,13 @@ function badge(worker) {
 
 function append(item) {
 	const feed = $('feed');
-	const page = document.scrollingElement;
-	const scroller = feed.scrollHeight > feed.clientHeight ? feed : page;
-	const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
+	const atEnd = feed.scrollHeight - feed.scrollTop - feed.clientHeight < 80;
 	feed.append(item);
 	while (feed.children.length > FEED_MAX)
 		feed.firstElementChild.remove();
 	$('empty').hidden = true;
 	if (atEnd)
-		scroller.scrollTop = scroller.scrollHeight;
+		feed.scrollTop = feed.scrollHeight;
 }
 
 function clock(at) {
@@ -136,7 +137,9 @@ function drawSelf() {
 	else
 		delete $('worker').dataset.tint;
 	document.title = self ? `Worker ${self.worker} · pm2adapterd` : 'pm2adapterd';
-	for (const id of ['send', 'switch'])
+	$('switch').textContent = dismissed ? 'Connect again' : 'Switch worker';
+	$('switch').disabled = !self && !dismissed;
+	for (const id of ['send', 'ask', 'refresh'])
 		$(id).disabled = !self;
 }
 
@@ -144,14 +147,17 @@ const PHASES = {
 	connecting: ['connecting', 'Connecting…'],
 	switching: ['connecting', 'Switching worker…'],
 	lost: ['lost', 'Worker lost, connecting again…'],
-	live: ['live', 'Live on all workers'],
+	dismissed: ['lost', 'Disconnected by'],
+	live: ['live', 'Live on'],
 	alone: ['alone', 'Daemon away, this worker alone'],
 };
 
 function drawState() {
-	const [state, text] = PHASES[self ? (self.daemon ? 'live' : 'alone') : phase];
+	const now = self ? (self.daemon ? 'live' : 'alone') : phase;
+	const [state, text] = PHASES[now];
+	const more = { live: `${servers} worker${servers === 1 ? '' : 's'}`, dismissed: dismissed?.name };
 	$('state').dataset.state = state;
-	$('state-text').textContent = text;
+	$('state-text').textContent = more[now] ? `${text} ${more[now]}` : text;
 }
 
 function draw() {
@@ -211,6 +217,8 @@ function send(event) {
  * another worker, but other tabs take turns too: the same one again is no reason to stop.
  */
 function switchWorker() {
+	if (!self)
+		return socket.connect();
 	leaving = { pid: self.pid, left: SWITCH_MAX };
 	socket.disconnect().connect();
 }
@@ -221,7 +229,9 @@ socket.on('you', (you) => {
 	if (leaving && leaving.pid === you.pid && --leaving.left > 0)
 		return socket.disconnect().connect();
 	leaving = null;
+	dismissed = null;
 	self = you;
+	servers ??= you.workers;
 	others.clear();
 	for (const [room, joined] of rooms)
 		if (joined)
@@ -232,7 +242,8 @@ socket.on('you', (you) => {
 
 socket.on('disconnect', () => {
 	self = null;
-	phase = leaving ? 'switching' : 'lost';
+	servers = null;
+	phase = leaving ? 'switching' : (dismissed ? 'dismissed' : 'lost');
 	draw();
 });
 
@@ -241,6 +252,30 @@ socket.on('daemon', (daemon) => {
 		return;
 	self.daemon = daemon;
 	draw();
+});
+
+socket.on('servers', (count) => {
+	servers = count;
+	drawState();
+});
+
+/* Another tab may move this one, from whichever worker. */
+socket.on('rooms', ({ rooms: joined, by }) => {
+	const before = [...rooms].filter(([, isIn]) => isIn).map(([room]) => room);
+	for (const room of new Set([...rooms.keys(), ...joined]))
+		rooms.set(room, joined.includes(room));
+	drawRooms();
+	const came = joined.filter((room) => !before.includes(room));
+	const left = before.filter((room) => !joined.includes(room));
+	const who = by.tab === tab ? 'You' : by.name;
+	if (came.length)
+		note(`${who} moved this tab to ${came.join(', ')}`);
+	else if (left.length)
+		note(`${who} took this tab out of ${left.join(', ')}`);
+});
+
+socket.on('dismissed', (by) => {
+	dismissed = { name: by.tab === tab ? 'yourself' : by.name };
 });
 
 socket.on('came', (who) => {
