@@ -29,7 +29,7 @@ const MANAGER = {
 };
 
 const JOIN = {
-	4: (socket, room) => socket.join(room),
+	4: async (socket, room) => { await socket.join(room); },
 	2: (socket, room) => new Promise((resolve) => { socket.join(room, resolve); }),
 };
 
