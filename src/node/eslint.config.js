@@ -27,6 +27,7 @@ const PAGE = {
 	clearTimeout: 'readonly',
 	document: 'readonly',
 	FormData: 'readonly',
+	MutationObserver: 'readonly',
 	history: 'readonly',
 	location: 'readonly',
 	localStorage: 'readonly',

@@ -2,6 +2,7 @@
 
 const assert = require('assert/strict');
 const fs = require('fs');
+const http = require('http');
 const path = require('path');
 const { after, before, describe, test } = require('node:test');
 
@@ -16,10 +17,10 @@ const ARGS = [
 	'--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 const SHOTS = {
-	light: { colorScheme: 'light', viewport: { width: 1100, height: 760 } },
-	dark: { colorScheme: 'dark', viewport: { width: 1100, height: 760 } },
-	phone: { colorScheme: 'light', viewport: { width: 390, height: 844 } },
-	'phone-dark': { colorScheme: 'dark', viewport: { width: 390, height: 844 } },
+	light: { colorScheme: 'light', viewport: { width: 1280, height: 800 } },
+	dark: { colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
+	phone: { colorScheme: 'light', viewport: { width: 400, height: 850 } },
+	'phone-dark': { colorScheme: 'dark', viewport: { width: 400, height: 850 } },
 };
 
 const skip = fs.existsSync(CHROMIUM) ? false : `no Chromium at ${CHROMIUM}`;
@@ -81,6 +82,20 @@ class Tab {
 		return found;
 	}
 
+	/* The row of a socket, of whichever worker, once it is there. */
+	async row(who) {
+		const found = this.page.locator('#sockets tr', { hasText: who });
+		await found.waitFor();
+		return found;
+	}
+
+	/* The text of each cell of each worker's row, once `n` workers have answered. */
+	async answers(n) {
+		await this.page.locator('#asked', { hasText: `${n} answers in` }).waitFor();
+		return this.page.locator('#answers tr').evaluateAll((rows) =>
+			rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+	}
+
 	messages() {
 		return this.page.locator('.feed .message .text').allTextContents();
 	}
@@ -93,7 +108,8 @@ class Tab {
 		for (const [kind, { viewport, colorScheme }] of Object.entries(SHOTS)) {
 			await this.page.setViewportSize(viewport);
 			await this.page.emulateMedia({ colorScheme });
-			await this.page.screenshot({ path: path.join(folder, `${name}-${kind}.png`) });
+			await this.page.screenshot(
+				{ path: path.join(folder, `${name}-${kind}.png`), fullPage: true });
 		}
 	}
 }
@@ -187,6 +203,137 @@ describe('the demo page', () => {
 		await left.send(text);
 		await right.message('bold');
 		assert.ok((await right.messages()).includes(text));
+	});
+
+	test('the sockets and rooms of all workers are listed, with who serves them',
+		{ timeout: 60000, skip }, async () => {
+			for (const [here, there] of [[left, right], [right, left]]) {
+				const row = await here.row(await there.name());
+				assert.ok((await row.textContent()).includes(await there.worker()));
+				await row.locator('.seat', { hasText: 'library' }).waitFor();
+				const mine = await here.row('This tab');
+				assert.ok((await mine.textContent()).includes(await here.worker()));
+				await here.page.locator('#all-rooms .room:not(.id)', { hasText: 'library' })
+					.locator('.tab').nth(1).waitFor();
+				assert.equal(await here.page.locator('#all-rooms .room.id').count(), 2);
+			}
+		});
+
+	test('a socket of another worker is moved to a room, and hears it; and taken out again',
+		{ timeout: 60000, skip }, async () => {
+			const name = await right.name();
+			await left.page.getByLabel(`Room for ${name}`).fill('cellar');
+			await left.page.getByRole('button', { name: `Move ${name}` }).click();
+			await left.page.getByText(`Moved ${name} to cellar.`).waitFor();
+			await right.page.locator('.chip[aria-pressed="true"]', { hasText: 'cellar' }).waitFor();
+			await right.page.locator('.note', { hasText: `${await left.name()} moved this tab` }).waitFor();
+			await left.shoot('moved');
+
+			await left.send('Mind the steps', 'A room', 'cellar');
+			assert.match(await (await right.message('Mind the steps')).textContent(), /to cellar/);
+			await left.send('Not a word in here', 'A room', 'library');
+			await left.message('Not a word in here');
+			assert.deepEqual(await (await left.row(name)).locator('.seat').allTextContents(), ['cellar×']);
+
+			await left.page.getByRole('button', { name: `Take ${name} out of cellar` }).click();
+			await right.page.locator('.chip[aria-pressed="false"]', { hasText: 'cellar' }).waitFor();
+			await left.send('Too late', 'A room', 'cellar');
+			await left.send('For the whole house');
+			await right.message('For the whole house');
+			const heard = await right.messages();
+			assert.ok(!heard.includes('Too late') && !heard.includes('Not a word in here'), heard);
+			await right.toggle('library', true);
+		});
+
+	test('what is typed stays when the table is asked for anew', { timeout: 60000, skip }, async () => {
+		const input = left.page.getByLabel(`Room for ${await right.name()}`);
+		await input.fill('half a na');
+		await right.toggle('attic', true);
+		await (await left.row(await right.name())).locator('.seat', { hasText: 'attic' }).waitFor();
+		assert.equal(await input.inputValue(), 'half a na');
+		assert.ok(await input.evaluate((element) => element === document.activeElement));
+		await input.fill('');
+		await right.toggle('attic', false);
+	});
+
+	test('a socket of another worker is disconnected, and comes back when it wants to',
+		{ timeout: 60000, skip }, async () => {
+			const name = await right.name();
+			await left.page.getByRole('button', { name: `Disconnect ${name}` }).click();
+			await right.page.getByText(`Disconnected by ${await left.name()}`).waitFor();
+			await left.page.locator('#sockets tr', { hasText: name }).waitFor({ state: 'detached' });
+			await right.page.getByRole('button', { name: 'Connect again' }).click();
+			await right.isIn('live');
+			await left.row(name);
+			await right.switchFrom(await left.worker());
+		});
+
+	test('every worker gives one answer, and the time it took is shown', { timeout: 60000, skip }, async () => {
+		await left.page.getByRole('button', { name: 'Ask every worker' }).click();
+		const answers = await left.answers(4);
+		assert.deepEqual(answers.map(([worker]) => worker), [1, 2, 3, 4].map((n) => `worker ${n}`));
+		assert.equal(new Set(answers.map(([, process]) => process)).size, 4);
+		for (const [, process, uptime, memory] of answers) {
+			assert.match(process, /^pid \d+, id \d+$/);
+			assert.match(uptime, /^\d+ (s|min)$/);
+			assert.match(memory, /^\d+ MB$/);
+		}
+		assert.equal(answers.reduce((sum, row) => sum + Number(row[4]), 0), 2);
+		assert.match(await left.page.locator('#asked').textContent(), /in [\d.]+ ms/);
+		await left.shoot('asked');
+	});
+
+	test('a question ends with the worker that is killed, and their number is right at once',
+		{ timeout: 60000, skip }, async () => {
+			const taken = [await left.worker(), await right.worker()];
+			const victim = [1, 2, 3, 4].find((n) => !taken.includes(`worker ${n}`));
+			const state = left.page.locator('#state-text');
+			await left.page.evaluate(() => {
+				window.seen = [];
+				new MutationObserver(() => window.seen.push(document.getElementById('state-text').textContent))
+					.observe(document.getElementById('state-text'), { childList: true });
+			});
+			await left.page.getByRole('button', { name: `Kill worker ${victim}` }).click();
+			await left.answers(3);
+			assert.match(await left.page.locator('#asked').textContent(),
+				new RegExp(`^Worker ${victim} died with the question: 3 answers in `));
+			await left.page.waitForFunction(() => window.seen.includes('Live on 3 workers'));
+			await state.filter({ hasText: 'Live on 4 workers' }).waitFor();
+			await left.page.locator(`[data-worker="${victim}"]:not(.silent)`).waitFor();
+		});
+
+	test('nothing is wider than the page', { timeout: 60000, skip }, async () => {
+		for (const width of [1280, 400, 320]) {
+			await left.page.setViewportSize({ width, height: 800 });
+			assert.equal(await left.page.evaluate(() => document.documentElement.scrollWidth), width);
+		}
+		await left.page.setViewportSize(SHOTS.light.viewport);
+	});
+
+	test('another site’s page gets no connection', { timeout: 60000, skip }, async () => {
+		const upgrade = (origin) => new Promise((resolve, reject) => {
+			const request = http.get(new URL('socket.io/?EIO=4&transport=websocket', app.url), {
+				headers: {
+					connection: 'Upgrade',
+					upgrade: 'websocket',
+					'sec-websocket-version': '13',
+					'sec-websocket-key': Buffer.alloc(16).toString('base64'),
+					origin,
+				},
+			});
+			request.on('error', reject);
+			request.on('upgrade', (response, socket) => {
+				socket.destroy();
+				resolve(response.statusCode);
+			});
+			request.on('response', (response) => {
+				response.resume();
+				resolve(response.statusCode);
+			});
+		});
+		assert.equal(await upgrade('http://example.org'), 400);
+		assert.equal(await upgrade('null'), 400);
+		assert.equal(await upgrade(new URL(app.url).origin), 101);
 	});
 
 	test('no file is missing and the console stays empty', { timeout: 60000, skip }, async () => {
