@@ -12,15 +12,18 @@
 const debug = require('debug')('socket.io-pm2adapter');
 const { Client } = require('./client');
 const { decodePayload, decodeQuestion } = require('./payload');
+const { obeyRedisRequest } = require('./redis');
 
 class Hub {
 	#wanted = new Map(); // topic → Map of adapter → how many of its rooms
 	#adapters = new Set();
 	#members = new Map(); // topic → members, as long as it is known
+	#requestPrefix; // of topics that the Redis emitters' requests come on
 
 	constructor(opts) {
 		const client = new Client(opts);
 		this.client = client;
+		this.#requestPrefix = `${client.key}-request#`;
 		client.stats.unasked = 0; // broadcasts that others weren't asked about
 		client.on('message', (topics, body) => this.#receive(topics, body));
 		client.on('question', (question) => this.#question(question));
@@ -83,6 +86,18 @@ class Hub {
 	}
 
 	#receive(topics, body) {
+		const requests = topics.filter((topic) => topic.startsWith(this.#requestPrefix));
+		for (const adapter of this.#takers(requests)) {
+			if (!obeyRedisRequest(adapter, body)) {
+				this.#onMalformed('request', requests);
+			}
+		}
+		const others = requests.length === 0 ? topics :
+			topics.filter((topic) => !requests.includes(topic));
+		this.#receivePayload(others, body);
+	}
+
+	#receivePayload(topics, body) {
 		const adapters = this.#takers(topics);
 		if (adapters.size === 0) {
 			return; // it was on its way when the room was left

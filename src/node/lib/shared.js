@@ -24,7 +24,7 @@ const { tryDecode } = require('./msgpack');
 const { encodePayload, plainOptions } = require('./payload');
 const { Asker, clampTimeout, judge } = require('./requests');
 const { Settling } = require('./settling');
-const { everyone, ofRoom, ofRooms } = require('./topics');
+const { everyone, ofRoom, ofRooms, requests } = require('./topics');
 
 /* Methods for the majors alone have these names. */
 const ask = Symbol('ask');
@@ -105,6 +105,7 @@ function share(Base, view) {
 		#open() {
 			this.#isOpen = true;
 			this.#hub.subscribe(this.#topic, this, { member: true });
+			this.#hub.subscribe(requests(this.prefix, this.nsp.name), this);
 			this.#hub.open(this);
 		}
 
