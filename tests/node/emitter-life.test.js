@@ -15,6 +15,7 @@ const { FakeDaemon, TYPE } = require('./support/fake-daemon');
 const { next, until, within } = require('./support/wait');
 
 const PATIENT = { timeout: 120_000 };
+const TIMEOUT = 54_321; // ms, that no other timer has
 const PACKAGE = path.join(__dirname, '../../src/node');
 
 const code = (name) => ({ name: 'Pm2aError', code: `PM2A_ERR_${name}` });
@@ -51,6 +52,25 @@ function follow(promise) {
 	const state = { end: undefined };
 	promise.then(() => { state.end = 'fulfilled'; }, (error) => { state.end = error.code; });
 	return state;
+}
+
+/* The timers of that length, which no other has, and which the test fires. */
+function timersOf(t, timeout) {
+	const timers = [];
+	const { clearTimeout: originalClear, setTimeout: original } = global;
+	t.mock.method(global, 'setTimeout', (fire, ms, ...args) => {
+		if (ms !== timeout)
+			return original(fire, ms, ...args);
+		timers.push({ fire, refreshed: 0, isOver: false, refresh() { this.refreshed++; } });
+		return timers.at(-1);
+	});
+	t.mock.method(global, 'clearTimeout', (timer) => {
+		if (timers.includes(timer))
+			timer.isOver = true;
+		else
+			originalClear(timer);
+	});
+	return timers;
 }
 
 /* No warning of a test may come from another one. */
@@ -147,42 +167,69 @@ describe('flush()', PATIENT, () => {
 	});
 
 	test('a daemon that answers gets its time anew', async (t) => {
-		const timeout = 54_321; // no other timer has the same
-		const armed = []; // timers of that length, which the test fires
-		const { setTimeout: original } = global;
-		t.mock.method(global, 'setTimeout', (fire, ms, ...args) => {
-			if (ms !== timeout)
-				return original(fire, ms, ...args);
-			armed.push({ fire, refreshed: 0, refresh() { this.refreshed++; } });
-			return armed.at(-1);
-		});
-		const { daemon, emitter, link } = await connected(t, { timeout });
+		const timers = timersOf(t, TIMEOUT);
+		const { daemon, emitter, link } = await connected(t, { timeout: TIMEOUT });
 		daemon.answersPings = false;
-		armed.length = 0;
+		timers.length = 0;
 		let pings = link.named('PING').length;
 		emitter.emit('a');
 		const [ping] = (await link.count('PING', ++pings)).slice(-1);
-		assert.deepEqual(armed.map(({ refreshed }) => refreshed), [0]);
+		assert.deepEqual(timers.map(({ refreshed }) => refreshed), [0]);
 		emitter.emit('b');
 		const flushed = follow(emitter.flush());
 		link.frame(TYPE.PONG, 0, '', ping.body);
 		await link.count('PING', ++pings);
-		assert.deepEqual(armed.map(({ refreshed }) => refreshed), [1]);
-		armed[0].fire();
+		assert.deepEqual(timers.map(({ refreshed }) => refreshed), [1]);
+		timers[0].fire();
 		await until(() => flushed.end, 'end of flush()');
 		assert.equal(flushed.end, 'PM2A_ERR_TIMEOUT');
+	});
+
+	test('that it is fulfilled doesn\'t let go what came later', async (t) => {
+		const timers = timersOf(t, TIMEOUT);
+		const { daemon, emitter, link } = await connected(t, { timeout: TIMEOUT });
+		daemon.answersPings = false;
+		timers.length = 0;
+		let pings = link.named('PING').length;
+		emitter.emit('a');
+		const flushed = emitter.flush();
+		const [ping] = (await link.count('PING', ++pings)).slice(-1);
+		emitter.emit('b');
+		link.frame(TYPE.PONG, 0, '', ping.body);
+		await within(flushed, 'flush');
+		await link.count('PING', ++pings);
+		assert.deepEqual(timers.map(({ isOver }) => isOver), [false]);
+		link.frame(TYPE.PONG, 0, '', ping.body);
+		await until(() => timers[0].isOver, 'end of the timer');
+	});
+
+	test('where nobody waits a warning says it, once', async (t) => {
+		const heard = warnings(t);
+		const timers = timersOf(t, TIMEOUT);
+		const { emitter } = await pair(t, { daemon: null, timeout: TIMEOUT });
+		for (const event of ['a', 'b']) {
+			emitter.emit(event);
+			timers.at(-1).fire();
+		}
+		assert.equal(timers.length, 2);
+		assert.equal(heard.length, 1);
+		assert.deepEqual(heard[0][1], { code: 'PM2A_ERR_TIMEOUT' });
 	});
 
 	test('is rejected where a connection broke with messages on their way, once', async (t) => {
 		const { daemon, emitter, link } = await connected(t);
 		daemon.answersPings = false;
 		emitter.emit('a');
-		const flushed = emitter.flush();
 		await link.count('PUBLISH', 1);
+		link.socket.pause();
+		emitter.emit('never read', Buffer.alloc(4 * 1024 * 1024));
+		const flushed = emitter.flush();
+		await turn();
 		link.socket.destroy();
 		daemon.answersPings = true;
 		await assert.rejects(within(flushed, 'flush'), code('LOST'));
 		await within(emitter.ready(), 'connection');
+		assert.equal(emitter.client.stats.dropped, 1);
 		emitter.emit('b');
 		await within(emitter.flush(), 'flush');
 	});
@@ -196,6 +243,26 @@ describe('flush()', PATIENT, () => {
 		link.socket.destroy();
 		await gone;
 		await assert.rejects(within(emitter.flush(), 'flush'), code('LOST'));
+	});
+
+	test('also where it was not even ready', async (t) => {
+		const { daemon, emitter } = await pair(t, { daemon: { answersPings: false } });
+		emitter.emit('a');
+		const link = await daemon.link(0);
+		await link.count('PUBLISH', 1);
+		daemon.answersPings = true;
+		link.socket.destroy();
+		await assert.rejects(within(emitter.flush(), 'flush'), code('LOST'));
+	});
+
+	test('and where the client was ended behind its back', async (t) => {
+		const { daemon, emitter, link } = await connected(t);
+		daemon.answersPings = false;
+		emitter.emit('a');
+		const flushed = emitter.flush();
+		await link.count('PUBLISH', 1);
+		emitter.client.destroy();
+		await assert.rejects(within(flushed, 'flush'), code('CLOSED'));
 	});
 
 	test('but not where it broke with nothing on its way', async (t) => {
@@ -259,6 +326,20 @@ describe('ready()', PATIENT, () => {
 		await within(emitter.ready(), 'connection');
 		assert.ok(emitter.client.connected);
 		await within(emitter.ready(), 'connection again');
+	});
+
+	test('waits on when messages of before are settled', async (t) => {
+		const { daemon, emitter, link } = await connected(t, { timeout: 50 });
+		daemon.answersPings = false;
+		daemon.staysOpen = true;
+		emitter.emit('a');
+		await link.count('PUBLISH', 1);
+		link.control(TYPE.GOODBYE, { reason: 'shutdown', retry_after_ms: 0 });
+		await until(() => !emitter.client.connected, 'goodbye');
+		const waiting = emitter.ready();
+		const stopped = daemon.stop();
+		await assert.rejects(within(waiting, 'ready'), code('TIMEOUT'));
+		await stopped;
 	});
 
 	test('is rejected where the emitter is closed', async (t) => {
@@ -341,7 +422,20 @@ describe('close()', PATIENT, () => {
 		assert.equal(emitter.emit('late'), false);
 	});
 
-	test('destroy() ends at once', async (t) => {
+	test('destroy() ends at once, with a daemon that hangs', async (t) => {
+		const { daemon, emitter, link } = await connected(t);
+		daemon.answersPings = false;
+		emitter.emit('a');
+		const flushed = emitter.flush();
+		await link.count('PUBLISH', 1);
+		emitter.destroy();
+		await assert.rejects(within(flushed, 'flush'), code('CLOSED'));
+		assert.equal(emitter.emit('late'), false);
+		assert.equal(emitter.client.stats.dropped, 1);
+	});
+
+	test('or without one', async (t) => {
+		const heard = warnings(t);
 		const { emitter } = await pair(t, { daemon: null });
 		emitter.emit('a');
 		const waiting = [emitter.flush(), emitter.close()];
@@ -349,6 +443,7 @@ describe('close()', PATIENT, () => {
 		await assert.rejects(within(waiting[0], 'flush'), code('CLOSED'));
 		await within(waiting[1], 'close');
 		assert.equal(emitter.client.stats.dropped, 1);
+		assert.deepEqual(heard, []);
 	});
 });
 

@@ -31,7 +31,6 @@ class Outlet {
 	#settled = 0;
 	#isLost = false; // something, since the last flush() that said so
 	#seen = 0; // dropped messages that publish() saw, and 'drop' tells again
-	#breaks = 0; // connections and attempts that have ended
 	#isSettling = false;
 	#waiters = new Set(); // { upTo, resolve, reject }
 	#timer = null; // is there while the process is kept alive
@@ -166,10 +165,9 @@ class Outlet {
 	}
 
 	async #ask() {
-		const breaks = this.#breaks;
 		const sent = this.#taken - this.#client.queued.messages;
 		await this.#client.barrier();
-		if (breaks === this.#breaks && this.#client.connected) {
+		if (this.#client.connected) {
 			this.#timer?.refresh();
 			this.#advance(sent);
 		}
@@ -187,7 +185,6 @@ class Outlet {
 	}
 
 	#onBreak(isOrderly) {
-		this.#breaks++;
 		const gone = this.#taken - this.#client.queued.messages;
 		if (gone > this.#settled) {
 			this.#isLost ||= !isOrderly;
@@ -200,7 +197,7 @@ class Outlet {
 	#onDrop({ messages, reason }) {
 		const isNew = messages > this.#seen;
 		this.#seen = 0;
-		this.#isLost ||= isNew && !['disconnect', 'volatile', 'closed'].includes(reason);
+		this.#isLost ||= isNew && reason !== 'disconnect';
 	}
 
 	#hold() {
