@@ -10,6 +10,7 @@ const { test } = require('node:test');
 const Ledger = require('../../src/node/demo/check/ledger');
 const pattern = require('../../src/node/demo/check/pattern');
 const plan = require('../../src/node/demo/check/plan');
+const Questions = require('../../src/node/demo/check/questions');
 
 const RUN = path.join(__dirname, '../../src/node/demo/run.js');
 const DAEMON = process.env.PM2ADAPTERD;
@@ -49,8 +50,14 @@ test('the check passes on the real thing, and leaves nothing behind', { timeout:
 	const { code, out, err, left } = await runDemo(['--once']);
 	assert.equal(err, '');
 	assert.equal(code, 0);
+	const [questions, deliveries] = out.trim().split('\n').slice(-2);
+	const [, asked, right] =
+		/^questions: (\d+) asked, (\d+) answered right, 0 late$/.exec(questions);
+	assert.equal(right, asked);
+	assert.ok(asked > 300, asked);
+	assert.match(out, /a worker killed: 9 open questions ended with it/);
 	const [, delivered, expected] =
-		/^demo: delivered (\d+) of (\d+), duplicates 0, lost 0, workers 4$/.exec(out.trim().split('\n').at(-1));
+		/^demo: delivered (\d+) of (\d+), duplicates 0, lost 0, workers 4$/.exec(deliveries);
 	assert.equal(delivered, expected);
 	assert.ok(expected >= 8 * 4 * plan.BURST, expected);
 	assert.deepEqual(left, []);
@@ -140,6 +147,62 @@ test('receivers follow from rooms, exceptions, the sender and its worker', () =>
 	assert.deepEqual(indices({ via: 'socket' }), [1, 2, 3]);
 	assert.deepEqual(indices({ flags: ['local'] }), [0, 1]);
 	assert.deepEqual(indices({ rooms: ['nobody'] }), []);
+});
+
+/* One client of one worker, in rooms of its own and red, which gets `reply` to whatever it asks. */
+async function questionsOf(reply) {
+	const id = 'abc';
+	const socket = {
+		on() {},
+		timeout: () => ({ emitWithAck: async (event, question) => reply(question) }),
+	};
+	const client = { index: 0, worker: 1, pid: 2, id, socket, rooms: new Set([id, 'red']) };
+	const questions = new Questions({ '/': [client] });
+	await questions.lookAround();
+	return questions.close();
+}
+
+const unknown = { error: { code: 'PM2A_ERR_UNKNOWN', message: 'unknown id' } };
+const ANSWERS = {
+	allSockets: ([rooms]) => (['[]', '["red"]'].includes(JSON.stringify(rooms)) ? ['abc'] : []),
+	clients: (args) => ANSWERS.allSockets(args),
+	fetchSockets: (args) => ANSWERS.allSockets(args)
+		.map((id) => ({ id, worker: 1, rooms: ['red', 'abc'] })),
+	broadcast: (args) => ANSWERS.allSockets(args).map(() => [0, 'hello']),
+	allRooms: () => ['red', 'abc'],
+	clientRooms: () => ['red', 'abc'],
+	serverCount: () => 1,
+	serverSideEmit: () => [],
+	customRequest: ([{ echo }]) => [{ worker: 1, told: [],
+		echo: Buffer.isBuffer(echo) ? { bytes: echo.toString('base64') } : echo }],
+};
+const truth = ({ method, args }) =>
+	(args[0] === 'nobody' ? unknown : { value: ANSWERS[method](args), late: false, ms: 1 });
+
+test('the check of questions takes what is right', async () => {
+	const { asked, right, late, problems } = await questionsOf(truth);
+	assert.deepEqual(problems, []);
+	assert.equal(right, asked);
+	assert.equal(late, 0);
+});
+
+for (const method of [...Object.keys(ANSWERS), 'remoteJoin'])
+	test(`the check of questions finds a wrong ${method}`, async () => {
+		const { asked, right, problems } = await questionsOf((question) =>
+			(question.method === method ? { value: ['else'], late: false, ms: 1 } : truth(question)));
+		assert.ok(right < asked);
+		assert.equal(problems.length, asked - right);
+		for (const problem of problems)
+			assert.ok(problem.startsWith(`wrong: ${method}(`), problem);
+	});
+
+test('the check of questions finds what is late, and what has no answer', async () => {
+	const late = await questionsOf((question) => ({ ...truth(question), late: true, ms: 5001 }));
+	assert.equal(late.late, late.asked);
+	assert.equal(late.problems.length, late.asked);
+	const never = await questionsOf(() => { throw new Error('operation has timed out'); });
+	assert.equal(never.right, 0);
+	assert.match(never.problems[0], /^unanswered: /);
 });
 
 test('the pattern differs by sender, number and size', () => {

@@ -6,13 +6,14 @@
  * that the others ask for.
  */
 
-const { isDeepStrictEqual } = require('util');
+const { inspect, isDeepStrictEqual } = require('util');
 
 const { ACK_MS, visit } = require('./connect');
 const pattern = require('./pattern');
 
 const GUESTS = 2;
 const BYTES = 5000;
+const INSPECT = { breakLength: Infinity, depth: 4 };
 
 const compare = (a, b) => (a < b ? -1 : Number(a > b));
 const sorted = (values) => [...values].sort(compare);
@@ -36,6 +37,19 @@ function next(socket, event, isIt = () => true) {
 		};
 		socket.on(event, listen);
 	});
+}
+
+const codeOf = (value, error) => error?.code;
+
+/* An error is right only where one is expected; a value may be of another shape altogether. */
+function normalOf({ value, error }, normal) {
+	if (error && normal !== codeOf)
+		return error;
+	try {
+		return normal(value, error);
+	} catch (err) {
+		return err;
+	}
 }
 
 class Questions {
@@ -181,27 +195,27 @@ class Questions {
 	}
 
 	#unknown(me, method, args) {
-		return this.#ask(me, method, args, 'PM2A_ERR_UNKNOWN', (value, error) => error?.code);
+		return this.#ask(me, method, args, 'PM2A_ERR_UNKNOWN', codeOf);
 	}
 
 	async #ask(me, method, args, expected, normal = (value) => value) {
 		this.#counts.asked++;
 		const what = `${method}(${JSON.stringify(args).slice(0, 60)}) from worker ${me.worker}`;
+		let reply;
 		try {
-			const { value, error, late, ms } =
-				await me.socket.timeout(ACK_MS).emitWithAck('question', { method, args });
-			if (late) {
-				this.#counts.late++;
-				this.#problems.push(`late: ${what}, ${Math.round(ms)} ms`);
-			}
-			const got = error && normal.length < 2 ? error : normal(value, error);
-			if (isDeepStrictEqual(got, expected))
-				this.#counts.right++;
-			else
-				this.#problems.push(`wrong: ${what}: ${JSON.stringify(got).slice(0, 200)}`);
+			reply = await me.socket.timeout(ACK_MS).emitWithAck('question', { method, args });
 		} catch (err) {
 			this.#problems.push(`unanswered: ${what}: ${err.message}`);
+			return;
 		}
+		if (reply.late) {
+			this.#counts.late++;
+			this.#problems.push(`late: ${what}, ${Math.round(reply.ms)} ms`);
+		}
+		if (isDeepStrictEqual(normalOf(reply, normal), expected))
+			this.#counts.right++;
+		else
+			this.#problems.push(`wrong: ${what}: ${inspect(reply, INSPECT).slice(0, 200)}`);
 	}
 }
 
