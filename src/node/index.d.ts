@@ -2,8 +2,9 @@ import { EventEmitter } from 'node:events';
 import { Adapter } from 'socket.io-adapter';
 
 /**
- * What `io.adapter()` takes. Each call has one connection, which the namespaces
- * of the server share; it is made with the first namespace.
+ * What `io.adapter()` takes, of Socket.IO 4 and 2: an adapter extends the one of
+ * the host application's own socket.io-adapter. Each server that it is given to
+ * has one connection, which its namespaces share; it is made with the first.
  *
  * @throws {Pm2aError} PM2A_ERR_OPTION
  */
@@ -35,6 +36,10 @@ declare namespace adapter {
 		 * wait) or `unsupported` (a daemon that takes no questions).
 		 */
 		readonly reason?: string;
+		/** Of an adapter's question: who was asked and has not answered. */
+		readonly missing?: Missing[];
+		/** Of an adapter's question: the answers that came nevertheless. */
+		readonly responses?: any[];
 		/** The error behind it, where there is one. */
 		readonly cause?: unknown;
 	}
@@ -82,6 +87,12 @@ declare namespace adapter {
 	interface AdapterOptions extends ClientOptions {
 		/** How long questions wait for answers, in ms, 1 to 300,000. Default: 5000. */
 		requestsTimeout?: number;
+		/**
+		 * Whether a question that some have not answered in time gives the answers of
+		 * the others, and no error. Among the flags of a call it holds for that one.
+		 * Default: false.
+		 */
+		partial?: boolean;
 	}
 
 	/** Counters that only grow. */
@@ -104,6 +115,12 @@ declare namespace adapter {
 		asked: number;
 		/** Questions that we were asked. */
 		questions: number;
+		/**
+		 * Of an adapter's connection: broadcasts with acknowledgements that counted
+		 * this worker's clients alone, or no more than had answered, for want of a
+		 * connection.
+		 */
+		unasked?: number;
 	}
 
 	interface Drop {
@@ -304,22 +321,84 @@ declare namespace adapter {
 		off<E extends keyof ClientEvents>(event: E, listener: (...args: ClientEvents[E]) => void): this;
 	}
 
-	/** The adapter of one namespace. */
-	class PM2Adapter extends Adapter {
+	/** What a callback gets: the error, or null and the value. */
+	type Callback<T> = (error: Pm2aError | null, value: T) => void;
+
+	/**
+	 * The adapter of one namespace. `instanceof` knows it; it cannot be extended,
+	 * for what it extends is known when a namespace asks for it.
+	 *
+	 * What asks other workers takes a callback, which is called later and once, or
+	 * gives a promise without one. A worker that dies is waited for no longer, and
+	 * its part is missing. The errors are PM2A_ERR_TIMEOUT (`timeout reached:
+	 * missing N responses`; `missing` says whose, `responses` is what came),
+	 * PM2A_ERR_AWAY (there is no connection, at once), PM2A_ERR_LOST (it ended),
+	 * PM2A_ERR_REFUSED (over a limit; `reason` says which), PM2A_ERR_ENCODE and
+	 * PM2A_ERR_CLOSED. A callback gets `responses` as its second argument besides.
+	 */
+	abstract class PM2Adapter extends Adapter {
 		/** This server's mark on its messages. */
 		readonly uid: string;
 		/** The key. */
 		readonly prefix: string;
-		/** ms */
-		readonly requestsTimeout: number;
+		/**
+		 * How long questions wait for answers where a call doesn't say, in ms, 1 to
+		 * 300,000.
+		 */
+		requestsTimeout: number;
+		/** Questions that are open. */
+		readonly requests: Map<number, unknown>;
+		/** Broadcasts with acknowledgements that are open. */
+		readonly ackRequests: Map<number, unknown>;
 		/** The connection that the namespaces of a server share. */
 		readonly client: Client;
+
+		/** The ids of all sockets in one of the rooms; without rooms, of all. */
+		clients(rooms?: Iterable<string>): Promise<string[]>;
+		clients(fn: Callback<string[]>): void;
+		clients(rooms: Iterable<string> | null, fn: Callback<string[]>): void;
+		/** The rooms of a socket; PM2A_ERR_UNKNOWN where no worker has it. */
+		clientRooms(id: string): Promise<string[]>;
+		clientRooms(id: string, fn: Callback<string[]>): void;
+		/** All rooms, those of socket ids among them. */
+		allRooms(): Promise<Set<string>>;
+		allRooms(fn: Callback<string[]>): void;
+		/**
+		 * Makes a socket join a room; it has joined when this is done.
+		 * PM2A_ERR_UNKNOWN where no worker has it.
+		 */
+		remoteJoin(id: string, room: string): Promise<void>;
+		remoteJoin(id: string, room: string, fn: Callback<void>): void;
+		/** Makes a socket leave a room; errors as remoteJoin(). */
+		remoteLeave(id: string, room: string): Promise<void>;
+		remoteLeave(id: string, room: string, fn: Callback<void>): void;
+		/**
+		 * Disconnects a socket; close: with the connection that its namespaces
+		 * share. Errors as remoteJoin().
+		 */
+		remoteDisconnect(id: string, close?: boolean): Promise<void>;
+		remoteDisconnect(id: string, close: boolean, fn: Callback<void>): void;
+		/**
+		 * What customHook() of each worker makes of data, of this one first. One
+		 * whose hook throws has no part in it.
+		 */
+		customRequest(data: any): Promise<any[]>;
+		customRequest(data: any, fn: Callback<any[]>): void;
+		/**
+		 * Answers customRequest() of any worker: to be replaced by the application.
+		 * cb must be called, once, now or later; as it is, it gives null.
+		 */
+		customHook: (data: any, cb: (answer?: any) => void) => void;
+		/** How many servers have this namespace, this one too; 1 without a connection. */
+		serverCount(): Promise<number>;
+		/** Leaves the namespace; open questions end with PM2A_ERR_CLOSED. */
+		close(): Promise<void> | void;
 	}
 
 	interface AdapterConstructor {
 		new (nsp: any): PM2Adapter;
 		(nsp: any): PM2Adapter;
-		/** The connection of the server that this is given to. */
+		/** The connection of the first server that this is given to. */
 		readonly client: Client;
 	}
 

@@ -44,12 +44,28 @@ client.on('question', (question) => {
 const why: string | undefined = new pm2Adapter.Pm2aError().reason;
 const adapter = io.of('/').adapter as pm2Adapter.PM2Adapter;
 const uid: string = adapter.uid;
+adapter.requestsTimeout = 1000;
 const timeout: number = adapter.requestsTimeout;
+async function methods() {
+	adapter.clients((error, ids) => [error?.code, error?.missing?.[0].name, ids.length]);
+	adapter.clients(['room'], (error, ids: string[]) => [error, ids]);
+	adapter.remoteJoin('id', 'room', (error) => error?.responses);
+	adapter.customHook = (data, cb) => cb(data);
+	const ids: string[] = await adapter.clients(new Set(['room']));
+	const rooms: Set<string> = await adapter.allRooms();
+	const answers: any[] = await adapter.customRequest({ any: 'thing' });
+	const done: void = await adapter.remoteDisconnect('id');
+	return [ids, rooms, answers, done, await adapter.clientRooms('id'), await adapter.serverCount()];
+}
 
 // @ts-expect-error: no such option
 pm2Adapter({ sockets: '/run/s' });
 // @ts-expect-error: bytes are a number
 pm2Adapter({ queueMaxBytes: '1m' });
+// @ts-expect-error: what makes it is the function
+new pm2Adapter.PM2Adapter(io.of('/'));
+// @ts-expect-error: a callback gets an array
+adapter.allRooms((error, set: Set<string>) => [error, set]);
 // @ts-expect-error: no such way to gather
 client.ask('t', Buffer.from('x'), { gather: 'all' });
 // @ts-expect-error: a question is bytes
@@ -61,4 +77,4 @@ client.on('error', () => {});
 // @ts-expect-error: counters belong to the client
 client.stats = {};
 
-export { ask, closed, timeout, uid, wasSent, why };
+export { ask, closed, methods, timeout, uid, wasSent, why };
