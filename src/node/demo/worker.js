@@ -91,8 +91,10 @@ const badRoom = { ok: false, why: `A room's name is 1 to ${ROOM_MAX} characters`
 const badSocket = { ok: false, why: 'A socket is named by its id' };
 
 function serveAcross(nsp, on, by) {
-	const ifSocket = (act) => (seat) => (isText(seat?.id, ROOM_MAX) ? act(nsp, seat, by) : badSocket);
-	const ifSeat = (act) => ifSocket((...args) => (isText(args[1].room, ROOM_MAX) ? act(...args) : badRoom));
+	const ifSocket = (act) => (seat) =>
+		(isText(seat?.id, ROOM_MAX) ? act(nsp, seat, by) : badSocket);
+	const ifSeat = (act) => ifSocket((...args) =>
+		(isText(args[1].room, ROOM_MAX) ? act(...args) : badRoom));
 
 	on('survey', () => across.survey(nsp));
 	on('ask', () => across.ask(nsp, { how: 'are you' }));

@@ -3,9 +3,10 @@
 /*
  * The demo's check of itself: real clients on all workers, and every single delivery accounted
  * for. The phases follow one another only when all that was expected has arrived, since who is in
- * which room may change between them. Questions to all workers come next. Two rounds of fences end it: a message to all from every
- * sender. What one sender sends arrives in order, so nothing of it can arrive behind its fence,
- * and whatever did, a duplicate for one, would be found before the second round is through. Last of all a worker dies, since its clients are lost then.
+ * which room may change between them. Questions to all workers come next. Two rounds of fences end
+ * the deliveries: a message to all from every sender. What one sender sends arrives in order, so
+ * nothing of it can arrive behind its fence, and whatever did, a duplicate for one, would be found
+ * before the second round is through. Last of all a worker dies: its clients are lost then.
  */
 
 const { ACK_MS, visit } = require('./connect');

@@ -58,7 +58,7 @@ class Questions {
 	#counts = { asked: 0, right: 0, late: 0 };
 	#problems = [];
 
-	/* `spaces`: from a namespace's name to its clients, each with index, worker, pid, socket, id, rooms. */
+	/* `spaces`: from a namespace's name to clients of index, worker, pid, socket, id and rooms. */
 	constructor(spaces) {
 		this.#spaces = spaces;
 		for (const client of Object.values(spaces).flat()) {
