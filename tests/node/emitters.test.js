@@ -8,18 +8,18 @@ const { after, before, describe, test } = require('node:test');
 const redisEmitter = require('@socket.io/redis-emitter');
 const oldEmitter = require('socket.io-emitter');
 
-const { Client } = require('../../src/node');
+const { Client, createEmitter, redisPublisher } = require('../../src/node');
 const { decodePayload } = require('../../src/node/lib/payload');
 const { Daemon } = require('./support/daemon');
 const { Servers } = require('./support/servers');
-const { within } = require('./support/wait');
+const { next, until, within } = require('./support/wait');
 
 const PATIENT = { timeout: 120_000 };
 
 /* Both expect a client of Redis; all they call of it is publish(). */
 const EMITTERS = {
 	'@socket.io/redis-emitter': (redis) => new redisEmitter.Emitter(redis),
-	'socket.io-emitter': (redis) => oldEmitter({ ...redis, hset() {} }),
+	'socket.io-emitter': (redis) => oldEmitter(redis),
 };
 
 for (const [name, make] of Object.entries(EMITTERS))
@@ -30,12 +30,8 @@ for (const [name, make] of Object.entries(EMITTERS))
 		let clients; // one of each server, and one more of the first
 		let chat; // one of each server, in another namespace
 		const published = [];
-		const emitter = () => make({
-			publish(channel, body) {
-				published.push({ channel, body });
-				client.publish(channel, body);
-			},
-		});
+		let redis;
+		const emitter = () => make(redis);
 
 		/* What came with an event, by the numbers of the clients. */
 		async function reached(event, who = clients) {
@@ -51,6 +47,12 @@ for (const [name, make] of Object.entries(EMITTERS))
 			servers.ios.forEach((io) => io.of('/chat'));
 			client = new Client({ socket: daemon.socket, role: 'emitter', name: 'emitter' }).connect();
 			await within(client.ready(), 'connection');
+			redis = redisPublisher(client);
+			const { publish } = redis;
+			redis.publish = (channel, body) => {
+				published.push({ channel, body });
+				return publish.call(redis, channel, body);
+			};
 			clients = [await servers.client(0), await servers.client(1), await servers.client(0)];
 			chat = [await servers.client(0, { nsp: '/chat' }), await servers.client(1, { nsp: '/chat' })];
 			await clients[1].peer.join('r');
@@ -138,3 +140,180 @@ for (const [name, make] of Object.entries(EMITTERS))
 				assert.equal(of.stats.malformed, 0);
 		});
 	});
+
+describe('the commands of @socket.io/redis-emitter', PATIENT, () => {
+	let daemon;
+	let servers;
+	let ours; // an emitter, under whose connection the other one works
+	let emitter;
+	let clients; // two of each server
+
+	before(async () => {
+		daemon = await Daemon.start();
+		servers = await Servers.start(daemon.socket, 2);
+		servers.ios.forEach((io) => io.of('/chat#1'));
+		ours = createEmitter({ socket: daemon.socket });
+		emitter = new redisEmitter.Emitter(ours.redisClient);
+		await within(ours.ready(), 'connection');
+	});
+
+	after(async () => {
+		ours?.destroy();
+		await servers?.close();
+		await daemon?.destroy();
+	});
+
+	async function visit(t) {
+		clients = [];
+		for (const index of [0, 1, 0, 1])
+			clients.push(await servers.client(index));
+		await clients[2].peer.join('some');
+		await clients[3].peer.join('some');
+		t.after(() => clients.forEach(({ socket }) => socket.disconnect()));
+	}
+
+	async function settle() {
+		await within(ours.flush(), 'flush');
+		await servers.settle(clients.filter(({ socket }) => socket.connected));
+	}
+
+	async function membersOf(room) {
+		await settle();
+		return clients.flatMap(({ peer }, n) => (peer.rooms.has(room) ? [n] : []));
+	}
+
+	test('join and leave', async (t) => {
+		await visit(t);
+		emitter.socketsJoin('all');
+		emitter.in('some').except(clients[3].socket.id).socketsJoin(['a', 'b']);
+		assert.deepEqual(await membersOf('all'), [0, 1, 2, 3]);
+		assert.deepEqual(await membersOf('a'), [2]);
+		assert.deepEqual(await membersOf('b'), [2]);
+		emitter.in('some').socketsLeave(['all', 'a']);
+		assert.deepEqual(await membersOf('all'), [0, 1]);
+		assert.deepEqual(await membersOf('a'), []);
+		assert.deepEqual(await membersOf('b'), [2]);
+	});
+
+	test('join, and what is emitted to the room right behind it', async (t) => {
+		await visit(t);
+		const rooms = Array.from({ length: 20 }, (_, n) => `new ${n}`);
+		for (const room of rooms) {
+			emitter.in('some').socketsJoin(room);
+			emitter.to(room).emit('welcome', room);
+			ours.to(room).emit('welcome', room);
+		}
+		await settle();
+		const twice = rooms.flatMap((room) => [room, room]);
+		assert.deepEqual(clients.map(({ got }) => got.map(([, room]) => room)),
+			[[], [], twice, twice]);
+	});
+
+	test('in another namespace', async (t) => {
+		await visit(t);
+		const { peer, socket, got } = await servers.client(0, { nsp: '/chat#1' });
+		t.after(() => socket.disconnect());
+		const chat = emitter.of('/chat#1');
+		chat.socketsJoin('chatting');
+		chat.to('chatting').emit('welcome');
+		assert.deepEqual(await membersOf('chatting'), []);
+		await until(() => got.length > 0, 'event');
+		assert.ok(peer.rooms.has('chatting'));
+	});
+
+	test('disconnect, behind what was emitted before', async (t) => {
+		await visit(t);
+		const ended = [2, 3].map((n) => next(clients[n].socket, 'disconnect'));
+		emitter.in('some').emit('bye');
+		emitter.in('some').disconnectSockets();
+		for (const [reason] of await Promise.all(ended))
+			assert.equal(reason, 'io server disconnect');
+		await settle();
+		assert.deepEqual(clients.map(({ got }) => got), [[], [], [['bye']], [['bye']]]);
+	});
+
+	test('serverSideEmit', async () => {
+		const heard = servers.ios.map((io) => next(io, 'hello servers'));
+		emitter.serverSideEmit('hello servers', 1, { two: [3] });
+		assert.deepEqual(await Promise.all(heard), Array(2).fill([1, { two: [3] }]));
+	});
+
+	test('what is no request is counted, and harms nobody', async (t) => {
+		await visit(t);
+		const malformed = () => servers.all.map(({ client }) => client.stats.malformed);
+		const before = malformed();
+		for (const body of ['{"type":2}', 'x', '{"type":6,"data":["connection",1]}'])
+			ours.redisClient.publish('socket.io-request#/#', body);
+		await settle();
+		assert.deepEqual(malformed().map((count, n) => count - before[n]), [3, 3]);
+	});
+});
+
+describe('redisPublisher()', PATIENT, () => {
+	let daemon;
+	let client;
+	let hearer;
+
+	before(async () => {
+		daemon = await Daemon.start();
+		client = new Client({ socket: daemon.socket, role: 'emitter' }).connect();
+		hearer = new Client({ socket: daemon.socket }).connect();
+		hearer.subscribe('topic ☃');
+		await within(Promise.all([client.ready(), hearer.ready()]), 'connections');
+	});
+
+	after(async () => {
+		client?.destroy();
+		hearer?.destroy();
+		await daemon?.destroy();
+	});
+
+	test('publishes text and bytes, to a channel as text or bytes', async () => {
+		const publisher = redisPublisher(client);
+		for (const channel of ['topic ☃', Buffer.from('topic ☃')])
+			for (const body of ['b☃', Buffer.from('b☃'), new Uint8Array(Buffer.from('b☃'))]) {
+				const heard = next(hearer, 'message');
+				publisher.publish(channel, body);
+				const [topics, got] = await heard;
+				assert.deepEqual([topics, got.toString()], [['topic ☃'], 'b☃']);
+			}
+	});
+
+	test('gives what clients of Redis give: a promise, and a callback\'s call', async () => {
+		const publisher = redisPublisher(client);
+		const calls = [];
+		const published = publisher.publish('topic ☃', 'x', (...args) => calls.push(args));
+		assert.deepEqual(calls, []);
+		assert.equal(await within(published, 'promise'), 0);
+		await until(() => calls.length > 0, 'callback');
+		assert.deepEqual(calls, [[null, 0]]);
+	});
+
+	test('refuses what is neither', () => {
+		const refused = { name: 'Pm2aError', code: 'PM2A_ERR_OPTION' };
+		const publisher = redisPublisher(client);
+		for (const value of [undefined, null, 7, {}, ['a']]) {
+			assert.throws(() => publisher.publish(value, 'x'), refused);
+			assert.throws(() => publisher.publish('x', value), refused);
+			assert.throws(() => redisPublisher(value), refused);
+		}
+		assert.throws(() => publisher.hset('key', 'field', 'value'), refused);
+	});
+
+	test('of an emitter is the one that it has', () => {
+		const emitter = createEmitter({ socket: daemon.socket });
+		assert.equal(redisPublisher(emitter), emitter.redisClient);
+		assert.equal(emitter.of('/chat').redisClient, emitter.redisClient);
+		emitter.destroy();
+	});
+
+	test('and what it publishes is waited for', async () => {
+		const emitter = createEmitter({ socket: daemon.socket });
+		const heard = next(hearer, 'message');
+		emitter.redisClient.publish('topic ☃', 'waited for');
+		await within(emitter.flush(), 'flush');
+		assert.equal(emitter.client.stats.published, 1);
+		assert.equal((await heard)[1].toString(), 'waited for');
+		await within(emitter.close(), 'close');
+	});
+});
