@@ -9,19 +9,20 @@ DESTDIR ?=
 SHELL := /bin/bash
 
 # Debian's packages: to build, and what the tests need besides.
-PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev
+PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
+	libjansson-dev
 PACKAGES_TEST := check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
 MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-LIBS_PC := libevent_core $(MSGPACK) libbsd
+LIBS_PC := libevent_core $(MSGPACK) libbsd jansson
 LIBBSD_VERSION := $(shell $(PKG_CONFIG) --modversion libbsd 2>/dev/null)
 LIBS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) 2>/dev/null)
 LIBS_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null)
 CHECK_LDLIBS := $(shell $(PKG_CONFIG) --libs check 2>/dev/null)
-need_libs = $(if $(LIBS_LDLIBS),,$(error libevent, msgpack-c or libbsd is \
-	missing: `make deps` installs them))
+need_libs = $(if $(LIBS_LDLIBS),,$(error libevent, msgpack-c, libbsd or \
+	jansson is missing: `make deps` installs them))
 
 CC ?= gcc
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
@@ -119,7 +120,9 @@ UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)
 UNIT_config := daemon/config base/xalloc base/log
-UNIT_print := daemon/print wire/msg base/bytes
+UNIT_print := daemon/print daemon/text wire/msg base/bytes
+UNIT_text := daemon/text
+UNIT_json := daemon/json daemon/text wire/msg base/bytes
 UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
 

@@ -21,13 +21,22 @@ enum word {
 	WORD_CONFIG = FIRST_WORD + 100,
 	WORD_JSON,
 	WORD_LIMIT,
+	WORD_KEY,
+	WORD_NAMESPACE,
+	WORD_TIMEOUT,
 };
 
 static const struct option words[] = {
 	{ "config", required_argument, NULL, WORD_CONFIG },
 	{ "json", no_argument, NULL, WORD_JSON },
 	{ "limit", required_argument, NULL, WORD_LIMIT },
+	{ "key", required_argument, NULL, WORD_KEY },
+	{ "namespace", required_argument, NULL, WORD_NAMESPACE },
+	{ "timeout", required_argument, NULL, WORD_TIMEOUT },
 	{ "stats", no_argument, NULL, WORD_ACTION + ACTION_STATS },
+	{ "emit", no_argument, NULL, WORD_ACTION + ACTION_EMIT },
+	{ "ask", no_argument, NULL, WORD_ACTION + ACTION_ASK },
+	{ "tail", no_argument, NULL, WORD_ACTION + ACTION_TAIL },
 	{ "version", no_argument, NULL, WORD_ACTION + ACTION_VERSION },
 	{ "help", no_argument, NULL, WORD_ACTION + ACTION_HELP },
 	{ "dump-config", no_argument, NULL, WORD_ACTION + ACTION_DUMP_CONFIG },
@@ -74,18 +83,36 @@ add_setting(struct command *command, const char *name, const char *value)
 }
 
 static int
-set_limit(struct command *command, const char *text)
+read_number(const char *name, const char *text, int max, int *out)
 {
 	const char *error;
 
-	command->stats.n_rows =
-	    (uint32_t)strtonum(text, 1, CONTROL_ROWS_MAX, &error);
+	*out = (int)strtonum(text, 1, max, &error);
 	if (error == NULL)
 		return 0;
-	fprintf(stderr,
-	    "pm2adapterd: limit: '%s' is %s; the range is 1 to %d\n", text,
-	    error, CONTROL_ROWS_MAX);
+	fprintf(stderr, "pm2adapterd: %s: '%s' is %s; the range is 1 to %d\n",
+	    name, text, error, max);
 	return EX_USAGE;
+}
+
+static int
+set_limit(struct command *command, const char *text)
+{
+	int n = 0, r = read_number("limit", text, CONTROL_ROWS_MAX, &n);
+
+	command->stats.n_rows = (uint32_t)n;
+	return r;
+}
+
+static int
+set_key(struct command *command, const char *text)
+{
+	size_t len = strlen(text);
+
+	command->shell.key = text;
+	if (len > 0 && len <= CONTROL_KEY_MAX && strchr(text, '#') == NULL)
+		return 0;
+	return usage_error("--key wants 1 to 256 bytes without #, not ", text);
 }
 
 static int
@@ -103,6 +130,14 @@ take_option(struct command *command, int c)
 		return 0;
 	case WORD_LIMIT:
 		return set_limit(command, optarg);
+	case WORD_KEY:
+		return set_key(command, optarg);
+	case WORD_NAMESPACE:
+		command->shell.nsp = optarg;
+		return 0;
+	case WORD_TIMEOUT:
+		return read_number("timeout", optarg, SHELL_TIMEOUT_MAX_MS,
+		    &command->shell.timeout_ms);
 	default:
 		if (c >= WORD_ACTION)
 			command->action = (enum action)(c - WORD_ACTION);
@@ -138,6 +173,44 @@ take_sections(struct command *command, char **names)
 	return 0;
 }
 
+/* What goes with which action, judged when all of it is known. */
+static int
+check_words(const struct command *command)
+{
+	enum action action = command->action;
+	bool is_shell = action == ACTION_EMIT || action == ACTION_ASK;
+
+	if (command->as_json && action != ACTION_STATS &&
+	    action != ACTION_ASK && action != ACTION_TAIL)
+		return usage_error(
+		    "--json goes with --stats, --ask and --tail", "");
+	if (command->shell.key != NULL && !is_shell)
+		return usage_error("--key goes with --emit and --ask", "");
+	if (command->shell.nsp != NULL && action != ACTION_ASK)
+		return usage_error("--namespace goes with --ask", "");
+	if (command->shell.timeout_ms != 0 && !is_shell)
+		return usage_error("--timeout goes with --emit and --ask", "");
+	return 0;
+}
+
+static int
+take_arguments(struct command *command, char **args)
+{
+	switch (command->action) {
+	case ACTION_STATS:
+		return take_sections(command, args);
+	case ACTION_EMIT:
+	case ACTION_ASK:
+	case ACTION_TAIL:
+		command->shell.args = args;
+		return 0;
+	default:
+		if (*args != NULL)
+			return usage_error("what is meant by ", *args);
+		return 0;
+	}
+}
+
 int
 command_parse(int argc, char **argv, struct command *command)
 {
@@ -151,13 +224,24 @@ command_parse(int argc, char **argv, struct command *command)
 	free(all);
 	if (r != 0)
 		return r;
-	if (command->as_json && command->action != ACTION_STATS)
-		return usage_error("--json goes with --stats", "");
-	if (command->action == ACTION_STATS)
-		return take_sections(command, argv + optind);
-	if (optind < argc)
-		return usage_error("what is meant by ", argv[optind]);
-	return 0;
+	r = check_words(command);
+	return r == 0 ? take_arguments(command, argv + optind) : r;
+}
+
+struct shell
+command_shell(const struct command *command, const struct config *config)
+{
+	struct shell shell = command->shell;
+
+	shell.socket = config->socket;
+	shell.as_json = command->as_json;
+	if (shell.key == NULL)
+		shell.key = SHELL_KEY_DEFAULT;
+	if (shell.nsp == NULL)
+		shell.nsp = "/";
+	if (shell.timeout_ms == 0)
+		shell.timeout_ms = SHELL_TIMEOUT_DEFAULT_MS;
+	return shell;
 }
 
 void
@@ -256,6 +340,9 @@ command_print_help(FILE *out)
 	fputs(
 	    "Usage: pm2adapterd [OPTION]...\n"
 	    "       pm2adapterd --stats [SECTION]... [--json] [--limit N]\n"
+	    "       pm2adapterd --emit TARGET EVENT [JSON]...\n"
+	    "       pm2adapterd --ask QUESTION [ARGUMENT]... [--json]\n"
+	    "       pm2adapterd --tail TOPIC [--json]\n"
 	    "\n"
 	    "Carries messages between Socket.IO workers over a Unix socket.\n"
 	    "\n"
@@ -265,8 +352,30 @@ command_print_help(FILE *out)
 	    "        Ask the running daemon. SECTION is overview, clients,\n"
 	    "        topics, closed or config; default: overview and clients,\n"
 	    "        with --json all but config.\n"
+	    "  --emit TARGET EVENT [JSON]...\n"
+	    "        Emit an event to Socket.IO clients. TARGET is '' for "
+	    "all,\n"
+	    "        '#ROOM', or 'NAMESPACE' and 'NAMESPACE#ROOM'. Behind --, "
+	    "an\n"
+	    "        argument may begin with a hyphen.\n"
+	    "  --ask QUESTION [ARGUMENT]...\n"
+	    "        Ask all workers, and print what each answers: clients\n"
+	    "        [ROOM]..., allRooms, clientRooms ID, remoteJoin ID ROOM,\n"
+	    "        remoteLeave ID ROOM, remoteDisconnect ID [close],\n"
+	    "        customRequest [JSON], fetchSockets [ROOM]... or\n"
+	    "        serverSideEmit EVENT [JSON]...\n"
+	    "  --tail TOPIC\n"
+	    "        Print the messages on a topic as they come; on all that\n"
+	    "        begin so where it ends with *.\n"
+	    "  --key KEY\n"
+	    "        With --emit and --ask: the application, as in the\n"
+	    "        adapter's options; default: socket.io.\n"
+	    "  --namespace NAMESPACE\n"
+	    "        With --ask: the Socket.IO namespace; default: /.\n"
+	    "  --timeout MS\n"
+	    "        With --emit and --ask: 1 to 300000; default 5000.\n"
 	    "  --json\n"
-	    "        With --stats: as JSON.\n"
+	    "        With --stats, --ask and --tail: as JSON.\n"
 	    "  --limit N\n"
 	    "        With --stats: rows of a section, 1 to 1000; default 100.\n"
 	    "  --dump-config\n"
@@ -281,8 +390,10 @@ command_print_help(FILE *out)
 	config_print_help(out);
 	fputs(
 	    "\n"
-	    "Exit codes: 0 ended in order; 64 usage; 69 the socket is served\n"
-	    "by another daemon, or --stats found none; 73 the socket can't be\n"
-	    "made; 78 configuration.\n",
+	    "Exit codes: 0 ended in order; 64 usage; 66 --ask: nobody has "
+	    "that\n"
+	    "socket; 69 the socket is served by another daemon, or there is\n"
+	    "none to talk to; 73 the socket can't be made; 74 output failed;\n"
+	    "75 --ask: some did not answer; 78 configuration.\n",
 	    out);
 }

@@ -11,11 +11,15 @@
 
 #include "base/err.h"
 #include "daemon/config.h"
+#include "daemon/shell.h"
 #include "wire/control.h"
 
 enum action {
 	ACTION_SERVE,
 	ACTION_STATS,
+	ACTION_EMIT,
+	ACTION_ASK,
+	ACTION_TAIL,
 	ACTION_VERSION,
 	ACTION_HELP,
 	ACTION_DUMP_CONFIG,
@@ -31,6 +35,7 @@ struct command {
 	enum action action;
 	bool as_json;
 	struct control_stats stats;
+	struct shell shell; /* what was said of it: see command_shell() */
 };
 
 /* Reads argv, which must outlive *out. Returns 0 or EX_USAGE, which has been
@@ -43,6 +48,10 @@ void command_fini(struct command *command);
  * *why; after 0, config_fini() is due. */
 int must_check command_config(
     const struct command *command, struct config *out, struct config_why *why);
+
+/* What --emit, --ask and --tail are to do; points into both. */
+struct shell command_shell(
+    const struct command *command, const struct config *config);
 
 /* Prints --help. */
 void command_print_help(FILE *out);

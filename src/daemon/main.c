@@ -18,6 +18,8 @@
 #include "daemon/command.h"
 #include "daemon/config.h"
 #include "daemon/inspect.h"
+#include "daemon/json.h"
+#include "daemon/shell.h"
 #include "edge/native.h"
 
 #define SERVER_NAME "pm2adapterd/" VERSION
@@ -41,9 +43,10 @@ struct daemon {
 static void
 print_version(void)
 {
-	printf("pm2adapterd %s\nlibevent %s\nmsgpack-c %s\nlibbsd %s\n",
+	printf("pm2adapterd %s\nlibevent %s\nmsgpack-c %s\nlibbsd %s\n"
+	       "jansson %s\n",
 	    VERSION, loop_library_version(), msg_library_version(),
-	    LIBBSD_VERSION);
+	    LIBBSD_VERSION, json_library_version());
 }
 
 static void
@@ -363,6 +366,26 @@ run_daemon(const struct command *command, const struct config *config)
 }
 
 static int
+act(const struct command *command, const struct config *config)
+{
+	struct shell shell = command_shell(command, config);
+
+	switch (command->action) {
+	case ACTION_STATS:
+		return inspect_run(
+		    config->socket, &command->stats, command->as_json);
+	case ACTION_EMIT:
+		return shell_emit(&shell);
+	case ACTION_ASK:
+		return shell_ask(&shell);
+	case ACTION_TAIL:
+		return shell_tail(&shell);
+	default:
+		return run_daemon(command, config);
+	}
+}
+
+static int
 run(const struct command *command)
 {
 	struct config_why why;
@@ -388,11 +411,8 @@ run(const struct command *command)
 	}
 	if (command->action == ACTION_DUMP_CONFIG)
 		config_print_file(&config, stdout);
-	else if (command->action == ACTION_STATS)
-		code = inspect_run(
-		    config.socket, &command->stats, command->as_json);
 	else
-		code = run_daemon(command, &config);
+		code = act(command, &config);
 	config_fini(&config);
 	return code;
 }

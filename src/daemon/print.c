@@ -7,61 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/text.h"
+
 #define CELL_SIZE 80
-
-/* The length of the UTF-8 sequence that begins s, or 0 where there is none. */
-static size_t
-utf8_length(const unsigned char *s, size_t left)
-{
-	static const struct {
-		unsigned char mask, head;
-		size_t len;
-	} forms[] = {
-		{ 0x80, 0x00, 1 },
-		{ 0xe0, 0xc0, 2 },
-		{ 0xf0, 0xe0, 3 },
-		{ 0xf8, 0xf0, 4 },
-	};
-	size_t k = 0, len;
-
-	while (k < 4 && (s[0] & forms[k].mask) != forms[k].head)
-		k++;
-	if (k == 4 || forms[k].len > left)
-		return 0;
-	len = forms[k].len;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-	if (s[0] == 0xc0 || s[0] == 0xc1 || s[0] > 0xf4 ||
-	    (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-static void
-json_string(FILE *out, const char *text, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n;
-
-	fputc('"', out);
-	for (size_t i = 0; i < len; i += n == 0 ? 1 : n) {
-		n = utf8_length(s + i, len - i);
-		if (n == 0)
-			fputs("\xef\xbf\xbd", out);
-		else if (n > 1)
-			fwrite(s + i, 1, n, out);
-		else if (s[i] == '"' || s[i] == '\\')
-			fprintf(out, "\\%c", s[i]);
-		else if (s[i] < 0x20 || s[i] == 0x7f)
-			fprintf(out, "\\u%04x", s[i]);
-		else
-			fputc(s[i], out);
-	}
-	fputc('"', out);
-}
 
 static void
 json_scalar(FILE *out, const struct msg_node *value)
@@ -79,7 +27,7 @@ json_scalar(FILE *out, const struct msg_node *value)
 	else if (msg_bool(value, &b))
 		fputs(b ? "true" : "false", out);
 	else if (msg_str(value, &s, &len))
-		json_string(out, s, len);
+		text_put_json(out, s, len);
 	else
 		fputs("null", out);
 }
@@ -200,13 +148,6 @@ format_clock(char out[CELL_SIZE], int64_t wall_ms)
 	return out;
 }
 
-/* Whether the sequence at s is one of the controls C0, DEL and C1. */
-static bool
-is_control(const unsigned char *s)
-{
-	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
-}
-
 /* A peer's text for a terminal: printable ASCII and UTF-8 alone. */
 static char *
 format_text(char out[CELL_SIZE], const char *text, size_t len)
@@ -215,8 +156,8 @@ format_text(char out[CELL_SIZE], const char *text, size_t len)
 	size_t at = 0, n;
 
 	for (size_t i = 0; i < len && at + 8 < CELL_SIZE; i += n == 0 ? 1 : n) {
-		n = utf8_length(s + i, len - i);
-		if (n == 0 || is_control(s + i)) {
+		n = text_utf8_length(s + i, len - i);
+		if (n == 0 || text_is_control(s + i)) {
 			out[at++] = '?';
 		} else {
 			memcpy(out + at, s + i, n);

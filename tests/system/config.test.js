@@ -42,7 +42,8 @@ function dump(...args) {
 const OPTIONS = ['socket', 'socket-mode', 'config', 'log-level', 'max-frame',
 	'max-topic', 'max-connections', 'max-subscriptions', 'hello-timeout',
 	'drain-timeout', 'queue-limit', 'queue-soft-limit', 'queue-soft-time',
-	'ping-interval', 'stats', 'json', 'version', 'help', 'dump-config'];
+	'ping-interval', 'stats', 'json', 'version', 'help', 'dump-config', 'emit',
+	'ask', 'tail', 'key', 'namespace', 'timeout'];
 
 test('--help names each option', () => {
 	const { status, stdout, stderr } = run(['--help']);
@@ -59,7 +60,7 @@ test('--version names itself and its libraries', () => {
 	const { status, stdout } = run(['--version']);
 	assert.strictEqual(status, 0);
 	assert.match(stdout, /^pm2adapterd \d+\.\d+\.\d+/);
-	for (const library of ['libevent', 'msgpack', 'libbsd'])
+	for (const library of ['libevent', 'msgpack', 'libbsd', 'jansson'])
 		assert.match(stdout, new RegExp(`${library}\\S* \\d+\\.\\d+`));
 });
 
@@ -248,6 +249,12 @@ const BAD_LINES_OF_COMMAND = [
 	[64, ['--stats', '--limit', '0'], 'limit', '1000'],
 	[64, ['--stats', '--limit', 'all'], 'limit', 'all'],
 	[64, ['--stats', 'secrets'], 'secrets', 'overview'],
+	[64, ['--emit', '', 'e', '--json'], 'json'],
+	[64, ['--emit', '', 'e', '--key', 'a#b'], 'a#b'],
+	[64, ['--emit', '', 'e', '--timeout', '0'], 'timeout', '300000'],
+	[64, ['--emit', '', 'e', '--namespace', '/'], 'namespace'],
+	[64, ['--stats', '--key', 'k'], 'key'],
+	[64, ['--tail', 't', '--timeout', '5'], 'timeout'],
 	[78, ['--max-frame', '1x'], 'max-frame', '1x'],
 	[78, ['--max-frame', '0'], 'max-frame', 'range'],
 	[78, ['--max-topic', '65536'], 'max-topic', 'range'],

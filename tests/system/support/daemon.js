@@ -229,4 +229,4 @@ function scenario(name, body, options = {}) {
 	});
 }
 
-module.exports = { ROOT, answers, folder, run, scenario, withChild };
+module.exports = { BINARY, ROOT, answers, folder, run, scenario, withChild };

@@ -1,0 +1,42 @@
+/*
+ * json - JSON texts as msgpack and back, for the shell. What is read comes from
+ * a command line, and what is printed from peers: it may nest however deep.
+ */
+#ifndef PM2A_DAEMON_JSON_H
+#define PM2A_DAEMON_JSON_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "wire/msg.h"
+
+/* How deep values nest at most, in both directions. */
+#define JSON_DEPTH_MAX 100
+
+enum json_error {
+	JSON_E_SYNTAX = 1, /* no JSON, or nested too deep */
+};
+
+struct json_why {
+	char text[200];
+};
+
+/* Appends the one value of a JSON text (RFC 8259) to w. Returns 0 or
+ * JSON_E_SYNTAX, with *why. */
+int must_check json_read(
+    struct msg_writer *w, const char *text, struct json_why *why);
+
+/*
+ * Takes one value from b and prints it on one line, without a newline. A bin is
+ * {"bin":"hex digits"}, an ext {"ext":"…"} with its type first, a number that
+ * is none null, and what nests too deep "…". False where there is no value:
+ * some of it may have been printed, so ask msg_skip() first.
+ */
+bool json_print(FILE *out, struct bytes *b);
+
+/* jansson's version: "2.14". */
+const char *json_library_version(void);
+
+#endif
