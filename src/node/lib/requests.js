@@ -75,12 +75,20 @@ class Asker {
 			subscribers: !isOfAll,
 			onPart,
 		});
-		return this.#untilClosed(asked);
+		return this.untilClosed(asked);
 	}
 
 	/* Whether a question about one room alone goes to all. */
 	isOfAll(room) {
 		return this.#topicsOf([room])[0] === this.#all;
+	}
+
+	/* What the promise gives, or PM2A_ERR_CLOSED if close() comes first. */
+	untilClosed(promise) {
+		return new Promise((resolve, reject) => {
+			this.#open.add(reject);
+			promise.then(resolve, reject).finally(() => this.#open.delete(reject));
+		});
 	}
 
 	close() {
@@ -98,16 +106,9 @@ class Asker {
 				`${this.#nsp}: ${error.message}`, error);
 		}
 	}
-
-	#untilClosed(asked) {
-		return new Promise((resolve, reject) => {
-			this.#open.add(reject);
-			asked.then(resolve, reject).finally(() => this.#open.delete(reject));
-		});
-	}
 }
 
-/* Those who have not answered, but for those who have gone. */
+/* Those who have not answered for that reason. */
 function debtors(missing, reason) {
 	return missing.filter((each) => each.reason === reason);
 }

@@ -94,7 +94,7 @@ function share(Base, view) {
 			this.#answerer = new Answerer(this, this.#local, (error) => this.#tell(error));
 			this.on('create-room', (room) => this.#roomTopic(room, 'subscribe'));
 			this.on('delete-room', (room) => this.#roomTopic(room, 'unsubscribe'));
-			this.#open();
+			this.#join();
 		}
 
 		/** The connection that the namespaces of this server share. */
@@ -102,7 +102,7 @@ function share(Base, view) {
 			return this.#hub.client;
 		}
 
-		#open() {
+		#join() {
 			this.#isOpen = true;
 			this.#hub.subscribe(this.#topic, this, { member: true });
 			this.#hub.subscribe(requests(this.prefix, this.nsp.name), this);
@@ -271,17 +271,21 @@ function share(Base, view) {
 			}
 		}
 
-		/* A question to the others, which is in `requests` while it is open. */
-		async #request(kind, args, { rooms = [], flags, timeout } = {}) {
+		/* What `act` gives, which is in `requests` while it is open. */
+		async #open(kind, act) {
 			const id = ++this.#ids;
-			this.requests.set(id, { kind, rooms });
+			this.requests.set(id, { kind });
 			try {
-				return await this[ask](kind, args, {
-					rooms, timeout: timeout ?? this.#timeoutOf(flags),
-				});
+				return await act();
 			} finally {
 				this.requests.delete(id);
 			}
+		}
+
+		/* A question to the others. */
+		#request(kind, args, { rooms = [], flags, timeout } = {}) {
+			return this.#open(kind, () => this[ask](kind, args,
+				{ rooms, timeout: timeout ?? this.#timeoutOf(flags) }));
 		}
 
 		[ask](kind, args, options) {
@@ -398,17 +402,19 @@ function share(Base, view) {
 			cb(null);
 		}
 
-		async #customRequest(data) {
-			const asked = this.#request('customRequest', [data]);
-			const own = this.#ownAnswer(data, this.#timeoutOf());
-			try {
-				const result = await asked;
-				const { answers, missing } = await own.promise;
-				const all = { ...result, missing: [...missing, ...result.missing] };
-				return judge(all, [...answers, ...decoded(result)], this.#isPartial);
-			} finally {
-				own.end();
-			}
+		#customRequest(data) {
+			return this.#open('customRequest', async () => {
+				const asked = this[ask]('customRequest', [data], { timeout: this.#timeoutOf() });
+				const own = this.#ownAnswer(data, this.#timeoutOf());
+				try {
+					const result = await asked;
+					const { answers, missing } = await this.#asker.untilClosed(own.promise);
+					const all = { ...result, missing: [...missing, ...result.missing] };
+					return judge(all, [...answers, ...decoded(result)], this.#isPartial);
+				} finally {
+					own.end();
+				}
+			});
 		}
 
 		/* What our own hook says, as { answers, missing } of none or one. */
