@@ -80,6 +80,62 @@ function warnings(t) {
 	return heard;
 }
 
+describe('what is sent', PATIENT, () => {
+	const sent = async ({ emitter, link }, n) => {
+		await within(emitter.flush(), 'flush');
+		const frames = await link.count('PUBLISH', n);
+		return frames.map(({ topic, flags, body }) => ({ topic, flags, ...decodePayload(body) }));
+	};
+	const opts = (rooms = [], except = [], flags = {}) =>
+		({ rooms: new Set(rooms), except: new Set(except), flags });
+	const uid = 'emitter';
+
+	test('are broadcasts', async (t) => {
+		const ground = await connected(t, { key: 'shop' });
+		const { emitter } = ground;
+		emitter.emit('e', 1);
+		emitter.to('r').to(['r']).except('a').except(['b']).volatile.compress(false).emit('e');
+		emitter.of('chat').compress(true).volatile.to(7).emit('e');
+		const packet = { type: 2, data: ['e'], nsp: '/' };
+		assert.deepEqual(await sent(ground, 3), [
+			{ topic: 'shop#/#', flags: 0, uid, packet: { ...packet, data: ['e', 1] }, opts: opts() },
+			{
+				topic: 'shop#/#r#', flags: 1, uid, packet,
+				opts: opts(['r'], ['a', 'b'], { volatile: true, compress: false }),
+			},
+			{
+				topic: 'shop#/chat#7#', flags: 1, uid, packet: { ...packet, nsp: '/chat' },
+				opts: opts([7], [], { volatile: true, compress: true }),
+			},
+		]);
+	});
+
+	test('and commands', async (t) => {
+		const ground = await connected(t);
+		const { emitter } = ground;
+		emitter.disconnectSockets(1);
+		emitter.in('r').except('a').disconnectSockets();
+		emitter.in('r').socketsLeave('s');
+		emitter.serverSideEmit('e', 1);
+		emitter.of('chat').in('r').socketsJoin(['s', 's']);
+		const all = { topic: 'socket.io#/#', flags: 0, uid, opts: opts() };
+		const toR = { ...all, topic: 'socket.io#/#r#', opts: opts(['r']) };
+		assert.deepEqual(await sent(ground, 5), [
+			{ ...all, packet: { nsp: '/', cmd: 'disconnectSockets', close: true } },
+			{
+				...toR, opts: opts(['r'], ['a']),
+				packet: { nsp: '/', cmd: 'disconnectSockets', close: false },
+			},
+			{ ...toR, packet: { nsp: '/', cmd: 'socketsLeave', rooms: ['s'] } },
+			{ ...all, packet: { nsp: '/', cmd: 'serverSideEmit', args: ['e', 1] } },
+			{
+				...toR, topic: 'socket.io#/chat#r#',
+				packet: { nsp: '/chat', cmd: 'socketsJoin', rooms: ['s', 's'] },
+			},
+		]);
+	});
+});
+
 describe('flush()', PATIENT, () => {
 	test('is fulfilled by the PONG behind the messages, not earlier', async (t) => {
 		const { daemon, emitter, link } = await connected(t);
@@ -114,6 +170,19 @@ describe('flush()', PATIENT, () => {
 		assert.equal(state.end, undefined);
 		link.frame(TYPE.PONG, 0, '', ping.body);
 		await within(second, 'second flush');
+	});
+
+	test('also for what the Redis emitters publish', async (t) => {
+		const { daemon, emitter, link } = await connected(t);
+		daemon.answersPings = false;
+		const before = link.named('PING').length;
+		emitter.redisClient.publish('channel', 'message');
+		const flushed = emitter.flush();
+		const state = follow(flushed);
+		const [ping] = (await link.count('PING', before + 1)).slice(-1);
+		assert.equal(state.end, undefined);
+		link.frame(TYPE.PONG, 0, '', ping.body);
+		await within(flushed, 'flush');
 	});
 
 	test('is fulfilled at once where nothing was emitted, daemon or not', async (t) => {

@@ -132,9 +132,9 @@ class BroadcastOperator {
 
 	#publish(packet) {
 		const { key, joins } = this.#exit;
-		const opts = this.#options();
-		opts.rooms = [...new Set(opts.rooms)];
-		return this.#exit.publish(joins.topicsOf(key, this.#nsp, opts.rooms), packet, opts);
+		const rooms = [...new Set(this.#rooms)];
+		return this.#exit.publish(joins.topicsOf(key, this.#nsp, rooms), packet,
+			{ ...this.#options(), rooms });
 	}
 }
 
