@@ -7,6 +7,7 @@ const { after, before, describe, test } = require('node:test');
 
 const { createEmitter, Pm2aError } = require('../../src/node');
 const { Daemon } = require('./support/daemon');
+const { MajorServer, Visitor } = require('./support/majors');
 const { Servers } = require('./support/servers');
 const { next, until, within } = require('./support/wait');
 
@@ -390,5 +391,82 @@ describe('an emitter commands', PATIENT, () => {
 		assert.deepEqual(await membersOf('talking'), [0, 1, 2, 3]);
 		await until(() => peer.rooms.has('chatting'), 'room');
 		assert.ok(!peer.rooms.has('talking'));
+	});
+});
+
+describe('an emitter and servers of both majors of Socket.IO', PATIENT, () => {
+	let daemon;
+	let servers; // of 4 and of 2
+	let visitors; // one of each
+	let emitter;
+
+	before(async () => {
+		daemon = await Daemon.start();
+		servers = [];
+		for (const major of [4, 2]) {
+			const server = new MajorServer(major, { adapter: { socket: daemon.socket } });
+			servers.push(server);
+			server.serve('/');
+			server.serve('/chat');
+			await server.listen();
+			await within(server.client.ready(), 'daemon');
+		}
+		visitors = [];
+		for (const { major, port } of servers)
+			visitors.push(await Visitor.connect(major, port, { '/': ['r', `of ${major}`], '/chat': ['r'] }));
+		await Promise.all(servers.map(({ client }) => within(client.barrier(), 'barrier')));
+		emitter = createEmitter({ socket: daemon.socket });
+		await within(emitter.ready(), 'connection');
+	});
+
+	after(async () => {
+		emitter?.destroy();
+		visitors?.forEach((visitor) => visitor.end());
+		await Promise.all(servers?.map((server) => server.close()) ?? []);
+		await daemon?.destroy();
+	});
+
+	/* What came since the last time, after a last event for everyone. */
+	async function got(nsp = '/') {
+		emitter.of(nsp).emit('event', 'last');
+		const entries = visitors.map((visitor) => visitor.of(nsp));
+		await until(() => entries.every((entry) => entry.got.at(-1)?.[0] === 'last'), 'last event');
+		return entries.map((entry) => entry.got.splice(0).slice(0, -1));
+	}
+
+	test('everyone, rooms, except', async () => {
+		emitter.emit('event', 1);
+		emitter.to('r').emit('event', 2);
+		emitter.to('of 4').emit('event', 3);
+		emitter.to(['of 2', 'r']).emit('event', 4);
+		emitter.except('of 2').emit('event', 5);
+		emitter.to(visitors[1].id).emit('event', 6);
+		assert.deepEqual(await got(), [[[1], [2], [3], [4], [5]], [[1], [2], [4], [6]]]);
+		assert.deepEqual(await got('/chat'), [[], []]);
+	});
+
+	test('namespaces', async () => {
+		emitter.of('chat').to('r').emit('event', 1);
+		assert.deepEqual(await got('/chat'), [[[1]], [[1]]]);
+		assert.deepEqual(await got(), [[], []]);
+	});
+
+	test('bytes', async () => {
+		const bytes = Buffer.from([0, 255, 1]);
+		emitter.emit('event', { deep: [bytes] }, bytes);
+		emitter.to('r').emit('event', bytes);
+		assert.deepEqual(await got(), Array(2).fill([[{ deep: [bytes] }, bytes], [bytes]]));
+	});
+
+	test('commands', async () => {
+		emitter.in('r').socketsJoin('new');
+		emitter.to('new').emit('event', 1);
+		emitter.in('of 2').socketsLeave('new');
+		emitter.to('new').emit('event', 2);
+		assert.deepEqual(await got(), [[[1], [2]], [[1]]]);
+		const ended = visitors.map((visitor) => next(visitor.of('/').socket, 'disconnect'));
+		emitter.in('r').disconnectSockets();
+		for (const [reason] of await Promise.all(ended))
+			assert.equal(reason, 'io server disconnect');
 	});
 });
