@@ -78,3 +78,26 @@ client.on('error', () => {});
 client.stats = {};
 
 export { ask, closed, methods, timeout, uid, wasSent, why };
+
+interface Events {
+	message: (text: string, n: number) => void;
+}
+const emitter = pm2Adapter.createEmitter({ socket: '/run/s', nsp: 'chat', timeout: 100 });
+const typed: pm2Adapter.Emitter<Events> = pm2Adapter.createEmitter<Events>();
+const wasTaken: boolean = emitter.to('r').to(['a', 7]).except('b').compress(true).volatile.emit('any', 1);
+typed.of('/chat').in('r').emit('message', 'text', 1);
+emitter.in('r').socketsJoin(['a']);
+emitter.disconnectSockets(true);
+emitter.serverSideEmit('event', 1);
+const flushed: Promise<void> = emitter.ready().then(() => emitter.flush()).then(() => emitter.close());
+const receivers: Promise<number> = pm2Adapter.redisPublisher(emitter).publish('a', Buffer.from('x'));
+pm2Adapter.redisPublisher(client).publish(Buffer.from('a'), 'x', (error, n: number) => [error, n]);
+
+// @ts-expect-error: an emitter is what it is
+pm2Adapter.createEmitter({ role: 'member' });
+// @ts-expect-error: the second is a number
+typed.emit('message', 'text', 'text');
+// @ts-expect-error: no such event
+typed.to('r').emit('other');
+
+export { flushed, receivers, wasTaken };
