@@ -254,14 +254,15 @@ declare namespace adapter {
 		message: [topics: string[], body: Buffer, flags: number];
 		/**
 		 * We are asked, and must answer or decline, now or later. Who listens answers
-		 * for all that is asked; without a listener, the client declines.
+		 * for all that is asked; without a listener, the client declines. The client
+		 * of an adapter leaves to other listeners what is not on its own topics.
 		 */
 		question: [question: Question];
 		/** A broadcast reached the clients of this worker alone. */
 		encode_error: [error: Pm2aError];
 		/**
-		 * A received packet could not be given to the clients of this worker, since
-		 * a listener threw. Without a listener here it is said once as a warning.
+		 * What others sent could not be carried out, since a listener or a hook of
+		 * the application threw. Without a listener here it is said once as a warning.
 		 */
 		receive_error: [error: Pm2aError];
 	}

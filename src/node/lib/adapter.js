@@ -58,6 +58,9 @@ function pm2Adapter(opts = {}) {
 
 	function create(nsp) {
 		const Ours = classOn(adapterClassOf(nsp), nsp);
+		if (nsp.adapter instanceof PM2Adapter) {
+			nsp.adapter.close(); // or it would count as one more server
+		}
 		const adapter = new Ours(nsp, hubOf(nsp.server), shared);
 		ours.add(adapter);
 		return adapter;

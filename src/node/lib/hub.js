@@ -27,7 +27,11 @@ class Hub {
 		client.stats.unasked = 0; // broadcasts that others weren't asked about
 		client.on('message', (topics, body) => this.#receive(topics, body));
 		client.on('question', (question) => this.#question(question));
-		client.on('presence', ({ topic, count }) => this.#members.set(topic, count));
+		client.on('presence', ({ topic, count }) => {
+			if (this.#wanted.has(topic)) {
+				this.#members.set(topic, count);
+			}
+		});
 		client.on('disconnect', () => this.#members.clear());
 	}
 
