@@ -11,7 +11,7 @@ SHELL := /bin/bash
 # Debian's packages: to build, and what the tests need besides.
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
-PACKAGES_TEST := check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1
+PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
@@ -72,9 +72,10 @@ LIB_OBJECTS := $(LIB_SOURCES:src/%.c=$(B)/pic/%.o)
 LIBEVENT_OBJECTS := $(B)/pic/client/libevent.o
 OBJECTS := $(patsubst src/%.c,$(B)/%.o,$(filter-out src/client/% \
 	src/wire/ask.c src/wire/reply.c,$(SOURCES)))
-LIBRARIES := $(foreach l,libpm2a libpm2a_libevent,$(B)/$(l).a \
+LIBS := libpm2a libpm2a_libevent
+LIBRARIES := $(foreach l,$(LIBS),$(B)/$(l).a \
 	$(B)/$(l).so $(B)/$(l).so.$(SONAME))
-PC_FILES := $(B)/pm2adapterd.pc $(B)/pm2adapterd-libevent.pc
+PC_FILES := pm2adapterd.pc pm2adapterd-libevent.pc
 MSGPACK_LDLIBS := $(shell $(PKG_CONFIG) --libs $(MSGPACK) 2>/dev/null)
 EVENT_LDLIBS := $(shell $(PKG_CONFIG) --libs libevent_core 2>/dev/null)
 
@@ -123,6 +124,7 @@ UNIT_config := daemon/config base/xalloc base/log
 UNIT_print := daemon/print daemon/text wire/msg base/bytes
 UNIT_text := daemon/text
 UNIT_json := daemon/json daemon/text wire/msg base/bytes
+EXAMPLES := $(patsubst docs/examples/%.c,$(B)/examples/%,$(sort $(wildcard docs/examples/*.c)))
 UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
 
@@ -130,7 +132,7 @@ UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
 	bench fuzz coverage lint layers format format-check generated \
 	check-generated install uninstall dist clean help test-programs
 
-all: $(B)/pm2adapterd $(LIBRARIES) $(PC_FILES) ## build daemon and libraries (VARIANT=release, asan or coverage)
+all: $(B)/pm2adapterd $(LIBRARIES) ## build daemon and libraries (VARIANT=release, asan or coverage)
 
 $(B)/pm2adapterd: $(OBJECTS) $(B)/libpm2a.a
 	$(call run,LD,$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL))
@@ -142,15 +144,14 @@ $(B)/pic/%.o: src/%.c Makefile
 
 # One object, in which only the API is global: what else is in it must not meet
 # what the program calls the same.
-%.a: %.all.o
-	@rm -f $@
-	$(call run,AR,objcopy --localize-hidden $< && ar rcs $@ $<)
+archive = ld -r -o $(@:.a=.o) $^ && objcopy --localize-hidden $(@:.a=.o) && \
+	rm -f $@ && ar rcs $@ $(@:.a=.o)
 
-$(B)/libpm2a.all.o: $(LIB_OBJECTS)
-	@ld -r -o $@ $^
+$(B)/libpm2a.a: $(LIB_OBJECTS)
+	$(call run,AR,$(archive))
 
-$(B)/libpm2a_libevent.all.o: $(LIBEVENT_OBJECTS)
-	@ld -r -o $@ $^
+$(B)/libpm2a_libevent.a: $(LIBEVENT_OBJECTS)
+	$(call run,AR,$(archive))
 
 $(B)/libpm2a.so.$(VERSION): $(LIB_OBJECTS) src/client/libpm2a.map
 	$(call run,LD,$(CC) $(CFLAGS_ALL) $(filter-out -pie,$(LDFLAGS_ALL)) -shared \
@@ -174,9 +175,6 @@ $(B)/libpm2a_libevent.so.$(VERSION): $(LIBEVENT_OBJECTS) $(B)/libpm2a.so \
 fill_in = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 	-e 's|@VERSION@|$(VERSION)|' -e 's|@MSGPACK@|$(MSGPACK)|'
 
-$(B)/%.pc: src/client/%.pc.in Makefile
-	@mkdir -p $(@D)
-	@$(fill_in) $< > $@
 
 $(B)/%.o: src/%.c Makefile
 	$(need_libs)@mkdir -p $(@D)
@@ -193,6 +191,11 @@ $(B)/tests/unit/wrapped.o: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/base/clo
 	@ld -r $(foreach f,malloc calloc realloc reallocarray,--wrap=$(f)) -o $@ $^
 
 $(foreach u,client asks emit libevent,$(B)/tests/unit/test_$(u)): $(addprefix $(B)/tests/unit/,fake.o wrapped.o)
+
+$(B)/examples/%: docs/examples/%.c $(B)/libpm2a.a include/pm2a.h Makefile
+	@mkdir -p $(@D)
+	$(call run,LD,$(CC) -Iinclude $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< \
+		$(B)/libpm2a.a $(MSGPACK_LDLIBS))
 
 define UNIT_RULE
 $(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o $(B)/tests/unit/support.o \
@@ -222,12 +225,12 @@ demo: deps ## run the daemon and four Socket.IO workers under a private pm2 (ONC
 test: deps-test ## run all tests, under sanitizers too
 	@tests/run all
 
-test-programs: all $(UNIT_BINARIES)
+test-programs: all $(UNIT_BINARIES) $(EXAMPLES)
 
 check-unit: $(UNIT_BINARIES) ## run the unit tests of VARIANT
 	@tests/run unit $(VARIANT)
 
-check-system: all ## run the real daemon of VARIANT against raw bytes
+check-system: all $(EXAMPLES) ## run the real daemon of VARIANT against raw bytes
 	@tests/run system $(VARIANT)
 
 check-node: all ## run the Node package's tests, with real Socket.IO and pm2
@@ -268,7 +271,8 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
-		-Isrc -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
+		--include=/usr/include/bsd/sys/tree.h \
+		-Isrc -Iinclude -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
 	shellcheck tests/{deps,layers,generate,run,coverage,units} tests/fuzz/run .ci/run
 	@npm --prefix src/node run --silent lint
 
@@ -292,6 +296,18 @@ check-generated: all ## check that what is made from the option table is up to d
 install: all ## install below DESTDIR/PREFIX
 	install -D -m 755 $(B)/pm2adapterd $(DESTDIR)$(PREFIX)/bin/pm2adapterd
 	install -D -m 644 docs/pm2adapterd.8 $(DESTDIR)$(PREFIX)/share/man/man8/pm2adapterd.8
+	install -D -m 644 docs/libpm2a.3 $(DESTDIR)$(PREFIX)/share/man/man3/libpm2a.3
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include include/pm2a.h include/pm2a_libevent.h
+	@mkdir -p $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 $(foreach l,$(LIBS),$(B)/$(l).a) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(foreach l,$(LIBS),$(B)/$(l).so.$(VERSION)) $(DESTDIR)$(LIBDIR)
+	for l in $(LIBS); do \
+		ln -sf $$l.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$$l.so.$(SONAME); \
+		ln -sf $$l.so.$(SONAME) $(DESTDIR)$(LIBDIR)/$$l.so; \
+	done
+	for l in $(PC_FILES); do \
+		$(fill_in) src/client/$$l.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$l; \
+	done
 	install -D -m 644 conf/pm2adapterd.conf $(DESTDIR)/etc/pm2adapterd/pm2adapterd.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system systemd/pm2adapterd.socket
 	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
@@ -301,6 +317,12 @@ install: all ## install below DESTDIR/PREFIX
 uninstall: ## remove what install installs, but for the configuration
 	rm -f $(DESTDIR)$(PREFIX)/bin/pm2adapterd \
 		$(DESTDIR)$(PREFIX)/share/man/man8/pm2adapterd.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man3/libpm2a.3 \
+		$(DESTDIR)$(PREFIX)/include/pm2a.h \
+		$(DESTDIR)$(PREFIX)/include/pm2a_libevent.h \
+		$(foreach l,$(LIBS),$(addprefix $(DESTDIR)$(LIBDIR)/$(l), \
+			.a .so .so.$(SONAME) .so.$(VERSION))) \
+		$(addprefix $(DESTDIR)$(LIBDIR)/pkgconfig/,$(PC_FILES)) \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/pm2adapterd.service \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/pm2adapterd.socket
 
