@@ -329,7 +329,7 @@ PM2A_API PM2A_MUST_CHECK int pm2a_publish(struct pm2a *p,
 
 /* What Socket.IO clients are to get. All zeros but event: to everyone. */
 struct pm2a_emit {
-	const char *nsp;                 /* begins with '/'; NULL: "/" */
+	const char *nsp; /* begins with '/', at most 2048 bytes; NULL: "/" */
 	const struct pm2a_bytes *rooms;  /* to clients in one of them */
 	size_t n_rooms;                  /* 0: to all clients */
 	const struct pm2a_bytes *except; /* but not in one of these */
@@ -342,8 +342,8 @@ struct pm2a_emit {
 /*
  * Emits an event to the clients of all Socket.IO servers with our key, as
  * io.emit() does. Returns what pm2a_publish() does; PM2A_E_ARGUMENT also where
- * event is missing or reserved, nsp doesn't begin with '/', or args isn't
- * msgpack to its end.
+ * event is missing or reserved, nsp is of another form, or args isn't msgpack
+ * to its end.
  */
 PM2A_API PM2A_MUST_CHECK int pm2a_emit(
     struct pm2a *p, const struct pm2a_emit *emit);

@@ -1,10 +1,17 @@
+#include "client/asks.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/client.h"
+#include "client/connection.h"
+#include "client/interest.h"
+#include "client/limits.h"
+#include "client/publish.h"
 #include "client/result.h"
 #include "wire/ask.h"
+#include "wire/frame.h"
 
 /*
  * Questions of ours wait for their RESULT under the ask id, and those that we
@@ -38,14 +45,8 @@ struct question {
 static const char *const gather_names[] = { "list", "union", "first",
 	"stream" };
 
-const char *
-client_gather_name(enum pm2a_gather gather)
-{
-	return gather_names[gather];
-}
-
 bool
-client_gather_find(const struct reply_text *name, enum pm2a_gather *out)
+asks_find_gather(const struct reply_text *name, enum pm2a_gather *out)
 {
 	for (size_t i = 0; i < sizeof(gather_names) / sizeof(*gather_names);
 	     i++)
@@ -81,7 +82,7 @@ fail(struct pm2a *p, struct ask *ask, int error, const char *refusal)
 }
 
 void
-client_end_asks(struct pm2a *p, int sent, int unsent)
+asks_end(struct pm2a *p, int sent, int unsent)
 {
 	struct table_node *node;
 	struct ask *ask;
@@ -94,7 +95,7 @@ client_end_asks(struct pm2a *p, int sent, int unsent)
 }
 
 void
-client_refuse_ask(struct pm2a *p, uint64_t id, int error, const char *refusal)
+asks_refuse(struct pm2a *p, uint64_t id, int error, const char *refusal)
 {
 	struct table_node *node = table_find(&p->asks, id);
 
@@ -127,7 +128,7 @@ look_at_deadline(struct table_node *node, void *arg)
 }
 
 void
-client_expire_asks(struct pm2a *p, struct instant now)
+asks_expire(struct pm2a *p, struct instant now)
 {
 	struct expiry expiry = { p, now, { .n = 0 } };
 	struct table_node *node;
@@ -154,7 +155,7 @@ set_deadline(struct pm2a *p, struct ask *ask, struct instant now)
 }
 
 void
-client_ask_is_sent(struct pm2a *p, uint64_t id, struct instant now)
+asks_on_sent(struct pm2a *p, uint64_t id, struct instant now)
 {
 	struct ask *ask = as_ask(table_find(&p->asks, id));
 
@@ -163,7 +164,7 @@ client_ask_is_sent(struct pm2a *p, uint64_t id, struct instant now)
 }
 
 int
-client_on_result(struct pm2a *p, struct reply_result *reply)
+asks_on_result(struct pm2a *p, struct reply_result *reply)
 {
 	struct table_node *node = table_find(&p->asks, reply->ask_id);
 	struct result result;
@@ -181,7 +182,7 @@ client_on_result(struct pm2a *p, struct reply_result *reply)
 }
 
 void
-client_on_part(struct pm2a *p, const struct reply_part *part)
+asks_on_part(struct pm2a *p, const struct reply_part *part)
 {
 	struct table_node *node = table_find(&p->asks, part->ask_id);
 	struct ask *ask = node == NULL ? NULL : as_ask(node);
@@ -204,11 +205,11 @@ check_ask(const struct pm2a *p, const struct pm2a_ask *ask)
 			return PM2A_E_ARGUMENT;
 	if (p->is_closing)
 		return PM2A_E_CLOSED;
-	if (!client_can_send(p) && !client_is_trying(p))
+	if (!connection_can_send(p) && !connection_is_trying(p))
 		return PM2A_E_AWAY;
-	if (client_can_send(p) && !p->can_ask)
+	if (connection_can_send(p) && !p->can_ask)
 		return PM2A_E_REFUSED;
-	return client_check_topics(p, ask->topics, ask->n_topics);
+	return limits_check_topics(p, ask->topics, ask->n_topics);
 }
 
 /* Puts the frame into the box that is its. */
@@ -216,10 +217,10 @@ static int
 queue_ask(
     struct pm2a *p, const struct pm2a_ask *ask, uint64_t id, int64_t timeout_ms)
 {
-	struct client_topic topic;
+	struct publish_topic topic;
 	struct msg_writer w = { 0 };
 	struct outbox_item *item = NULL;
-	int r = client_topic_init(&topic, ask->topics, ask->n_topics);
+	int r = publish_topic_init(&topic, ask->topics, ask->n_topics);
 
 	if (r != 0)
 		return r;
@@ -230,22 +231,23 @@ queue_ask(
 			      (ask->to_subscribers ? FRAME_TO_SUBSCRIBERS : 0)),
 		.topic = topic.field,
 		.id = id,
-		.gather = client_gather_name(ask->gather),
+		.gather = gather_names[ask->gather],
 		.timeout_ms = timeout_ms,
 		.payload = { ask->body.data, ask->body.len },
 	    });
-	client_topic_fini(&topic);
+	publish_topic_fini(&topic);
 	if (w.fault)
 		r = -ENOMEM;
-	else if (client_is_too_big(p, w.len))
+	else if (limits_is_too_big(p, w.len))
 		r = PM2A_E_TOO_BIG;
-	else if (client_is_full(p, w.len))
+	else if (limits_is_full(p, w.len))
 		r = PM2A_E_FULL;
 	else if ((item = outbox_item_new(OUTBOX_ASK, id, w.len)) == NULL)
 		r = -ENOMEM;
 	if (item != NULL) {
 		memcpy(item->bytes, w.data, w.len);
-		outbox_add(client_can_send(p) ? &p->out : &p->waiting, item);
+		outbox_add(
+		    connection_can_send(p) ? &p->out : &p->waiting, item);
 	}
 	msg_writer_fini(&w);
 	return r;
@@ -267,7 +269,7 @@ pm2a_ask(struct pm2a *p, const struct pm2a_ask *options)
 	ask->on_part = options->on_part;
 	ask->on_result = options->on_result;
 	ask->arg = options->arg;
-	ask->is_sent = client_can_send(p);
+	ask->is_sent = connection_can_send(p);
 	r = queue_ask(p, options, p->last_ask_id + 1, ask->timeout_ms);
 	if (r != 0) {
 		free(ask);
@@ -276,12 +278,12 @@ pm2a_ask(struct pm2a *p, const struct pm2a_ask *options)
 	table_add(&p->asks, &ask->node, ++p->last_ask_id);
 	p->stats.asked++;
 	set_deadline(p, ask, clock_now());
-	client_tell_interest(p);
+	interest_tell(p);
 	return 0;
 }
 
 void
-client_forget_questions(struct pm2a *p)
+asks_forget_questions(struct pm2a *p)
 {
 	struct table_node *node;
 
@@ -298,12 +300,12 @@ send_answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
 
 	ask_write_answer(
 	    &w, id, verdict, (struct ask_bytes){ body.data, body.len });
-	if (!w.fault && verdict != ASK_NO && client_is_too_big(p, w.len))
+	if (!w.fault && verdict != ASK_NO && limits_is_too_big(p, w.len))
 		r = PM2A_E_TOO_BIG;
-	else if (!w.fault && verdict != ASK_NO && client_is_full(p, w.len))
+	else if (!w.fault && verdict != ASK_NO && limits_is_full(p, w.len))
 		r = PM2A_E_FULL;
 	else
-		return client_send(p, &w);
+		return connection_send(p, &w);
 	msg_writer_fini(&w);
 	return r;
 }
@@ -325,7 +327,7 @@ answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
 		table_remove(&p->questions, node);
 		free(question);
 	}
-	client_tell_interest(p);
+	interest_tell(p);
 	return r;
 }
 
@@ -348,7 +350,7 @@ pm2a_decline(struct pm2a *p, uint64_t question)
 }
 
 int
-client_on_question(struct pm2a *p, const struct pm2a_question *public)
+asks_on_question(struct pm2a *p, const struct pm2a_question *public)
 {
 	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
 	struct question *question;
@@ -359,7 +361,7 @@ client_on_question(struct pm2a *p, const struct pm2a_question *public)
 				  : send_answer(p, public->id, ASK_NO,
 					pm2a_bytes(NULL, 0));
 	if (table_find(&p->questions, public->id) != NULL) {
-		client_end_malformed(p, "a question that is open");
+		connection_end_malformed(p, "a question that is open");
 		return 0;
 	}
 	question = calloc(1, sizeof(*question));

@@ -1,3 +1,5 @@
+#include "client/connection.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,8 +7,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "client/asks.h"
 #include "client/client.h"
+#include "client/limits.h"
 #include "wire/ask.h"
+#include "wire/frame.h"
 
 /*
  * The life of a connection, which is a state and a deadline:
@@ -20,8 +25,8 @@
  * it: what is in the outbox is written, our side is closed, and the daemon
  * closes the other one when it has read it all.
  *
- * Any state can end at any time, in client_end() and nowhere else. It may run
- * in the middle of the input, so whoever walks that asks whether the fd is
+ * Any state can end at any time, in connection_end() and nowhere else. It may
+ * run in the middle of the input, so whoever walks that asks whether the fd is
  * still there after each frame. Memory that can't be had ends the connection
  * too: then everybody knows that something is lost, and there is one way to go
  * on.
@@ -32,20 +37,20 @@
 static const char *const role_names[] = { "member", "emitter", "observer" };
 
 bool
-client_can_send(const struct pm2a *p)
+connection_can_send(const struct pm2a *p)
 {
 	return p->state == CLIENT_JOINING || p->state == CLIENT_OPEN;
 }
 
 bool
-client_is_trying(const struct pm2a *p)
+connection_is_trying(const struct pm2a *p)
 {
 	return p->state == CLIENT_GREETING || p->state == CLIENT_JOINING ||
 	       (p->state == CLIENT_WAITING && p->is_first);
 }
 
 int
-client_send(struct pm2a *p, struct msg_writer *w)
+connection_send(struct pm2a *p, struct msg_writer *w)
 {
 	struct outbox_item *item = NULL;
 
@@ -57,13 +62,6 @@ client_send(struct pm2a *p, struct msg_writer *w)
 	}
 	msg_writer_fini(w);
 	return item == NULL ? -ENOMEM : 0;
-}
-
-void
-client_count_lost(struct pm2a *p, const struct outbox_loss *lost)
-{
-	p->stats.dropped += lost->n;
-	p->stats.dropped_bytes += lost->bytes;
 }
 
 /* xorshift64*, from Marsaglia's paper and Vigna's. */
@@ -83,7 +81,7 @@ random_below(struct pm2a *p, int64_t n)
 static void
 set_retry(struct pm2a *p)
 {
-	const struct client_options *o = &p->options;
+	const struct options *o = &p->options;
 	int64_t ceiling = o->reconnect_min_ms;
 
 	for (unsigned i = 0; i < p->n_attempts && i < N_DOUBLINGS_MAX &&
@@ -99,7 +97,7 @@ set_retry(struct pm2a *p)
 }
 
 void
-client_close_socket(struct pm2a *p)
+connection_close_socket(struct pm2a *p)
 {
 	int fd = p->fd;
 
@@ -123,7 +121,7 @@ settle_outboxes(struct pm2a *p, int why)
 	outbox_remove_asks(&p->waiting);
 	if (p->is_closing)
 		outbox_drop(&p->waiting, &lost);
-	client_count_lost(p, &lost);
+	limits_count_lost(p, &lost);
 	p->is_doubtful |= p->has_sent && why != 0;
 	p->has_sent = false;
 }
@@ -140,13 +138,13 @@ tell_end(struct pm2a *p, bool was_announced, int why, const char *text)
 }
 
 void
-client_end(struct pm2a *p, int why, const char *text)
+connection_end(struct pm2a *p, int why, const char *text)
 {
 	bool was_announced = p->is_announced;
 
-	client_close_socket(p);
+	connection_close_socket(p);
 	settle_outboxes(p, why);
-	client_forget_questions(p);
+	asks_forget_questions(p);
 	p->in.len = 0;
 	p->last_why = why;
 	p->is_first = p->is_blocked = p->is_shut = p->is_pinged = false;
@@ -154,30 +152,30 @@ client_end(struct pm2a *p, int why, const char *text)
 	p->deadline = p->closing_deadline = INSTANT_NEVER;
 	if (p->is_closing) {
 		p->state = CLIENT_CLOSED;
-		client_end_asks(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
+		asks_end(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
 	} else {
 		p->state = CLIENT_WAITING;
 		set_retry(p);
-		client_end_asks(p, PM2A_E_LOST, PM2A_E_AWAY);
+		asks_end(p, PM2A_E_LOST, PM2A_E_AWAY);
 	}
 	tell_end(p, was_announced, why, text);
 }
 
 void
-client_end_malformed(struct pm2a *p, const char *text)
+connection_end_malformed(struct pm2a *p, const char *text)
 {
 	p->stats.malformed++;
-	client_end(p, PM2A_E_PROTOCOL, text);
+	connection_end(p, PM2A_E_PROTOCOL, text);
 }
 
 /* A connection that breaks is lost, whichever way the system calls it. */
 void
-client_end_by_errno(struct pm2a *p, int error)
+connection_end_by_errno(struct pm2a *p, int error)
 {
 	if (error == ECONNRESET || error == EPIPE)
-		client_end(p, PM2A_E_LOST, "the connection broke");
+		connection_end(p, PM2A_E_LOST, "the connection broke");
 	else
-		client_end(p, -error, strerror(error));
+		connection_end(p, -error, strerror(error));
 }
 
 static int
@@ -207,21 +205,21 @@ say_hello(struct pm2a *p)
 				.pid = getpid(),
 				.pm_id = p->options.pm_id,
 			    });
-	return client_send(p, &w);
+	return connection_send(p, &w);
 }
 
 int
-client_start(struct pm2a *p, struct instant now)
+connection_start(struct pm2a *p, struct instant now)
 {
 	int error = open_socket(p);
 
 	p->is_first = false;
 	if (error == ENOENT || error == ECONNREFUSED || error == EAGAIN) {
-		client_end(p, PM2A_E_AWAY, strerror(error));
+		connection_end(p, PM2A_E_AWAY, strerror(error));
 		return 0;
 	}
 	if (error != 0) {
-		client_end(p, -error, strerror(error));
+		connection_end(p, -error, strerror(error));
 		return 0;
 	}
 	p->state = CLIENT_GREETING;
@@ -241,13 +239,13 @@ send_waiting(struct pm2a *p)
 
 	outbox_init(&refused);
 	while ((item = outbox_pop(&p->waiting)) != NULL) {
-		if (client_is_too_big(p, item->len) ||
+		if (limits_is_too_big(p, item->len) ||
 		    (item->kind == OUTBOX_ASK && !p->can_ask)) {
 			outbox_add(&refused, item);
 			continue;
 		}
 		if (item->kind == OUTBOX_ASK)
-			client_ask_is_sent(p, item->ask_id, now);
+			asks_on_sent(p, item->ask_id, now);
 		outbox_add(&p->out, item);
 	}
 	while ((item = outbox_pop(&refused)) != NULL) {
@@ -255,17 +253,17 @@ send_waiting(struct pm2a *p)
 			lost = (struct outbox_loss){ lost.n + 1,
 				lost.bytes + item->len };
 		else if (p->can_ask)
-			client_refuse_ask(p, item->ask_id, PM2A_E_TOO_BIG, "");
+			asks_refuse(p, item->ask_id, PM2A_E_TOO_BIG, "");
 		else
-			client_refuse_ask(
+			asks_refuse(
 			    p, item->ask_id, PM2A_E_REFUSED, "unsupported");
 		free(item);
 	}
-	client_count_lost(p, &lost);
+	limits_count_lost(p, &lost);
 }
 
 int
-client_join(struct pm2a *p)
+connection_join(struct pm2a *p)
 {
 	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
 	struct msg_writer w = { 0 };
@@ -277,7 +275,7 @@ client_join(struct pm2a *p)
 		n_too_long = topics_write(&p->topics, &w, p->max_frame);
 		ask_write_opaque(&w, FRAME_PING, 0, (struct ask_bytes){ 0 },
 		    (struct ask_bytes){ 0 });
-		r = client_send(p, &w);
+		r = connection_send(p, &w);
 	}
 	if (r != 0)
 		return r;
@@ -291,7 +289,7 @@ client_join(struct pm2a *p)
 }
 
 void
-client_is_joined(struct pm2a *p)
+connection_on_joined(struct pm2a *p)
 {
 	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
 
@@ -313,7 +311,7 @@ client_is_joined(struct pm2a *p)
 }
 
 void
-client_leave(struct pm2a *p, int64_t retry_after_ms)
+connection_leave(struct pm2a *p, int64_t retry_after_ms)
 {
 	p->retry_after_ms = retry_after_ms;
 	if (p->state == CLIENT_LEAVING)

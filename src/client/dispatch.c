@@ -4,8 +4,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "client/asks.h"
 #include "client/client.h"
+#include "client/connection.h"
+#include "client/frames.h"
+#include "client/interest.h"
 #include "wire/ask.h"
+#include "wire/frame.h"
 
 /*
  * One turn: an attempt that is due, input, deadlines, output. It reads before
@@ -21,7 +26,9 @@
 static uint32_t
 input_max(const struct pm2a *p)
 {
-	return p->state == CLIENT_GREETING ? CLIENT_INPUT_UNTOLD : p->max_frame;
+	return p->state == CLIENT_GREETING || !p->knows_limits
+		   ? CLIENT_INPUT_UNTOLD
+		   : p->max_frame;
 }
 
 /* Takes all whole frames out of the input. */
@@ -39,7 +46,7 @@ take_frames(struct pm2a *p)
 		if (verdict != FRAME_READY)
 			break;
 		off += f.size;
-		r = client_on_frame(p, &f);
+		r = frames_take(p, &f);
 	}
 	if (p->fd < 0 || r != 0)
 		return r;
@@ -47,7 +54,8 @@ take_frames(struct pm2a *p)
 	if (off > 0 && p->in.len > 0)
 		memmove(p->in.data, p->in.data + off, p->in.len);
 	if (verdict != FRAME_SHORT)
-		client_end_malformed(p, "that is no pm2adapterd that answers");
+		connection_end_malformed(
+		    p, "that is no pm2adapterd that answers");
 	return 0;
 }
 
@@ -81,10 +89,11 @@ static void
 on_eof(struct pm2a *p)
 {
 	if (p->state == CLIENT_LEAVING && outbox_is_empty(&p->out))
-		client_end(
+		connection_end(
 		    p, 0, p->is_closing ? "closed" : "the daemon said goodbye");
 	else
-		client_end(p, PM2A_E_LOST, "the daemon closed the connection");
+		connection_end(
+		    p, PM2A_E_LOST, "the daemon closed the connection");
 }
 
 static int
@@ -101,7 +110,7 @@ read_input(struct pm2a *p)
 		n = recv(p->fd, p->in.data + p->in.len, p->in.size - p->in.len,
 		    MSG_DONTWAIT);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			client_end_by_errno(p, errno);
+			connection_end_by_errno(p, errno);
 		if (n == 0)
 			on_eof(p);
 		if (n <= 0)
@@ -125,7 +134,7 @@ write_output(struct pm2a *p)
 	p->is_blocked = r == OUTBOX_E_BLOCKED;
 	p->has_sent |= p->out.n_messages < n_messages;
 	if (r < 0) {
-		client_end_by_errno(p, -r);
+		connection_end_by_errno(p, -r);
 		return;
 	}
 	if (r == 0 && p->state == CLIENT_LEAVING && !p->is_shut) {
@@ -139,20 +148,20 @@ mind_closing(struct pm2a *p)
 {
 	bool has_messages = p->waiting.n_messages > 0;
 
-	client_end_asks(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
+	asks_end(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
 	outbox_remove_asks(&p->waiting);
 	switch (p->state) {
 	case CLIENT_WAITING:
 		if (!p->is_first || !has_messages)
-			client_end(p, 0, "closed");
+			connection_end(p, 0, "closed");
 		break;
 	case CLIENT_GREETING:
 		if (!has_messages)
-			client_end(p, 0, "closed");
+			connection_end(p, 0, "closed");
 		break;
 	case CLIENT_JOINING:
 	case CLIENT_OPEN:
-		client_leave(p, 0);
+		connection_leave(p, 0);
 		break;
 	case CLIENT_LEAVING:
 	case CLIENT_CLOSED:
@@ -165,34 +174,34 @@ mind_ping(struct pm2a *p, struct instant now)
 {
 	struct msg_writer w = { 0 };
 
-	if (!instant_reached(client_ping_deadline(p), now))
+	if (!instant_reached(interest_ping_deadline(p), now))
 		return 0;
 	if (p->is_pinged) {
-		client_end(p, PM2A_E_TIMEOUT, "the daemon is silent");
+		connection_end(p, PM2A_E_TIMEOUT, "the daemon is silent");
 		return 0;
 	}
 	p->is_pinged = true;
 	p->pinged_at = now;
 	ask_write_opaque(&w, FRAME_PING, 0, (struct ask_bytes){ 0 },
 	    (struct ask_bytes){ 0 });
-	return client_send(p, &w);
+	return connection_send(p, &w);
 }
 
 static int
 mind_deadlines(struct pm2a *p, struct instant now)
 {
 	if (instant_reached(p->closing_deadline, now)) {
-		client_end(p, PM2A_E_TIMEOUT, "closing took too long");
+		connection_end(p, PM2A_E_TIMEOUT, "closing took too long");
 		return 0;
 	}
 	if (p->fd >= 0 && instant_reached(p->deadline, now)) {
-		client_end(p, PM2A_E_TIMEOUT,
+		connection_end(p, PM2A_E_TIMEOUT,
 		    p->state == CLIENT_LEAVING
 			? "the daemon did not end the connection"
 			: "the daemon did not answer in time");
 		return 0;
 	}
-	client_expire_asks(p, now);
+	asks_expire(p, now);
 	return mind_ping(p, now);
 }
 
@@ -200,13 +209,13 @@ static int
 take_turn(struct pm2a *p, short revents)
 {
 	struct instant now = clock_now();
-	bool is_late = instant_reached(client_deadline(p), now);
+	bool is_late = instant_reached(interest_deadline(p), now);
 	int r = 0;
 
 	if (p->is_closing)
 		mind_closing(p);
 	if (p->state == CLIENT_WAITING && instant_reached(p->deadline, now))
-		r = client_start(p, now);
+		r = connection_start(p, now);
 	if (r == 0 && p->fd >= 0 && ((revents & ~POLLOUT) != 0 || is_late))
 		r = read_input(p);
 	if (r == 0 && !p->is_doomed)
@@ -231,13 +240,13 @@ pm2a_dispatch(struct pm2a *p, short revents)
 	p->is_due = false;
 	r = take_turn(p, revents);
 	if (r != 0 && !p->is_doomed)
-		client_end(p, r, strerror(-r));
+		connection_end(p, r, strerror(-r));
 	p->is_dispatching = false;
 	if (p->is_doomed) {
 		client_destroy(p);
 		return PM2A_E_CLOSED;
 	}
-	client_tell_interest(p);
+	interest_tell(p);
 	if (r == 0 && p->state == CLIENT_CLOSED)
 		return PM2A_E_CLOSED;
 	return r;

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "client/client.h"
+#include "wire/ask.h"
+#include "wire/msg.h"
 
 /*
  * What the Redis emitters write: [uid, packet, opts] on the topics of the
@@ -134,7 +137,7 @@ static int
 publish(struct pm2a *p, const struct pm2a_emit *emit, const char *nsp,
     struct pm2a_bytes body)
 {
-	char head[CLIENT_KEY_MAX + TOPIC_LEN_MAX];
+	char head[OPTIONS_KEY_MAX + TOPIC_LEN_MAX];
 	int len = snprintf(head, sizeof(head), "%s#%s#", p->options.key, nsp);
 	struct pm2a_bytes everyone = pm2a_bytes(head, (size_t)len);
 	struct room_topics rooms = { NULL, 0, NULL };

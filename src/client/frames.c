@@ -1,9 +1,16 @@
+#include "client/frames.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/asks.h"
 #include "client/client.h"
+#include "client/connection.h"
+#include "client/limits.h"
 #include "wire/ask.h"
+#include "wire/msg.h"
+#include "wire/reply.h"
 
 #define NAME_SIZE 256
 
@@ -24,7 +31,7 @@ on_welcome(struct pm2a *p, const struct frame *f)
 
 	if (p->state != CLIENT_GREETING ||
 	    reply_read_welcome(f->body, f->body_len, &welcome) != 0) {
-		client_end_malformed(
+		connection_end_malformed(
 		    p, "a WELCOME out of place, or without limits");
 		return 0;
 	}
@@ -36,7 +43,7 @@ on_welcome(struct pm2a *p, const struct frame *f)
 	p->max_topic = welcome.max_topic;
 	p->can_ask = welcome.can_ask;
 	p->knows_limits = true;
-	return client_join(p);
+	return connection_join(p);
 }
 
 /* Room for n topics. */
@@ -89,7 +96,7 @@ on_publish(struct pm2a *p, const struct frame *f)
 	if (r != 0)
 		return r;
 	if (n == 0) {
-		client_end_malformed(p, "a message without a topic");
+		connection_end_malformed(p, "a message without a topic");
 		return 0;
 	}
 	p->stats.received++;
@@ -117,11 +124,11 @@ on_question(struct pm2a *p, const struct frame *f)
 		return r;
 	if (n == 0 ||
 	    reply_read_question(f->body, f->body_len, &question) != 0 ||
-	    !client_gather_find(&question.gather, &gather)) {
-		client_end_malformed(p, "a malformed QUESTION");
+	    !asks_find_gather(&question.gather, &gather)) {
+		connection_end_malformed(p, "a malformed QUESTION");
 		return 0;
 	}
-	return client_on_question(p,
+	return asks_on_question(p,
 	    &(struct pm2a_question){
 		.id = question.id,
 		.topics = p->scratch,
@@ -138,8 +145,8 @@ on_result(struct pm2a *p, const struct frame *f)
 	struct reply_result result;
 
 	if (reply_read_result(f->body, f->body_len, &result) == 0)
-		return client_on_result(p, &result);
-	client_end_malformed(p, "a malformed RESULT");
+		return asks_on_result(p, &result);
+	connection_end_malformed(p, "a malformed RESULT");
 	return 0;
 }
 
@@ -149,9 +156,9 @@ on_part(struct pm2a *p, const struct frame *f)
 	struct reply_part part;
 
 	if (reply_read_part(f->body, f->body_len, &part) == 0)
-		client_on_part(p, &part);
+		asks_on_part(p, &part);
 	else
-		client_end_malformed(p, "a malformed PART");
+		connection_end_malformed(p, "a malformed PART");
 	return 0;
 }
 
@@ -163,7 +170,7 @@ on_presence(struct pm2a *p, const struct frame *f)
 	char name[NAME_SIZE];
 
 	if (reply_read_presence(f->body, f->body_len, &presence) != 0) {
-		client_end_malformed(p, "a malformed PRESENCE");
+		connection_end_malformed(p, "a malformed PRESENCE");
 		return 0;
 	}
 	copy_text(&presence.name, name, sizeof(name));
@@ -187,13 +194,14 @@ on_ping(struct pm2a *p, const struct frame *f)
 
 	if (p->is_shut)
 		return 0;
-	if (client_is_full(p, f->size)) {
-		client_end(p, PM2A_E_LOST, "the daemon asks and does not read");
+	if (limits_is_full(p, f->size)) {
+		connection_end(
+		    p, PM2A_E_LOST, "the daemon asks and does not read");
 		return 0;
 	}
 	ask_write_opaque(&w, FRAME_PONG, 0, (struct ask_bytes){ 0 },
 	    (struct ask_bytes){ f->body, f->body_len });
-	return client_send(p, &w);
+	return connection_send(p, &w);
 }
 
 static int
@@ -201,7 +209,7 @@ on_pong(struct pm2a *p, const struct frame *f)
 {
 	(void)f;
 	if (p->state == CLIENT_JOINING)
-		client_is_joined(p);
+		connection_on_joined(p);
 	return 0;
 }
 
@@ -213,21 +221,21 @@ on_error(struct pm2a *p, const struct frame *f)
 	char code[NAME_SIZE], message[4 * NAME_SIZE];
 
 	if (reply_read_refusal(f->body, f->body_len, &refusal) != 0) {
-		client_end_malformed(p, "a malformed ERROR");
+		connection_end_malformed(p, "a malformed ERROR");
 		return 0;
 	}
 	p->stats.refusals++;
 	copy_text(&refusal.code, code, sizeof(code));
 	copy_text(&refusal.message, message, sizeof(message));
 	if (refusal.has_ask_id) {
-		client_refuse_ask(p, refusal.ask_id, PM2A_E_REFUSED, code);
+		asks_refuse(p, refusal.ask_id, PM2A_E_REFUSED, code);
 		return 0;
 	}
 	if (callbacks->on_refusal != NULL)
 		callbacks->on_refusal(
 		    p, code, message, refusal.fatal, p->options.user);
 	if (refusal.fatal && p->fd >= 0)
-		client_end(p, PM2A_E_REFUSED, message);
+		connection_end(p, PM2A_E_REFUSED, message);
 	return 0;
 }
 
@@ -237,9 +245,9 @@ on_goodbye(struct pm2a *p, const struct frame *f)
 	struct reply_goodbye goodbye;
 
 	if (reply_read_goodbye(f->body, f->body_len, &goodbye) == 0)
-		client_leave(p, goodbye.retry_after_ms);
+		connection_leave(p, goodbye.retry_after_ms);
 	else
-		client_end_malformed(p, "a malformed GOODBYE");
+		connection_end_malformed(p, "a malformed GOODBYE");
 	return 0;
 }
 
@@ -262,14 +270,14 @@ static const struct handler {
 };
 
 int
-client_on_frame(struct pm2a *p, const struct frame *f)
+frames_take(struct pm2a *p, const struct frame *f)
 {
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
 		if (handlers[i].type != f->type)
 			continue;
 		if (p->state != CLIENT_GREETING || handlers[i].is_early)
 			return handlers[i].handle(p, f);
-		client_end_malformed(p, "something came before WELCOME");
+		connection_end_malformed(p, "something came before WELCOME");
 		return 0;
 	}
 	/* A frame that a later daemon may say, and that we need not know. */

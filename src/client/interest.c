@@ -1,3 +1,5 @@
+#include "client/interest.h"
+
 #include <poll.h>
 
 #include "client/client.h"
@@ -17,7 +19,7 @@ pm2a_events(const struct pm2a *p)
 }
 
 struct instant
-client_ping_deadline(const struct pm2a *p)
+interest_ping_deadline(const struct pm2a *p)
 {
 	if (p->state != CLIENT_OPEN || p->ping_interval_ms == 0)
 		return INSTANT_NEVER;
@@ -26,11 +28,11 @@ client_ping_deadline(const struct pm2a *p)
 }
 
 struct instant
-client_deadline(const struct pm2a *p)
+interest_deadline(const struct pm2a *p)
 {
 	struct instant next = p->deadline;
 
-	next = instant_earlier(next, client_ping_deadline(p));
+	next = instant_earlier(next, interest_ping_deadline(p));
 	next = instant_earlier(next, p->closing_deadline);
 	return instant_earlier(next, p->asks_deadline);
 }
@@ -43,7 +45,7 @@ pm2a_deadline_ms(const struct pm2a *p)
 
 	if (p->is_due || p->state == CLIENT_CLOSED)
 		return 0;
-	next = client_deadline(p);
+	next = interest_deadline(p);
 	return next.ms == INSTANT_NEVER.ms ? -1 : next.ms;
 }
 
@@ -61,10 +63,9 @@ pm2a_timeout_ms(const struct pm2a *p)
 }
 
 void
-client_tell_interest(struct pm2a *p)
+interest_tell(struct pm2a *p)
 {
-	struct client_interest now = { p->fd, pm2a_events(p),
-		pm2a_deadline_ms(p) };
+	struct interest now = { p->fd, pm2a_events(p), pm2a_deadline_ms(p) };
 
 	if (p->on_change == NULL || p->is_dispatching ||
 	    (now.fd == p->told.fd && now.events == p->told.events &&
@@ -75,10 +76,10 @@ client_tell_interest(struct pm2a *p)
 }
 
 void
-client_set_due(struct pm2a *p)
+interest_set_due(struct pm2a *p)
 {
 	p->is_due = true;
-	client_tell_interest(p);
+	interest_tell(p);
 }
 
 void
@@ -87,6 +88,6 @@ pm2a_watch(
 {
 	p->on_change = on_change;
 	p->change_arg = arg;
-	p->told = (struct client_interest){ p->fd, pm2a_events(p),
-		pm2a_deadline_ms(p) };
+	p->told =
+	    (struct interest){ p->fd, pm2a_events(p), pm2a_deadline_ms(p) };
 }

@@ -1,9 +1,9 @@
+#include "client/options.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "client/client.h"
 
 #define MINUTES (60 * 1000)
 
@@ -84,7 +84,7 @@ read_range(int value, int initial, int min, int max, int64_t *out)
 }
 
 static int
-read_times(const struct pm2a_options *options, struct client_options *out)
+read_times(const struct pm2a_options *options, struct options *out)
 {
 	int r = read_range(options->reconnect_min_ms, 50, 1, 10 * MINUTES,
 	    &out->reconnect_min_ms);
@@ -101,7 +101,7 @@ read_times(const struct pm2a_options *options, struct client_options *out)
 }
 
 static int
-read_strings(const struct pm2a_options *options, struct client_options *out)
+read_strings(const struct pm2a_options *options, struct options *out)
 {
 	int r;
 
@@ -125,15 +125,14 @@ read_strings(const struct pm2a_options *options, struct client_options *out)
 }
 
 int
-client_options_read(
-    const struct pm2a_options *options, struct client_options *out)
+options_read(const struct pm2a_options *options, struct options *out)
 {
 	static const struct pm2a_options defaults;
 	int r;
 
 	if (options == NULL)
 		options = &defaults;
-	*out = (struct client_options){ .role = options->role };
+	*out = (struct options){ .role = options->role };
 	if ((unsigned)options->role > PM2A_ROLE_OBSERVER)
 		return PM2A_E_ARGUMENT;
 	out->queue_max_bytes = options->queue_max_bytes == 0

@@ -4,7 +4,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "client/asks.h"
 #include "client/client.h"
+#include "client/connection.h"
+#include "client/interest.h"
+#include "client/limits.h"
+#include "wire/ask.h"
+#include "wire/frame.h"
 
 static const char *const error_texts[] = {
 	"done",
@@ -51,9 +57,9 @@ seed(const struct pm2a *p)
 int
 pm2a_new(const struct pm2a_options *options, struct pm2a **out)
 {
-	struct client_options read;
+	struct options read;
 	struct pm2a *p;
-	int r = client_options_read(options, &read);
+	int r = options_read(options, &read);
 
 	if (r != 0)
 		return r;
@@ -77,10 +83,10 @@ void
 client_destroy(struct pm2a *p)
 {
 	p->is_closing = p->is_dispatching = true;
-	client_close_socket(p);
+	connection_close_socket(p);
 	p->state = CLIENT_CLOSED;
-	client_end_asks(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
-	client_forget_questions(p);
+	asks_end(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
+	asks_forget_questions(p);
 	outbox_fini(&p->out);
 	outbox_fini(&p->waiting);
 	topics_fini(&p->topics);
@@ -96,7 +102,7 @@ pm2a_free(struct pm2a *p)
 		return;
 	p->is_doomed = true;
 	if (p->is_dispatching)
-		client_close_socket(p);
+		connection_close_socket(p);
 	else
 		client_destroy(p);
 }
@@ -109,7 +115,7 @@ pm2a_close(struct pm2a *p)
 	p->is_closing = true;
 	p->closing_deadline =
 	    instant_after(clock_now(), p->options.connect_timeout_ms);
-	client_set_due(p);
+	interest_set_due(p);
 }
 
 bool
@@ -123,31 +129,8 @@ pm2a_get_stats(const struct pm2a *p, struct pm2a_stats *out)
 {
 	*out = p->stats;
 	out->queued = p->out.n_messages + p->waiting.n_messages;
-	out->queued_bytes = client_queued_bytes(p);
+	out->queued_bytes = limits_queued_bytes(p);
 	out->open = p->asks.n;
-}
-
-size_t
-client_queued_bytes(const struct pm2a *p)
-{
-	return p->out.bytes + p->waiting.bytes;
-}
-
-bool
-client_is_full(const struct pm2a *p, size_t size)
-{
-	size_t queued = client_queued_bytes(p);
-	size_t max = p->options.queue_max_bytes;
-
-	return queued > max || size > max - queued;
-}
-
-bool
-client_is_too_big(const struct pm2a *p, size_t size)
-{
-	size_t max = p->knows_limits ? p->max_frame : UINT32_MAX;
-
-	return size - FRAME_LENGTH_SIZE > max;
 }
 
 static const uint8_t kind_flags[] = {
@@ -177,11 +160,11 @@ tell_topic(struct pm2a *p, enum frame_type type, enum pm2a_kind kind,
 	struct msg_writer w = { 0 };
 	int r;
 
-	if (!client_can_send(p))
+	if (!connection_can_send(p))
 		return 0;
 	ask_write_topics(&w, type, kind_flags[kind], &name, 1);
-	r = client_send(p, &w);
-	client_tell_interest(p);
+	r = connection_send(p, &w);
+	interest_tell(p);
 	return r;
 }
 
@@ -193,7 +176,7 @@ pm2a_subscribe(struct pm2a *p, enum pm2a_kind kind, struct pm2a_bytes topic)
 
 	if (r != 0)
 		return r;
-	if (client_can_send(p) && !topics_fits(topic.len, p->max_frame))
+	if (connection_can_send(p) && !topics_fits(topic.len, p->max_frame))
 		return PM2A_E_TOO_BIG;
 	r = topics_add(
 	    &p->topics, kind_flags[kind], topic.data, topic.len, &is_new);

@@ -1,15 +1,21 @@
+#include "client/publish.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "client/client.h"
+#include "client/connection.h"
+#include "client/interest.h"
+#include "client/limits.h"
+#include "wire/frame.h"
 
 int
-client_topic_init(
-    struct client_topic *out, const struct pm2a_bytes *topics, size_t n)
+publish_topic_init(
+    struct publish_topic *out, const struct pm2a_bytes *topics, size_t n)
 {
 	int r = 0;
 
-	*out = (struct client_topic){ .flags = 0 };
+	*out = (struct publish_topic){ .flags = 0 };
 	if (n == 1) {
 		out->field = (struct ask_bytes){ topics->data, topics->len };
 	} else {
@@ -24,32 +30,20 @@ client_topic_init(
 	else if (out->field.len > ASK_TOPIC_MAX)
 		r = PM2A_E_TOO_BIG;
 	if (r != 0)
-		client_topic_fini(out);
+		publish_topic_fini(out);
 	return r;
 }
 
 void
-client_topic_fini(struct client_topic *topic)
+publish_topic_fini(struct publish_topic *topic)
 {
 	msg_writer_fini(&topic->w);
-}
-
-int
-client_check_topics(
-    const struct pm2a *p, const struct pm2a_bytes *topics, size_t n)
-{
-	size_t max = p->knows_limits ? p->max_topic : CLIENT_TOPIC_MAX;
-
-	for (size_t i = 0; i < n; i++)
-		if (topics[i].len > max)
-			return PM2A_E_TOO_BIG;
-	return 0;
 }
 
 static int
 drop(struct pm2a *p, int r, size_t bytes)
 {
-	client_count_lost(p, &(struct outbox_loss){ 1, bytes });
+	limits_count_lost(p, &(struct outbox_loss){ 1, bytes });
 	return r;
 }
 
@@ -57,18 +51,18 @@ drop(struct pm2a *p, int r, size_t bytes)
 static int
 check_room(const struct pm2a *p, size_t size, unsigned flags)
 {
-	if (client_is_too_big(p, size))
+	if (limits_is_too_big(p, size))
 		return PM2A_E_TOO_BIG;
-	if ((flags & PM2A_VOLATILE) != 0 && !client_can_send(p))
+	if ((flags & PM2A_VOLATILE) != 0 && !connection_can_send(p))
 		return PM2A_E_AWAY;
 	if (((flags & PM2A_VOLATILE) != 0 && p->is_blocked) ||
-	    client_is_full(p, size))
+	    limits_is_full(p, size))
 		return PM2A_E_FULL;
 	return 0;
 }
 
 static int
-queue_message(struct pm2a *p, const struct client_topic *topic,
+queue_message(struct pm2a *p, const struct publish_topic *topic,
     struct pm2a_bytes body, unsigned flags)
 {
 	bool is_volatile = (flags & PM2A_VOLATILE) != 0;
@@ -87,9 +81,9 @@ queue_message(struct pm2a *p, const struct client_topic *topic,
 	    topic->field.data, topic->field.len, body.len);
 	if (body.len > 0)
 		memcpy(item->bytes + head, body.data, body.len);
-	outbox_add(client_can_send(p) ? &p->out : &p->waiting, item);
+	outbox_add(connection_can_send(p) ? &p->out : &p->waiting, item);
 	p->stats.published++;
-	client_tell_interest(p);
+	interest_tell(p);
 	return 0;
 }
 
@@ -97,7 +91,7 @@ int
 pm2a_publish(struct pm2a *p, const struct pm2a_bytes *topics, size_t n_topics,
     struct pm2a_bytes body, unsigned flags)
 {
-	struct client_topic topic;
+	struct publish_topic topic;
 	int r;
 
 	if (n_topics == 0 || (flags & ~PM2A_VOLATILE) != 0)
@@ -107,13 +101,13 @@ pm2a_publish(struct pm2a *p, const struct pm2a_bytes *topics, size_t n_topics,
 			return PM2A_E_ARGUMENT;
 	if (p->is_closing)
 		return PM2A_E_CLOSED;
-	r = client_check_topics(p, topics, n_topics);
+	r = limits_check_topics(p, topics, n_topics);
 	if (r != 0)
 		return drop(p, r, body.len);
-	r = client_topic_init(&topic, topics, n_topics);
+	r = publish_topic_init(&topic, topics, n_topics);
 	if (r != 0)
 		return r < 0 ? r : drop(p, r, body.len);
 	r = queue_message(p, &topic, body, flags);
-	client_topic_fini(&topic);
+	publish_topic_fini(&topic);
 	return r;
 }

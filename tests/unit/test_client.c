@@ -920,3 +920,17 @@ TEST(every_result_has_words)
 	ck_assert_str_eq(pm2a_strerror(99), pm2a_strerror(1000));
 	ck_assert_str_ne(pm2a_version(), "");
 }
+
+TEST(goodbye_may_come_instead_of_welcome)
+{
+	fake_start(&fake, defaults);
+	(void)fake_settle(&fake);
+	fake_say_golden(&fake, "goodbye");
+	fake_say_golden(&fake, "error");
+	fake_expect(&fake, "refusal topic-too-long");
+	ck_assert_uint_eq(stats().malformed, 0);
+	fake_hang_up(&fake);
+	fake_expect_none(&fake);
+	ck_assert_int_ge(pm2a_deadline_ms(fake.p), fake_now_ms + 100);
+	fake_stop(&fake);
+}
