@@ -328,6 +328,17 @@ TEST(what_was_begun_is_lost_and_the_rest_waits)
 	fake_stop(&fake);
 }
 
+TEST(writing_to_a_daemon_that_has_died_raises_no_signal)
+{
+	fake_connect(&fake, defaults);
+	ck_assert_int_eq(publish("t", "x", 0), 0);
+	close(fake.fd);
+	fake.fd = -1;
+	ck_assert_int_eq(pm2a_dispatch(fake.p, POLLOUT), 0);
+	fake_expect(&fake, "disconnect 2");
+	fake_stop(&fake);
+}
+
 TEST(a_blocked_socket_is_written_when_it_takes_more)
 {
 	size_t n;
@@ -419,6 +430,8 @@ TEST(nobody_there_is_told_and_tried_again_ever_more_rarely)
 	fake_welcome(&fake, true, 65536, 0);
 	fake_say(&fake, FRAME_PONG, 0, "", "");
 	fake_expect(&fake, "connect fake/1 7");
+	fake_hang_up(&fake);
+	ck_assert_int_le(pm2a_deadline_ms(fake.p), fake_now_ms + 10);
 	fake_stop(&fake);
 }
 
