@@ -947,3 +947,25 @@ TEST(goodbye_may_come_instead_of_welcome)
 	ck_assert_int_ge(pm2a_deadline_ms(fake.p), fake_now_ms + 100);
 	fake_stop(&fake);
 }
+
+TEST(without_memory_subscriptions_stay_as_they_are)
+{
+	fake_connect(&fake, defaults);
+	ck_assert_int_eq(pm2a_subscribe(fake.p, PM2A_MEMBER, everyone), 0);
+	(void)fake_settle(&fake);
+	fake_hear_golden(&fake, "subscribe-member");
+	(void)fake_fail_allocations(0, false);
+	ck_assert_int_eq(
+	    pm2a_unsubscribe(fake.p, PM2A_MEMBER, everyone), -ENOMEM);
+	ck_assert_int_eq(pm2a_subscribe(fake.p, PM2A_EXACT, rooms[0]), -ENOMEM);
+	(void)fake_fail_allocations(1, false);
+	ck_assert_int_eq(pm2a_subscribe(fake.p, PM2A_EXACT, rooms[0]), -ENOMEM);
+	(void)fake_fail_allocations(-1, false);
+	fake_hang_up(&fake);
+	fake_wait_for_attempt(&fake);
+	fake_welcome(&fake, true, 65536, 0);
+	fake_hear_golden(&fake, "subscribe-member");
+	(void)fake_hear(&fake, FRAME_PING);
+	fake_hear_nothing(&fake);
+	fake_stop(&fake);
+}
