@@ -66,7 +66,7 @@ static const struct option {
 	const char *text;
 } options[] = {
 	{ "socket", PATH, FIELD(socket), 1, 107, 0, false,
-	    "The Unix socket to listen on, or with --stats to ask. By default "
+	    "The Unix socket to listen on, or to connect to. By default "
 	    "$PM2ADAPTERD_SOCKET, else pm2adapterd.sock in $PM2_HOME, else in "
 	    "~/.pm2." },
 	{ "socket-mode", MODE, FIELD(socket_mode), 0, 0777, 0600, false,
