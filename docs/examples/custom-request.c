@@ -8,8 +8,8 @@
  * When a worker calls customRequest('load', fn) of the adapter of its namespace
  * "/", it gets one reply of each other process, and with this one among them
  * { name: 'custom-request', load: [1, 5 and 15 minutes] }. It is a member of
- *the namespace like the workers, so it is asked whatever they are asked, and
- *says no to what it does not know.
+ * the namespace like the workers, so it is asked whatever they are asked, and
+ * says no to what it does not know.
  */
 #include <errno.h>
 #include <signal.h>
