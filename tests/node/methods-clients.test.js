@@ -92,13 +92,12 @@ describe('Socket.IO 4: what reaches clients on all workers', LONG, () => {
 				assert.deepEqual(await members(room), []);
 		});
 
-		test('a room that they are told to join has them for the next emit to it', async () => {
+		test('a room that one is told to join has it for the emit behind', async () => {
 			const { socket, id } = b.visitors[0].of();
 			for (let n = 0; n < 100; n++) {
 				const come = next(socket, `event ${n}`);
-				await a.call('socketsJoin', { rooms: [id] }, `room ${n}`);
-				await settled();
-				await a.call('emit', [`room ${n}`], `event ${n}`, n);
+				await a.callAll([['socketsJoin', { rooms: [id] }, `room ${n}`],
+					['emit', [`room ${n}`], `event ${n}`, n]]);
 				assert.deepEqual(await come, [n]);
 			}
 			await a.call('socketsLeave', {}, Array.from({ length: 100 }, (_, n) => `room ${n}`));

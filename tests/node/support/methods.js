@@ -57,7 +57,14 @@ const only2 = {
 };
 
 const only4 = {
-	fetchSockets: async (nsp, target = {}) => (await to(nsp, target).fetchSockets()).map(details),
+	fetchSockets: async (nsp, target = {}) => {
+		try {
+			return (await to(nsp, target).fetchSockets()).map(details);
+		} catch (error) {
+			error.responses = error.responses?.map(details);
+			throw error;
+		}
+	},
 	allSockets: (nsp, rooms = []) => nsp.to(rooms).allSockets(),
 	serverCount: (nsp) => nsp.adapter.serverCount(),
 	socketsJoin: (nsp, target, rooms) => { to(nsp, target).socketsJoin(rooms); },

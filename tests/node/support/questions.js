@@ -3,7 +3,7 @@
 /*
  * Each method that asks all workers and gathers what they say, with what it must give when those
  * in `there` have answered: { asker, members, sockets }. Where a row has `rooms`, who has nobody in
- * one of them is not asked.
+ * one of them is not asked. `isSet`: it gives a Set.
  */
 
 const sorted = (values) => [...values].sort();
@@ -49,7 +49,7 @@ const GATHERING = [
 	},
 	{
 		name: 'allRooms(), a promise of a Set',
-		call: ['allRoomsSet'],
+		call: ['allRoomsSet'], isSet: true,
 		got: (value) => value instanceof Set && sorted(value), is: ({ sockets }) => rooms(sockets),
 	},
 	{
@@ -77,12 +77,12 @@ const GATHERING = [
 	},
 	{
 		name: 'allSockets()', majors: [4],
-		call: ['allSockets'],
+		call: ['allSockets'], isSet: true,
 		got: (value) => value instanceof Set && sorted(value), is: ({ sockets }) => ids(sockets),
 	},
 	{
 		name: 'in(room).allSockets()', majors: [4],
-		rooms: ['back'], call: ['allSockets', ['back']],
+		rooms: ['back'], call: ['allSockets', ['back']], isSet: true,
 		got: (value) => value instanceof Set && sorted(value),
 		is: ({ sockets }) => ids(inRoom(sockets, 'back')),
 	},
