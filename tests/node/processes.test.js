@@ -298,6 +298,13 @@ describe('faults of socket.io-pm2 1.0.0', LONG, () => {
 		const scripts = connections.filter(({ role }) => role === 'member')
 			.map(({ script }) => path.basename(script));
 		assert.deepEqual(scripts.sort(), ['other-worker.js', 'worker.js']);
+		const { mixed_keys: mixed } = (await daemon.stats()).overview;
+		assert.deepEqual(Object.keys(mixed), ['socket.io']);
+		assert.deepEqual(mixed['socket.io'].map((script) => path.basename(script)).sort(),
+			['other-worker.js', 'worker.js']);
+		await workers.add(daemon.socket, { script: 'other-worker.js' });
+		await until(() => daemon.stderr.includes('two-scripts'), 'log line');
+		assert.equal(daemon.stderr.match(/two-scripts/g).length, 1);
 	});
 
 	test('a worker that is stopped by a signal delays nobody, and catches up when it goes on',

@@ -72,8 +72,9 @@ class MajorServer {
 		return this;
 	}
 
-	async close() {
-		await within(new Promise((resolve) => { this.io.close(resolve); }), 'end of a server');
+	async end() {
+		if (this.http.listening)
+			await within(new Promise((resolve) => { this.io.close(resolve); }), 'end of a server');
 		this.client.destroy();
 	}
 }

@@ -56,7 +56,7 @@ const orders = {
 	barrier: () => server.client.barrier(),
 	pending: () => pending(server.io, namespaces),
 	stats: () => ({ ...server.client.stats, connected: server.client.connected }),
-	close: () => server.close(),
+	close: () => server.end(),
 	held: () => held.length,
 	release: () => {
 		for (const done of held.splice(0))
