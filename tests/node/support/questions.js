@@ -11,7 +11,8 @@ const ids = (sockets) => sorted(sockets.map(({ id }) => id));
 const inRoom = (sockets, ...names) =>
 	sockets.filter(({ rooms }) => names.some((name) => rooms.has(name)));
 const rooms = (sockets) => sorted(new Set(sockets.flatMap((socket) => [...socket.rooms])));
-const answers = (members, data) => sorted(members.map(({ name }) => JSON.stringify({ name, data })));
+const answers = (members, data) =>
+	sorted(members.map(({ name }) => JSON.stringify({ name, data })));
 const asText = (values) => sorted(values.map((value) => JSON.stringify(value)));
 const bytes = Buffer.from([0, 1, 0xff, 0x80, 0xc1]);
 const BINARY = { bytes, deep: [{ more: Buffer.alloc(70_000, 7) }] };
@@ -32,16 +33,19 @@ const GATHERING = [
 	},
 	{
 		name: 'clients([rooms], fn): each once',
-		rooms: ['all', 'back', 'empty'], call: ['clients', ['all', 'back', 'empty']],
+		rooms: ['all', 'back', 'empty'],
+		call: ['clients', ['all', 'back', 'empty']],
 		got: sorted, is: ({ sockets }) => ids(inRoom(sockets, 'all', 'back')),
 	},
 	{
 		name: 'clients([room], fn)',
-		rooms: ['back'], call: ['clients', ['back']], got: sorted, is: ({ sockets }) => ids(inRoom(sockets, 'back')),
+		rooms: ['back'],
+		call: ['clients', ['back']], got: sorted, is: ({ sockets }) => ids(inRoom(sockets, 'back')),
 	},
 	{
 		name: 'in(room).clients(fn)', majors: [2],
-		rooms: ['back'], call: ['clientsIn', 'back'], got: sorted, is: ({ sockets }) => ids(inRoom(sockets, 'back')),
+		rooms: ['back'],
+		call: ['clientsIn', 'back'], got: sorted, is: ({ sockets }) => ids(inRoom(sockets, 'back')),
 	},
 	{
 		name: 'allRooms(fn)',
@@ -66,12 +70,14 @@ const GATHERING = [
 	},
 	{
 		name: 'in(room).fetchSockets()', majors: [4],
-		rooms: ['back'], call: ['fetchSockets', { rooms: ['back'] }],
+		rooms: ['back'],
+		call: ['fetchSockets', { rooms: ['back'] }],
 		got: byId, is: ({ sockets }) => details(inRoom(sockets, 'back')),
 	},
 	{
 		name: 'in(rooms).except(room).fetchSockets()', majors: [4],
-		rooms: ['all', 'back'], call: ['fetchSockets', { rooms: ['all', 'back'], except: ['front'] }],
+		rooms: ['all', 'back'],
+		call: ['fetchSockets', { rooms: ['all', 'back'], except: ['front'] }],
 		got: byId, is: ({ sockets }) => details(inRoom(sockets, 'all', 'back')
 			.filter((socket) => !socket.rooms.has('front'))),
 	},
@@ -82,7 +88,8 @@ const GATHERING = [
 	},
 	{
 		name: 'in(room).allSockets()', majors: [4],
-		rooms: ['back'], call: ['allSockets', ['back']], isSet: true,
+		rooms: ['back'],
+		call: ['allSockets', ['back']], isSet: true,
 		got: (value) => value instanceof Set && sorted(value),
 		is: ({ sockets }) => ids(inRoom(sockets, 'back')),
 	},
