@@ -61,6 +61,7 @@ broker_set_limits(struct broker *broker, const struct broker_limits *limits)
 {
 	assert(limits->topic_max_bytes <= TOPIC_NAME_MAX);
 	broker->limits = *limits;
+	request_set_max_bytes(broker->requests, limits->gather_all_max_bytes);
 }
 
 struct member *

@@ -38,12 +38,13 @@ enum broker_error {
 #define BROKER_TIMEOUT_MAX_MS 300000
 
 struct broker_limits {
-	size_t topic_max_bytes;     /* 1 to TOPIC_NAME_MAX */
-	uint32_t subscriptions_max; /* of one member */
-	uint32_t questions_max;     /* open ones of one member */
-	uint32_t questions_all_max; /* open ones of all */
-	size_t answer_max_bytes;    /* of one answer */
-	size_t gather_max_bytes;    /* of the answers to one question */
+	size_t topic_max_bytes;      /* 1 to TOPIC_NAME_MAX */
+	uint32_t subscriptions_max;  /* of one member */
+	uint32_t questions_max;      /* open ones of one member */
+	uint32_t questions_all_max;  /* open ones of all */
+	size_t answer_max_bytes;     /* of one answer */
+	size_t gather_max_bytes;     /* of the answers to one question */
+	size_t gather_all_max_bytes; /* of those to all open ones; 0: any */
 };
 
 struct broker *broker_new(const struct broker_limits *limits,

@@ -39,7 +39,8 @@ struct request_registry {
 	struct request_list *buckets;
 	size_t n_buckets; /* a power of two */
 	size_t n_open;
-	size_t n_bytes; /* gathered for open ones */
+	size_t n_bytes;   /* gathered for open ones */
+	size_t max_bytes; /* of that; 0: any */
 	uint64_t last_id;
 	struct request_timeouts timeouts;
 	struct request_deadlines deadlines;
@@ -84,6 +85,12 @@ request_registry_new(struct hash_key key)
 	RB_INIT(&reg->deadlines);
 	TAILQ_INIT(&reg->ended);
 	return reg;
+}
+
+void
+request_set_max_bytes(struct request_registry *reg, size_t max_bytes)
+{
+	reg->max_bytes = max_bytes;
 }
 
 void
@@ -371,6 +378,9 @@ gather_answer(struct request_registry *reg, const struct debt *debt,
 	size_t before = gather->n_counted;
 	int r = 0;
 
+	if (debt->request->gather != REQUEST_STREAM && reg->max_bytes > 0 &&
+	    answer->len + reg->n_bytes > reg->max_bytes)
+		return GATHER_E_FULL;
 	if (debt->request->gather == REQUEST_UNION)
 		r = gather_strings(reg, gather, answer);
 	else if (debt->request->gather != REQUEST_STREAM)

@@ -69,6 +69,9 @@ struct request_registry;
 struct request_registry *request_registry_new(struct hash_key key)
     __attribute__((returns_nonnull));
 
+/* What all open questions may have gathered; 0: any. */
+void request_set_max_bytes(struct request_registry *reg, size_t max_bytes);
+
 /* Every owner must have been ended before. */
 void request_registry_free(struct request_registry *reg);
 

@@ -97,6 +97,10 @@ static const struct option {
 	    "Bytes of answers that are gathered for one question; with more "
 	    "it ends with an error. Never above max-frame, which the result "
 	    "must fit." },
+	{ "max-gather-all", SIZE, FIELD(max_gather_all_bytes), MIB, 64 * GIB,
+	    256 * MIB, true,
+	    "Bytes of answers that are gathered for all open questions; the "
+	    "one that would have more ends with an error." },
 	{ "hello-timeout", DURATION, FIELD(hello_timeout_ms), 10, HOUR,
 	    5 * SECOND, true,
 	    "How long a new connection may take to say HELLO." },

@@ -29,6 +29,7 @@ struct config {
 	int64_t max_questions_all;
 	int64_t max_answer_bytes;
 	int64_t max_gather_bytes;
+	int64_t max_gather_all_bytes;
 	int64_t hello_timeout_ms;
 	int64_t ping_interval_ms;
 	int64_t drain_timeout_ms;

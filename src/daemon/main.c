@@ -92,6 +92,7 @@ broker_limits(const struct config *config)
 		.questions_all_max = (uint32_t)config->max_questions_all,
 		.answer_max_bytes = fitting(config, config->max_answer_bytes),
 		.gather_max_bytes = fitting(config, config->max_gather_bytes),
+		.gather_all_max_bytes = (size_t)config->max_gather_all_bytes,
 	};
 }
 

@@ -168,7 +168,8 @@ asking_on_result(struct member *to, const struct request *request)
 	if (request->outcome == REQUEST_FULL) {
 		session_refuse_ask(session, REFUSED_GATHER_TOO_BIG,
 		    request->ask_id,
-		    "ASK: the answers are more than max-gather, %zu bytes",
+		    "ASK: the answers are more than max-gather (%zu bytes) or "
+		    "max-gather-all allow",
 		    request->gathered.max_bytes);
 		return;
 	}

@@ -82,8 +82,12 @@ stage(struct session *session, const struct slice *bytes, uint32_t n)
 	}
 	fresh->at[fresh->n++] = (struct staged){ session, *bytes, n };
 	blob_ref(bytes->blob);
-	if (n > 0 && slice_data(bytes)[FRAME_LENGTH_SIZE] == FRAME_STATS)
-		session->is_asking = true;
+	if (n > 0) {
+		uint8_t type = slice_data(bytes)[FRAME_LENGTH_SIZE];
+
+		session->is_asking |= type == FRAME_STATS;
+		session->n_leaving += type == FRAME_UNSUBSCRIBE;
+	}
 	if (n == 0)
 		session->n_news++;
 	else
@@ -209,7 +213,9 @@ stage_publish(
 
 /*
  * What waits for the next turn is what others can see (PUBLISH, ASK, ANSWER),
- * and what tells that something before it is in force (PING, STATS).
+ * and what tells that something before it is in force (PING, STATS). So does
+ * UNSUBSCRIBE as a member: who leaves owes nothing, and what it has answered
+ * before must count.
  */
 static const struct rule {
 	uint8_t type;
@@ -269,6 +275,13 @@ judge(struct session *session, const struct frame *f)
 	return NULL;
 }
 
+static bool
+is_staged(const struct rule *rule, const struct frame *f)
+{
+	return rule->is_staged ||
+	       (f->type == FRAME_UNSUBSCRIBE && f->flags == FRAME_AS_MEMBER);
+}
+
 /* Handles or stages f, which begins data. Returns how many bytes were used. */
 static size_t
 take_frame(
@@ -283,7 +296,7 @@ take_frame(
 	if (f->type == FRAME_STATS && session->is_asking)
 		session_refuse(session, REFUSED_BUSY,
 		    "STATS: the one before it is not yet answered");
-	else if (rule->is_staged)
+	else if (is_staged(rule, f))
 		stage(session,
 		    &(struct slice){ data->blob, data->off, f->size }, 1);
 	else
@@ -312,6 +325,7 @@ handle_frames(const struct staged *staged)
 	rule = find_rule(f.type);
 	assert(verdict == FRAME_READY && rule != NULL);
 	session->is_asking = session->is_asking && f.type != FRAME_STATS;
+	session->n_leaving -= f.type == FRAME_UNSUBSCRIBE;
 	if (has_failed(session))
 		return;
 	if (rule->handle == NULL)

@@ -48,13 +48,14 @@ struct session {
 	char *client;  /* these three NULL until HELLO */
 	char *key;
 	char *script;
-	char *detail;      /* the message of the ERROR that ends it, or NULL */
-	uint32_t n_staged; /* entries with frames of it that are staged */
-	uint32_t n_news;   /* frames for it that are staged */
-	bool has_eof;      /* all has been read, and some of it is staged */
-	bool is_asking;    /* a STATS of it is staged */
-	bool has_asked;    /* for statistics */
-	bool is_owing;     /* a drain waits for the end of its sending side */
+	char *detail;       /* the message of the ERROR that ends it, or NULL */
+	uint32_t n_staged;  /* entries with frames of it that are staged */
+	uint32_t n_news;    /* frames for it that are staged */
+	uint32_t n_leaving; /* UNSUBSCRIBEs as a member that are staged */
+	bool has_eof;       /* all has been read, and some of it is staged */
+	bool is_asking;     /* a STATS of it is staged */
+	bool has_asked;     /* for statistics */
+	bool is_owing;      /* a drain waits for the end of its sending side */
 	uint64_t n_errors;
 };
 

@@ -255,6 +255,9 @@ verb_subscribe(struct session *session, const struct frame *f)
 		    control_role_name(session->role));
 		return;
 	}
+	/* Who leaves and joins again has joined. */
+	if (session->n_leaving > 0)
+		session_run_staged(session);
 	while (msg_topics_next(&topics, &bytes, &name.len)) {
 		name.bytes = bytes;
 		count_refusal(&n, broker_subscribe(native->broker,
@@ -274,9 +277,6 @@ verb_unsubscribe(struct session *session, const struct frame *f)
 	if (!subscription_kind(session, f, &kind) ||
 	    !open_topics(session, f, &topics))
 		return;
-	/* Who leaves owes nothing; what it has answered before counts. */
-	if (kind == TOPIC_MEMBER)
-		session_run_staged(session);
 	while (msg_topics_next(&topics, &bytes, &name.len)) {
 		name.bytes = bytes;
 		broker_unsubscribe(

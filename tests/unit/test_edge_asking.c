@@ -214,6 +214,40 @@ TEST(who_answers_and_leaves_at_once_has_answered)
 	end();
 }
 
+TEST(who_leaves_and_joins_again_at_once_has_joined)
+{
+	struct client *a, *b;
+
+	begin();
+	a = join_topic("a");
+	b = join_topic("b");
+	say_frame(b, FRAME_UNSUBSCRIBE, FRAME_AS_MEMBER, JOIN_T);
+	say_frame(b, FRAME_SUBSCRIBE, FRAME_AS_MEMBER, JOIN_T);
+	settle();
+	skip_all(a);
+	skip_all(b);
+	ask_members(a, LIST);
+	ck_assert_int_eq(next_frame(b).type, FRAME_QUESTION);
+	end();
+}
+
+/* The kernel names a first, since it was readable before. */
+TEST(who_leaves_takes_no_message_before_a_join_that_was_sent_before_it)
+{
+	struct client *a, *b;
+
+	begin();
+	a = join_topic("a");
+	b = join();
+	say_golden(a, "ping");
+	say_frame(b, FRAME_SUBSCRIBE, 0, "91a175");
+	publish(a, "u", 0, 7);
+	say_frame(a, FRAME_UNSUBSCRIBE, FRAME_AS_MEMBER, JOIN_T);
+	settle();
+	ck_assert_int_eq(next_frame(b).type, FRAME_PUBLISH);
+	end();
+}
+
 TEST(who_has_subscribed_to_one_of_the_topics_is_asked_once)
 {
 	struct client *a, *b, *c, *emitter;
