@@ -288,7 +288,8 @@ PM2A_API void pm2a_stop(struct pm2a *p);
  * pm2a_new() and refused nothing; PM2A_E_AWAY: there is no daemon; PM2A_E_LOST:
  * something was dropped, or may not have arrived; PM2A_E_REFUSED: the daemon
  * refused something; PM2A_E_TIMEOUT; or a negative errno. p is still to be
- * freed.
+ * freed, unless a callback has done so: PM2A_E_CLOSED. pm2a_stop() does not end
+ * it.
  */
 PM2A_API PM2A_MUST_CHECK int pm2a_finish(struct pm2a *p, int timeout_ms);
 
@@ -372,11 +373,13 @@ struct pm2a_result {
 	/*
 	 * 0, or why there is none of what follows: PM2A_E_AWAY (there was no
 	 * connection), PM2A_E_LOST (it ended), PM2A_E_CLOSED, PM2A_E_REFUSED
-	 * (see refusal), PM2A_E_TIMEOUT (the daemon did not even say
-	 * PM2A_TIMEDOUT within a second more).
+	 * (see refusal), PM2A_E_TOO_BIG (over the daemon's limits, which were
+	 * not known when it was asked), PM2A_E_TIMEOUT (the daemon did not even
+	 * say PM2A_TIMEDOUT within a second more).
 	 */
 	int error;
-	const char *refusal; /* the daemon's code, or "" */
+	const char *refusal; /* the daemon's code, or "unsupported" where it
+			      * takes no questions, or "" */
 
 	enum pm2a_outcome outcome;
 	uint32_t expected; /* connections that were asked */

@@ -157,10 +157,13 @@ set_deadline(struct pm2a *p, struct ask *ask, struct instant now)
 void
 asks_on_sent(struct pm2a *p, uint64_t id, struct instant now)
 {
-	struct ask *ask = as_ask(table_find(&p->asks, id));
+	struct table_node *node = table_find(&p->asks, id);
 
-	ask->is_sent = true;
-	set_deadline(p, ask, now);
+	/* A daemon may have refused it unseen. */
+	if (node == NULL)
+		return;
+	as_ask(node)->is_sent = true;
+	set_deadline(p, as_ask(node), now);
 }
 
 int

@@ -43,17 +43,38 @@ pm2a_run(struct pm2a *p, int timeout_ms)
 	return 0;
 }
 
+/* As pm2a_run(), whatever pm2a_stop() says: a callback that is told that its
+ * question has ended can't know that we are to finish. */
+static int
+run_to_the_end(struct pm2a *p, int timeout_ms)
+{
+	struct instant end = instant_after(clock_now(), timeout_ms);
+	int64_t left = timeout_ms;
+	int r = 0;
+
+	while (r == 0 && left > 0) {
+		r = run_once(p, (int)left);
+		left = end.ms - clock_now().ms;
+	}
+	return r == 0 ? PM2A_E_TIMEOUT : r;
+}
+
 int
 pm2a_finish(struct pm2a *p, int timeout_ms)
 {
+	bool is_freed = false;
 	int r;
 
 	if (timeout_ms < 1)
 		return PM2A_E_ARGUMENT;
+	p->is_freed = &is_freed;
 	pm2a_close(p);
-	r = pm2a_run(p, timeout_ms);
+	r = run_to_the_end(p, timeout_ms);
+	if (is_freed)
+		return PM2A_E_CLOSED;
+	p->is_freed = NULL;
 	if (r != PM2A_E_CLOSED)
-		return r == 0 ? PM2A_E_TIMEOUT : r;
+		return r;
 	if (p->stats.dropped > 0 && p->last_why == PM2A_E_AWAY)
 		return PM2A_E_AWAY;
 	if (p->stats.refusals > 0)

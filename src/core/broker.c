@@ -391,14 +391,14 @@ broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
 }
 
 bool
-broker_find_question(
-    struct broker *broker, uint64_t id, enum request_gather *out)
+broker_wants_strings(
+    struct broker *broker, const struct member *member, uint64_t id, size_t len)
 {
-	const struct request *request = request_find(broker->requests, id);
+	const struct request *request =
+	    request_find_owed(broker->requests, &member->requests, id);
 
-	if (request != NULL)
-		*out = request->gather;
-	return request != NULL;
+	return request != NULL && request->gather == REQUEST_UNION &&
+	       len <= broker->limits.answer_max_bytes;
 }
 
 /* What is no answer is counted; what is left is for the edge. */

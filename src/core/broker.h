@@ -97,10 +97,11 @@ void broker_publish(struct broker *broker, struct member *from,
 int must_check broker_ask(struct broker *broker, struct member *from,
     const struct ask *ask, struct instant now);
 
-/* How the answers to an open question are gathered; false when there is none of
- * that id. */
-bool broker_find_question(
-    struct broker *broker, uint64_t id, enum request_gather *out);
+/* Whether the member owes an answer to the question of that id, which is a
+ * union, and len bytes are not over limits.answer_max_bytes: so its strings
+ * have to be read. */
+bool broker_wants_strings(struct broker *broker, const struct member *member,
+    uint64_t id, size_t len);
 
 /* Takes an answer. What is late, doubled or foreign is counted and is 0.
  * BROKER_E_ANSWER_BIG: the debt is settled without it. BROKER_E_ANSWER: it

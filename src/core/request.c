@@ -333,7 +333,7 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	asker->n_asked++;
 	queue_up(reg, request, spec->timeout_ms);
 	reg->n_bytes += request->gathered.n_counted;
-	if (is_full)
+	if (is_full || (reg->max_bytes > 0 && reg->n_bytes > reg->max_bytes))
 		end(reg, request, REQUEST_FULL);
 	end_if_settled(reg, request);
 	return request;
@@ -354,7 +354,18 @@ find_debt(struct request_registry *reg, const struct request_owner *owner,
 	    &key, request->debts, request->n_debts, sizeof(key), compare_debts);
 	if (*out == NULL)
 		return REQUEST_E_FOREIGN;
+	if ((*out)->state == DEBT_LEFT)
+		return REQUEST_E_LATE;
 	return (*out)->state == DEBT_OWED ? 0 : REQUEST_E_DOUBLED;
+}
+
+const struct request *
+request_find_owed(struct request_registry *reg,
+    const struct request_owner *owner, uint64_t id)
+{
+	struct debt *debt;
+
+	return find_debt(reg, owner, id, &debt) == 0 ? debt->request : NULL;
 }
 
 static int

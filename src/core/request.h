@@ -94,6 +94,10 @@ struct request *request_open(struct request_registry *reg,
 /* The open question of that id, or NULL. */
 struct request *request_find(struct request_registry *reg, uint64_t id);
 
+/* The open question of that id that owner owes an answer, or NULL. */
+const struct request *request_find_owed(struct request_registry *reg,
+    const struct request_owner *owner, uint64_t id);
+
 /* Takes an answer of owner. Returns 0 with *out the question, which may have
  * ended, or REQUEST_E_*. */
 int must_check request_answer(struct request_registry *reg,

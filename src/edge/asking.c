@@ -323,11 +323,11 @@ answer(struct session *session, const struct asking_answer *in)
 		.bytes = in->payload,
 		.len = in->payload_len,
 	};
-	enum request_gather gather;
 
 	if (answer.verdict == REQUEST_YES &&
-	    broker_find_question(native->broker, in->question, &gather) &&
-	    gather == REQUEST_UNION && !read_strings(native, &answer)) {
+	    broker_wants_strings(native->broker, session->member, in->question,
+		in->payload_len) &&
+	    !read_strings(native, &answer)) {
 		session_fail(session, CONN_BAD_BODY,
 		    "ANSWER: the payload is not an array of strings, which a "
 		    "union wants");

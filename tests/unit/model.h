@@ -483,7 +483,10 @@ expect_any_answer(
 		return 0;
 	}
 	if (row->state != DEBT_OWED) {
-		stats.n_doubled++;
+		if (row->state == DEBT_LEFT)
+			stats.n_late++;
+		else
+			stats.n_doubled++;
 		return 0;
 	}
 	return expect_answer(q, row, answer, said);

@@ -636,22 +636,19 @@ TEST(two_who_ask_one_another_may_both_go)
 	end();
 }
 
-TEST(a_question_can_be_found_while_it_is_open)
+TEST(strings_are_wanted_of_who_owes_a_union_within_the_limit)
 {
-	enum request_gather gather = REQUEST_LIST;
-
 	begin();
 	subscribe("1", TOPIC_MEMBER, "t");
-	ck_assert(!broker_find_question(broker, 1, &gather));
+	ck_assert(!broker_wants_strings(broker, members[1], 1, 1));
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	ck_assert_int_eq(ask(0, 7, REQUEST_UNION, " t"), 0);
-	ck_assert(broker_find_question(broker, 2, &gather));
-	ck_assert_int_eq(gather, REQUEST_UNION);
-	ck_assert(broker_find_question(broker, 1, &gather));
-	ck_assert_int_eq(gather, REQUEST_LIST);
-	no(1, 1);
-	ck_assert(!broker_find_question(broker, 1, &gather));
-	ck_assert(!broker_find_question(broker, 3, &gather));
+	ck_assert(!broker_wants_strings(broker, members[1], 1, 1));
+	ck_assert(broker_wants_strings(broker, members[1], 2, 10));
+	ck_assert(!broker_wants_strings(broker, members[1], 2, 11));
+	ck_assert(!broker_wants_strings(broker, members[2], 2, 1));
+	no(1, 2);
+	ck_assert(!broker_wants_strings(broker, members[1], 2, 1));
 	end();
 }
 

@@ -459,6 +459,24 @@ TEST_EACH(an_answer_that_its_question_can_not_have_ends_who_gave_it, misplaced)
 	end();
 }
 
+TEST(junk_of_who_was_not_asked_is_counted_and_ignored)
+{
+	struct client *a, *b, *c;
+
+	begin();
+	a = join_topic("a");
+	b = join_topic("b");
+	c = join();
+	ask_members(a, UNION);
+	answer(c, "93 01 01 c400");
+	answer(b, "92 01 00");
+	answer(b, "93 01 01 c400");
+	ck_assert_uint_eq(broker_stats(broker)->n_foreign, 1);
+	ck_assert_uint_eq(broker_stats(broker)->n_late, 1);
+	ck_assert_uint_eq(conn_set_n_open(set), 3);
+	end();
+}
+
 TEST(an_answer_does_not_overtake_a_message_of_the_same_connection)
 {
 	struct client *a, *b;

@@ -311,14 +311,16 @@ choose_question(struct person **from)
 }
 
 static void
-look_up(uint64_t id)
+look_up(const struct person *from, uint64_t id, size_t len)
 {
-	const struct question *q = find_open(id);
-	enum request_gather gather = REQUEST_N_GATHERS;
+	struct question *q = find_open(id);
+	const struct row *row = q == NULL ? NULL : find_row(q, from->id);
+	bool wants = row != NULL && row->state == DEBT_OWED &&
+		     q->gather == REQUEST_UNION &&
+		     len <= limits.answer_max_bytes;
 
-	require(broker_find_question(broker, id, &gather) == (q != NULL),
-	    "whether it is open");
-	require(q == NULL || gather == q->gather, "how it is gathered");
+	require(broker_wants_strings(broker, from->member, id, len) == wants,
+	    "whether strings are to be read");
 }
 
 static void
@@ -350,7 +352,7 @@ give_an_answer(struct person *from)
 	    "%s (%llu) answers %llu, verdict %d, %zu bytes", from->name,
 	    (unsigned long long)from->id, (unsigned long long)answer.question,
 	    answer.verdict, answer.len);
-	look_up(answer.question);
+	look_up(from, answer.question, answer.len);
 	r = broker_answer(broker, from->member, &answer);
 	expected = expect_any_answer(from, &answer, said);
 	require(r == expected, "what came of answering");

@@ -4,6 +4,27 @@
 
 static char topic_a, topic_b;
 
+TEST(all_questions_together_have_a_limit_and_the_one_over_it_ends)
+{
+	const size_t rows = 2 * (3 + REQUEST_ROW_BYTES);
+	uint64_t first, second;
+
+	begin();
+	request_set_max_bytes(reg, 2 * rows + 100 + GATHER_ENTRY_BYTES);
+	first = ask(REQUEST_LIST, 100, "12");
+	second = ask(REQUEST_LIST, 100, "12");
+	ck_assert_int_eq(give(1, first, REQUEST_YES,
+			     "0123456789012345678901234567890123456789"
+			     "0123456789012345678901234567890123456789"
+			     "01234567890123456789"),
+	    0);
+	ck_assert_int_eq(yes(1, second, "x"), 0);
+	ck_assert_str_eq(ended(), "2 full 1/2 dismissed:2");
+	ck_assert_int_eq(no(2, first), 0);
+	ck_assert_ptr_nonnull(strstr(ended(), "1 complete 2/2 = 0123"));
+	end();
+}
+
 TEST(a_question_ends_when_all_have_answered)
 {
 	uint64_t id;
