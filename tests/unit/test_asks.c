@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "unit/fake.h"
@@ -685,5 +686,75 @@ TEST(a_connection_that_had_no_memory_is_made_again)
 	fake_welcome(&fake, true, 65536, 0);
 	fake_say(&fake, FRAME_PONG, 0, "", "");
 	fake_expect(&fake, "connect fake/1 7");
+	fake_stop(&fake);
+}
+
+TEST(a_refusal_before_welcome_ends_a_question_that_was_not_sent)
+{
+	fake_start(&fake, defaults);
+	fake_settle(&fake);
+	ck_assert_int_eq(ask_for(1000), 0);
+	fake_say(&fake, FRAME_ERROR, 0, "", "94 a178 a179 c2 01");
+	ck_assert_uint_eq(fake.events.n, 1);
+	fake_welcome(&fake, true, 1 << 20, 0);
+	ck_assert_int_eq(fake_settle(&fake), 0);
+	fake_stop(&fake);
+}
+
+static void
+free_client(struct pm2a *p, const struct pm2a_result *result, void *arg)
+{
+	struct fake *the = arg;
+
+	ck_assert_int_eq(result->error, PM2A_E_CLOSED);
+	pm2a_free(p);
+	the->p = NULL;
+}
+
+TEST(a_callback_may_free_what_is_about_to_finish)
+{
+	struct pm2a_ask ask = fake_ask(&fake, &everyone, "x");
+
+	ask.on_result = free_client;
+	fake_connect(&fake, defaults);
+	ck_assert_int_eq(pm2a_ask(fake.p, &ask), 0);
+	ck_assert_int_eq(pm2a_finish(fake.p, 1000), PM2A_E_CLOSED);
+	ck_assert_ptr_null(fake.p);
+	fake_stop(&fake);
+}
+
+static void
+stop_running(struct pm2a *p, const struct pm2a_result *result, void *arg)
+{
+	(void)result;
+	(void)arg;
+	pm2a_stop(p);
+}
+
+/* Another process reads what is sent, as the daemon would. */
+TEST(what_a_callback_stops_is_finished_all_the_same)
+{
+	struct pm2a_ask ask = fake_ask(&fake, &everyone, "x");
+	char bytes[256];
+	pid_t child;
+
+	ask.on_result = stop_running;
+	fake_connect(&fake, defaults);
+	ck_assert_int_eq(pm2a_ask(fake.p, &ask), 0);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		struct pollfd pfd = { .fd = fake.fd, .events = POLLIN };
+
+		close(pm2a_fd(fake.p));
+		while (poll(&pfd, 1, 5000) == 1 &&
+		       read(fake.fd, bytes, sizeof(bytes)) > 0)
+			continue;
+		_exit(0);
+	}
+	close(fake.fd);
+	fake.fd = -1;
+	ck_assert_int_eq(pm2a_finish(fake.p, 5000), 0);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 	fake_stop(&fake);
 }
