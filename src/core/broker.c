@@ -95,10 +95,8 @@ tell_presence(const struct topic *topic, const struct member *who, bool joined)
 	}
 }
 
-/*
- * The topic is held over the end of the subscription by asking first: where
- * nobody else is a member there is nobody to tell, and the topic may be gone.
- */
+/* Who is to be told is asked first: where nobody else is a member the topic may
+ * be gone with the subscription. */
 static void
 leave_topic(struct broker *broker, struct member *member, struct topic *topic)
 {
@@ -188,6 +186,7 @@ broker_unsubscribe(struct broker *broker, struct member *member,
 	if (sub == NULL)
 		return;
 	if (kind == TOPIC_MEMBER) {
+		/* The topic may be gone when its address is compared with. */
 		scope = sub->topic;
 		leave_topic(broker, member, sub->topic);
 		request_release(broker->requests, &member->requests, scope);

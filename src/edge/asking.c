@@ -38,20 +38,14 @@ static const char *const outcome_names[REQUEST_N_OUTCOMES] = {
 };
 
 /* NULL: not missing. */
-static const char *
-missing_reason(const struct debt *debt)
-{
-	switch (debt->state) {
-	case DEBT_LEFT:
-		return "left";
-	case DEBT_LATE:
-		return "timeout";
-	case DEBT_TOO_BIG:
-		return "too-big";
-	default:
-		return NULL;
-	}
-}
+static const char *const missing_reasons[] = {
+	[DEBT_OWED] = NULL,
+	[DEBT_PAID] = NULL,
+	[DEBT_LEFT] = "left",
+	[DEBT_LATE] = "timeout",
+	[DEBT_TOO_BIG] = "too-big",
+	[DEBT_DISMISSED] = NULL,
+};
 
 static void
 put_topics(struct msg_writer *w, const struct ask *ask)
@@ -126,13 +120,13 @@ put_missing(struct msg_writer *w, const struct request *request)
 	size_t n = 0;
 
 	for (; debt < end; debt++)
-		n += missing_reason(debt) != NULL;
+		n += missing_reasons[debt->state] != NULL;
 	msg_put_array(w, n);
 	for (debt = request->debts; debt < end; debt++)
-		if (missing_reason(debt) != NULL)
+		if (missing_reasons[debt->state] != NULL)
 			asking_put_missing(w, debt->id,
 			    (const char *)debt->name->data,
-			    missing_reason(debt));
+			    missing_reasons[debt->state]);
 }
 
 static void
