@@ -422,7 +422,7 @@ describe('an emitter and servers of both majors of Socket.IO', PATIENT, () => {
 	after(async () => {
 		emitter?.destroy();
 		visitors?.forEach((visitor) => visitor.end());
-		await Promise.all(servers?.map((server) => server.close()) ?? []);
+		await Promise.all(servers?.map((server) => server.end()) ?? []);
 		await daemon?.destroy();
 	});
 
