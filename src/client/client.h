@@ -60,7 +60,8 @@ struct pm2a {
 	bool is_announced; /* on_connect was called, on_disconnect was not */
 	bool is_stopped;   /* pm2a_run() is to return */
 	bool is_doomed;    /* pm2a_free() was called in a callback */
-	bool *is_freed;    /* to be set at the end, or NULL */
+	bool is_finishing; /* pm2a_finish() is at work, and frees what is doomed
+			    */
 
 	struct outbox out;     /* for this connection */
 	struct outbox waiting; /* for the next one */

@@ -243,7 +243,8 @@ pm2a_dispatch(struct pm2a *p, short revents)
 		connection_end(p, r, strerror(-r));
 	p->is_dispatching = false;
 	if (p->is_doomed) {
-		client_destroy(p);
+		if (!p->is_finishing)
+			client_destroy(p);
 		return PM2A_E_CLOSED;
 	}
 	interest_tell(p);

@@ -92,8 +92,6 @@ client_destroy(struct pm2a *p)
 	topics_fini(&p->topics);
 	free(p->in.data);
 	free(p->scratch);
-	if (p->is_freed != NULL)
-		*p->is_freed = true;
 	free(p);
 }
 

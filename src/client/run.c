@@ -62,17 +62,18 @@ run_to_the_end(struct pm2a *p, int timeout_ms)
 int
 pm2a_finish(struct pm2a *p, int timeout_ms)
 {
-	bool is_freed = false;
 	int r;
 
 	if (timeout_ms < 1)
 		return PM2A_E_ARGUMENT;
-	p->is_freed = &is_freed;
+	p->is_finishing = true;
 	pm2a_close(p);
 	r = run_to_the_end(p, timeout_ms);
-	if (is_freed)
+	p->is_finishing = false;
+	if (p->is_doomed) {
+		client_destroy(p);
 		return PM2A_E_CLOSED;
-	p->is_freed = NULL;
+	}
 	if (r != PM2A_E_CLOSED)
 		return r;
 	if (p->stats.dropped > 0 && p->last_why == PM2A_E_AWAY)
