@@ -266,14 +266,43 @@ describe('versions beside each other', PATIENT, () => {
 		assert.deepEqual(await hosts[0].io.serverSideEmitWithAck('asked', 7), [8]);
 	});
 
-	test('an acknowledged broadcast asks those who can be', async () => {
+	test('an acknowledged broadcast asks the clients of all', async () => {
 		for (const { socket } of visitors)
 			socket.on('ask', (cb) => cb(1));
 		const answers = await within(new Promise((resolve, reject) => {
 			hosts[0].io.timeout(60_000).emit('ask', (error, list) => (error ? reject(error) : resolve(list)));
 		}), 'answers');
-		assert.deepEqual(answers, [1, 1]);
+		assert.deepEqual(answers, [1, 1, 1]);
 		assert.equal(hosts[0].adapter.ackRequests.size, 0);
+	});
+
+	test('a room that a version can\'t have is refused there, and ends nobody', async () => {
+		const told = [];
+		hosts[2].adapter.client.on('receive_error', (error) => told.push(error.code));
+		for (const room of ['constructor', '__proto__'])
+			await assert.rejects(hosts[0].adapter.remoteJoin(visitors[2].id, room));
+		assert.ok(told.length >= 2);
+		assert.deepEqual(await hosts[0].adapter.clientRooms(visitors[2].id), [visitors[2].id]);
+	});
+
+	test('one socket whose data can\'t be encoded hides no other', async () => {
+		const { adapter, io } = hosts[0];
+		const socket = io.of('/').sockets.get(visitors[0].id);
+		socket.data = { big: 1n };
+		adapter.client.once('receive_error', () => {});
+		const found = await hosts[1].adapter.fetchSockets({ rooms: new Set(), except: new Set() });
+		assert.deepEqual(found.map(({ id }) => id).sort(), visitors.map(({ id }) => id).sort());
+		socket.data = {};
+	});
+
+	test('a namespace whose topic was that of a room first has its members', async () => {
+		await hosts[0].adapter.remoteJoin(visitors[0].id, 'late');
+		const [late, other] = hosts.slice(0, 2).map(({ io }) => io.of('/#late').adapter);
+		await Promise.all([late, other].map(({ client }) => client.barrier()));
+		await until(async () => await late.serverCount() === 2 && await other.serverCount() === 2,
+			'both members');
+		late.customHook = (data, cb) => cb('here');
+		assert.deepEqual(await other.customRequest(1), [null, 'here']);
 	});
 });
 

@@ -286,3 +286,11 @@ describe('payload: what is none gives null', () => {
 		assert.equal({}.polluted, undefined);
 	});
 });
+
+describe('payload: a command', () => {
+	const commands = { map: { toString: 1 }, list: [{ toString: 1 }], number: 1, inherited: 'toString', unknown: 'x' };
+	for (const [what, cmd] of Object.entries(commands))
+		test(`that is no name of one is no payload: ${what}`, () => {
+			assert.equal(decodePayload(encode(['u', { cmd, nsp: '/' }, OPTS])), null);
+		});
+});

@@ -35,8 +35,15 @@ function viewOf(Base) {
 		roomsOf: ({ sids }, id) => (Object.hasOwn(sids, id) ? Object.keys(sids[id]) : undefined),
 		socket: ({ nsp }, id) =>
 			(Object.hasOwn(nsp.connected, id) ? nsp.connected[id] : undefined),
-		join: (socket, rooms) =>
-			new Promise((resolve) => { socket.join(rooms, resolve); }),
+		/* Rooms are keys of plain objects there: names of what those inherit
+		 * would break them, and they may come from another process. */
+		join(socket, rooms) {
+			const name = rooms.find((room) => String(room) in Object.prototype);
+			if (name !== undefined) {
+				throw new RangeError(`on Socket.IO 2 no room can be called ${name}`);
+			}
+			return new Promise((resolve) => { socket.join(rooms, resolve); });
+		},
 
 		/* Its own except has ids alone. */
 		broadcast(adapter, packet, { rooms, except, flags }) {
@@ -45,7 +52,37 @@ function viewOf(Base) {
 			Base.prototype.broadcast.call(adapter, typed(packet, flags),
 				{ rooms: [...(rooms ?? [])], except: ids, flags });
 		},
+
+		/* Sockets look their acknowledgements up by a number that the namespace
+		 * gives each packet. */
+		broadcastWithAck(adapter, packet, opts, onCount, onAck) {
+			const sockets = socketsFor(adapter, opts);
+			packet.id = adapter.nsp.ids++;
+			for (const socket of sockets) {
+				socket.acks[packet.id] = onAck;
+			}
+			this.broadcast(adapter, packet, opts);
+			onCount(sockets.length);
+		},
+
+		forget({ nsp }, id) {
+			for (const socket of Object.values(nsp.connected)) {
+				delete socket.acks[id];
+			}
+		},
 	};
+}
+
+/* Those in one of rooms (none: all), and in none of except. */
+function socketsFor({ nsp, rooms, sids }, opts) {
+	const wanted = [...(opts.rooms ?? [])];
+	const ids = new Set(wanted.length === 0 ? Object.keys(sids) :
+		wanted.flatMap((room) => idsIn(rooms, room)));
+	for (const room of opts.except ?? []) {
+		[room, ...idsIn(rooms, room)].forEach((id) => ids.delete(id));
+	}
+	return [...ids].filter((id) => Object.hasOwn(nsp.connected, id))
+		.map((id) => nsp.connected[id]);
 }
 
 /* Says which rooms come and go, as version 2 of the base does. */

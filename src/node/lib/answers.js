@@ -26,13 +26,14 @@ class Reply {
 		this.at = performance.now();
 	}
 
-	yes(value) {
-		this.#say('answer', value, true);
+	/* repair(value): what can be encoded of it, where it can't be as a whole. */
+	yes(value, repair) {
+		this.#say('answer', value, { isLast: true, repair });
 	}
 
 	/* A part of the answer; more follows. */
 	more(value) {
-		this.#say('more', value, false);
+		this.#say('more', value, { isLast: false });
 	}
 
 	no() {
@@ -42,7 +43,7 @@ class Reply {
 		}
 	}
 
-	#say(verb, value, isLast) {
+	#say(verb, value, { isLast, repair }) {
 		if (this.#isOver) {
 			return;
 		}
@@ -50,8 +51,12 @@ class Reply {
 		try {
 			body = encode(value);
 		} catch (error) {
-			this.no();
 			this.#tell(error);
+			if (repair === undefined) {
+				this.no();
+			} else {
+				this.#say(verb, repair(value), { isLast });
+			}
 			return;
 		}
 		if (isLast) {
@@ -92,6 +97,21 @@ const VALUES = {
 		local.sockets(opts).map((socket) => local.details(socket)) : undefined),
 };
 
+function isEncodable(value) {
+	try {
+		encode(value);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+/* One socket's data must not hide all the others. */
+const REPAIRS = {
+	fetchSockets: (sockets) => sockets.map((details) =>
+		(isEncodable(details) ? details : { ...details, data: {} })),
+};
+
 /* What others have to be asked for: (local, args, reply, adapter). */
 const INQUIRIES = {
 	customRequest(local, [data], reply, adapter) {
@@ -114,16 +134,21 @@ const INQUIRIES = {
 			return;
 		}
 		let left;
+		let timer = null;
 		const onCount = (count) => {
 			left = count;
 			reply[count > 0 ? 'more' : 'yes'](count);
 		};
 		const forget = local.broadcastWithAck(read.packet, read.opts, onCount, (...args) => {
 			left--;
+			if (left === 0) {
+				clearTimeout(timer);
+			}
 			reply[left > 0 ? 'more' : 'yes'](args);
 		});
-		// Who asks has waited no longer than that.
-		setTimeout(forget, clampTimeout(read.opts.flags.timeout)).unref();
+		if (left > 0) { // Who asks has waited no longer than that.
+			timer = setTimeout(forget, clampTimeout(read.opts.flags.timeout)).unref();
+		}
 	},
 };
 
@@ -172,7 +197,7 @@ class Answerer {
 		if (value === undefined) {
 			reply.no();
 		} else {
-			reply.yes(value);
+			reply.yes(value, REPAIRS[kind]);
 		}
 	}
 

@@ -17,6 +17,7 @@ const { obeyRedisRequest } = require('./redis');
 class Hub {
 	#wanted = new Map(); // topic → Map of adapter → how many of its rooms
 	#adapters = new Set();
+	#present = new Map(); // topic → the adapter for which we are a member
 	#members = new Map(); // topic → members, as long as it is known
 	#requestPrefix; // of topics that the Redis emitters' requests come on
 
@@ -47,17 +48,29 @@ class Hub {
 		for (const [topic, adapters] of this.#wanted) {
 			if (adapters.delete(adapter) && adapters.size === 0) {
 				this.#forget(topic);
+			} else if (this.#present.get(topic) === adapter) {
+				this.#present.delete(topic);
+				this.client.unsubscribe(topic);
+				this.client.subscribe(topic);
 			}
 		}
 		return this.#adapters.size === 0 ? this.client.close() : undefined;
 	}
 
-	subscribe(topic, adapter, options) {
+	/* A topic may be wanted for a room of one namespace before it is that of
+	 * another, which is to be a member. */
+	subscribe(topic, adapter, { member = false } = {}) {
 		let adapters = this.#wanted.get(topic);
 		if (adapters === undefined) {
 			adapters = new Map();
 			this.#wanted.set(topic, adapters);
-			this.client.subscribe(topic, options);
+			this.client.subscribe(topic, { member });
+		} else if (member && !this.#present.has(topic)) {
+			this.client.unsubscribe(topic);
+			this.client.subscribe(topic, { member });
+		}
+		if (member) {
+			this.#present.set(topic, adapter);
 		}
 		adapters.set(adapter, (adapters.get(adapter) ?? 0) + 1);
 	}
@@ -78,6 +91,7 @@ class Hub {
 	}
 
 	#forget(topic) {
+		this.#present.delete(topic);
 		this.#wanted.delete(topic);
 		this.#members.delete(topic);
 		this.client.unsubscribe(topic);

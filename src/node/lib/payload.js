@@ -128,7 +128,8 @@ function readEvent(packet) {
 
 function readCommand(packet) {
 	const { cmd } = packet;
-	const read = Object.hasOwn(COMMANDS, cmd) ? COMMANDS[cmd](packet) : null;
+	const isKnown = typeof cmd === 'string' && Object.hasOwn(COMMANDS, cmd);
+	const read = isKnown ? COMMANDS[cmd](packet) : null;
 	return read && { cmd, ...read };
 }
 

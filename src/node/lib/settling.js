@@ -11,6 +11,7 @@
  * There is one question at a time, whatever number of commands it is about.
  */
 
+const ROOMS_MAX = 10_000; // that are told apart: there may be no daemon for long
 const AGAIN = new Set(['PM2A_ERR_AWAY', 'PM2A_ERR_LOST']);
 
 class Settling {
@@ -22,6 +23,7 @@ class Settling {
 	#at = new Set(); // rooms of those to ask; all are where it has ALL
 
 	static #ALL = Symbol('everyone in the namespace');
+	static #ANY = Symbol('whatever room');
 
 	/*
 	 * ask(rooms): a promise of the end of a question to those who have one of
@@ -34,16 +36,18 @@ class Settling {
 
 	/* Whether one of the rooms may be joined by others at this moment. */
 	hasAny(rooms) {
-		return this.#joined.size > 0 &&
+		return this.#joined.has(Settling.#ANY) || this.#joined.size > 0 &&
 			rooms.some((room) => this.#joined.has(String(room)));
 	}
 
 	/* Those in one of `members`, or all, have been told to join rooms. */
 	add(rooms, members) {
-		for (const room of rooms) {
-			this.#joined.set(String(room), this.#turn);
+		const isMuch = this.#joined.size + rooms.length > ROOMS_MAX;
+		for (const room of isMuch ? [Settling.#ANY] : rooms.map(String)) {
+			this.#joined.set(room, this.#turn);
 		}
-		for (const room of members.length > 0 ? members : [Settling.#ALL]) {
+		const isWide = members.length === 0 || this.#at.size + members.length > ROOMS_MAX;
+		for (const room of isWide ? [Settling.#ALL] : members) {
 			this.#at.add(room);
 		}
 		if (!this.#isAsking) {
