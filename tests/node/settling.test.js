@@ -55,6 +55,21 @@ describe('settling', () => {
 		assert.equal(asked.length, 3);
 	});
 
+	test('a great many rooms are no longer told apart, until they are settled', async () => {
+		const { asked, settling } = setup();
+		settling.add(['r'], ['x']);
+		for (let n = 0; n < 30; n++)
+			settling.add(Array.from({ length: 1000 }, (_, i) => `${n}-${i}`), [`at-${n}`]);
+		assert.equal(settling.hasAny(['29-999']), true);
+		assert.equal(settling.hasAny(['never named']), true);
+		asked[0].end();
+		await turn();
+		assert.equal(asked.length, 2);
+		asked[1].end();
+		await turn();
+		assert.equal(settling.hasAny(['29-999', 'never named', 'r']), false);
+	});
+
 	test('all are asked where one of the commands was for all', async () => {
 		const { asked, settling } = setup();
 		settling.add(['a'], []);
