@@ -67,7 +67,7 @@ C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
 SONAME := 0
 LIB_SOURCES := $(filter-out src/client/libevent.c,$(filter src/client/%,$(SOURCES))) \
 	$(addprefix src/,wire/ask.c wire/reply.c wire/frame.c wire/msg.c \
-	base/bytes.c base/clock.c)
+	base/clock.c)
 LIB_OBJECTS := $(LIB_SOURCES:src/%.c=$(B)/pic/%.o)
 LIBEVENT_OBJECTS := $(B)/pic/client/libevent.o
 OBJECTS := $(patsubst src/%.c,$(B)/%.o,$(filter-out src/client/% \
@@ -84,16 +84,16 @@ BASE := base/clock base/err base/log base/xalloc
 UNIT_clock := base/clock
 UNIT_err := base/err base/log
 UNIT_xalloc := base/xalloc base/log
-UNIT_bytes := base/bytes
+UNIT_bytes :=
 UNIT_blob := base/blob base/xalloc base/log
 UNIT_hash := base/hash
 UNIT_log := base/log
-UNIT_frame := wire/frame base/bytes
-UNIT_msg := wire/msg base/bytes
-UNIT_control := wire/control wire/frame wire/msg base/bytes
-UNIT_reply := wire/reply wire/msg base/bytes
-UNIT_ask := wire/ask wire/frame wire/msg base/bytes
-UNIT_asking_frames := wire/asking wire/control wire/frame wire/msg base/bytes
+UNIT_frame := wire/frame
+UNIT_msg := wire/msg
+UNIT_control := wire/control wire/frame wire/msg
+UNIT_reply := wire/reply wire/msg
+UNIT_ask := wire/ask wire/frame wire/msg
+UNIT_asking_frames := wire/asking wire/control wire/frame wire/msg
 UNIT_apps := edge/apps base/xalloc base/log
 UNIT_libevent := client/libevent
 UNIT_topic := core/topic base/hash base/xalloc base/log
@@ -114,14 +114,14 @@ UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc base/log
 UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
 	core/topic core/rates net/conn net/outq net/loop net/listen wire/frame \
-	wire/msg wire/control wire/asking base/blob base/bytes base/hash $(BASE)
+	wire/msg wire/control wire/asking base/blob base/hash $(BASE)
 UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)
 UNIT_config := daemon/config base/xalloc base/log
-UNIT_print := daemon/print daemon/text wire/msg base/bytes
+UNIT_print := daemon/print daemon/text wire/msg
 UNIT_text := daemon/text
-UNIT_json := daemon/json daemon/text wire/msg base/bytes
+UNIT_json := daemon/json daemon/text wire/msg
 EXAMPLES := $(patsubst docs/examples/%.c,$(B)/examples/%,$(sort $(wildcard docs/examples/*.c)))
 UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
@@ -237,11 +237,11 @@ check-node: all ## run the Node package's tests, with real Socket.IO and pm2
 asan: ## build with AddressSanitizer and UBSan; unit and system tests
 	@$(MAKE) --no-print-directory VARIANT=asan check-unit check-system
 
-FUZZ_frame := wire/frame base/bytes
-FUZZ_msg := wire/control wire/frame wire/msg base/bytes
+FUZZ_frame := wire/frame
+FUZZ_msg := wire/control wire/frame wire/msg
 FUZZ_broker := core/broker core/member core/topic core/request core/gather \
 	base/blob base/hash base/xalloc base/log wire/asking wire/control \
-	wire/frame wire/msg base/bytes
+	wire/frame wire/msg
 FUZZ_config := daemon/config base/xalloc base/log
 FUZZ_client := $(LIB_SOURCES:src/%.c=%)
 FUZZERS := frame msg broker client config

@@ -3,14 +3,17 @@
  *
  * Reading past the end sets the fault and gives zeros; it stays set. So a
  * parser reads all its fields in a row and asks once, at the end. The cursor
- * owns nothing.
+ * owns nothing. Everything is inline: the heads of frames are read with it,
+ * hundreds in one read(2).
  */
 #ifndef PM2A_BASE_BYTES_H
 #define PM2A_BASE_BYTES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bytes {
 	const uint8_t *at;  /* the next byte to read */
@@ -19,18 +22,80 @@ struct bytes {
 };
 
 /* A cursor over len bytes at data, which must outlive it. */
-struct bytes bytes_over(const void *data, size_t len);
+static inline struct bytes
+bytes_over(const void *data, size_t len)
+{
+	const uint8_t *at = data;
+
+	return (struct bytes){ .at = at, .end = at + len };
+}
 
 /* How many bytes are left; 0 once there was a fault. */
-size_t bytes_left(const struct bytes *b);
-
-/* The next integer, big-endian; 0 and the fault where it would not fit. */
-uint8_t bytes_u8(struct bytes *b);
-uint16_t bytes_u16(struct bytes *b);
-uint32_t bytes_u32(struct bytes *b);
-uint64_t bytes_u64(struct bytes *b);
+static inline size_t
+bytes_left(const struct bytes *b)
+{
+	return b->fault ? 0 : (size_t)(b->end - b->at);
+}
 
 /* The next len bytes, skipped over; NULL and the fault where they don't fit. */
-const uint8_t *bytes_take(struct bytes *b, size_t len);
+static inline const uint8_t *
+bytes_take(struct bytes *b, size_t len)
+{
+	const uint8_t *at = b->at;
+
+	if (bytes_left(b) < len || b->fault) {
+		b->fault = true;
+		return NULL;
+	}
+	b->at += len;
+	return at;
+}
+
+/* Copies the next len bytes to out, which is left as it was on a fault. */
+static inline void
+bytes_copy(struct bytes *b, void *out, size_t len)
+{
+	const uint8_t *at = bytes_take(b, len);
+
+	if (at != NULL)
+		memcpy(out, at, len);
+}
+
+/* The next integer, big-endian; 0 and the fault where it would not fit. */
+static inline uint8_t
+bytes_u8(struct bytes *b)
+{
+	uint8_t v = 0;
+
+	bytes_copy(b, &v, sizeof(v));
+	return v;
+}
+
+static inline uint16_t
+bytes_u16(struct bytes *b)
+{
+	uint16_t v = 0;
+
+	bytes_copy(b, &v, sizeof(v));
+	return be16toh(v);
+}
+
+static inline uint32_t
+bytes_u32(struct bytes *b)
+{
+	uint32_t v = 0;
+
+	bytes_copy(b, &v, sizeof(v));
+	return be32toh(v);
+}
+
+static inline uint64_t
+bytes_u64(struct bytes *b)
+{
+	uint64_t v = 0;
+
+	bytes_copy(b, &v, sizeof(v));
+	return be64toh(v);
+}
 
 #endif

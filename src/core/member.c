@@ -27,17 +27,3 @@ member_free(struct topic_registry *topics, struct member *member)
 	topic_owner_fini(topics, &member->topics);
 	free(member);
 }
-
-struct member *
-member_of(struct topic_owner *owner)
-{
-	return (
-	    struct member *)((char *)owner - offsetof(struct member, topics));
-}
-
-struct member *
-member_of_requests(struct request_owner *owner)
-{
-	return (
-	    struct member *)((char *)owner - offsetof(struct member, requests));
-}

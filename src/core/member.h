@@ -9,6 +9,7 @@
 
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/request.h"
@@ -38,7 +39,18 @@ struct member *member_new(
 void member_free(struct topic_registry *topics, struct member *member);
 
 /* The member that embeds this owner. */
-struct member *member_of(struct topic_owner *owner);
-struct member *member_of_requests(struct request_owner *owner);
+static inline struct member *
+member_of(struct topic_owner *owner)
+{
+	return (
+	    struct member *)((char *)owner - offsetof(struct member, topics));
+}
+
+static inline struct member *
+member_of_requests(struct request_owner *owner)
+{
+	return (
+	    struct member *)((char *)owner - offsetof(struct member, requests));
+}
 
 #endif

@@ -195,18 +195,12 @@ stage_publish(
 {
 	size_t max =
 	    (size_t)session->native->settings.max_frame + FRAME_LENGTH_SIZE;
-	struct slice run = { data->blob, data->off, f->size };
-	uint32_t n = 1;
-	size_t size;
+	struct slice run = *data;
+	uint32_t n;
 
 	if (!verb_may_publish(session, f))
 		return f->size;
-	while ((size = frame_follows(
-		    f, slice_data(data) + run.len, data->len - run.len)) != 0 &&
-	       run.len + size <= max) {
-		run.len += size;
-		n++;
-	}
+	run.len = frame_run(f, data->len, max, &n);
 	stage(session, &run, n);
 	return run.len;
 }

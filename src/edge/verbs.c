@@ -313,6 +313,16 @@ session_read_names(struct native *native, const struct frame *f, size_t *n)
 	return true;
 }
 
+/* What most messages are: one topic, from who may, and nothing to refuse. */
+static bool
+is_plain(const struct session *session, const struct frame *f)
+{
+	return !(f->flags & FRAME_SEVERAL) &&
+	       session->role != CONTROL_OBSERVER &&
+	       broker_check_topic(session->native->broker,
+		   &(struct topic_name){ f->topic, f->topic_len }) == 0;
+}
+
 bool
 verb_may_publish(struct session *session, const struct frame *f)
 {
@@ -320,6 +330,8 @@ verb_may_publish(struct session *session, const struct frame *f)
 	struct tally refused = { 0 };
 	size_t n;
 
+	if (is_plain(session, f))
+		return true;
 	if (session->role == CONTROL_OBSERVER) {
 		session_refuse(session, REFUSED_FORBIDDEN,
 		    "PUBLISH: the role observer can't publish");
@@ -349,7 +361,10 @@ verb_publish(
 	};
 	size_t n_names;
 
-	if (session_read_names(native, f, &n_names))
+	if (!(f->flags & FRAME_SEVERAL))
+		broker_publish(native->broker, session->member,
+		    &(struct topic_name){ f->topic, f->topic_len }, 1, &run);
+	else if (session_read_names(native, f, &n_names))
 		broker_publish(native->broker, session->member, native->names,
 		    n_names, &run);
 }

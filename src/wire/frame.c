@@ -44,8 +44,9 @@ frame_peek(const void *buf, size_t len, uint32_t max, struct frame *out)
 	return FRAME_READY;
 }
 
-size_t
-frame_follows(const struct frame *f, const uint8_t *buf, size_t len)
+/* How long the frame at buf is, if it is whole and has the head of f; or 0. */
+static size_t
+follower_size(const struct frame *f, const uint8_t *buf, size_t len)
 {
 	size_t head = FRAME_HEADER_SIZE + f->topic_len;
 	struct bytes b = bytes_over(buf, len);
@@ -57,6 +58,20 @@ frame_follows(const struct frame *f, const uint8_t *buf, size_t len)
 		head - FRAME_LENGTH_SIZE) != 0)
 		return 0;
 	return size;
+}
+
+size_t
+frame_run(const struct frame *f, size_t len, size_t max, uint32_t *n)
+{
+	size_t run = f->size, size;
+
+	*n = 1;
+	while ((size = follower_size(f, f->start + run, len - run)) != 0 &&
+	       run + size <= max) {
+		run += size;
+		++*n;
+	}
+	return run;
 }
 
 size_t

@@ -72,9 +72,14 @@ enum frame_verdict {
 enum frame_verdict must_check frame_peek(
     const void *buf, size_t len, uint32_t max, struct frame *out);
 
-/* How long a frame is whose head (type to end of topic) equals that of f and
- * which begins at buf; 0 where there is no whole one. For runs of messages. */
-size_t frame_follows(const struct frame *f, const uint8_t *buf, size_t len);
+/*
+ * The frames in a row, beginning with f, that have its head (type to end of
+ * topic) and are whole: what goes the same way. len is the bytes from f->start
+ * on, at least f->size; no more of them are looked at. *n is the number of
+ * frames, at least 1. Returns the bytes that they have: at most max, but for f
+ * itself.
+ */
+size_t frame_run(const struct frame *f, size_t len, size_t max, uint32_t *n);
 
 /*
  * Writes the header and the topic of a frame whose body will be body_len bytes

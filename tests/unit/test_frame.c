@@ -222,20 +222,60 @@ static const struct {
 	{ "00000004 40000000", "00000004 41000000", 0 },
 };
 
-TEST_EACH(a_frame_follows_when_it_is_whole_and_goes_the_same_way, followers)
+/* The two in a row, in memory that ends where they end. */
+static struct buffer
+in_a_row(const char *first, const char *next)
 {
-	struct buffer first = hex(followers[row].first);
-	struct buffer text = hex(followers[row].next);
-	struct buffer next = exactly(text.data, text.len);
+	struct buffer a = hex(first), b = hex(next);
+	struct buffer both = { malloc(a.len + b.len + 1), a.len + b.len };
+	struct buffer out;
+
+	memcpy(both.data, a.data, a.len);
+	memcpy(both.data + a.len, b.data, b.len);
+	out = exactly(both.data, both.len);
+	free(a.data);
+	free(b.data);
+	free(both.data);
+	return out;
+}
+
+TEST_EACH(a_run_goes_on_while_frames_are_whole_and_go_the_same_way, followers)
+{
+	struct buffer row_of =
+	    in_a_row(followers[row].first, followers[row].next);
+	size_t next = followers[row].size;
 	struct frame f;
+	uint32_t n;
 
 	ck_assert_int_eq(
-	    frame_peek(first.data, first.len, MAX, &f), FRAME_READY);
+	    frame_peek(row_of.data, row_of.len, MAX, &f), FRAME_READY);
 	ck_assert_uint_eq(
-	    frame_follows(&f, next.data, next.len), followers[row].size);
-	free(first.data);
-	free(text.data);
-	free(next.data);
+	    frame_run(&f, row_of.len, SIZE_MAX, &n), f.size + next);
+	ck_assert_uint_eq(n, next > 0 ? 2 : 1);
+	ck_assert_uint_eq(
+	    frame_run(&f, row_of.len, f.size + next, &n), f.size + next);
+	ck_assert_uint_eq(
+	    frame_run(&f, row_of.len, f.size + next - 1, &n), f.size);
+	ck_assert_uint_eq(n, 1);
+	free(row_of.data);
+}
+
+TEST(a_run_is_as_long_as_its_limit_allows)
+{
+	struct buffer three = in_a_row("00000006 10000001 7461",
+	    "00000006 10000001 7462 00000005 10000001 74");
+	struct frame f;
+	uint32_t n;
+
+	ck_assert_int_eq(
+	    frame_peek(three.data, three.len, MAX, &f), FRAME_READY);
+	ck_assert_uint_eq(frame_run(&f, three.len, 29, &n), 29);
+	ck_assert_uint_eq(n, 3);
+	ck_assert_uint_eq(frame_run(&f, three.len, 28, &n), 20);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_uint_eq(frame_run(&f, three.len, 1, &n), 10);
+	ck_assert_uint_eq(n, 1);
+	free(three.data);
 }
 
 TEST(a_written_head_is_the_golden_one)
