@@ -248,12 +248,38 @@ fan_out_marked(struct broker *broker, const struct topic *topic,
 	return n_receivers;
 }
 
+uint32_t
+broker_hash(const struct broker *broker, const struct topic_name *name)
+{
+	return topic_hash(broker->topics, name->bytes, name->len);
+}
+
+void
+broker_prefetch(const struct broker *broker, uint32_t hash)
+{
+	topic_prefetch(broker->topics, hash);
+}
+
+void
+broker_prefetch_entry(const struct broker *broker, uint32_t hash)
+{
+	topic_prefetch_entry(broker->topics, hash);
+}
+
+static struct topic *
+find_topic(struct broker *broker, const struct topic_name *name)
+{
+	uint32_t hash =
+	    name->hash != 0 ? name->hash : broker_hash(broker, name);
+
+	return topic_find_hashed(broker->topics, hash, name->bytes, name->len);
+}
+
 static size_t
 publish_marked(struct broker *broker, const struct topic_name *name,
     const struct message_run *run)
 {
-	struct topic *topic =
-	    topic_find(broker->topics, name->bytes, name->len);
+	struct topic *topic = find_topic(broker, name);
 	size_t n_receivers = 0, cursor = 0;
 
 	if (topic != NULL)
@@ -275,7 +301,7 @@ broker_publish(struct broker *broker, struct member *from,
 	broker->stats.published_bytes += run->bytes.len;
 	from->stats.n_published += run->n;
 	if (n == 1 && !topic_has_prefixes(broker->topics)) {
-		topic = topic_find(broker->topics, names->bytes, names->len);
+		topic = find_topic(broker, names);
 		if (topic != NULL)
 			n_receivers = fan_out(broker, topic, from, run);
 	} else {
@@ -327,8 +353,7 @@ collect_all(struct broker *broker, struct member *from, const struct ask *ask)
 	broker->n_owners = 0;
 	from->mark = ++broker->serial;
 	for (size_t i = 0; i < ask->n_topics; i++) {
-		topic = topic_find(
-		    broker->topics, ask->topics[i].bytes, ask->topics[i].len);
+		topic = find_topic(broker, &ask->topics[i]);
 		if (topic != NULL)
 			collect(broker, topic, kinds);
 	}

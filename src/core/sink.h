@@ -35,6 +35,7 @@ struct message_run {
 struct topic_name {
 	const void *bytes;
 	size_t len;
+	uint32_t hash; /* as broker_hash() has it, or 0 */
 };
 
 /* A question, as it is asked. */

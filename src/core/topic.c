@@ -160,10 +160,12 @@ topic_registry_free(struct topic_registry *reg)
 	free(reg);
 }
 
-static uint32_t
-hash_name(const struct topic_registry *reg, const void *name, size_t len)
+uint32_t
+topic_hash(const struct topic_registry *reg, const void *name, size_t len)
 {
-	return (uint32_t)hash_bytes(&reg->key, name, len);
+	uint32_t hash = (uint32_t)hash_bytes(&reg->key, name, len);
+
+	return hash == 0 ? 1 : hash;
 }
 
 static struct table *
@@ -269,7 +271,7 @@ topic_subscribe(struct topic_registry *reg, struct topic_owner *owner,
     enum topic_kind kind, const void *name, size_t len, struct topic **out)
 {
 	bool is_prefix = kind == TOPIC_PREFIX;
-	uint32_t hash = hash_name(reg, name, len);
+	uint32_t hash = topic_hash(reg, name, len);
 	struct topic *topic =
 	    table_find(table_of(reg, is_prefix), hash, name, len);
 	struct subscription *sub = NULL;
@@ -295,7 +297,7 @@ topic_find_subscription(struct topic_registry *reg, struct topic_owner *owner,
     enum topic_kind kind, const void *name, size_t len)
 {
 	struct topic *topic = table_find(table_of(reg, kind == TOPIC_PREFIX),
-	    hash_name(reg, name, len), name, len);
+	    topic_hash(reg, name, len), name, len);
 	struct subscription *sub;
 
 	if (topic == NULL)
@@ -326,7 +328,26 @@ topic_unsubscribe(struct topic_registry *reg, struct topic_owner *owner,
 struct topic *
 topic_find(struct topic_registry *reg, const void *name, size_t len)
 {
-	return table_find(&reg->exact, hash_name(reg, name, len), name, len);
+	return topic_find_hashed(reg, topic_hash(reg, name, len), name, len);
+}
+
+struct topic *
+topic_find_hashed(
+    struct topic_registry *reg, uint32_t hash, const void *name, size_t len)
+{
+	return table_find(&reg->exact, hash, name, len);
+}
+
+void
+topic_prefetch(const struct topic_registry *reg, uint32_t hash)
+{
+	__builtin_prefetch(table_slot(&reg->exact, hash));
+}
+
+void
+topic_prefetch_entry(const struct topic_registry *reg, uint32_t hash)
+{
+	__builtin_prefetch(*table_slot(&reg->exact, hash));
 }
 
 struct topic *
@@ -340,7 +361,7 @@ topic_next_prefix(
 		size_t n = reg->lengths[(*cursor)++].len;
 
 		topic =
-		    table_find(&reg->prefix, hash_name(reg, name, n), name, n);
+		    table_find(&reg->prefix, topic_hash(reg, name, n), name, n);
 	}
 	return topic;
 }

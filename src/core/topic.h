@@ -95,6 +95,19 @@ struct topic *topic_find(
     struct topic_registry *reg, const void *name, size_t len);
 
 /*
+ * The same in steps, for who has many names to look up: what another name's
+ * lookup waits for comes from memory meanwhile. topic_hash() is never 0.
+ * topic_prefetch() asks for the bucket, topic_prefetch_entry(), some lookups
+ * later, for what is in it; both change nothing and may be left out.
+ */
+uint32_t topic_hash(
+    const struct topic_registry *reg, const void *name, size_t len);
+void topic_prefetch(const struct topic_registry *reg, uint32_t hash);
+void topic_prefetch_entry(const struct topic_registry *reg, uint32_t hash);
+struct topic *topic_find_hashed(
+    struct topic_registry *reg, uint32_t hash, const void *name, size_t len);
+
+/*
  * Steps through the prefixes that name begins with. *cursor starts at 0; NULL
  * when there are no more. Costs one lookup for each length that prefixes have.
  */

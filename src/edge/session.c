@@ -41,6 +41,7 @@
 #define HELLO_FRAME_MAX 4096
 #define PING_BODY_MAX 1024
 #define STATS_BODY_MAX 4096
+#define LOOK_AHEAD 8 /* staged entries */
 
 static const char *const refusal_names[N_REFUSALS] = {
 	[REFUSED_FRAME_TOO_BIG] = "frame-too-big",
@@ -68,9 +69,11 @@ session_pid(const struct session *session)
 	return session->peer.pid > 0 ? session->peer.pid : session->pid;
 }
 
-/* n: how many frames of the session bytes has; 0: they are a frame for it. */
+/* n: how many frames of the session bytes has; 0: they are a frame for it.
+ * hash: as struct staged has it. */
 static void
-stage(struct session *session, const struct slice *bytes, uint32_t n)
+stage(struct session *session, const struct slice *bytes, uint32_t n,
+    uint32_t hash)
 {
 	struct native *native = session->native;
 	struct stage *fresh = &native->fresh;
@@ -80,7 +83,7 @@ stage(struct session *session, const struct slice *bytes, uint32_t n)
 		fresh->at =
 		    xreallocarray(fresh->at, fresh->size, sizeof(*fresh->at));
 	}
-	fresh->at[fresh->n++] = (struct staged){ session, *bytes, n };
+	fresh->at[fresh->n++] = (struct staged){ session, *bytes, n, hash };
 	blob_ref(bytes->blob);
 	if (n > 0) {
 		uint8_t type = slice_data(bytes)[FRAME_LENGTH_SIZE];
@@ -100,7 +103,7 @@ session_send(struct session *session, const struct slice *frame)
 {
 	if (!session->native->is_handling &&
 	    session->n_staged + session->n_news > 0)
-		stage(session, frame, 0);
+		stage(session, frame, 0, 0);
 	else
 		conn_send(session->conn, frame, false);
 }
@@ -196,12 +199,16 @@ stage_publish(
 	size_t max =
 	    (size_t)session->native->settings.max_frame + FRAME_LENGTH_SIZE;
 	struct slice run = *data;
-	uint32_t n;
+	uint32_t n, hash = 0;
 
 	if (!verb_may_publish(session, f))
 		return f->size;
 	run.len = frame_run(f, data->len, max, &n);
-	stage(session, &run, n);
+	if (!(f->flags & FRAME_SEVERAL))
+		hash = broker_hash(session->native->broker,
+		    &(struct topic_name){
+			.bytes = f->topic, .len = f->topic_len });
+	stage(session, &run, n, hash);
 	return run.len;
 }
 
@@ -292,7 +299,7 @@ take_frame(
 		    "STATS: the one before it is not yet answered");
 	else if (is_staged(rule, f))
 		stage(session,
-		    &(struct slice){ data->blob, data->off, f->size }, 1);
+		    &(struct slice){ data->blob, data->off, f->size }, 1, 0);
 	else
 		rule->handle(session, f);
 	return f->size;
@@ -335,8 +342,8 @@ handle_staged(struct staged *staged)
 
 	staged->session = NULL;
 	if (staged->n > 0) {
-		handle_frames(
-		    &(struct staged){ session, staged->bytes, staged->n });
+		handle_frames(&(struct staged){
+		    session, staged->bytes, staged->n, staged->hash });
 		session->n_staged--;
 	} else {
 		conn_send(session->conn, &staged->bytes, false);
@@ -347,15 +354,32 @@ handle_staged(struct staged *staged)
 		session_end_input(session);
 }
 
+/* With a million topics a lookup is two or three waits for memory; those of
+ * the messages to come are under way while this one is handled. */
+static void
+look_ahead(const struct native *native, size_t i)
+{
+	const struct stage *ripe = &native->ripe;
+
+	if (i + 2 * LOOK_AHEAD < ripe->n)
+		broker_prefetch(
+		    native->broker, ripe->at[i + 2 * LOOK_AHEAD].hash);
+	if (i + LOOK_AHEAD < ripe->n)
+		broker_prefetch_entry(
+		    native->broker, ripe->at[i + LOOK_AHEAD].hash);
+}
+
 void
 session_run_ripe(struct native *native)
 {
 	struct stage done;
 
 	native->is_handling = true;
-	for (size_t i = 0; i < native->ripe.n; i++)
+	for (size_t i = 0; i < native->ripe.n; i++) {
+		look_ahead(native, i);
 		if (native->ripe.at[i].session != NULL)
 			handle_staged(&native->ripe.at[i]);
+	}
 	native->is_handling = false;
 	done = native->ripe;
 	native->ripe = native->fresh;

@@ -65,6 +65,7 @@ struct staged {
 	struct session *session; /* NULL once it has been handled */
 	struct slice bytes;      /* with a reference */
 	uint32_t n;
+	uint32_t hash; /* of the one topic of a PUBLISH, or 0 */
 };
 
 struct stage {

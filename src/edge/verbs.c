@@ -305,11 +305,13 @@ session_read_names(struct native *native, const struct frame *f, size_t *n)
 	*n = 0;
 	if (!(f->flags & FRAME_SEVERAL))
 		add_name(native, (*n)++,
-		    (struct topic_name){ f->topic, f->topic_len });
+		    (struct topic_name){
+			.bytes = f->topic, .len = f->topic_len });
 	else if (msg_topics_open(f->topic, f->topic_len, &topics) != 0)
 		return false;
 	while (msg_topics_next(&topics, &bytes, &len))
-		add_name(native, (*n)++, (struct topic_name){ bytes, len });
+		add_name(native, (*n)++,
+		    (struct topic_name){ .bytes = bytes, .len = len });
 	return true;
 }
 
@@ -320,7 +322,8 @@ is_plain(const struct session *session, const struct frame *f)
 	return !(f->flags & FRAME_SEVERAL) &&
 	       session->role != CONTROL_OBSERVER &&
 	       broker_check_topic(session->native->broker,
-		   &(struct topic_name){ f->topic, f->topic_len }) == 0;
+		   &(struct topic_name){
+		       .bytes = f->topic, .len = f->topic_len }) == 0;
 }
 
 bool
@@ -363,7 +366,9 @@ verb_publish(
 
 	if (!(f->flags & FRAME_SEVERAL))
 		broker_publish(native->broker, session->member,
-		    &(struct topic_name){ f->topic, f->topic_len }, 1, &run);
+		    &(struct topic_name){
+			f->topic, f->topic_len, staged->hash },
+		    1, &run);
 	else if (session_read_names(native, f, &n_names))
 		broker_publish(native->broker, session->member, native->names,
 		    n_names, &run);

@@ -88,9 +88,11 @@ read_names(const struct frame *f, struct topic_name names[N_NAMES_MAX])
 	if (msg_topics_open(f->topic, f->topic_len, &topics) == 0) {
 		while (
 		    n < N_NAMES_MAX && msg_topics_next(&topics, &bytes, &len))
-			names[n++] = (struct topic_name){ bytes, len };
+			names[n++] =
+			    (struct topic_name){ .bytes = bytes, .len = len };
 	} else {
-		names[n++] = (struct topic_name){ f->topic, f->topic_len };
+		names[n++] = (struct topic_name){ .bytes = f->topic,
+			.len = f->topic_len };
 	}
 	for (size_t i = 0; i < n; i++)
 		if (broker_check_topic(broker, &names[i]) != 0)

@@ -207,7 +207,7 @@ expect_silence(void)
 static inline void
 subscribe(const char *whom, enum topic_kind kind, const char *topic)
 {
-	struct topic_name name = { topic, strlen(topic) };
+	struct topic_name name = { .bytes = topic, .len = strlen(topic) };
 
 	for (; *whom != '\0'; whom++)
 		ck_assert_int_eq(
@@ -219,7 +219,7 @@ subscribe(const char *whom, enum topic_kind kind, const char *topic)
 static inline void
 unsubscribe(int i, enum topic_kind kind, const char *topic)
 {
-	struct topic_name name = { topic, strlen(topic) };
+	struct topic_name name = { .bytes = topic, .len = strlen(topic) };
 
 	broker_unsubscribe(broker, members[i], kind, &name);
 }
@@ -233,8 +233,8 @@ put(int from, struct ask ask, const char *topics)
 	ask.topics = names;
 	for (; *topics == ' '; topics += names[ask.n_topics++].len) {
 		topics++;
-		names[ask.n_topics] =
-		    (struct topic_name){ topics, strcspn(topics, " ") };
+		names[ask.n_topics] = (struct topic_name){ .bytes = topics,
+			.len = strcspn(topics, " ") };
 	}
 	ask.payload = "?";
 	ask.payload_len = 1;

@@ -76,7 +76,7 @@ TEST(the_asker_is_never_asked)
 
 TEST(what_was_published_or_asked_before_comes_before)
 {
-	struct topic_name name = { "t", 1 };
+	struct topic_name name = { .bytes = "t", .len = 1 };
 	struct message_run run = { .n = 1 };
 
 	begin();

@@ -96,7 +96,7 @@ end(void)
 static struct topic_name
 name(const char *s)
 {
-	return (struct topic_name){ s, strlen(s) };
+	return (struct topic_name){ .bytes = s, .len = strlen(s) };
 }
 
 static int
@@ -289,6 +289,27 @@ TEST(who_goes_leaves_all_its_topics)
 	ck_assert_ptr_nonnull(strstr(logs[0].text, "l:b:2:1 "));
 	ck_assert_uint_eq(strlen(logs[0].text), 16);
 	ck_assert_uint_eq(topic_n_exact(broker_topics(broker)), 2);
+	end();
+}
+
+TEST(a_name_may_bring_its_hash)
+{
+	struct topic_name hashed = name("t");
+	struct message_run run = { .n = 1 };
+
+	begin(3);
+	ck_assert_int_eq(subscribe(1, TOPIC_EXACT, "t"), 0);
+	hashed.hash = broker_hash(broker, &hashed);
+	broker_prefetch(broker, hashed.hash);
+	broker_prefetch_entry(broker, hashed.hash);
+	run.bytes = (struct slice){ blob_copy("hi", 2), 0, 2 };
+	broker_publish(broker, members[0], &hashed, 1, &run);
+	/* Whether prefixes are looked up or not. */
+	ck_assert_int_eq(subscribe(2, TOPIC_PREFIX, ""), 0);
+	broker_publish(broker, members[0], &hashed, 1, &run);
+	blob_unref(run.bytes.blob);
+	ck_assert_str_eq(logs[1].text, "m:hi m:hi ");
+	ck_assert_str_eq(logs[2].text, "m:hi ");
 	end();
 }
 

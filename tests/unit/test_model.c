@@ -180,7 +180,7 @@ change_subscription(struct person *person)
 	enum way way = below(N_WAYS);
 	size_t t = below(way == PREFIX ? N_PREFIXES : N_TOPICS);
 	const char *text = way == PREFIX ? prefixes[t] : topics[t];
-	struct topic_name name = { text, strlen(text) };
+	struct topic_name name = { .bytes = text, .len = strlen(text) };
 	bool on = below(26) < (way == PREFIX ? 2 : t + 1);
 	bool *has = &person->in[way][t], had = *has;
 	int r;
@@ -214,8 +214,9 @@ choose(struct choice *choice)
 	choice->n = below(2) == 0 ? 1 : 1 + below(N_CHOICE_MAX);
 	for (size_t i = 0; i < choice->n; i++) {
 		choice->at[i] = below(N_TOPICS);
-		choice->names[i] = (struct topic_name){ topics[choice->at[i]],
-			strlen(topics[choice->at[i]]) };
+		choice->names[i] =
+		    (struct topic_name){ .bytes = topics[choice->at[i]],
+			    .len = strlen(topics[choice->at[i]]) };
 	}
 }
 

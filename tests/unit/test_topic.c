@@ -161,6 +161,31 @@ TEST(subscribing_again_gives_the_same_topic)
 	end();
 }
 
+TEST(a_lookup_in_steps_finds_what_a_lookup_finds)
+{
+	char name[16];
+
+	begin();
+	for (int i = 0; i < 500; i += 2) {
+		snprintf(name, sizeof(name), "t%d", i);
+		ck_assert_int_eq(subscribe(&a, TOPIC_EXACT, name), 0);
+	}
+	for (int i = 0; i < 500; i++) {
+		uint32_t hash;
+
+		snprintf(name, sizeof(name), "t%d", i);
+		hash = topic_hash(reg, name, strlen(name));
+		ck_assert_uint_ne(hash, 0);
+		topic_prefetch(reg, hash);
+		topic_prefetch_entry(reg, hash);
+		ck_assert_ptr_eq(
+		    topic_find_hashed(reg, hash, name, strlen(name)),
+		    find(name));
+		ck_assert(!find(name) == (i % 2 == 1));
+	}
+	end();
+}
+
 TEST(names_are_bytes_with_a_length)
 {
 	begin();
