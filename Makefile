@@ -258,8 +258,10 @@ $(foreach f,$(FUZZERS),$(eval $(call FUZZ_RULE,$(f))))
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
 	@tests/fuzz/run $(or $(SECONDS),30)
 
-bench: all $(B)/bench/pump ## measure against redis-server (QUICK=1: shorter)
-	@QUICK=$(QUICK) PUMP=$(B)/bench/pump PM2ADAPTERD=$(B)/pm2adapterd node tests/bench/bench.js
+bench: all $(B)/bench/pump ## measure against redis-server and other adapters (QUICK=1: shorter)
+	@QUICK=$(QUICK) PUMP=$(B)/bench/pump PM2ADAPTERD=$(B)/pm2adapterd node tests/bench/bench.js; \
+		code=$$?; \
+		QUICK=$(QUICK) PM2ADAPTERD=$(B)/pm2adapterd node tests/bench/node/compare.js && exit $$code
 
 coverage: ## line coverage of src/ by the unit tests, with gcov
 	@$(MAKE) --no-print-directory VARIANT=coverage check-unit

@@ -1,0 +1,171 @@
+'use strict';
+
+/*
+ * A Socket.IO worker's CPU time with this adapter, beside @socket.io/redis-adapter
+ * on redis-server over a Unix socket and @socket.io/cluster-adapter under
+ * node:cluster. One worker emits to everybody, two receive; each receiver and
+ * each client checks every message's number.
+ *
+ * Two loads. At an even pace a few emits leave together and the processes sleep
+ * in between, as those of a server that is not at its end: all peers have the
+ * same to do, and waking up counts. At full speed the emitter emits a burst in
+ * each turn of its event loop, as long as fewer messages than a window are
+ * under way: everybody is always at work, what can be done in one go is done in
+ * one go, and nobody has a reason to drop anything.
+ *
+ * Runs take turns, so that what else the machine does falls on all; a figure is
+ * the median of its runs. QUICK=1 makes fewer and shorter ones, and judges
+ * nothing. Environment: PM2ADAPTERD and REDIS_SERVER name the binaries. Exit
+ * code 1: over a bound, or a message was lost, doubled or out of order.
+ */
+
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const { PEERS } = require('./adapters');
+const { Cast, CLIENTS_EACH, WORKERS } = require('./cast');
+const { Control } = require('./control');
+const { Table } = require('./table');
+
+const ROOT = path.join(__dirname, '../../..');
+const QUICK = Boolean(process.env.QUICK);
+const RUNS = QUICK ? 3 : 5;
+const RUN_MS = QUICK ? 250 : 800;
+const DAEMON = process.env.PM2ADAPTERD ?? path.join(ROOT, 'build/release/pm2adapterd');
+const REDIS = process.env.REDIS_SERVER ?? 'redis-server';
+
+const WARM_UP_MS = 300;
+const WINDOW_BYTES = 8 << 20;
+const WINDOW_MAX = 2000;
+
+const FULL_SPEED = { title: 'full speed: bursts of 20', burst: 20, pauseMs: 0 };
+const EVEN_PACE = { title: 'even pace: 5 emits each ms', burst: 5, pauseMs: 1 };
+
+/* The better peer is 1. Over `emitter`, `receiver` or `total`, or under `rate`,
+ * is over the bound. */
+const BOUNDS = { emitter: 0.5, receiver: 0.5, total: 0.4, rate: 1 };
+const CELLS = [
+	{ size: 100, bounds: BOUNDS },
+	{ size: 1024, bounds: BOUNDS },
+	{ size: 10240, bounds: { ...BOUNDS, receiver: 0.2 } },
+	{ size: 1024, at: 'each receiver', bounds: { ...BOUNDS, receiver: 0.7 } },
+	{ size: 1024, at: 'all three', bounds: {} },
+];
+const VISITED = { 'each receiver': [1, 2], 'all three': [0] }; // besides those before
+
+function median(values) {
+	const sorted = [...values].sort((a, b) => a - b);
+	return sorted[Math.floor(sorted.length / 2)];
+}
+
+/* Of each figure. */
+function medians(results) {
+	return Object.fromEntries(Object.keys(results[0]).map((key) =>
+		[key, median(results.map((result) => result[key]))]));
+}
+
+function windowOf(size) {
+	return Math.min(WINDOW_MAX, Math.floor(WINDOW_BYTES / size));
+}
+
+/* Each run of a cell, after one of each that isn't counted: what has been
+ * compiled by then is not later. */
+async function measure(casts, { size }, { burst, pauseMs }) {
+	const load = { size, burst, window: windowOf(size) };
+	for (const cast of casts)
+		await cast.run({ ...load, pauseMs: 0, ms: WARM_UP_MS });
+	const results = casts.map(() => []);
+	for (let run = 0; run < RUNS; run++) {
+		for (const [i, cast] of casts.entries())
+			results[i].push(await cast.run({ ...load, pauseMs, ms: RUN_MS }));
+	}
+	return new Map(casts.map(({ peer }, i) => [peer, medians(results[i])]));
+}
+
+/* Their daemons, and null for the one that has a primary instead. */
+function brokersIn(dir) {
+	const ours = path.join(dir, 'pm2adapter.sock');
+	const redis = path.join(dir, 'redis.sock');
+	const brokers = {
+		pm2adapter: { socket: ours, line: [DAEMON, '--socket', ours] },
+		redis: { socket: redis, line: [REDIS, '--port', '0', '--unixsocket', redis,
+			'--dir', dir, '--save', '', '--appendonly', 'no'] },
+		cluster: null,
+	};
+	if (spawnSync(REDIS, ['--version']).status !== 0) {
+		console.log(`${REDIS} does not run: redis-adapter is not compared`);
+		delete brokers.redis;
+	}
+	return brokers;
+}
+
+function castsIn(dir) {
+	const brokers = brokersIn(dir);
+	const control = new Control(path.join(dir, 'control'), (fault) => {
+		for (const cast of casts)
+			cast.onEnd(new Error(fault));
+	});
+	const casts = Object.entries(brokers).map(([peer, broker]) =>
+		new Cast(peer, { control, dir, broker }));
+	return { casts, control };
+}
+
+function printHead() {
+	const { model } = os.cpus()[0];
+	console.log(`${model.trim()}, ${os.cpus().length} CPUs, ${os.type()} ${os.release()}, ` +
+		`Node ${process.version}`);
+	console.log(`${WORKERS} workers, 1 emits to all; medians of ${RUNS} runs of ${RUN_MS} ms; ` +
+		'CPU time in µs');
+}
+
+/* What an even pace is can't be missed. */
+function boundsOf({ bounds }, load) {
+	const { rate, ...rest } = bounds;
+	return load === EVEN_PACE || rate === undefined ? rest : { ...rest, rate };
+}
+
+async function compare(casts) {
+	let isOver = false;
+	const table = new Table(PEERS);
+	for (const cell of CELLS) {
+		const clients = cell.at ? `${CLIENTS_EACH} clients at ${cell.at}` : 'no clients';
+		if (cell.at) {
+			for (const cast of casts)
+				await cast.visit(VISITED[cell.at]);
+		}
+		for (const load of [EVEN_PACE, FULL_SPEED]) {
+			const results = await measure(casts, cell, load);
+			const title = `${cell.size} B, ${clients}; ${load.title}`;
+			isOver = table.cell(title, results, boundsOf(cell, load)) || isOver;
+		}
+	}
+	return isOver;
+}
+
+async function main() {
+	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pm2a-bench-'));
+	const { casts, control } = castsIn(dir);
+	process.once('exit', () => {
+		casts.forEach((cast) => cast.stop());
+		fs.rmSync(dir, { recursive: true, force: true });
+	});
+	try {
+		for (const cast of casts)
+			await cast.start();
+		printHead();
+		process.exitCode = await compare(casts) && !QUICK ? 1 : 0;
+	} finally {
+		casts.forEach((cast) => cast.stop());
+		control.close();
+	}
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'])
+	process.once(signal, () => process.exit(1));
+
+main().catch((error) => {
+	console.error(`bench: ${error.message}`);
+	process.exitCode = 1;
+});
