@@ -19,8 +19,6 @@
  *
  * A question is neither kept over a connection nor asked twice. Where there is
  * no connection it fails at once, and one that is being made is waited for.
- * Questions and answers keep their place among the messages, for they may be
- * about them: while messages wait, these wait for their turn.
  *
  * Nothing here throws but the constructor and wrong arguments, and 'error' is
  * never emitted: an application that doesn't listen must not end for want of a
@@ -31,10 +29,13 @@
 const { EventEmitter } = require('node:events');
 const debug = require('debug')('socket.io-pm2adapter:client');
 const { version } = require('../package.json');
+const { Asking } = require('./asking');
+const { Backoff } = require('./backoff');
+const { Drops } = require('./drops');
 const { Pm2aError } = require('./errors');
 const { Link } = require('./link');
 const { clientOptions, clip, defaultScript } = require('./options');
-const { askOptions, Question, Questions, VERDICT } = require('./questions');
+const { askOptions } = require('./questions');
 const { Queue } = require('./queue');
 const sender = require('./sender');
 
@@ -45,10 +46,6 @@ const { FLAG, TYPE } = sender;
 const LIMITS_UNTOLD = { maxFrame: 4096, maxTopic: 4096 };
 const TOPICS_FRAME_MAX = 512 * 1024; // of one SUBSCRIBE
 const WRITE_AHEAD_BYTES = 1024 * 1024; // handed to the stream, at most
-const RETRY_AFTER_MAX = 60_000;
-const LONG_AGO = 30; // attempts after which the delay no longer grows
-const TURNS_MAX = 10_000; // questions and answers that wait
-const ANSWER_ROOM = 64; // bytes of max_frame that stand around an answer
 const LASTING = new Set(['bad-hello', 'bad-version', 'too-many-connections']);
 
 class Client extends EventEmitter {
@@ -58,10 +55,9 @@ class Client extends EventEmitter {
 	#isReady = false;
 	#topics = new Map(); // what is wanted: topic → whether as a member
 	#queue; // published frames that wait
-	#dropped = { messages: 0, bytes: 0, reason: null }; // to be told
-	#questions = new Questions();
-	#attempts = 0;
-	#retryAfter = 0;
+	#drops;
+	#asking;
+	#backoff;
 	#retryTimer = null;
 	#waiters = []; // of ready()
 	#closing = null; // close() waits for a connection: { promise, resolve }
@@ -72,7 +68,9 @@ class Client extends EventEmitter {
 	constructor(opts) {
 		super();
 		this.#options = clientOptions(opts);
-		this.#queue = new Queue(this.#options.queueMaxBytes);
+		const { queueMaxBytes, reconnectDelay, reconnectDelayMax } = this.#options;
+		this.#queue = new Queue(queueMaxBytes);
+		this.#backoff = new Backoff(reconnectDelay, reconnectDelayMax);
 		this.stats = {
 			published: 0,
 			received: 0,
@@ -85,6 +83,8 @@ class Client extends EventEmitter {
 			asked: 0,
 			questions: 0,
 		};
+		this.#drops = new Drops(this.stats, (drop) => this.emit('drop', drop));
+		this.#asking = new Asking(this.stats, this.#queue, this.#viewForAsking());
 	}
 
 	get socketPath() {
@@ -111,7 +111,7 @@ class Client extends EventEmitter {
 
 	/** Questions of ours that are open. */
 	get openQuestions() {
-		return this.#questions.size;
+		return this.#asking.size;
 	}
 
 	get maxTopic() {
@@ -124,7 +124,7 @@ class Client extends EventEmitter {
 		this.#closing = null;
 		if (this.#life !== 'wanted') {
 			this.#life = 'wanted';
-			this.#attempts = 0;
+			this.#backoff.reset();
 			this.#open();
 		}
 		return this;
@@ -188,19 +188,19 @@ class Client extends EventEmitter {
 			null : sender.publish(list, body, isVolatile);
 		this.stats.published++;
 		if (frame === null) {
-			return this.#drop(1, body.length, 'topic-too-long');
+			return this.#dropOne(body.length, 'topic-too-long');
 		}
 		if (this.#isTooBig(frame)) {
-			return this.#drop(1, frame.length, 'too-big');
+			return this.#dropOne(frame.length, 'too-big');
 		}
 		if (this.#isFree()) {
 			this.#link.send(frame);
 			return true;
 		}
 		if (isVolatile) {
-			return this.#drop(1, frame.length, 'volatile');
+			return this.#dropOne(frame.length, 'volatile');
 		}
-		this.#dropAll(this.#queue.push(frame), 'queue-full');
+		this.#drops.add(this.#queue.push(frame), 'queue-full');
 		return this.#queue.length > 0;
 	}
 
@@ -222,17 +222,7 @@ class Client extends EventEmitter {
 			return Promise.reject(new Pm2aError('PM2A_ERR_AWAY',
 				`${this.socketPath}: there is no connection to the daemon`));
 		}
-		this.stats.asked++;
-		const { id, promise } = this.#questions.open(question);
-		if (this.#isFree()) {
-			this.#sendQuestion(id, question);
-		} else if (this.#queue.turns < TURNS_MAX) {
-			this.#sendQuestionInTurn(id, question);
-		} else {
-			this.#questions.refuse(id, 'queue-full',
-				`${TURNS_MAX} questions and answers wait`);
-		}
-		return promise;
+		return this.#asking.ask(question);
 	}
 
 	/**
@@ -240,7 +230,7 @@ class Client extends EventEmitter {
 	 * made and something waits for it, this waits too.
 	 */
 	close() {
-		this.#questions.failAll('PM2A_ERR_CLOSED');
+		this.#asking.failAll('PM2A_ERR_CLOSED');
 		const isConnecting = this.#link !== null &&
 			!this.#link.isOpen && !this.#link.isLeaving;
 		if (!isConnecting || this.#queue.length === 0) {
@@ -260,7 +250,7 @@ class Client extends EventEmitter {
 		const link = this.#link;
 		this.#shut();
 		this.#requeue(link?.destroy() ?? []);
-		this.#dropAll(this.#queue.clear(), 'closed');
+		this.#drops.add(this.#queue.clear(), 'closed');
 	}
 
 	async #end() {
@@ -270,7 +260,7 @@ class Client extends EventEmitter {
 			this.#sendQueue(Infinity);
 		}
 		this.#shut();
-		this.#dropAll(this.#queue.clear(), 'closed');
+		this.#drops.add(this.#queue.clear(), 'closed');
 		if (hasBegun) {
 			await link.end();
 		} else {
@@ -283,7 +273,7 @@ class Client extends EventEmitter {
 		this.#isReady = false;
 		this.#link = null;
 		this.#queue.clearTurns();
-		this.#questions.failAll('PM2A_ERR_CLOSED');
+		this.#asking.failAll('PM2A_ERR_CLOSED');
 		clearTimeout(this.#retryTimer);
 		this.#closing?.resolve();
 		this.#closing = null;
@@ -291,6 +281,18 @@ class Client extends EventEmitter {
 		for (const { reject } of this.#waiters.splice(0)) {
 			reject(error);
 		}
+	}
+
+	#viewForAsking() {
+		const client = this;
+		return {
+			get link() { return client.#link; },
+			get welcome() { return client.#welcome; },
+			get limits() { return client.#limits; },
+			isFree: () => this.#isFree(),
+			isTooBig: (frame) => this.#isTooBig(frame),
+			tell: (...event) => this.#tell(...event),
+		};
 	}
 
 	#open() {
@@ -302,13 +304,13 @@ class Client extends EventEmitter {
 			onDrain: () => this.#sendQueue(WRITE_AHEAD_BYTES),
 			onMessage: (topics, body, flags) => this.#onMessage(topics, body, flags),
 			onPresence: (presence) => this.#tell('presence', presence),
-			onQuestion: (question) => this.#onQuestion(question),
-			onResult: (body) => this.#onAnswers(this.#questions.end(body)),
-			onPart: (body) => this.#onPart(body),
+			onQuestion: (question) => this.#asking.onQuestion(question),
+			onResult: (body) => this.#asking.onResult(body),
+			onPart: (body) => this.#asking.onPart(body),
 			onRefusal: (refusal) => this.#onRefusal(refusal),
 			onGoodbye: (body) => this.#onGoodbye(body),
 			onMalformed: () => { this.stats.malformed++; },
-			onLost: (lost) => this.#dropAll(lost, 'disconnect'),
+			onLost: (lost) => this.#drops.add(lost, 'disconnect'),
 			onEnd: (error) => this.#onEnd(error),
 		});
 	}
@@ -348,88 +350,13 @@ class Client extends EventEmitter {
 
 	#onReady() {
 		this.#isReady = true;
-		this.#attempts = 0;
+		this.#backoff.reset();
 		this.stats.connects++;
 		debug('connected as %d', this.#welcome.id);
 		for (const { resolve } of this.#waiters.splice(0)) {
 			resolve();
 		}
 		this.#tell('connect');
-	}
-
-	/* Its caller may write to the body meanwhile, and waits for no more than the
-	 * timeout in all. */
-	#sendQuestionInTurn(id, question) {
-		const body = Buffer.from(question.body);
-		this.#queue.wait(() => {
-			const timeout = this.#questions.timeLeft(id);
-			if (timeout > 0) {
-				this.#sendQuestion(id, { ...question, body, timeout });
-			}
-		});
-	}
-
-	#sendQuestion(id, { topics, body, subscribers, gather, timeout }) {
-		const refuse = (reason, message) => this.#questions.refuse(id, reason, message);
-		const { server, features } = this.#welcome;
-		if (!Array.isArray(features) || !features.includes('ask')) {
-			refuse('unsupported', `${server} takes no questions`);
-			return;
-		}
-		const isTooLong = (topic) => Buffer.byteLength(topic) > this.maxTopic;
-		const frame = topics.some(isTooLong) ?
-			null : sender.ask(topics, subscribers, { id, gather, timeout }, body);
-		if (frame === null) {
-			refuse('topic-too-long', `a topic over ${this.maxTopic} bytes, or too many`);
-		} else if (this.#isTooBig(frame)) {
-			refuse('too-big', `${frame.length} bytes; max-frame is ${this.#limits.maxFrame}`);
-		} else {
-			this.#link.send(frame);
-		}
-	}
-
-	#onPart(body) {
-		try {
-			this.#onAnswers(this.#questions.part(body));
-		} catch (error) {
-			process.nextTick(() => { throw error; });
-		}
-	}
-
-	/* What is of no question that is open has come too late for its asker. */
-	#onAnswers(isTaken) {
-		if (!isTaken) {
-			this.stats.malformed++;
-			debug('an answer that nobody waits for, or a malformed one');
-		}
-	}
-
-	#onQuestion({ id, ...rest }) {
-		const link = this.#link;
-		const question = new Question(rest,
-			(verdict, body) => link.canSend && this.#sendAnswer(id, verdict, body));
-		this.stats.questions++;
-		if (!this.#tell('question', question)) {
-			question.decline();
-		}
-	}
-
-	/* Returns false where it had to be a no. None is dropped for a bound, since
-	 * each is owed. */
-	#sendAnswer(id, verdict, body) {
-		const isTooBig = body?.length + ANSWER_ROOM > this.#limits.maxFrame;
-		if (isTooBig) {
-			this.stats.errors++;
-			debug('an answer of %d bytes is more than the daemon takes', body.length);
-		}
-		const frame = isTooBig ?
-			sender.answer(id, VERDICT.NO) : sender.answer(id, verdict, body);
-		if (this.#isFree()) {
-			this.#link.send(frame);
-		} else {
-			this.#queue.wait(() => this.#link.send(frame));
-		}
-		return !isTooBig;
 	}
 
 	#onMessage(topics, body, flags) {
@@ -440,13 +367,12 @@ class Client extends EventEmitter {
 
 	#onRefusal({ code, message, fatal, askId }) {
 		this.stats.errors++;
-		if (this.#questions.has(askId)) {
-			this.#questions.refuse(askId, code, message);
+		if (this.#asking.refuse(askId, code, message)) {
 			return;
 		}
 		debug('the daemon says %s: %s', code, message);
 		if (LASTING.has(code)) {
-			this.#attempts = LONG_AGO;
+			this.#backoff.slowDown();
 		}
 		this.#tell('daemon_error', new Pm2aError('PM2A_ERR_DAEMON',
 			`${code}: ${message}`), { code, message, fatal });
@@ -455,7 +381,7 @@ class Client extends EventEmitter {
 	/* What waits goes with what was begun, as far as the stream takes it. */
 	#onGoodbye({ retry_after_ms: retryAfter }) {
 		this.#sendQueue(WRITE_AHEAD_BYTES);
-		this.#retryAfter = retryAfter > 0 ? Math.min(retryAfter, RETRY_AFTER_MAX) : 0;
+		this.#backoff.postpone(retryAfter);
 	}
 
 	/* The connection is over, for the reason in error or without one. */
@@ -463,7 +389,7 @@ class Client extends EventEmitter {
 		const wasReady = this.#isReady;
 		const reason = this.#link.isLeaving ? 'goodbye' : error?.code ?? 'eof';
 		this.#queue.clearTurns();
-		this.#questions.failAll(this.#welcome === null ? 'PM2A_ERR_AWAY' : 'PM2A_ERR_LOST',
+		this.#asking.failAll(this.#welcome === null ? 'PM2A_ERR_AWAY' : 'PM2A_ERR_LOST',
 			`${this.socketPath}: ${error?.message ?? 'the daemon closed the connection'}`);
 		this.#requeue(this.#link.destroy());
 		this.#link = null;
@@ -492,15 +418,9 @@ class Client extends EventEmitter {
 		}
 	}
 
-	/* Full jitter, so that the workers of a host don't come back in step. */
 	#retry() {
-		const { reconnectDelay, reconnectDelayMax, ref } = this.#options;
-		const ceiling = Math.min(reconnectDelayMax,
-			reconnectDelay * 2 ** Math.min(this.#attempts++, LONG_AGO));
-		const delay = this.#retryAfter + Math.random() * ceiling;
-		this.#retryAfter = 0;
-		this.#retryTimer = setTimeout(() => this.#open(), delay);
-		if (!ref) {
+		this.#retryTimer = setTimeout(() => this.#open(), this.#backoff.next());
+		if (!this.#options.ref) {
 			this.#retryTimer.unref();
 		}
 	}
@@ -550,7 +470,7 @@ class Client extends EventEmitter {
 
 	#sendMessage(frame) {
 		if (this.#isTooBig(frame)) {
-			this.#drop(1, frame.length, 'too-big');
+			this.#dropOne(frame.length, 'too-big');
 		} else {
 			this.#link.send(frame);
 		}
@@ -560,35 +480,17 @@ class Client extends EventEmitter {
 	#requeue(frames) {
 		const isVolatile = (frame) => sender.flagsOf(frame) & FLAG.VOLATILE;
 		const gone = frames.filter(isVolatile);
-		this.#dropAll({
+		this.#drops.add({
 			messages: gone.length,
 			bytes: gone.reduce((n, frame) => n + frame.length, 0),
 		}, 'volatile');
-		this.#dropAll(this.#queue.unshift(
+		this.#drops.add(this.#queue.unshift(
 			frames.filter((frame) => !isVolatile(frame))), 'queue-full');
 	}
 
-	#dropAll({ messages, bytes }, reason) {
-		if (messages > 0) {
-			this.#drop(messages, bytes, reason);
-		}
-	}
-
-	/* Counts, and tells once a tick. */
-	#drop(messages, bytes, reason) {
-		this.stats.dropped += messages;
-		this.stats.droppedBytes += bytes;
-		if (this.#dropped.messages === 0) {
-			process.nextTick(() => {
-				const told = this.#dropped;
-				this.#dropped = { messages: 0, bytes: 0, reason: null };
-				debug('dropped %o', told);
-				this.emit('drop', told);
-			});
-		}
-		this.#dropped.messages += messages;
-		this.#dropped.bytes += bytes;
-		this.#dropped.reason = reason;
+	/* Returns what publish() does. */
+	#dropOne(bytes, reason) {
+		this.#drops.add({ messages: 1, bytes }, reason);
 		return false;
 	}
 
