@@ -121,6 +121,10 @@ declare namespace adapter {
 		 * connection.
 		 */
 		unasked?: number;
+		/** Times that messages may have been missed: those of the event `missed`. */
+		missed: number;
+		/** Bytes that the daemon had queued for us and threw away when it cut us. */
+		missedBytes: number;
 	}
 
 	interface Drop {
@@ -128,6 +132,23 @@ declare namespace adapter {
 		bytes: number;
 		/** Of the last of them. */
 		reason: 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'disconnect' | 'closed';
+	}
+
+	interface Missed {
+		/**
+		 * How the daemon says that the connection before this one ended:
+		 * `slow-consumer` (this process did not read fast enough), `memory-limit`
+		 * (it pinned most of the daemon's memory when that ran out), another reason
+		 * of docs/PROTOCOL.md, `restart` (it was a connection to another daemon), or
+		 * `unknown`.
+		 */
+		reason: string;
+		/** What this process saw of that end: the reason of the event `disconnect`. */
+		disconnect: string;
+		/** Bytes that were queued for us and thrown away. */
+		unwritten: number;
+		/** From that end until everything was in force again, in ms. */
+		awayMs: number;
 	}
 
 	interface Presence {
@@ -239,6 +260,11 @@ declare namespace adapter {
 		connect: [];
 		/** `goodbye`, `eof` or the code of error. A new attempt follows. */
 		disconnect: [reason: string, error?: Error];
+		/**
+		 * Behind `connect`, where there was a connection before: from its end until
+		 * now, messages may have gone to others and not to us.
+		 */
+		missed: [missed: Missed];
 		/** An attempt failed. A new one follows. */
 		connect_error: [error: Pm2aError];
 		/** Messages were dropped; at most once a tick. */

@@ -7,6 +7,10 @@ io.adapter(pm2Adapter());
 io.adapter(pm2Adapter.adapter());
 
 const client: pm2Adapter.Client = make.client;
+client.on('missed', ({ reason, disconnect, unwritten, awayMs }) => {
+	const told: [string, string, number, number] = [reason, disconnect, unwritten, awayMs];
+	console.log(told, client.stats.missed, client.stats.missedBytes);
+});
 client.on('drop', ({ messages, bytes, reason }) => {
 	const n: number = messages + bytes;
 	const why: 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'disconnect' | 'closed' =

@@ -28,16 +28,19 @@
 
 const { EventEmitter } = require('node:events');
 const debug = require('debug')('socket.io-pm2adapter:client');
-const { version } = require('../package.json');
 const { Asking } = require('./asking');
 const { Backoff } = require('./backoff');
+const { counters } = require('./counters');
 const { Drops } = require('./drops');
 const { Pm2aError } = require('./errors');
+const { identity } = require('./identity');
 const { Link } = require('./link');
-const { clientOptions, clip, defaultScript } = require('./options');
+const { Missed } = require('./missed');
+const { clientOptions } = require('./options');
 const { askOptions } = require('./questions');
 const { Queue } = require('./queue');
 const sender = require('./sender');
+const { Wanted } = require('./wanted');
 
 const { FLAG, TYPE } = sender;
 // What is assumed until the first WELCOME: the least max_frame that a daemon
@@ -53,12 +56,13 @@ class Client extends EventEmitter {
 	#link = null;
 	#life = 'idle'; // then wanted, from connect(), and closed, from close()
 	#isReady = false;
-	#topics = new Map(); // what is wanted: topic → whether as a member
+	#wanted = new Wanted();
 	#queue; // published frames that wait
 	#drops;
 	#asking;
 	#backoff;
 	#retryTimer = null;
+	#missed = new Missed();
 	#waiters = []; // of ready()
 	#closing = null; // close() waits for a connection: { promise, resolve }
 	#welcome = null;
@@ -71,18 +75,7 @@ class Client extends EventEmitter {
 		const { queueMaxBytes, reconnectDelay, reconnectDelayMax } = this.#options;
 		this.#queue = new Queue(queueMaxBytes);
 		this.#backoff = new Backoff(reconnectDelay, reconnectDelayMax);
-		this.stats = {
-			published: 0,
-			received: 0,
-			receivedBytes: 0,
-			dropped: 0,
-			droppedBytes: 0,
-			connects: 0,
-			errors: 0,
-			malformed: 0,
-			asked: 0,
-			questions: 0,
-		};
+		this.stats = counters();
 		this.#drops = new Drops(this.stats, (drop) => this.emit('drop', drop));
 		this.#asking = new Asking(this.stats, this.#queue, this.#viewForAsking());
 	}
@@ -158,14 +151,13 @@ class Client extends EventEmitter {
 	}
 
 	subscribe(topic, { member = false } = {}) {
-		this.#topics.set(topic, member);
+		this.#wanted.add(topic, member);
 		this.#changeTopic(TYPE.SUBSCRIBE, topic, member);
 	}
 
 	unsubscribe(topic) {
-		const member = this.#topics.get(topic);
+		const member = this.#wanted.remove(topic);
 		if (member !== undefined) {
-			this.#topics.delete(topic);
 			this.#changeTopic(TYPE.UNSUBSCRIBE, topic, member);
 		}
 	}
@@ -255,7 +247,7 @@ class Client extends EventEmitter {
 
 	async #end() {
 		const link = this.#link;
-		const hasBegun = link !== null && (link.isOpen || link.isLeaving);
+		const hasBegun = link?.isOpen || link?.isLeaving;
 		if (hasBegun) {
 			this.#sendQueue(Infinity);
 		}
@@ -272,6 +264,7 @@ class Client extends EventEmitter {
 		this.#life = 'closed';
 		this.#isReady = false;
 		this.#link = null;
+		this.#missed.forget();
 		this.#queue.clearTurns();
 		this.#asking.failAll('PM2A_ERR_CLOSED');
 		clearTimeout(this.#retryTimer);
@@ -317,21 +310,10 @@ class Client extends EventEmitter {
 
 	/* The connection is there: say who we are and what we want. */
 	#greet() {
-		this.#link.send(sender.hello({
-			name: this.#options.name,
-			pid: process.pid,
-			client: `socket.io-pm2adapter/${version}`,
-			role: this.#options.role,
-			pm_id: pmId(),
-			key: this.#options.key,
-			script: clip(defaultScript(), 1024),
-		}));
-		for (const member of [true, false]) {
-			for (const [topic, isMember] of this.#topics) {
-				if (isMember === member) {
-					this.#changeTopic(TYPE.SUBSCRIBE, topic, member);
-				}
-			}
+		this.#link.send(sender.hello(
+			{ ...identity(this.#options), previous: this.#missed.previous }));
+		for (const [topic, isMember] of this.#wanted) {
+			this.#changeTopic(TYPE.SUBSCRIBE, topic, isMember);
 		}
 	}
 
@@ -339,6 +321,7 @@ class Client extends EventEmitter {
 	#onWelcome(body) {
 		this.#welcome = body;
 		this.#limits = { maxFrame: body.max_frame, maxTopic: body.max_topic };
+		this.#missed.onWelcome(body);
 		this.#sendQueue(WRITE_AHEAD_BYTES);
 		this.#link.ask((isInForce) => {
 			if (isInForce) {
@@ -357,6 +340,17 @@ class Client extends EventEmitter {
 			resolve();
 		}
 		this.#tell('connect');
+		this.#tellMissed();
+	}
+
+	#tellMissed() {
+		const missed = this.#missed.onReady();
+		if (missed !== null) {
+			this.stats.missed++;
+			this.stats.missedBytes += missed.unwritten;
+			debug('missed %o', missed);
+			this.#tell('missed', missed);
+		}
 	}
 
 	#onMessage(topics, body, flags) {
@@ -388,9 +382,14 @@ class Client extends EventEmitter {
 	#onEnd(error) {
 		const wasReady = this.#isReady;
 		const reason = this.#link.isLeaving ? 'goodbye' : error?.code ?? 'eof';
+		const what = `${this.socketPath}: ${
+			error?.message ?? 'the daemon closed the connection'}`;
 		this.#queue.clearTurns();
-		this.#asking.failAll(this.#welcome === null ? 'PM2A_ERR_AWAY' : 'PM2A_ERR_LOST',
-			`${this.socketPath}: ${error?.message ?? 'the daemon closed the connection'}`);
+		this.#asking.failAll(
+			this.#welcome === null ? 'PM2A_ERR_AWAY' : 'PM2A_ERR_LOST', what);
+		if (wasReady) {
+			this.#missed.onEnd(reason);
+		}
 		this.#requeue(this.#link.destroy());
 		this.#link = null;
 		this.#isReady = false;
@@ -403,9 +402,7 @@ class Client extends EventEmitter {
 		}
 		this.stats.errors++;
 		const why = error instanceof Pm2aError ? error :
-			new Pm2aError('PM2A_ERR_CONNECT', `${this.socketPath}: ${
-				error?.message ?? 'the daemon closed the connection'}`,
-			error ?? undefined);
+			new Pm2aError('PM2A_ERR_CONNECT', what, error ?? undefined);
 		debug('not connected: %s', why.message);
 		this.#tell('connect_error', why);
 	}
@@ -480,12 +477,10 @@ class Client extends EventEmitter {
 	#requeue(frames) {
 		const isVolatile = (frame) => sender.flagsOf(frame) & FLAG.VOLATILE;
 		const gone = frames.filter(isVolatile);
-		this.#drops.add({
-			messages: gone.length,
-			bytes: gone.reduce((n, frame) => n + frame.length, 0),
-		}, 'volatile');
-		this.#drops.add(this.#queue.unshift(
-			frames.filter((frame) => !isVolatile(frame))), 'queue-full');
+		const bytes = gone.reduce((n, frame) => n + frame.length, 0);
+		const kept = frames.filter((frame) => !isVolatile(frame));
+		this.#drops.add({ messages: gone.length, bytes }, 'volatile');
+		this.#drops.add(this.#queue.unshift(kept), 'queue-full');
 	}
 
 	/* Returns what publish() does. */
@@ -503,11 +498,6 @@ class Client extends EventEmitter {
 			return false;
 		}
 	}
-}
-
-function pmId(env = process.env) {
-	const id = Number.parseInt(env.pm_id, 10);
-	return id >= 0 ? id : undefined;
 }
 
 module.exports = { Client };
