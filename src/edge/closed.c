@@ -25,6 +25,15 @@ closed_get(const struct closed *closed, size_t i)
 		    ->ring[(closed->next + CLOSED_KEPT - 1 - i) % CLOSED_KEPT];
 }
 
+const struct closed_entry *
+closed_find(const struct closed *closed, uint64_t id)
+{
+	for (size_t i = 0; i < closed->n; i++)
+		if (closed_get(closed, i)->id == id)
+			return closed_get(closed, i);
+	return NULL;
+}
+
 void
 closed_fini(struct closed *closed)
 {

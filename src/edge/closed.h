@@ -20,7 +20,7 @@ struct closed_entry {
 	int64_t uid;
 	uint64_t bytes_in;
 	uint64_t bytes_out;
-	uint64_t queue_bytes; /* that waited at the end */
+	uint64_t queue_bytes; /* that waited at the end, and are lost */
 	uint64_t queue_peak_bytes;
 	const char *reason;              /* static */
 	char name[CLOSED_NAME_SIZE];     /* empty before HELLO */
@@ -38,6 +38,10 @@ struct closed_entry *closed_add(struct closed *closed);
 
 /* Entry number i, newest first; i is less than closed->n. */
 const struct closed_entry *closed_get(const struct closed *closed, size_t i);
+
+/* The entry of the connection with this id, or NULL. */
+const struct closed_entry *closed_find(
+    const struct closed *closed, uint64_t id);
 
 void closed_fini(struct closed *closed);
 

@@ -81,10 +81,51 @@ static const struct broker_sink sink = {
 	.result = asking_on_result,
 };
 
+/* Whether a connection with that id is still here, and if so its session. It
+ * is not the way of messages: who reconnects is looked for once. */
+static const struct session *
+find_session(const struct native *native, uint64_t id)
+{
+	const struct session *session;
+
+	TAILQ_FOREACH (session, &native->sessions, in_native)
+		if (session->member != NULL && session->member->id == id)
+			return session;
+	return NULL;
+}
+
+/*
+ * How the connection that a client had before has ended. One that is still here
+ * was given up by the client, and the news of that has not been read yet.
+ */
+static struct control_ending
+ending_of(const struct native *native, const struct control_previous *previous)
+{
+	const struct closed_entry *entry;
+	const struct session *session;
+	enum conn_cause cause;
+
+	if (previous->epoch_ms != native->epoch_ms)
+		return (struct control_ending){ "unknown", 0 };
+	entry = closed_find(&native->closed, previous->id);
+	if (entry != NULL)
+		return (
+		    struct control_ending){ entry->reason, entry->queue_bytes };
+	session = find_session(native, previous->id);
+	if (session == NULL)
+		return (struct control_ending){ "unknown", 0 };
+	cause = conn_cause(session->conn);
+	return (struct control_ending){
+		conn_cause_name(cause == CONN_OPEN ? CONN_EOF : cause),
+		conn_queue_bytes(session->conn),
+	};
+}
+
 static void
-welcome(struct session *session)
+welcome(struct session *session, const struct control_previous *previous)
 {
 	struct native *native = session->native;
+	struct control_ending ending = ending_of(native, previous);
 
 	control_write_welcome(&native->out,
 	    &(struct control_welcome){
@@ -94,6 +135,7 @@ welcome(struct session *session)
 		.max_frame = native->settings.max_frame,
 		.max_topic = (uint32_t)native->settings.topic_max_bytes,
 		.ping_interval_ms = native->settings.ping_interval_ms,
+		.previous = previous->id == 0 ? NULL : &ending,
 	    });
 	session_send_out(session);
 }
@@ -142,7 +184,7 @@ admit(struct session *session, const struct control_hello *hello)
 		note_app(session);
 	else
 		broker_silence(native->broker, session->member);
-	welcome(session);
+	welcome(session, &hello->previous);
 }
 
 void

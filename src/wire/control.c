@@ -120,6 +120,28 @@ read_version(const struct msg_node *map, struct control_why *why)
 }
 
 static int
+read_previous(const struct msg_node *map, struct control_previous *out,
+    struct control_why *why)
+{
+	const struct msg_node *node = msg_find(map, "previous");
+	int64_t id = 0;
+	int r;
+
+	if (node == NULL)
+		return 0;
+	if (msg_type(node) != MSG_MAP)
+		return refuse(why, CONTROL_E_FIELD, "previous is not a map");
+	r = read_int(node, "epoch", 0, INT64_MAX, -1, &out->epoch_ms, why);
+	if (r == 0)
+		r = read_int(node, "id", 1, INT64_MAX, 0, &id, why);
+	if (r == 0 && (out->epoch_ms < 0 || id == 0))
+		return refuse(
+		    why, CONTROL_E_FIELD, "previous has no epoch or no id");
+	out->id = (uint64_t)id;
+	return r;
+}
+
+static int
 read_hello(const struct msg_node *map, struct control_hello *out,
     struct control_why *why)
 {
@@ -143,6 +165,8 @@ read_hello(const struct msg_node *map, struct control_hello *out,
 		r = read_int(map, "pm_id", 0, INT32_MAX, -1, &out->pm_id, why);
 	if (r == 0)
 		r = read_role(map, &out->role, why);
+	if (r == 0)
+		r = read_previous(map, &out->previous, why);
 	return r;
 }
 
@@ -283,6 +307,15 @@ control_write_hello(struct msg_writer *w, const char *name, const char *client,
 	control_end(w, start, FRAME_HELLO);
 }
 
+static void
+put_ending(struct msg_writer *w, const struct control_ending *ending)
+{
+	msg_put_str(w, "previous");
+	msg_put_map(w, 2);
+	put_pair_str(w, "reason", ending->reason);
+	put_pair_int(w, "unwritten", (int64_t)ending->n_unwritten);
+}
+
 void
 control_write_welcome(
     struct msg_writer *w, const struct control_welcome *welcome)
@@ -297,7 +330,7 @@ control_write_welcome(
 	const size_t n_features = sizeof(features) / sizeof(*features);
 	size_t start = control_begin(w);
 
-	msg_put_map(w, 8);
+	msg_put_map(w, 8 + (welcome->previous != NULL));
 	put_pair_int(w, "protocol", CONTROL_PROTOCOL);
 	put_pair_str(w, "server", welcome->server);
 	put_pair_int(w, "id", (int64_t)welcome->id);
@@ -309,6 +342,8 @@ control_write_welcome(
 	msg_put_array(w, n_features);
 	for (size_t i = 0; i < n_features; i++)
 		msg_put_str(w, features[i]);
+	if (welcome->previous != NULL)
+		put_ending(w, welcome->previous);
 	control_end(w, start, FRAME_WELCOME);
 }
 

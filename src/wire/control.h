@@ -39,6 +39,12 @@ struct control_why {
 
 enum control_role { CONTROL_MEMBER, CONTROL_EMITTER, CONTROL_OBSERVER };
 
+/* Which connection a client had before. */
+struct control_previous {
+	int64_t epoch_ms;
+	uint64_t id; /* 0: it had none, or doesn't say */
+};
+
 struct control_hello {
 	char name[CONTROL_NAME_MAX + 1];
 	char client[CONTROL_CLIENT_MAX + 1];
@@ -47,6 +53,7 @@ struct control_hello {
 	enum control_role role;
 	int64_t pid;   /* 0: not given */
 	int64_t pm_id; /* -1: not given */
+	struct control_previous previous;
 };
 
 /* "member", "emitter", "observer". */
@@ -76,6 +83,12 @@ const char *control_section_name(enum control_section section);
 int must_check control_read_stats(const void *body, size_t len,
     struct control_stats *out, struct control_why *why);
 
+/* How the connection before has ended. */
+struct control_ending {
+	const char *reason;
+	uint64_t n_unwritten; /* bytes */
+};
+
 struct control_welcome {
 	const char *server;
 	uint64_t id;
@@ -83,6 +96,7 @@ struct control_welcome {
 	uint32_t max_frame;
 	uint32_t max_topic;
 	int64_t ping_interval_ms;
+	const struct control_ending *previous; /* NULL: HELLO named none */
 };
 
 struct control_presence {

@@ -32,6 +32,21 @@ TEST(the_oldest_goes_when_the_ring_is_full)
 	closed_fini(&closed);
 }
 
+TEST(an_entry_is_found_by_its_id_while_it_is_kept)
+{
+	struct closed closed = { .n = 0 };
+
+	ck_assert_ptr_null(closed_find(&closed, 1));
+	for (uint64_t id = 1; id <= CLOSED_KEPT + 10; id++)
+		add(&closed, id);
+	ck_assert_ptr_null(closed_find(&closed, 10));
+	ck_assert_uint_eq(closed_find(&closed, 11)->id, 11);
+	ck_assert_uint_eq(
+	    closed_find(&closed, CLOSED_KEPT + 10)->id, CLOSED_KEPT + 10);
+	ck_assert_ptr_null(closed_find(&closed, CLOSED_KEPT + 11));
+	closed_fini(&closed);
+}
+
 TEST(an_ended_ring_is_empty_and_may_be_ended_again)
 {
 	struct closed closed = { .n = 0 };

@@ -32,6 +32,7 @@ TEST(the_least_hello_has_only_what_is_required)
 	ck_assert_int_eq(hello.role, CONTROL_MEMBER);
 	ck_assert_int_eq(hello.pid, 0);
 	ck_assert_int_eq(hello.pm_id, -1);
+	ck_assert_uint_eq(hello.previous.id, 0);
 }
 
 TEST(the_full_hello_has_every_key)
@@ -44,6 +45,13 @@ TEST(the_full_hello_has_every_key)
 	ck_assert_int_eq(hello.role, CONTROL_MEMBER);
 	ck_assert_int_eq(hello.pid, 4711);
 	ck_assert_int_eq(hello.pm_id, 3);
+}
+
+TEST(who_comes_again_says_which_connection_it_had)
+{
+	ck_assert_int_eq(read_golden_hello("hello-again"), 0);
+	ck_assert_int_eq(hello.previous.epoch_ms, 1700000000000);
+	ck_assert_uint_eq(hello.previous.id, 7);
 }
 
 TEST(an_observer_says_so)
@@ -93,6 +101,9 @@ read_hello_with(const char *key, const char *value_hex)
 	msg_writer_fini(&w);
 	return r;
 }
+
+#define EPOCH "a5 65706f6368 "
+#define ID "a2 6964 "
 
 static const struct {
 	const char *key, *hex;
@@ -147,6 +158,17 @@ static const struct {
 	{ "pm_id", "ff", CONTROL_E_FIELD, "pm_id is -1; the range is 0 to" },
 	{ "pm_id", "c0", CONTROL_E_FIELD, "pm_id is not an integer" },
 	{ "pm_id", "00", 0, "" },
+	{ "previous", "c0", CONTROL_E_FIELD, "previous is not a map" },
+	{ "previous", "9201 02", CONTROL_E_FIELD, "previous is not a map" },
+	{ "previous", "80", CONTROL_E_FIELD, "no epoch or no id" },
+	{ "previous", "81" EPOCH "01", CONTROL_E_FIELD, "no epoch or no id" },
+	{ "previous", "81" ID "01", CONTROL_E_FIELD, "no epoch or no id" },
+	{ "previous", "82" EPOCH "ff" ID "01", CONTROL_E_FIELD, "epoch is -1" },
+	{ "previous", "82" EPOCH "c0" ID "01", CONTROL_E_FIELD, "epoch is" },
+	{ "previous", "82" EPOCH "01" ID "00", CONTROL_E_FIELD, "id is 0" },
+	{ "previous", "82" EPOCH "01" ID "a131", CONTROL_E_FIELD, "id is not" },
+	{ "previous", "82" EPOCH "00" ID "01", 0, "" },
+	{ "previous", "83" EPOCH "00" ID "01 a161 c0", 0, "" },
 	{ "unknown", "c0", 0, "" },
 	{ "unknown", "81a16190", 0, "" },
 };
@@ -267,8 +289,18 @@ TEST_EACH(the_body_of_stats_says_what_is_wanted, asked)
 static void
 put_welcome(struct msg_writer *w)
 {
-	control_write_welcome(w, &(struct control_welcome){ "pm2adapterd/0.1.0",
-				     7, 1700000000000, 16777216, 4096, 30000 });
+	control_write_welcome(
+	    w, &(struct control_welcome){ "pm2adapterd/0.1.0", 7, 1700000000000,
+		   16777216, 4096, 30000, NULL });
+}
+
+static void
+put_welcome_again(struct msg_writer *w)
+{
+	control_write_welcome(
+	    w, &(struct control_welcome){ "pm2adapterd/0.1.0", 9, 1700000000000,
+		   16777216, 4096, 30000,
+		   &(struct control_ending){ "slow-consumer", 67108800 } });
 }
 
 static void
@@ -332,6 +364,7 @@ static const struct {
 	void (*put)(struct msg_writer *w);
 } writers[] = {
 	{ "welcome", put_welcome },
+	{ "welcome-again", put_welcome_again },
 	{ "presence-joined", put_joined },
 	{ "presence-left", put_left },
 	{ "error", put_error },

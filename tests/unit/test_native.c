@@ -25,6 +25,156 @@ TEST(hello_is_answered_with_welcome)
 	end();
 }
 
+struct greeting {
+	int64_t id, epoch_ms;
+	char reason[32]; /* of the connection before; empty: not told */
+	int64_t n_unwritten;
+};
+
+static struct greeting
+read_greeting(struct client *c)
+{
+	struct greeting g = { .n_unwritten = -1 };
+	const struct msg_node *previous;
+	struct msg_tree *tree = NULL;
+	struct frame f;
+	const char *s;
+	size_t len;
+
+	settle();
+	f = next_frame(c);
+	ck_assert_uint_eq(f.type, FRAME_WELCOME);
+	ck_assert_int_eq(msg_tree_new(f.body, f.body_len, &tree), 0);
+	ck_assert(msg_int(msg_find(msg_root(tree), "id"), &g.id));
+	ck_assert(msg_int(msg_find(msg_root(tree), "epoch"), &g.epoch_ms));
+	previous = msg_find(msg_root(tree), "previous");
+	if (previous != NULL) {
+		ck_assert(msg_str(msg_find(previous, "reason"), &s, &len));
+		snprintf(g.reason, sizeof(g.reason), "%.*s", (int)len, s);
+		ck_assert(
+		    msg_int(msg_find(previous, "unwritten"), &g.n_unwritten));
+	}
+	msg_tree_free(tree);
+	return g;
+}
+
+static struct greeting
+greet(struct client **out)
+{
+	*out = dial();
+	say_golden(*out, "hello-least");
+	return read_greeting(*out);
+}
+
+/* Connects as who had that connection before. */
+static struct greeting
+greet_again(int64_t epoch_ms, int64_t id)
+{
+	uint8_t head[FRAME_HEADER_SIZE];
+	struct msg_writer w = { 0 };
+	struct client *c = dial();
+
+	msg_put_map(&w, 3);
+	msg_put_str(&w, "protocol");
+	msg_put_int(&w, 1);
+	msg_put_str(&w, "name");
+	msg_put_str(&w, "app");
+	msg_put_str(&w, "previous");
+	msg_put_map(&w, 2);
+	msg_put_str(&w, "epoch");
+	msg_put_int(&w, epoch_ms);
+	msg_put_str(&w, "id");
+	msg_put_int(&w, id);
+	frame_write_head(head, FRAME_HELLO, 0, NULL, 0, w.len);
+	say(c, head, sizeof(head));
+	say(c, w.data, w.len);
+	msg_writer_fini(&w);
+	return read_greeting(c);
+}
+
+TEST(who_comes_for_the_first_time_is_told_of_no_other_connection)
+{
+	struct client *c;
+
+	begin();
+	ck_assert_str_eq(greet(&c).reason, "");
+	end();
+}
+
+TEST(who_comes_again_is_told_how_its_connection_ended)
+{
+	struct greeting first, second, again;
+	struct client *a, *b;
+
+	begin();
+	first = greet(&a);
+	second = greet(&b);
+	hang_up(a);
+	say_frame(b, FRAME_GOODBYE, 0, "");
+	settle();
+	again = greet_again(first.epoch_ms, first.id);
+	ck_assert_str_eq(again.reason, "eof");
+	ck_assert_int_eq(again.n_unwritten, 0);
+	again = greet_again(second.epoch_ms, second.id);
+	ck_assert_str_eq(again.reason, "unknown-type");
+	end();
+}
+
+TEST(who_was_too_slow_is_told_so_and_how_many_bytes_are_lost)
+{
+	const struct conn_limits narrow = { 4096, 4096, 10000 };
+	struct client *a, *publisher;
+	struct greeting first, again;
+	uint64_t n_unwritten;
+
+	begin();
+	conn_set_limit(set, &narrow);
+	first = greet(&a);
+	publisher = join();
+	say_frame(a, FRAME_SUBSCRIBE, 0, "91a174");
+	settle();
+	while (conn_set_n_open(set) == 2) {
+		publish(publisher, "t", 0, 1);
+		turn();
+	}
+	n_unwritten = conn_set_stats(set)->n_unwritten;
+	ck_assert_uint_gt(n_unwritten, 4000);
+	ck_assert_uint_le(n_unwritten, 4096);
+	again = greet_again(first.epoch_ms, first.id);
+	ck_assert_str_eq(again.reason, "slow-consumer");
+	ck_assert_int_eq(again.n_unwritten, (int64_t)n_unwritten);
+	end();
+}
+
+TEST(a_connection_whose_end_is_not_read_yet_has_ended_all_the_same)
+{
+	struct greeting first;
+	struct client *a;
+
+	begin();
+	first = greet(&a);
+	ck_assert_str_eq(greet_again(first.epoch_ms, first.id).reason, "eof");
+	ck_assert_uint_eq(conn_set_n_open(set), 2);
+	end();
+}
+
+TEST(of_a_connection_that_is_not_known_nothing_is_made_up)
+{
+	struct greeting first, again;
+	struct client *a;
+
+	begin();
+	first = greet(&a);
+	hang_up(a);
+	settle();
+	again = greet_again(first.epoch_ms, first.id + 100);
+	ck_assert_str_eq(again.reason, "unknown");
+	ck_assert_int_eq(again.n_unwritten, 0);
+	again = greet_again(first.epoch_ms - 1, first.id);
+	ck_assert_str_eq(again.reason, "unknown");
+	end();
+}
+
 TEST(the_end_of_a_member_is_told_to_the_others)
 {
 	struct client *a, *b;
