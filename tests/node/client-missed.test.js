@@ -59,8 +59,8 @@ describe('client: what it has missed', () => {
 	test('has no reason where the daemon says none, or nonsense', async (t) => {
 		const pair = await connected(t);
 		const nothing = { reason: 'unknown', disconnect: 'eof', unwritten: 0 };
-		for (const previous of [undefined, null, 'slow', 7, [], {}, { reason: 7, unwritten: 'all' },
-			{ unwritten: -1 }, { unwritten: 0.5 }])
+		for (const previous of [undefined, null, 'slow', 7, [], {}, { reason: 7, unwritten: 8 },
+			{ reason: 'unknown', unwritten: -1 }, { reason: 'unknown', unwritten: 0.5 }])
 			assert.deepEqual(await again(pair, { previous }), nothing, JSON.stringify(previous));
 		assert.equal(pair.client.stats.missedBytes, 0);
 		assert.equal(pair.client.stats.malformed, 0);
@@ -75,7 +75,7 @@ describe('client: what it has missed', () => {
 			{ ...restart, reason: 'unknown' });
 	});
 
-	test('keeps the reason of the first end while others fail before they are in force', async (t) => {
+	test('is asked for until a connection is in force, and what an early one knew is kept', async (t) => {
 		const { client, daemon } = await connected(t);
 		const events = eventsOf(client);
 		daemon.answersPings = false;
@@ -85,13 +85,22 @@ describe('client: what it has missed', () => {
 		await second.count('PING', 1); // it has been welcomed
 		const told = next(client, 'missed');
 		daemon.answersPings = true;
-		daemon.welcome = { ...WELCOME, id: 3, previous: { reason: 'eof', unwritten: 20 } };
+		daemon.welcome = { ...WELCOME, id: 3, previous: { reason: 'unknown', unwritten: 0 } };
 		second.socket.end();
 		const [{ reason, unwritten }] = await told;
-		assert.deepEqual({ reason, unwritten }, { reason: 'slow-consumer', unwritten: 120 });
+		assert.deepEqual({ reason, unwritten }, { reason: 'slow-consumer', unwritten: 100 });
 		assert.deepEqual(events.map(([name]) => name),
 			['disconnect', 'connect_error', 'connect', 'missed']);
-		assert.equal(daemon.links[2].named('HELLO')[0].body.previous.id, 2);
+		assert.equal(daemon.links[2].named('HELLO')[0].body.previous.id, 1);
+	});
+
+	test('a daemon that gives no number can\'t be asked', async (t) => {
+		for (const welcome of [{ id: undefined }, { id: 'one' }, { epoch: -1 }, { epoch: null }]) {
+			const pair = await connected(t, { daemon: { welcome } });
+			const { reason } = await again(pair, welcome);
+			assert.equal(reason, 'unknown');
+			assert.equal(pair.daemon.links[1].named('HELLO')[0].body.previous, undefined);
+		}
 	});
 
 	test('is nothing for who has closed the connection itself', async (t) => {

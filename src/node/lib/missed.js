@@ -8,24 +8,24 @@
  * whatever it had learned from messages.
  *
  * This process sees no more than that its connection is over: who is cut for
- * being slow has no room left for a reason. So the next HELLO says which
- * connection was the one before, and WELCOME how that ended. The reason is that
- * of the first connection that ended, if others fail before one is in force.
+ * being slow has no room left for a reason. So HELLO names the last connection
+ * that was in force, and WELCOME says how that ended.
  */
 
 const UNTOLD = 'unknown';
 const RESTART = 'restart'; // of the daemon: the connection was to another one
 
-function countOf(value) {
-	return Number.isSafeInteger(value) && value > 0 ? value : 0;
+function isCount(value) {
+	return Number.isSafeInteger(value) && value >= 0;
 }
 
 class Missed {
-	#previous; // { epoch, id } of the last connection that was welcomed
+	#previous; // { epoch, id } of the last connection that was in force
+	#current; // the same, of the one that was welcomed last
 	#loss = null; // since one that was in force has ended
 	#since = 0;
 
-	/* For HELLO; undefined where there was none. */
+	/* For HELLO; undefined where there is none to be named. */
 	get previous() {
 		return this.#previous;
 	}
@@ -37,14 +37,11 @@ class Missed {
 	}
 
 	onWelcome({ epoch, id, previous }) {
-		const loss = this.#loss;
-		if (loss !== null) {
-			if (loss.reason === UNTOLD) {
-				loss.reason = this.#reasonOf(epoch, previous);
-			}
-			loss.unwritten += countOf(previous?.unwritten);
+		this.#current = isCount(epoch) && isCount(id) ? { epoch, id } : undefined;
+		// Of the attempts until one is in force, an early one may know more.
+		if (this.#loss?.reason === UNTOLD) {
+			this.#learn(epoch, previous);
 		}
-		this.#previous = { epoch, id };
 	}
 
 	/*
@@ -55,6 +52,7 @@ class Missed {
 	onReady() {
 		const loss = this.#loss;
 		this.#loss = null;
+		this.#previous = this.#current;
 		return loss && { ...loss, awayMs: Math.round(performance.now() - this.#since) };
 	}
 
@@ -64,11 +62,13 @@ class Missed {
 		this.#loss = null;
 	}
 
-	#reasonOf(epoch, previous) {
-		if (epoch !== this.#previous.epoch) {
-			return RESTART;
+	#learn(epoch, told) {
+		if (this.#previous && this.#previous.epoch !== epoch) {
+			this.#loss.reason = RESTART;
+		} else if (typeof told?.reason === 'string') {
+			this.#loss.reason = told.reason;
+			this.#loss.unwritten = isCount(told.unwritten) ? told.unwritten : 0;
 		}
-		return typeof previous?.reason === 'string' ? previous.reason : UNTOLD;
 	}
 }
 

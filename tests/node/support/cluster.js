@@ -6,7 +6,6 @@
  */
 
 const assert = require('assert/strict');
-const fs = require('fs');
 
 const { MAJORS, Visitor } = require('./majors');
 const { until, within } = require('./wait');
@@ -51,17 +50,6 @@ class Member extends Worker {
 			Array.isArray(rooms) ? { '/': rooms } : rooms);
 		this.visitors.push(visitor);
 		return visitor;
-	}
-
-	/* Resolves when the process runs no more, and answers nothing until it is killed or goes on. */
-	async freeze() {
-		process.kill(this.pid, 'SIGSTOP');
-		await until(() => /^State:\tT/m.test(fs.readFileSync(`/proc/${this.pid}/status`, 'utf8')),
-			'stop of a member');
-	}
-
-	thaw() {
-		process.kill(this.pid, 'SIGCONT');
 	}
 
 	async idle() {

@@ -63,6 +63,8 @@ function serve(nsp) {
 ['/', '/a', '/b'].forEach((name) => serve(io.of(name)));
 serve(io.of(/^\/dynamic-\w+$/));
 
+create.client.on('missed', (told) => process.send({ told }));
+
 process.on('message', async (message) => {
 	if (!Object.hasOwn(orders, message?.order))
 		return;

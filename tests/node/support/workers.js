@@ -4,6 +4,7 @@
 
 const assert = require('assert/strict');
 const { fork } = require('child_process');
+const fs = require('fs');
 const path = require('path');
 
 const { io: connect } = require('socket.io-client');
@@ -64,6 +65,17 @@ class Worker {
 		return new Promise((resolve, reject) => {
 			this.#child.send(message, (error) => (error ? reject(error) : resolve()));
 		});
+	}
+
+	/* Resolves when the process runs no more, and answers nothing until it is killed or goes on. */
+	async freeze() {
+		process.kill(this.pid, 'SIGSTOP');
+		await until(() => /^State:\tT/m.test(fs.readFileSync(`/proc/${this.pid}/status`, 'utf8')),
+			'stop of a worker');
+	}
+
+	thaw() {
+		process.kill(this.pid, 'SIGCONT');
 	}
 
 	async kill(signal = 'SIGKILL') {
