@@ -31,6 +31,8 @@ const MADE = {
 		key: 'socket.io',
 		script: '/srv/chat/server.js',
 	}),
+	'hello-again': () =>
+		sender.hello({ name: 'chat', previous: { epoch: 1_700_000_000_000, id: 7 } }),
 	'hello-observer': () => sender.hello({ name: 'stats', role: 'observer' }),
 	'subscribe-rooms': () =>
 		sender.topics(TYPE.SUBSCRIBE, 0, ['socket.io#/#room1#', 'socket.io#/#room2#']),

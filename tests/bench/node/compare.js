@@ -32,7 +32,7 @@ const { Table } = require('./table');
 const ROOT = path.join(__dirname, '../../..');
 const QUICK = Boolean(process.env.QUICK);
 const RUNS = QUICK ? 3 : 5;
-const RUN_MS = QUICK ? 250 : 800;
+const RUN_MS = QUICK ? 250 : 700;
 const DAEMON = process.env.PM2ADAPTERD ?? path.join(ROOT, 'build/release/pm2adapterd');
 const REDIS = process.env.REDIS_SERVER ?? 'redis-server';
 
