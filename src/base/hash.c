@@ -4,10 +4,6 @@
 #include <endian.h>
 #include <string.h>
 
-struct sip {
-	uint64_t a, b, c, d;
-};
-
 static inline uint64_t
 rotl(uint64_t x, int n)
 {
@@ -15,7 +11,7 @@ rotl(uint64_t x, int n)
 }
 
 static inline void
-sip_rounds(struct sip *v, int n)
+sip_rounds(struct hash_state *v, int n)
 {
 	while (n-- > 0) {
 		v->a += v->b;
@@ -32,36 +28,70 @@ sip_rounds(struct sip *v, int n)
 }
 
 static inline void
-sip_word(struct sip *v, uint64_t word, int rounds)
+sip_word(struct hash_state *v, uint64_t word, int rounds)
 {
 	v->d ^= word;
 	sip_rounds(v, rounds);
 	v->a ^= word;
 }
 
-static inline uint64_t
-siphash(const struct hash_key *key, const uint8_t *p, size_t len, int c, int d)
+static inline struct hash_state
+sip_begin(const struct hash_key *key)
 {
 	/* "somepseudorandomlygeneratedbytes", section 2.2 of the paper. */
-	struct sip v = {
+	return (struct hash_state){
 		.a = key->k0 ^ 0x736f6d6570736575,
 		.b = key->k1 ^ 0x646f72616e646f6d,
 		.c = key->k0 ^ 0x6c7967656e657261,
 		.d = key->k1 ^ 0x7465646279746573,
 	};
-	uint64_t word, last = (uint64_t)len << 56;
-	size_t i;
+}
 
-	for (i = 0; i + 8 <= len; i += 8) {
-		memcpy(&word, p + i, 8);
-		sip_word(&v, le64toh(word), c);
+/* The words of p from number i up to number n. */
+static inline void
+sip_words(
+    struct hash_state *v, const uint8_t *p, size_t i, size_t n, int rounds)
+{
+	uint64_t word;
+
+	for (; i < n; i++) {
+		memcpy(&word, p + 8 * i, 8);
+		sip_word(v, le64toh(word), rounds);
 	}
-	for (int shift = 0; i < len; i++, shift += 8)
-		last |= (uint64_t)p[i] << shift;
+}
+
+/* The word that ends a text of len bytes: what is left of them, and len. */
+static inline uint64_t
+last_word(const uint8_t *p, size_t len)
+{
+	uint64_t word = 0;
+
+	if (len % 8 != 0 && len > 8) {
+		memcpy(&word, p + len - 8, 8);
+		word = le64toh(word) >> 8 * (8 - len % 8);
+	} else {
+		for (size_t i = len % 8; i > 0; i--)
+			word = word << 8 | p[len - len % 8 + i - 1];
+	}
+	return word | (uint64_t)len << 56;
+}
+
+static inline uint64_t
+sip_end(struct hash_state v, uint64_t last, int c, int d)
+{
 	sip_word(&v, last, c);
 	v.c ^= 0xff;
 	sip_rounds(&v, d);
 	return v.a ^ v.b ^ v.c ^ v.d;
+}
+
+static inline uint64_t
+siphash(const struct hash_key *key, const uint8_t *p, size_t len, int c, int d)
+{
+	struct hash_state v = sip_begin(key);
+
+	sip_words(&v, p, 0, len / 8, c);
+	return sip_end(v, last_word(p, len), c, d);
 }
 
 uint64_t
@@ -75,6 +105,21 @@ uint64_t
 hash_bytes(const struct hash_key *key, const void *data, size_t len)
 {
 	return siphash(key, data, len, 1, 3);
+}
+
+void
+hash_prefixes_begin(
+    struct hash_prefixes *p, const struct hash_key *key, const void *data)
+{
+	*p = (struct hash_prefixes){ .v = sip_begin(key), .data = data };
+}
+
+uint64_t
+hash_prefixes_at(struct hash_prefixes *p, size_t len)
+{
+	sip_words(&p->v, p->data, p->n_words, len / 8, 1);
+	p->n_words = len / 8;
+	return sip_end(p->v, last_word(p->data, len), 1, 3);
 }
 
 struct hash_key

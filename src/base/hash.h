@@ -15,11 +15,30 @@ struct hash_key {
 	uint64_t k0, k1;
 };
 
+struct hash_state {
+	uint64_t a, b, c, d;
+};
+
+/* The hashes of what some bytes begin with, in one walk over them. */
+struct hash_prefixes {
+	struct hash_state v; /* after the first n_words words of 8 bytes */
+	const uint8_t *data;
+	size_t n_words;
+};
+
 /* A key from the system's random source. */
 struct hash_key hash_key_random(void);
 
 /* SipHash-1-3 of len bytes. */
 uint64_t hash_bytes(const struct hash_key *key, const void *data, size_t len);
+
+/* Begins at data, which must outlive what is begun. */
+void hash_prefixes_begin(struct hash_prefixes *prefixes,
+    const struct hash_key *key, const void *data);
+
+/* hash_bytes() of the first len bytes, which are no fewer than in the call
+ * before it. */
+uint64_t hash_prefixes_at(struct hash_prefixes *prefixes, size_t len);
 
 /* SipHash with c rounds a word and d at the end: what the tests know vectors
  * of, and what hash_bytes is made of. */

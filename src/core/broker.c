@@ -85,28 +85,15 @@ tell_presence(const struct topic *topic, const struct member *who, bool joined)
 		.who = who,
 		.count = topic->n_members,
 	};
-	struct subscription *sub;
+	const struct subscription *sub = topic_subs(topic);
+	const struct subscription *end = sub + topic->n_subs;
 
-	LIST_FOREACH (sub, &topic->subs, in_topic) {
+	for (; sub < end; sub++) {
 		struct member *to = member_of(sub->owner);
 
 		if (sub->kinds & TOPIC_MEMBER)
 			to->sink->presence(to, &presence);
 	}
-}
-
-/* Who is to be told is asked first: where nobody else is a member the topic may
- * be gone with the subscription. */
-static void
-leave_topic(struct broker *broker, struct member *member, struct topic *topic)
-{
-	bool others = topic->n_members > 1;
-	int r = topic_unsubscribe(broker->topics, &member->topics, TOPIC_MEMBER,
-	    topic->name, topic->len);
-
-	assert(r == 0);
-	if (others)
-		tell_presence(topic, member, false);
 }
 
 /* Tells the askers of what has ended. */
@@ -127,11 +114,11 @@ tell_results(struct broker *broker)
 void
 broker_leave(struct broker *broker, struct member *member)
 {
-	struct subscription *sub, *next;
+	struct topic *topic;
 
-	LIST_FOREACH_SAFE (sub, &member->topics.subs, in_owner, next)
-		if (sub->kinds & TOPIC_MEMBER)
-			leave_topic(broker, member, sub->topic);
+	while (topic_owner_pop(broker->topics, &member->topics, &topic))
+		if (topic != NULL)
+			tell_presence(topic, member, false);
 	broker->stats.n_abandoned +=
 	    request_owner_fini(broker->requests, &member->requests);
 	tell_results(broker);
@@ -154,48 +141,95 @@ broker_check_topic(const struct broker *broker, const struct topic_name *name)
 	return check_length(broker, name->len, false);
 }
 
+uint32_t
+broker_hash(const struct broker *broker, const struct topic_name *name)
+{
+	return topic_hash(broker->topics, name->bytes, name->len);
+}
+
+void
+broker_prefetch(const struct broker *broker, uint32_t hash)
+{
+	topic_prefetch(broker->topics, hash);
+}
+
+void
+broker_prefetch_entry(const struct broker *broker, uint32_t hash)
+{
+	topic_prefetch_entry(broker->topics, hash);
+}
+
+/* name with its hash. */
+static struct topic_name
+hashed(const struct broker *broker, const struct topic_name *name)
+{
+	struct topic_name out = *name;
+
+	if (out.hash == 0)
+		out.hash = broker_hash(broker, name);
+	return out;
+}
+
 int
 broker_subscribe(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name)
 {
-	struct topic *topic;
 	int r = check_length(broker, name->len, kind == TOPIC_PREFIX);
+	struct topic_name key;
+	struct topic *topic;
 
 	if (r != 0)
 		return r;
+	key = hashed(broker, name);
 	if (member->topics.n_subs >= broker->limits.subscriptions_max &&
-	    topic_find_subscription(broker->topics, &member->topics, kind,
-		name->bytes, name->len) == NULL)
+	    topic_find_subscribed(
+		broker->topics, &member->topics, kind, &key) == NULL)
 		return BROKER_E_SUBSCRIPTIONS;
-	r = topic_subscribe(broker->topics, &member->topics, kind, name->bytes,
-	    name->len, &topic);
+	r = topic_subscribe(
+	    broker->topics, &member->topics, kind, &key, &topic);
+	if (r == TOPIC_E_LENGTHS)
+		return BROKER_E_PREFIX_LENGTHS;
 	if (r == 0 && kind == TOPIC_MEMBER)
 		tell_presence(topic, member, true);
 	return 0;
+}
+
+/* Who is to be told is asked first: where nobody else is a member the topic may
+ * be gone with the subscription. So may the scope be, whose address is enough.
+ */
+static void
+leave_topic(struct broker *broker, struct member *member, struct topic *topic,
+    const struct topic_name *name)
+{
+	bool others = topic->n_members > 1;
+	int r = topic_unsubscribe(
+	    broker->topics, &member->topics, TOPIC_MEMBER, name);
+
+	assert(r == 0);
+	if (others)
+		tell_presence(topic, member, false);
+	request_release(broker->requests, &member->requests, topic);
+	tell_results(broker);
 }
 
 void
 broker_unsubscribe(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name)
 {
-	struct subscription *sub = topic_find_subscription(
-	    broker->topics, &member->topics, kind, name->bytes, name->len);
-	const struct topic *scope;
+	struct topic_name key = hashed(broker, name);
+	struct topic *topic;
 	int r;
 
-	if (sub == NULL)
-		return;
-	if (kind == TOPIC_MEMBER) {
-		/* The topic may be gone when its address is compared with. */
-		scope = sub->topic;
-		leave_topic(broker, member, sub->topic);
-		request_release(broker->requests, &member->requests, scope);
-		tell_results(broker);
+	if (kind != TOPIC_MEMBER) {
+		r = topic_unsubscribe(
+		    broker->topics, &member->topics, kind, &key);
+		assert(r == 0 || r == TOPIC_E_ABSENT);
 		return;
 	}
-	r = topic_unsubscribe(
-	    broker->topics, &member->topics, kind, name->bytes, name->len);
-	assert(r == 0);
+	topic =
+	    topic_find_subscribed(broker->topics, &member->topics, kind, &key);
+	if (topic != NULL)
+		leave_topic(broker, member, topic, &key);
 }
 
 static void
@@ -215,10 +249,11 @@ static size_t
 fan_out(struct broker *broker, const struct topic *topic,
     const struct member *from, const struct message_run *run)
 {
-	struct subscription *sub;
+	const struct subscription *sub = topic_subs(topic);
+	const struct subscription *end = sub + topic->n_subs;
 	size_t n_receivers = 0;
 
-	LIST_FOREACH (sub, &topic->subs, in_topic) {
+	for (; sub < end; sub++) {
 		struct member *to = member_of(sub->owner);
 
 		if (to == from)
@@ -233,10 +268,11 @@ static size_t
 fan_out_marked(struct broker *broker, const struct topic *topic,
     const struct message_run *run)
 {
-	struct subscription *sub;
+	const struct subscription *sub = topic_subs(topic);
+	const struct subscription *end = sub + topic->n_subs;
 	size_t n_receivers = 0;
 
-	LIST_FOREACH (sub, &topic->subs, in_topic) {
+	for (; sub < end; sub++) {
 		struct member *to = member_of(sub->owner);
 
 		if (to->mark == broker->serial)
@@ -248,31 +284,12 @@ fan_out_marked(struct broker *broker, const struct topic *topic,
 	return n_receivers;
 }
 
-uint32_t
-broker_hash(const struct broker *broker, const struct topic_name *name)
-{
-	return topic_hash(broker->topics, name->bytes, name->len);
-}
-
-void
-broker_prefetch(const struct broker *broker, uint32_t hash)
-{
-	topic_prefetch(broker->topics, hash);
-}
-
-void
-broker_prefetch_entry(const struct broker *broker, uint32_t hash)
-{
-	topic_prefetch_entry(broker->topics, hash);
-}
-
 static struct topic *
 find_topic(struct broker *broker, const struct topic_name *name)
 {
-	uint32_t hash =
-	    name->hash != 0 ? name->hash : broker_hash(broker, name);
+	struct topic_name key = hashed(broker, name);
 
-	return topic_find_hashed(broker->topics, hash, name->bytes, name->len);
+	return topic_find_hashed(broker->topics, key.hash, key.bytes, key.len);
 }
 
 static size_t
@@ -280,12 +297,13 @@ publish_marked(struct broker *broker, const struct topic_name *name,
     const struct message_run *run)
 {
 	struct topic *topic = find_topic(broker, name);
-	size_t n_receivers = 0, cursor = 0;
+	struct topic_prefixes walk;
+	size_t n_receivers = 0;
 
 	if (topic != NULL)
 		n_receivers += fan_out_marked(broker, topic, run);
-	while ((topic = topic_next_prefix(
-		    broker->topics, name->bytes, name->len, &cursor)) != NULL)
+	topic_prefixes_begin(&walk, broker->topics, name->bytes, name->len);
+	while ((topic = topic_prefixes_next(&walk)) != NULL)
 		n_receivers += fan_out_marked(broker, topic, run);
 	return n_receivers;
 }
@@ -329,9 +347,10 @@ add_owner(struct broker *broker, struct member *member)
 static void
 collect(struct broker *broker, const struct topic *topic, uint8_t kinds)
 {
-	struct subscription *sub;
+	const struct subscription *sub = topic_subs(topic);
+	const struct subscription *end = sub + topic->n_subs;
 
-	LIST_FOREACH (sub, &topic->subs, in_topic) {
+	for (; sub < end; sub++) {
 		struct member *to = member_of(sub->owner);
 
 		if (!(sub->kinds & kinds) || to->is_silent ||

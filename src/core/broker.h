@@ -25,13 +25,14 @@ struct broker;
 
 enum broker_error {
 	BROKER_E_TOPIC_EMPTY = 1,
-	BROKER_E_TOPIC_LONG,    /* over limits.topic_max_bytes */
-	BROKER_E_SUBSCRIPTIONS, /* over limits.subscriptions_max */
-	BROKER_E_TIMEOUT,       /* not 0 to BROKER_TIMEOUT_MAX_MS */
-	BROKER_E_QUESTIONS,     /* over limits.questions_max */
-	BROKER_E_QUESTIONS_ALL, /* over limits.questions_all_max */
-	BROKER_E_ANSWER_BIG,    /* over limits.answer_max_bytes */
-	BROKER_E_ANSWER,        /* REQUEST_MORE where it can't be */
+	BROKER_E_TOPIC_LONG,     /* over limits.topic_max_bytes */
+	BROKER_E_SUBSCRIPTIONS,  /* over limits.subscriptions_max */
+	BROKER_E_PREFIX_LENGTHS, /* over TOPIC_LENGTHS_MAX */
+	BROKER_E_TIMEOUT,        /* not 0 to BROKER_TIMEOUT_MAX_MS */
+	BROKER_E_QUESTIONS,      /* over limits.questions_max */
+	BROKER_E_QUESTIONS_ALL,  /* over limits.questions_all_max */
+	BROKER_E_ANSWER_BIG,     /* over limits.answer_max_bytes */
+	BROKER_E_ANSWER,         /* REQUEST_MORE where it can't be */
 };
 
 #define BROKER_TIMEOUT_DEFAULT_MS 5000

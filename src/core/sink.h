@@ -11,6 +11,7 @@
 
 #include "base/blob.h"
 #include "core/question.h"
+#include "core/topic.h"
 
 struct member;
 struct request;
@@ -29,13 +30,6 @@ struct message_run {
 	struct slice bytes;
 	uint32_t n;
 	bool is_volatile;
-};
-
-/* A topic's name in somebody's buffer. */
-struct topic_name {
-	const void *bytes;
-	size_t len;
-	uint32_t hash; /* as broker_hash() has it, or 0 */
 };
 
 /* A question, as it is asked. */

@@ -5,16 +5,24 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/table.h"
 
-#define N_BUCKETS_MIN 64
-
-/* Chained buckets, a power of two of them, at most one topic each on average.
+/*
+ * The way of a message to its receivers is bucket, topic, subscription, owner.
+ * With many topics none of it is in a cache but the owners, so each step is
+ * one line, or none: the hash is compared in the bucket, and the subscription
+ * of a topic that has one lies in it, before the name. With a crowd there is an
+ * array to read in between.
+ *
+ * The way back, from who leaves to what it has subscribed to, is an array of
+ * pointers to topics; a subscription knows its place there. Lists would be two
+ * pointers in each subscription instead of one and a half, and two lines to
+ * write to for each that comes or goes.
  */
-struct table {
-	struct topic **buckets;
-	size_t n_buckets;
-	size_t n_topics;
-};
+
+/* How far ahead of the work an owner's topics are fetched, in subscriptions. */
+#define AHEAD 12
+#define OWNER_SIZE_MIN 4
 
 /* A length that prefixes have, and how many have it. Kept sorted. */
 struct length {
@@ -26,76 +34,31 @@ struct topic_registry {
 	struct hash_key key;
 	struct table exact;
 	struct table prefix;
-	struct length *lengths;
+	struct length lengths[TOPIC_LENGTHS_MAX];
 	size_t n_lengths;
 	size_t n_subs;
 };
 
-static void
-table_init(struct table *t)
+struct topic_registry *
+topic_registry_new(struct hash_key key)
 {
-	t->n_buckets = N_BUCKETS_MIN;
-	t->buckets = xcalloc(t->n_buckets, sizeof(struct topic *));
+	struct topic_registry *reg = xcalloc(1, sizeof(*reg));
+
+	reg->key = key;
+	table_init(&reg->exact);
+	table_init(&reg->prefix);
+	return reg;
 }
 
-static struct topic **
-table_slot(const struct table *t, uint32_t hash)
+void
+topic_registry_free(struct topic_registry *reg)
 {
-	return &t->buckets[hash & (t->n_buckets - 1)];
-}
-
-static void
-table_resize(struct table *t, size_t n_buckets)
-{
-	struct table grown = { .n_buckets = n_buckets };
-	struct topic *topic, *next, **slot;
-
-	grown.buckets = xcalloc(n_buckets, sizeof(struct topic *));
-	for (size_t i = 0; i < t->n_buckets; i++)
-		for (topic = t->buckets[i]; topic != NULL; topic = next) {
-			next = topic->next;
-			slot = table_slot(&grown, topic->hash);
-			topic->next = *slot;
-			*slot = topic;
-		}
-	free(t->buckets);
-	t->buckets = grown.buckets;
-	t->n_buckets = n_buckets;
-}
-
-static struct topic *
-table_find(const struct table *t, uint32_t hash, const void *name, size_t len)
-{
-	struct topic *topic = *table_slot(t, hash);
-
-	while (topic != NULL && (topic->hash != hash || topic->len != len ||
-				    memcmp(topic->name, name, len) != 0))
-		topic = topic->next;
-	return topic;
-}
-
-static void
-table_insert(struct table *t, struct topic *topic)
-{
-	struct topic **slot;
-
-	if (++t->n_topics > t->n_buckets)
-		table_resize(t, t->n_buckets * 2);
-	slot = table_slot(t, topic->hash);
-	topic->next = *slot;
-	*slot = topic;
-}
-
-static void
-table_remove(struct table *t, struct topic *topic)
-{
-	struct topic **slot = table_slot(t, topic->hash);
-
-	while (*slot != topic)
-		slot = &(*slot)->next;
-	*slot = topic->next;
-	if (--t->n_topics * 4 < t->n_buckets && t->n_buckets > N_BUCKETS_MIN)
-		table_resize(t, t->n_buckets / 2);
+	if (reg == NULL)
+		return;
+	assert(reg->n_subs == 0);
+	table_fini(&reg->exact);
+	table_fini(&reg->prefix);
+	free(reg);
 }
 
 /* The first entry of lengths that is not shorter than len. */
@@ -109,14 +72,21 @@ length_position(const struct topic_registry *reg, size_t len)
 	return i;
 }
 
+static bool
+has_length(const struct topic_registry *reg, size_t len)
+{
+	size_t i = length_position(reg, len);
+
+	return i < reg->n_lengths && reg->lengths[i].len == len;
+}
+
 static void
 length_add(struct topic_registry *reg, uint16_t len)
 {
 	size_t i = length_position(reg, len);
 
-	if (i == reg->n_lengths || reg->lengths[i].len != len) {
-		reg->lengths = xreallocarray(
-		    reg->lengths, reg->n_lengths + 1, sizeof(struct length));
+	if (!has_length(reg, len)) {
+		assert(reg->n_lengths < TOPIC_LENGTHS_MAX);
 		memmove(&reg->lengths[i + 1], &reg->lengths[i],
 		    (reg->n_lengths - i) * sizeof(struct length));
 		reg->lengths[i] = (struct length){ .len = len };
@@ -137,37 +107,6 @@ length_remove(struct topic_registry *reg, uint16_t len)
 	    (reg->n_lengths - i) * sizeof(struct length));
 }
 
-struct topic_registry *
-topic_registry_new(struct hash_key key)
-{
-	struct topic_registry *reg = xcalloc(1, sizeof(*reg));
-
-	reg->key = key;
-	table_init(&reg->exact);
-	table_init(&reg->prefix);
-	return reg;
-}
-
-void
-topic_registry_free(struct topic_registry *reg)
-{
-	if (reg == NULL)
-		return;
-	assert(reg->n_subs == 0);
-	free(reg->exact.buckets);
-	free(reg->prefix.buckets);
-	free(reg->lengths);
-	free(reg);
-}
-
-uint32_t
-topic_hash(const struct topic_registry *reg, const void *name, size_t len)
-{
-	uint32_t hash = (uint32_t)hash_bytes(&reg->key, name, len);
-
-	return hash == 0 ? 1 : hash;
-}
-
 static struct table *
 table_of(struct topic_registry *reg, bool is_prefix)
 {
@@ -175,18 +114,30 @@ table_of(struct topic_registry *reg, bool is_prefix)
 }
 
 static struct topic *
-topic_new(struct topic_registry *reg, bool is_prefix, uint32_t hash,
-    const void *name, size_t len)
+find_in(const struct table *table, const struct topic_name *name)
 {
-	struct topic *topic = xcalloc(1, sizeof(*topic) + len + 1);
+	struct table_cursor cursor;
+	struct topic *topic = table_first(table, name->hash, &cursor);
 
-	assert(len <= TOPIC_NAME_MAX);
-	topic->hash = hash;
-	topic->len = (uint16_t)len;
+	while (topic != NULL &&
+	       (topic->len != name->len ||
+		   memcmp(topic->name, name->bytes, name->len) != 0))
+		topic = table_next(&cursor);
+	return topic;
+}
+
+static struct topic *
+topic_new(
+    struct topic_registry *reg, bool is_prefix, const struct topic_name *name)
+{
+	struct topic *topic = xcalloc(1, sizeof(*topic) + name->len + 1);
+
+	assert(name->len <= TOPIC_NAME_MAX);
+	topic->hash = name->hash;
+	topic->len = (uint16_t)name->len;
 	topic->is_prefix = is_prefix;
-	memcpy(topic->name, name, len);
-	LIST_INIT(&topic->subs);
-	table_insert(table_of(reg, is_prefix), topic);
+	memcpy(topic->name, name->bytes, name->len);
+	table_insert(table_of(reg, is_prefix), topic->hash, topic);
 	if (is_prefix)
 		length_add(reg, topic->len);
 	return topic;
@@ -195,91 +146,172 @@ topic_new(struct topic_registry *reg, bool is_prefix, uint32_t hash,
 static void
 topic_free(struct topic_registry *reg, struct topic *topic)
 {
-	table_remove(table_of(reg, topic->is_prefix), topic);
+	table_remove(table_of(reg, topic->is_prefix), topic->hash, topic);
 	if (topic->is_prefix)
 		length_remove(reg, topic->len);
 	free(topic);
 }
 
-/* One of the two lists is usually short: a worker has many rooms, a room has
- * few workers. The other way round it is a crowd with one topic each. */
-static struct subscription *
-find_subscription(struct topic *topic, struct topic_owner *owner)
+void
+topic_owner_init(struct topic_owner *owner)
 {
-	struct subscription *sub;
+	*owner = (struct topic_owner){ .n_subs = 0 };
+}
 
-	if (topic->n_subs <= owner->n_subs) {
-		LIST_FOREACH (sub, &topic->subs, in_topic)
-			if (sub->owner == owner)
-				return sub;
-	} else {
-		LIST_FOREACH (sub, &owner->subs, in_owner)
-			if (sub->topic == topic)
-				return sub;
+static void
+owner_resize(struct topic_owner *owner, uint32_t size)
+{
+	owner->topics =
+	    xreallocarray(owner->topics, size, sizeof(*owner->topics));
+	owner->size = size;
+}
+
+/* Returns the place of topic among the owner's. */
+static uint32_t
+owner_add(struct topic_owner *owner, struct topic *topic)
+{
+	if (owner->n_subs == owner->size)
+		owner_resize(
+		    owner, owner->size == 0 ? OWNER_SIZE_MIN : 2 * owner->size);
+	owner->topics[owner->n_subs] = topic;
+	return owner->n_subs++;
+}
+
+static struct subscription *
+find_subscription(struct topic *topic, const struct topic_owner *owner)
+{
+	if (topic->n_subs > 1)
+		return crowd_find(topic->crowd, owner);
+	return topic->n_subs == 1 && topic->one.owner == owner ? &topic->one
+							       : NULL;
+}
+
+/* The one that owner, which has topic in its array, has. */
+static struct subscription *
+get_subscription(struct topic *topic, const struct topic_owner *owner)
+{
+	struct subscription *sub = find_subscription(topic, owner);
+
+	assert(sub != NULL);
+	return sub;
+}
+
+/* The last one takes the place that is free. */
+static void
+owner_remove(struct topic_owner *owner, uint32_t place)
+{
+	uint32_t last = --owner->n_subs;
+
+	if (place != last) {
+		owner->topics[place] = owner->topics[last];
+		get_subscription(owner->topics[place], owner)->place = place;
 	}
-	return NULL;
+	if (last == 0) {
+		free(owner->topics);
+		topic_owner_init(owner);
+	} else if (last * 4 < owner->size && owner->size > OWNER_SIZE_MIN) {
+		owner_resize(owner, owner->size / 2);
+	}
 }
 
 static struct subscription *
 subscription_new(
     struct topic_registry *reg, struct topic *topic, struct topic_owner *owner)
 {
-	struct subscription *sub = xcalloc(1, sizeof(*sub));
+	struct subscription sub = { .owner = owner };
 
-	sub->topic = topic;
-	sub->owner = owner;
-	LIST_INSERT_HEAD(&topic->subs, sub, in_topic);
-	LIST_INSERT_HEAD(&owner->subs, sub, in_owner);
-	topic->n_subs++;
-	owner->n_subs++;
+	sub.place = owner_add(owner, topic);
 	reg->n_subs++;
-	return sub;
+	if (topic->n_subs++ == 0) {
+		topic->one = sub;
+		return &topic->one;
+	}
+	if (topic->n_subs == 2)
+		topic->crowd = crowd_new(&topic->one);
+	topic->crowd = crowd_add(topic->crowd, &sub);
+	return &topic->crowd->at[topic->n_subs - 1];
 }
 
+/* Takes sub out of the topic, which goes with its last. */
 static void
-subscription_free(struct topic_registry *reg, struct subscription *sub)
+detach(
+    struct topic_registry *reg, struct topic *topic, struct subscription *sub)
 {
-	struct topic *topic = sub->topic;
+	struct crowd *crowd;
 
-	if (sub->kinds & TOPIC_MEMBER)
-		topic->n_members--;
-	LIST_REMOVE(sub, in_topic);
-	LIST_REMOVE(sub, in_owner);
-	sub->owner->n_subs--;
 	reg->n_subs--;
-	free(sub);
-	if (--topic->n_subs == 0)
+	if (--topic->n_subs == 0) {
 		topic_free(reg, topic);
+		return;
+	}
+	crowd = crowd_remove(topic->crowd, sub);
+	topic->crowd = crowd;
+	if (topic->n_subs == 1) {
+		topic->one = crowd->at[0];
+		free(crowd);
+	}
 }
 
-void
-topic_owner_init(struct topic_owner *owner)
+bool
+topic_owner_pop(
+    struct topic_registry *reg, struct topic_owner *owner, struct topic **out)
 {
-	LIST_INIT(&owner->subs);
-	owner->n_subs = 0;
+	struct topic *topic;
+	struct subscription *sub;
+
+	*out = NULL;
+	if (owner->n_subs == 0)
+		return false;
+	topic = owner->topics[owner->n_subs - 1];
+	sub = get_subscription(topic, owner);
+	if (owner->n_subs > AHEAD)
+		__builtin_prefetch(owner->topics[owner->n_subs - 1 - AHEAD]);
+	if (owner->n_subs > AHEAD / 2)
+		table_prefetch(table_of(reg, topic->is_prefix),
+		    owner->topics[owner->n_subs - 1 - AHEAD / 2]->hash);
+	if (sub->kinds & TOPIC_MEMBER && --topic->n_members > 0)
+		*out = topic;
+	owner_remove(owner, sub->place);
+	detach(reg, topic, sub);
+	return true;
 }
 
 void
 topic_owner_fini(struct topic_registry *reg, struct topic_owner *owner)
 {
-	while (!LIST_EMPTY(&owner->subs))
-		subscription_free(reg, LIST_FIRST(&owner->subs));
+	struct topic *topic;
+
+	while (topic_owner_pop(reg, owner, &topic))
+		;
+}
+
+static uint32_t
+never_0(uint32_t hash)
+{
+	return hash == 0 ? 1 : hash;
+}
+
+uint32_t
+topic_hash(const struct topic_registry *reg, const void *name, size_t len)
+{
+	return never_0((uint32_t)hash_bytes(&reg->key, name, len));
 }
 
 int
 topic_subscribe(struct topic_registry *reg, struct topic_owner *owner,
-    enum topic_kind kind, const void *name, size_t len, struct topic **out)
+    enum topic_kind kind, const struct topic_name *name, struct topic **out)
 {
 	bool is_prefix = kind == TOPIC_PREFIX;
-	uint32_t hash = topic_hash(reg, name, len);
-	struct topic *topic =
-	    table_find(table_of(reg, is_prefix), hash, name, len);
+	struct topic *topic = find_in(table_of(reg, is_prefix), name);
 	struct subscription *sub = NULL;
 
-	if (topic == NULL)
-		topic = topic_new(reg, is_prefix, hash, name, len);
-	else
+	if (topic != NULL)
 		sub = find_subscription(topic, owner);
+	else if (is_prefix && reg->n_lengths == TOPIC_LENGTHS_MAX &&
+		 !has_length(reg, name->len))
+		return TOPIC_E_LENGTHS;
+	else
+		topic = topic_new(reg, is_prefix, name);
 	if (out != NULL)
 		*out = topic;
 	if (sub != NULL && sub->kinds & kind)
@@ -292,37 +324,53 @@ topic_subscribe(struct topic_registry *reg, struct topic_owner *owner,
 	return 0;
 }
 
-struct subscription *
-topic_find_subscription(struct topic_registry *reg, struct topic_owner *owner,
-    enum topic_kind kind, const void *name, size_t len)
+/* The subscription of this name and kind with its topic, or NULL. */
+static struct subscription *
+find_both(struct topic_registry *reg, struct topic_owner *owner,
+    enum topic_kind kind, const struct topic_name *name, struct topic **topic)
 {
-	struct topic *topic = table_find(table_of(reg, kind == TOPIC_PREFIX),
-	    topic_hash(reg, name, len), name, len);
 	struct subscription *sub;
 
-	if (topic == NULL)
+	*topic = find_in(table_of(reg, kind == TOPIC_PREFIX), name);
+	if (*topic == NULL)
 		return NULL;
-	sub = find_subscription(topic, owner);
+	sub = find_subscription(*topic, owner);
 	return sub != NULL && sub->kinds & kind ? sub : NULL;
+}
+
+struct topic *
+topic_find_subscribed(struct topic_registry *reg, struct topic_owner *owner,
+    enum topic_kind kind, const struct topic_name *name)
+{
+	struct topic *topic;
+
+	return find_both(reg, owner, kind, name, &topic) == NULL ? NULL : topic;
 }
 
 int
 topic_unsubscribe(struct topic_registry *reg, struct topic_owner *owner,
-    enum topic_kind kind, const void *name, size_t len)
+    enum topic_kind kind, const struct topic_name *name)
 {
-	struct subscription *sub =
-	    topic_find_subscription(reg, owner, kind, name, len);
+	struct topic *topic;
+	struct subscription *sub = find_both(reg, owner, kind, name, &topic);
 
 	if (sub == NULL)
 		return TOPIC_E_ABSENT;
-	if (sub->kinds == kind) {
-		subscription_free(reg, sub);
-		return 0;
-	}
-	sub->kinds &= (uint8_t)~kind;
 	if (kind == TOPIC_MEMBER)
-		sub->topic->n_members--;
+		topic->n_members--;
+	sub->kinds &= (uint8_t)~kind;
+	if (sub->kinds == 0) {
+		owner_remove(owner, sub->place);
+		detach(reg, topic, sub);
+	}
 	return 0;
+}
+
+struct topic *
+topic_find_hashed(
+    struct topic_registry *reg, uint32_t hash, const void *name, size_t len)
+{
+	return find_in(&reg->exact, &(struct topic_name){ name, len, hash });
 }
 
 struct topic *
@@ -331,37 +379,55 @@ topic_find(struct topic_registry *reg, const void *name, size_t len)
 	return topic_find_hashed(reg, topic_hash(reg, name, len), name, len);
 }
 
-struct topic *
-topic_find_hashed(
-    struct topic_registry *reg, uint32_t hash, const void *name, size_t len)
-{
-	return table_find(&reg->exact, hash, name, len);
-}
-
 void
 topic_prefetch(const struct topic_registry *reg, uint32_t hash)
 {
-	__builtin_prefetch(table_slot(&reg->exact, hash));
+	table_prefetch(&reg->exact, hash);
 }
 
 void
 topic_prefetch_entry(const struct topic_registry *reg, uint32_t hash)
 {
-	__builtin_prefetch(*table_slot(&reg->exact, hash));
+	struct table_cursor cursor;
+	const char *topic = table_first(&reg->exact, hash, &cursor);
+
+	if (topic == NULL)
+		return;
+	__builtin_prefetch(topic);
+	__builtin_prefetch(topic + 64); /* where a longer name ends */
+}
+
+void
+topic_prefetch_subs(const struct topic_registry *reg, uint32_t hash)
+{
+	struct table_cursor cursor;
+	const struct topic *topic = table_first(&reg->exact, hash, &cursor);
+
+	if (topic != NULL && topic->n_subs > 1)
+		__builtin_prefetch(topic->crowd);
+}
+
+void
+topic_prefixes_begin(struct topic_prefixes *walk,
+    const struct topic_registry *reg, const void *name, size_t len)
+{
+	*walk = (struct topic_prefixes){ .reg = reg, .name = name, .len = len };
+	hash_prefixes_begin(&walk->hashes, &reg->key, name);
 }
 
 struct topic *
-topic_next_prefix(
-    struct topic_registry *reg, const void *name, size_t len, size_t *cursor)
+topic_prefixes_next(struct topic_prefixes *walk)
 {
+	const struct topic_registry *reg = walk->reg;
+	struct topic_name prefix = { .bytes = walk->name };
 	struct topic *topic = NULL;
 
-	while (topic == NULL && *cursor < reg->n_lengths &&
-	       reg->lengths[*cursor].len <= len) {
-		size_t n = reg->lengths[(*cursor)++].len;
-
-		topic =
-		    table_find(&reg->prefix, topic_hash(reg, name, n), name, n);
+	while (topic == NULL && walk->next < reg->n_lengths &&
+	       reg->lengths[walk->next].len <= walk->len) {
+		prefix.len = reg->lengths[walk->next++].len;
+		prefix.hash = never_0(
+		    (uint32_t)hash_prefixes_at(&walk->hashes, prefix.len));
+		topic = find_in(&reg->prefix, &prefix);
 	}
 	return topic;
 }
@@ -375,13 +441,13 @@ topic_has_prefixes(const struct topic_registry *reg)
 size_t
 topic_n_exact(const struct topic_registry *reg)
 {
-	return reg->exact.n_topics;
+	return reg->exact.n_entries;
 }
 
 size_t
 topic_n_prefixes(const struct topic_registry *reg)
 {
-	return reg->prefix.n_topics;
+	return reg->prefix.n_entries;
 }
 
 size_t
@@ -390,19 +456,25 @@ topic_n_subscriptions(const struct topic_registry *reg)
 	return reg->n_subs;
 }
 
+struct visit {
+	void (*visit)(const struct topic *topic, void *arg);
+	void *arg;
+};
+
 static void
-table_for_each(const struct table *t,
-    void (*visit)(const struct topic *topic, void *arg), void *arg)
+visit_entry(void *entry, void *arg)
 {
-	for (size_t i = 0; i < t->n_buckets; i++)
-		for (struct topic *p = t->buckets[i]; p != NULL; p = p->next)
-			visit(p, arg);
+	const struct visit *v = arg;
+
+	v->visit(entry, v->arg);
 }
 
 void
 topic_for_each(struct topic_registry *reg,
     void (*visit)(const struct topic *topic, void *arg), void *arg)
 {
-	table_for_each(&reg->exact, visit, arg);
-	table_for_each(&reg->prefix, visit, arg);
+	struct visit v = { visit, arg };
+
+	table_for_each(&reg->exact, visit_entry, &v);
+	table_for_each(&reg->prefix, visit_entry, &v);
 }

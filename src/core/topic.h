@@ -2,23 +2,25 @@
  * topic - the index from topic names to subscriptions, exact and by prefix.
  *
  * A registry holds the topics that somebody has subscribed to; a topic_owner is
- * the list of one subscriber's subscriptions and is embedded in it. So this
- * module knows who owns a subscription only as a topic_owner, and never what
- * that is part of. Topics appear with their first subscription and go with
- * their last. The registry owns topics and subscriptions; the names are copies.
+ * what one subscriber has subscribed to and is embedded in it. So this module
+ * knows who owns a subscription only as a topic_owner, and never what that is
+ * part of. Topics appear with their first subscription and go with their last,
+ * and don't move in between. The registry owns topics and subscriptions; the
+ * names are copies.
  */
 #ifndef PM2A_CORE_TOPIC_H
 #define PM2A_CORE_TOPIC_H
 
-#include <bsd/sys/queue.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "core/crowd.h"
 
 #define TOPIC_NAME_MAX 65535
+#define TOPIC_LENGTHS_MAX 64 /* different ones of all prefixes */
 
 enum topic_kind {
 	TOPIC_EXACT = 1,
@@ -29,32 +31,33 @@ enum topic_kind {
 enum topic_error {
 	TOPIC_E_ALREADY = 1, /* subscribed in this way before */
 	TOPIC_E_ABSENT,      /* not subscribed in this way */
-};
-
-LIST_HEAD(subscription_list, subscription);
-
-struct subscription {
-	LIST_ENTRY(subscription) in_topic;
-	LIST_ENTRY(subscription) in_owner;
-	struct topic *topic;
-	struct topic_owner *owner;
-	uint8_t kinds; /* one bit or more of enum topic_kind */
+	TOPIC_E_LENGTHS,     /* a prefix of one more than TOPIC_LENGTHS_MAX */
 };
 
 struct topic {
-	struct topic *next; /* in the same bucket */
-	struct subscription_list subs;
-	uint32_t n_subs;
-	uint32_t n_members; /* of them */
 	uint32_t hash;
 	uint16_t len;
 	bool is_prefix;
+	uint32_t n_subs;
+	uint32_t n_members; /* of them */
+	union {
+		struct subscription one; /* where n_subs is 1 */
+		struct crowd *crowd;     /* where it is more */
+	};
 	char name[]; /* len bytes, then a zero for readers of logs */
 };
 
 struct topic_owner {
-	struct subscription_list subs;
+	struct topic **topics; /* n_subs of them, in no order */
 	uint32_t n_subs;
+	uint32_t size; /* how many there is room for */
+};
+
+/* A topic's name in somebody's buffer. */
+struct topic_name {
+	const void *bytes;
+	size_t len;    /* at most TOPIC_NAME_MAX */
+	uint32_t hash; /* as topic_hash() has it, or 0 where that is allowed */
 };
 
 struct topic_registry;
@@ -72,47 +75,71 @@ void topic_owner_init(struct topic_owner *owner);
 void topic_owner_fini(struct topic_registry *reg, struct topic_owner *owner);
 
 /*
- * Subscribes owner to the len bytes at name (at most TOPIC_NAME_MAX), in one
- * way. Returns 0 or TOPIC_E_ALREADY. *out, if not NULL, is the topic.
+ * Ends the last of owner's subscriptions. False when it has none. *out is the
+ * topic where owner was a member of it and others still are, or NULL.
  */
+bool topic_owner_pop(
+    struct topic_registry *reg, struct topic_owner *owner, struct topic **out);
+
+/* The hash of a name in this registry; never 0. */
+uint32_t topic_hash(
+    const struct topic_registry *reg, const void *name, size_t len);
+
+/* Subscribes owner in one way to name, whose hash is set. Returns 0,
+ * TOPIC_E_ALREADY or TOPIC_E_LENGTHS. *out, if not NULL, is the topic. */
 int must_check topic_subscribe(struct topic_registry *reg,
-    struct topic_owner *owner, enum topic_kind kind, const void *name,
-    size_t len, struct topic **out);
+    struct topic_owner *owner, enum topic_kind kind,
+    const struct topic_name *name, struct topic **out);
 
 /* Ends one way of owner's subscription. Returns 0 or TOPIC_E_ABSENT; the topic
  * may be gone then. */
 int must_check topic_unsubscribe(struct topic_registry *reg,
-    struct topic_owner *owner, enum topic_kind kind, const void *name,
-    size_t len);
+    struct topic_owner *owner, enum topic_kind kind,
+    const struct topic_name *name);
 
-/* Owner's subscription to this very name in a way; NULL when there is none. */
-struct subscription *topic_find_subscription(struct topic_registry *reg,
-    struct topic_owner *owner, enum topic_kind kind, const void *name,
-    size_t len);
+/* The topic of this very name that owner has subscribed to in a way; NULL when
+ * there is none. */
+struct topic *topic_find_subscribed(struct topic_registry *reg,
+    struct topic_owner *owner, enum topic_kind kind,
+    const struct topic_name *name);
 
 /* The topic of that name that is subscribed exactly, or NULL. */
 struct topic *topic_find(
     struct topic_registry *reg, const void *name, size_t len);
-
-/*
- * The same in steps, for who has many names to look up: what another name's
- * lookup waits for comes from memory meanwhile. topic_hash() is never 0.
- * topic_prefetch() asks for the bucket, topic_prefetch_entry(), some lookups
- * later, for what is in it; both change nothing and may be left out.
- */
-uint32_t topic_hash(
-    const struct topic_registry *reg, const void *name, size_t len);
-void topic_prefetch(const struct topic_registry *reg, uint32_t hash);
-void topic_prefetch_entry(const struct topic_registry *reg, uint32_t hash);
 struct topic *topic_find_hashed(
     struct topic_registry *reg, uint32_t hash, const void *name, size_t len);
 
 /*
- * Steps through the prefixes that name begins with. *cursor starts at 0; NULL
- * when there are no more. Costs one lookup for each length that prefixes have.
+ * Have the processor fetch what topic_find_hashed() and a walk over
+ * topic_subs() will read: each step needs what the one before it has fetched,
+ * so some other work has to lie between.
  */
-struct topic *topic_next_prefix(
-    struct topic_registry *reg, const void *name, size_t len, size_t *cursor);
+void topic_prefetch(const struct topic_registry *reg, uint32_t hash);
+void topic_prefetch_entry(const struct topic_registry *reg, uint32_t hash);
+void topic_prefetch_subs(const struct topic_registry *reg, uint32_t hash);
+
+/* The subscriptions of topic, n_subs of them, until one comes or goes. */
+static inline const struct subscription *
+topic_subs(const struct topic *topic)
+{
+	return topic->n_subs == 1 ? &topic->one : topic->crowd->at;
+}
+
+/* A walk over the prefixes that a name begins with. */
+struct topic_prefixes {
+	const struct topic_registry *reg;
+	struct hash_prefixes hashes;
+	const void *name;
+	size_t len;
+	size_t next; /* of the lengths that prefixes have */
+};
+
+void topic_prefixes_begin(struct topic_prefixes *walk,
+    const struct topic_registry *reg, const void *name, size_t len);
+
+/* The next one, the shortest first; NULL when there are no more. Costs one
+ * lookup for each length that prefixes have. */
+struct topic *topic_prefixes_next(struct topic_prefixes *walk);
 
 /* Whether anybody has subscribed by prefix. */
 bool topic_has_prefixes(const struct topic_registry *reg);

@@ -216,7 +216,7 @@ verb_hello(struct session *session, const struct frame *f)
 }
 
 struct tally {
-	uint32_t n_empty, n_long, n_over;
+	uint32_t n_empty, n_long, n_over, n_lengths;
 };
 
 static void
@@ -236,6 +236,11 @@ refuse_topics(struct session *session, const char *what, struct tally n)
 		session_refuse(session, REFUSED_TOO_MANY_SUBSCRIPTIONS,
 		    "%s: %u topics too many; max-subscriptions is %u", what,
 		    n.n_over, settings->subscriptions_max);
+	if (n.n_lengths > 0)
+		session_refuse(session, REFUSED_TOO_MANY_PREFIX_LENGTHS,
+		    "%s: %u prefixes; all prefixes have %u lengths already, "
+		    "and there are to be no more",
+		    what, n.n_lengths, TOPIC_LENGTHS_MAX);
 }
 
 static void
@@ -244,6 +249,7 @@ count_refusal(struct tally *n, int r)
 	n->n_empty += r == BROKER_E_TOPIC_EMPTY;
 	n->n_long += r == BROKER_E_TOPIC_LONG;
 	n->n_over += r == BROKER_E_SUBSCRIPTIONS;
+	n->n_lengths += r == BROKER_E_PREFIX_LENGTHS;
 }
 
 /* False when the flags contradict each other; the session has failed then. */
@@ -271,10 +277,17 @@ static bool
 open_topics(
     struct session *session, const struct frame *f, struct msg_topics *out)
 {
-	if (msg_topics_open(f->body, f->body_len, out) == 0)
+	const char *name = frame_type_name(f->type);
+
+	if (msg_topics_open(f->body, f->body_len, out) != 0)
+		session_fail(session, CONN_BAD_BODY,
+		    "%s: the body is not an array of topics", name);
+	else if (out->n_left > FRAME_TOPICS_MAX)
+		session_fail(session, CONN_BAD_BODY,
+		    "%s: %" PRIu32 " topics in a frame; at most %d", name,
+		    out->n_left, FRAME_TOPICS_MAX);
+	else
 		return true;
-	session_fail(session, CONN_BAD_BODY,
-	    "%s: the body is not an array of topics", frame_type_name(f->type));
 	return false;
 }
 
@@ -284,7 +297,7 @@ verb_subscribe(struct session *session, const struct frame *f)
 	struct native *native = session->native;
 	struct tally n = { 0 };
 	struct msg_topics topics;
-	struct topic_name name;
+	struct topic_name name = { .hash = 0 };
 	const uint8_t *bytes;
 	enum topic_kind kind;
 
@@ -312,7 +325,7 @@ void
 verb_unsubscribe(struct session *session, const struct frame *f)
 {
 	struct msg_topics topics;
-	struct topic_name name;
+	struct topic_name name = { .hash = 0 };
 	const uint8_t *bytes;
 	enum topic_kind kind;
 

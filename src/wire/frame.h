@@ -15,6 +15,7 @@
 
 #define FRAME_LENGTH_SIZE 4 /* the length field, which it doesn't count */
 #define FRAME_HEADER_SIZE 8
+#define FRAME_TOPICS_MAX 65536 /* of one SUBSCRIBE or UNSUBSCRIBE */
 
 enum frame_type {
 	FRAME_HELLO = 0x01,

@@ -126,7 +126,7 @@ subscribe(struct receiver *who, const struct frame *f)
 		TOPIC_MEMBER, TOPIC_EXACT };
 	enum topic_kind kind = kinds[f->flags & 3];
 	struct msg_topics topics;
-	struct topic_name name;
+	struct topic_name name = { .hash = 0 };
 	const uint8_t *bytes;
 
 	if (msg_topics_open(f->body, f->body_len, &topics) != 0)

@@ -62,6 +62,21 @@ TEST(hash_bytes_is_siphash_1_3)
 	free(input.data);
 }
 
+static const size_t strides[] = { 1, 3, 8, 17, 64 };
+
+TEST_EACH(the_hashes_of_prefixes_are_those_of_their_bytes, strides)
+{
+	struct buffer input = counting(64);
+	struct hash_prefixes prefixes;
+
+	hash_prefixes_begin(&prefixes, &paper_key, input.data);
+	for (size_t len = 0; len <= 64; len += strides[row])
+		for (int again = 0; again < 2; again++)
+			ck_assert_uint_eq(hash_prefixes_at(&prefixes, len),
+			    hash_bytes(&paper_key, input.data, len));
+	free(input.data);
+}
+
 TEST(every_length_up_to_64_of_zeros_hashes_differently)
 {
 	static const uint8_t zeros[64];

@@ -4,59 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit/support.h"
-
-static const struct hash_key key = { 11, 22 };
-
-static struct topic_registry *reg;
-static struct topic_owner a, b;
-
-static void
-begin(void)
-{
-	reg = topic_registry_new(key);
-	topic_owner_init(&a);
-	topic_owner_init(&b);
-}
-
-static void
-end(void)
-{
-	topic_owner_fini(reg, &a);
-	topic_owner_fini(reg, &b);
-	ck_assert_uint_eq(topic_n_subscriptions(reg), 0);
-	ck_assert_uint_eq(topic_n_exact(reg), 0);
-	ck_assert_uint_eq(topic_n_prefixes(reg), 0);
-	topic_registry_free(reg);
-}
-
-static int
-subscribe(struct topic_owner *owner, enum topic_kind kind, const char *name)
-{
-	return topic_subscribe(reg, owner, kind, name, strlen(name), NULL);
-}
-
-static int
-unsubscribe(struct topic_owner *owner, enum topic_kind kind, const char *name)
-{
-	return topic_unsubscribe(reg, owner, kind, name, strlen(name));
-}
-
-static struct topic *
-find(const char *name)
-{
-	return topic_find(reg, name, strlen(name));
-}
-
-static struct subscription *
-find_subscription(
-    struct topic_owner *owner, enum topic_kind kind, const char *name)
-{
-	return topic_find_subscription(reg, owner, kind, name, strlen(name));
-}
-
-static const enum topic_kind kinds[] = { TOPIC_EXACT, TOPIC_MEMBER,
-	TOPIC_PREFIX };
+#include "unit/topics.h"
 
 TEST_EACH(a_subscription_is_there_once_and_goes_once, kinds)
 {
@@ -68,12 +16,12 @@ TEST_EACH(a_subscription_is_there_once_and_goes_once, kinds)
 	ck_assert_int_eq(subscribe(&a, kind, "t"), TOPIC_E_ALREADY);
 	ck_assert_uint_eq(a.n_subs, 1);
 	ck_assert_uint_eq(topic_n_subscriptions(reg), 1);
-	ck_assert_ptr_nonnull(find_subscription(&a, kind, "t"));
-	ck_assert_ptr_null(find_subscription(&b, kind, "t"));
+	ck_assert_ptr_nonnull(find_subscribed(&a, kind, "t"));
+	ck_assert_ptr_null(find_subscribed(&b, kind, "t"));
 	ck_assert_int_eq(unsubscribe(&b, kind, "t"), TOPIC_E_ABSENT);
 	ck_assert_int_eq(unsubscribe(&a, kind, "t"), 0);
 	ck_assert_int_eq(unsubscribe(&a, kind, "t"), TOPIC_E_ABSENT);
-	ck_assert_ptr_null(find_subscription(&a, kind, "t"));
+	ck_assert_ptr_null(find_subscribed(&a, kind, "t"));
 	ck_assert_uint_eq(a.n_subs, 0);
 	end();
 }
@@ -87,8 +35,7 @@ TEST(the_three_kinds_come_and_go_each_by_itself)
 		ck_assert_int_eq(unsubscribe(&a, kinds[i], "t"), 0);
 		for (size_t k = 0; k < N_ELEMENTS(kinds); k++)
 			ck_assert_int_eq(
-			    find_subscription(&a, kinds[k], "t") != NULL,
-			    k > i);
+			    find_subscribed(&a, kinds[k], "t") != NULL, k > i);
 	}
 	end();
 }
@@ -134,7 +81,7 @@ TEST(a_topic_appears_with_its_first_subscription_and_goes_with_its_last)
 	begin();
 	ck_assert_ptr_null(find("t"));
 	ck_assert_int_eq(
-	    topic_subscribe(reg, &a, TOPIC_EXACT, "tail", 1, &topic), 0);
+	    subscribe_bytes(&a, TOPIC_EXACT, "tail", 1, &topic), 0);
 	ck_assert_ptr_eq(find("t"), topic);
 	ck_assert_str_eq(topic->name, "t");
 	ck_assert_uint_eq(topic->len, 1);
@@ -153,10 +100,9 @@ TEST(subscribing_again_gives_the_same_topic)
 	struct topic *first = NULL, *second = NULL;
 
 	begin();
+	ck_assert_int_eq(subscribe_bytes(&a, TOPIC_EXACT, "t", 1, &first), 0);
 	ck_assert_int_eq(
-	    topic_subscribe(reg, &a, TOPIC_EXACT, "t", 1, &first), 0);
-	ck_assert_int_eq(topic_subscribe(reg, &a, TOPIC_EXACT, "t", 1, &second),
-	    TOPIC_E_ALREADY);
+	    subscribe_bytes(&a, TOPIC_EXACT, "t", 1, &second), TOPIC_E_ALREADY);
 	ck_assert_ptr_eq(first, second);
 	end();
 }
@@ -178,6 +124,7 @@ TEST(a_lookup_in_steps_finds_what_a_lookup_finds)
 		ck_assert_uint_ne(hash, 0);
 		topic_prefetch(reg, hash);
 		topic_prefetch_entry(reg, hash);
+		topic_prefetch_subs(reg, hash);
 		ck_assert_ptr_eq(
 		    topic_find_hashed(reg, hash, name, strlen(name)),
 		    find(name));
@@ -189,8 +136,7 @@ TEST(a_lookup_in_steps_finds_what_a_lookup_finds)
 TEST(names_are_bytes_with_a_length)
 {
 	begin();
-	ck_assert_int_eq(
-	    topic_subscribe(reg, &a, TOPIC_EXACT, "a\0b", 3, NULL), 0);
+	ck_assert_int_eq(subscribe_bytes(&a, TOPIC_EXACT, "a\0b", 3, NULL), 0);
 	ck_assert_ptr_null(topic_find(reg, "a", 1));
 	ck_assert_ptr_null(topic_find(reg, "a\0c", 3));
 	ck_assert_ptr_null(topic_find(reg, "a\0", 2));
@@ -205,11 +151,9 @@ TEST(the_longest_name_is_taken)
 	memset(name, 'x', TOPIC_NAME_MAX);
 	begin();
 	ck_assert_int_eq(
-	    topic_subscribe(reg, &a, TOPIC_PREFIX, name, TOPIC_NAME_MAX, NULL),
-	    0);
+	    subscribe_bytes(&a, TOPIC_PREFIX, name, TOPIC_NAME_MAX, NULL), 0);
 	ck_assert_int_eq(
-	    topic_subscribe(reg, &a, TOPIC_EXACT, name, TOPIC_NAME_MAX, NULL),
-	    0);
+	    subscribe_bytes(&a, TOPIC_EXACT, name, TOPIC_NAME_MAX, NULL), 0);
 	ck_assert_ptr_nonnull(topic_find(reg, name, TOPIC_NAME_MAX));
 	ck_assert_ptr_null(topic_find(reg, name, TOPIC_NAME_MAX - 1));
 	end();
@@ -242,12 +186,13 @@ static const char *
 prefixes_of(const char *name)
 {
 	static char out[256];
-	size_t cursor = 0, at = 0;
+	struct topic_prefixes walk;
 	struct topic *topic;
+	size_t at = 0;
 
 	out[0] = '\0';
-	while ((topic = topic_next_prefix(reg, name, strlen(name), &cursor)) !=
-	       NULL) {
+	topic_prefixes_begin(&walk, reg, name, strlen(name));
+	while ((topic = topic_prefixes_next(&walk)) != NULL) {
 		ck_assert(topic->is_prefix);
 		at += (size_t)snprintf(
 		    out + at, sizeof(out) - at, " %s", topic->name);
@@ -306,6 +251,33 @@ TEST(a_length_is_searched_until_its_last_prefix_has_gone)
 	end();
 }
 
+TEST(prefixes_have_so_many_lengths_and_no_more)
+{
+	char name[TOPIC_LENGTHS_MAX + 2];
+
+	memset(name, 'x', sizeof(name));
+	begin();
+	for (size_t len = 0; len < TOPIC_LENGTHS_MAX; len++)
+		ck_assert_int_eq(
+		    subscribe_bytes(&a, TOPIC_PREFIX, name, len, NULL), 0);
+	ck_assert_int_eq(
+	    subscribe_bytes(&b, TOPIC_PREFIX, name, TOPIC_LENGTHS_MAX, NULL),
+	    TOPIC_E_LENGTHS);
+	ck_assert_uint_eq(topic_n_prefixes(reg), TOPIC_LENGTHS_MAX);
+	ck_assert_uint_eq(b.n_subs, 0);
+	/* Another of a length that is there is fine, and so is an exact one. */
+	ck_assert_int_eq(subscribe(&b, TOPIC_PREFIX, "y"), 0);
+	ck_assert_int_eq(subscribe(&b, TOPIC_PREFIX, "x"), 0);
+	ck_assert_int_eq(
+	    subscribe_bytes(&b, TOPIC_EXACT, name, TOPIC_LENGTHS_MAX, NULL), 0);
+	ck_assert_int_eq(unsubscribe(&a, TOPIC_PREFIX, "xx"), 0);
+	ck_assert_int_eq(
+	    subscribe_bytes(&b, TOPIC_PREFIX, name, TOPIC_LENGTHS_MAX, NULL),
+	    0);
+	ck_assert_int_eq(subscribe(&a, TOPIC_PREFIX, "xx"), TOPIC_E_LENGTHS);
+	end();
+}
+
 static void
 count_topic(const struct topic *topic, void *arg)
 {
@@ -335,235 +307,27 @@ TEST(each_topic_is_visited_once_exact_ones_first)
 	end();
 }
 
-#define N_MANY 100000
-
-/* A name of its own for each i, in a buffer that the next call takes. */
-static const char *
-many(uint32_t i)
+TEST(the_last_topics_go_first_and_say_who_is_still_a_member)
 {
-	static char name[32];
-
-	snprintf(name, sizeof(name), "socket.io#/#room%u#", i);
-	return name;
-}
-
-static void
-shuffle(uint32_t *order, uint32_t n)
-{
-	struct random random = { 99 };
-
-	for (uint32_t i = 0; i < n; i++)
-		order[i] = i;
-	for (uint32_t i = n - 1; i > 0; i--) {
-		uint32_t k = random_below(&random, i + 1), swap = order[i];
-
-		order[i] = order[k];
-		order[k] = swap;
-	}
-}
-
-TEST(a_hundred_thousand_topics_come_and_go_in_any_order)
-{
-	uint32_t *order = calloc(N_MANY, sizeof(*order));
+	struct topic *topic, *shared;
 
 	begin();
-	shuffle(order, N_MANY);
-	for (uint32_t i = 0; i < N_MANY; i++)
-		ck_assert_int_eq(subscribe(&a, TOPIC_EXACT, many(i)), 0);
-	ck_assert_uint_eq(topic_n_exact(reg), N_MANY);
-	for (uint32_t i = 0; i < N_MANY; i++)
-		ck_assert_str_eq(find(many(i))->name, many(i));
-	for (uint32_t i = 0; i < N_MANY; i++) {
-		ck_assert_int_eq(
-		    unsubscribe(&a, TOPIC_EXACT, many(order[i])), 0);
-		ck_assert_ptr_null(find(many(order[i])));
-		if (i + 1 < N_MANY)
-			ck_assert_ptr_nonnull(find(many(order[N_MANY - 1])));
-	}
-	ck_assert_uint_eq(topic_n_exact(reg), 0);
-	end();
-	free(order);
-}
-
-TEST(names_in_one_bucket_are_told_apart)
-{
-	char names[40][32];
-	size_t n = 0;
-
-	begin();
-	for (uint32_t i = 0; n < N_ELEMENTS(names); i++)
-		if (hash_bytes(&key, many(i), strlen(many(i))) % 64 == 5)
-			memcpy(names[n++], many(i), 32);
-	for (size_t i = 0; i < n; i++)
-		ck_assert_int_eq(subscribe(&a, TOPIC_EXACT, names[i]), 0);
-	for (size_t i = 0; i < n; i += 2)
-		ck_assert_int_eq(unsubscribe(&a, TOPIC_EXACT, names[i]), 0);
-	for (size_t i = 0; i < n; i++)
-		ck_assert_int_eq(find(names[i]) != NULL, i % 2 == 1);
-	end();
-}
-
-struct hashed {
-	uint32_t hash, i;
-};
-
-static int
-by_hash(const void *x, const void *y)
-{
-	const struct hashed *p = x, *q = y;
-
-	return (p->hash > q->hash) - (p->hash < q->hash);
-}
-
-TEST(names_of_one_hash_are_told_apart)
-{
-	enum { N = 400000 };
-	struct hashed *all = calloc(N, sizeof(*all));
-	char one[32], two[32];
-	uint32_t at = 1;
-
-	for (uint32_t i = 0; i < N; i++)
-		all[i] = (struct hashed){
-			(uint32_t)hash_bytes(&key, many(i), strlen(many(i))), i
-		};
-	qsort(all, N, sizeof(*all), by_hash);
-	while (at < N && all[at].hash != all[at - 1].hash)
-		at++;
-	ck_assert_msg(at < N, "no two names have one hash");
-	memcpy(one, many(all[at - 1].i), sizeof(one));
-	memcpy(two, many(all[at].i), sizeof(two));
-	free(all);
-	begin();
-	ck_assert_int_eq(subscribe(&a, TOPIC_EXACT, one), 0);
-	ck_assert_ptr_null(find(two));
-	ck_assert_int_eq(subscribe(&b, TOPIC_EXACT, two), 0);
-	ck_assert_str_eq(find(one)->name, one);
-	ck_assert_str_eq(find(two)->name, two);
-	ck_assert_int_eq(unsubscribe(&a, TOPIC_EXACT, one), 0);
-	ck_assert_ptr_null(find(one));
-	ck_assert_ptr_nonnull(find(two));
-	end();
-}
-
-/*
- * The model: for each owner and name the kinds that it has subscribed in. The
- * names are all strings over x and y of at most three letters.
- */
-#define N_OWNERS 6
-#define N_NAMES 15
-
-struct model {
-	struct topic_owner owners[N_OWNERS];
-	unsigned has[N_OWNERS][N_NAMES];
-	char names[N_NAMES][4];
-};
-
-/* Name number i is i + 1 in binary, less its leading 1. */
-static void
-make_names(struct model *m)
-{
-	for (unsigned i = 0; i < N_NAMES; i++) {
-		char *name = m->names[i];
-
-		for (unsigned bits = i + 1; bits > 1; bits /= 2)
-			*name++ = "xy"[bits % 2];
-		*name = '\0';
-	}
-}
-
-/* The kinds of table in which owner is subscribed to topic; 0 for none. */
-static unsigned
-kinds_in(const struct topic *topic, const struct topic_owner *owner)
-{
-	struct subscription *sub;
-	unsigned found = 0;
-
-	if (topic == NULL)
-		return 0;
-	LIST_FOREACH (sub, &topic->subs, in_topic)
-		if (sub->owner == owner) {
-			ck_assert_uint_eq(found, 0);
-			found = sub->kinds;
-		}
-	return found;
-}
-
-static void
-check_name(struct model *m, size_t i)
-{
-	struct topic *exact = find(m->names[i]), *prefix = NULL, *topic;
-	size_t cursor = 0, len = strlen(m->names[i]);
-
-	while (
-	    (topic = topic_next_prefix(reg, m->names[i], len, &cursor)) != NULL)
-		if (topic->len == len)
-			prefix = topic;
-	for (size_t o = 0; o < N_OWNERS; o++)
-		ck_assert_uint_eq(
-		    m->has[o][i], kinds_in(exact, &m->owners[o]) |
-				      kinds_in(prefix, &m->owners[o]));
-}
-
-static void
-check_counts(const struct model *m)
-{
-	size_t n_subs = 0, n_exact = 0, n_prefixes = 0;
-
-	for (size_t i = 0; i < N_NAMES; i++) {
-		unsigned any = 0;
-
-		for (size_t o = 0; o < N_OWNERS; o++) {
-			any |= m->has[o][i];
-			n_subs += (m->has[o][i] & ~TOPIC_PREFIX) != 0;
-			n_subs += (m->has[o][i] & TOPIC_PREFIX) != 0;
-		}
-		n_exact += (any & ~TOPIC_PREFIX) != 0;
-		n_prefixes += (any & TOPIC_PREFIX) != 0;
-	}
-	ck_assert_uint_eq(topic_n_subscriptions(reg), n_subs);
-	ck_assert_uint_eq(topic_n_exact(reg), n_exact);
-	ck_assert_uint_eq(topic_n_prefixes(reg), n_prefixes);
-}
-
-static void
-random_step(struct model *m, struct random *random)
-{
-	size_t o = random_below(random, N_OWNERS);
-	size_t i = random_below(random, N_NAMES);
-	enum topic_kind kind = kinds[random_below(random, 3)];
-	unsigned *has = &m->has[o][i];
-	uint32_t dice = random_below(random, 100);
-
-	if (dice == 0) {
-		topic_owner_fini(reg, &m->owners[o]);
-		memset(m->has[o], 0, sizeof(m->has[o]));
-	} else if (dice < 50) {
-		ck_assert_int_eq(subscribe(&m->owners[o], kind, m->names[i]),
-		    *has & kind ? TOPIC_E_ALREADY : 0);
-		*has |= kind;
-	} else {
-		ck_assert_int_eq(unsubscribe(&m->owners[o], kind, m->names[i]),
-		    *has & kind ? 0 : TOPIC_E_ABSENT);
-		*has &= ~(unsigned)kind;
-	}
-	check_name(m, i);
-}
-
-TEST(random_operations_agree_with_a_plain_table)
-{
-	struct random random = { 4711 };
-	struct model m = { .names = { "" } };
-
-	begin();
-	make_names(&m);
-	for (size_t o = 0; o < N_OWNERS; o++)
-		topic_owner_init(&m.owners[o]);
-	for (int step = 0; step < 200000; step++) {
-		random_step(&m, &random);
-		if (step % 64 == 0)
-			check_counts(&m);
-	}
-	for (size_t o = 0; o < N_OWNERS; o++)
-		topic_owner_fini(reg, &m.owners[o]);
+	ck_assert(!topic_owner_pop(reg, &a, &topic));
+	ck_assert_int_eq(subscribe(&a, TOPIC_MEMBER, "alone"), 0);
+	ck_assert_int_eq(subscribe(&a, TOPIC_MEMBER, "shared"), 0);
+	ck_assert_int_eq(subscribe(&b, TOPIC_MEMBER, "shared"), 0);
+	ck_assert_int_eq(subscribe(&a, TOPIC_EXACT, "heard"), 0);
+	ck_assert_int_eq(subscribe(&b, TOPIC_MEMBER, "heard"), 0);
+	shared = find("shared");
+	ck_assert(topic_owner_pop(reg, &a, &topic));
+	ck_assert_ptr_null(topic);
+	ck_assert_uint_eq(find("heard")->n_members, 1);
+	ck_assert(topic_owner_pop(reg, &a, &topic));
+	ck_assert_ptr_eq(topic, shared);
+	ck_assert_uint_eq(topic->n_members, 1);
+	ck_assert(topic_owner_pop(reg, &a, &topic));
+	ck_assert_ptr_null(topic);
+	ck_assert_ptr_null(find("alone"));
+	ck_assert(!topic_owner_pop(reg, &a, &topic));
 	end();
 }

@@ -1,0 +1,297 @@
+#include "core/table.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+
+/*
+ * With a million topics every step of a lookup is a cache miss, so what counts
+ * is how many lines it touches. A bucket is one line of 64 bytes: five hashes
+ * and five pointers. The whole hash is compared before a pointer is followed,
+ * so no other entry's memory is ever read. A bucket of more than five keeps a
+ * further bucket in its last slot; at the load kept here that is one lookup in
+ * twelve. Pointers with tags in their unused bits would make it seven entries a
+ * line, at the price of what the next processor does with those bits.
+ *
+ * Growth is linear hashing (Litwin, 1980): bucket number n is added by
+ * splitting bucket n - 2^k, and the other way round. A table that doubles would
+ * hold the loop for tens of milliseconds and have two copies of itself at that
+ * time; one that moves its entries bit by bit from the old copy to the new one
+ * makes every lookup look at both. Here there is one copy, its memory follows
+ * the number of entries, and since the hash is in the bucket a split follows no
+ * pointer.
+ */
+#define N_SLOTS 5
+#define CHAINED (N_SLOTS + 1)
+#define CACHE_LINE 64
+#define SEGMENT ((size_t)256) /* buckets */
+#define SPLIT_LOAD 3          /* entries a bucket, above which one is added */
+
+struct bucket {
+	uint32_t hash[N_SLOTS];
+	uint32_t n; /* slots in use; or CHAINED: all, the last by next */
+	union {
+		void *entry;
+		struct bucket *next; /* of two entries or more */
+	} at[N_SLOTS];
+};
+
+_Static_assert(sizeof(struct bucket) == CACHE_LINE || sizeof(void *) != 8,
+    "a bucket is a cache line");
+
+static struct bucket *
+bucket_at(const struct table *t, size_t i)
+{
+	return &t->segments[i / SEGMENT][i % SEGMENT];
+}
+
+static struct bucket *
+bucket_of(const struct table *t, uint32_t hash)
+{
+	size_t i = hash & t->mask;
+
+	return bucket_at(t, i < t->n_buckets ? i : i & (t->mask >> 1));
+}
+
+/* Room for bucket number t->n_buckets. */
+static void
+add_segment(struct table *t)
+{
+	size_t n = t->n_buckets / SEGMENT;
+
+	if (n == t->segments_size) {
+		t->segments_size = n == 0 ? 4 : 2 * n;
+		t->segments = xreallocarray(
+		    t->segments, t->segments_size, sizeof(*t->segments));
+	}
+	t->segments[n] = xaligned(CACHE_LINE, SEGMENT * sizeof(struct bucket));
+}
+
+void
+table_init(struct table *t)
+{
+	*t = (struct table){ .mask = SEGMENT - 1 };
+	add_segment(t);
+	t->n_buckets = SEGMENT;
+	for (size_t i = 0; i < SEGMENT; i++)
+		bucket_at(t, i)->n = 0;
+}
+
+/* Frees what hangs on b. */
+static void
+chain_free(struct bucket *b)
+{
+	struct bucket *next;
+
+	if (b->n != CHAINED)
+		return;
+	for (b = b->at[N_SLOTS - 1].next; b->n == CHAINED; b = next) {
+		next = b->at[N_SLOTS - 1].next;
+		free(b);
+	}
+	free(b);
+}
+
+void
+table_fini(struct table *t)
+{
+	for (size_t i = 0; i < t->n_buckets; i++)
+		chain_free(bucket_at(t, i));
+	for (size_t i = 0; i < t->n_buckets; i += SEGMENT)
+		free(t->segments[i / SEGMENT]);
+	free(t->segments);
+	*t = (struct table){ .n_buckets = 0 };
+}
+
+static void
+put(struct bucket *b, uint32_t hash, void *entry)
+{
+	b->hash[b->n] = hash;
+	b->at[b->n++].entry = entry;
+}
+
+static void
+bucket_add(struct bucket *b, uint32_t hash, void *entry)
+{
+	struct bucket *further;
+
+	while (b->n == CHAINED)
+		b = b->at[N_SLOTS - 1].next;
+	if (b->n == N_SLOTS) {
+		further = xcalloc(1, sizeof(*further));
+		put(further, b->hash[N_SLOTS - 1], b->at[N_SLOTS - 1].entry);
+		b->n = CHAINED;
+		b->at[N_SLOTS - 1].next = further;
+		b = further;
+	}
+	put(b, hash, entry);
+}
+
+/* Adds all entries of from, which is a copy of a bucket, to low, or to high
+ * where the bit of their hash is set; and frees what hangs on from. */
+static void
+bucket_share_out(
+    struct bucket from, struct bucket *low, struct bucket *high, size_t bit)
+{
+	struct bucket *b = &from;
+	uint32_t n;
+
+	for (;;) {
+		n = b->n == CHAINED ? N_SLOTS - 1 : b->n;
+		for (uint32_t i = 0; i < n; i++)
+			bucket_add(b->hash[i] & bit ? high : low, b->hash[i],
+			    b->at[i].entry);
+		if (b->n != CHAINED)
+			break;
+		b = b->at[N_SLOTS - 1].next;
+	}
+	chain_free(&from);
+}
+
+/* The bit by which a bucket and the one that it was split from differ. */
+static size_t
+split_bit(const struct table *t)
+{
+	return (t->mask >> 1) + 1;
+}
+
+static void
+grow(struct table *t)
+{
+	size_t n = t->n_buckets;
+	struct bucket *low, *high, from;
+
+	if (n % SEGMENT == 0)
+		add_segment(t);
+	if (n > t->mask)
+		t->mask = 2 * t->mask + 1;
+	t->n_buckets++;
+	high = bucket_at(t, n);
+	low = bucket_at(t, n - split_bit(t));
+	from = *low;
+	low->n = high->n = 0;
+	bucket_share_out(from, low, high, split_bit(t));
+}
+
+static void
+shrink(struct table *t)
+{
+	size_t n = t->n_buckets - 1;
+	struct bucket *low = bucket_at(t, n - split_bit(t));
+
+	bucket_share_out(*bucket_at(t, n), low, low, 0);
+	t->n_buckets = n;
+	if (n == split_bit(t))
+		t->mask >>= 1;
+	if (n % SEGMENT == 0)
+		free(t->segments[n / SEGMENT]);
+}
+
+void
+table_insert(struct table *t, uint32_t hash, void *entry)
+{
+	bucket_add(bucket_of(t, hash), hash, entry);
+	if (++t->n_entries > SPLIT_LOAD * t->n_buckets)
+		grow(t);
+}
+
+/* The last of the chain, which has entries of its own, and before it the one
+ * that it hangs on, or NULL. */
+static struct bucket *
+chain_last(struct bucket *b, struct bucket **before)
+{
+	*before = NULL;
+	while (b->n == CHAINED) {
+		*before = b;
+		b = b->at[N_SLOTS - 1].next;
+	}
+	return b;
+}
+
+/* Fills slot i of b, which is of the chain that begins with first, with the
+ * last entry of the chain. */
+static void
+fill_slot(struct bucket *first, struct bucket *b, uint32_t i)
+{
+	struct bucket *before, *last = chain_last(first, &before);
+
+	last->n--;
+	b->hash[i] = last->hash[last->n];
+	b->at[i] = last->at[last->n];
+	if (before == NULL || last->n > 1)
+		return;
+	before->n = N_SLOTS - 1;
+	put(before, last->hash[0], last->at[0].entry);
+	free(last);
+}
+
+void
+table_remove(struct table *t, uint32_t hash, const void *entry)
+{
+	struct bucket *first = bucket_of(t, hash), *b = first;
+	uint32_t i = 0;
+
+	while (b->at[i].entry != entry || b->hash[i] != hash) {
+		assert(i + 1 < b->n);
+		if (++i == N_SLOTS - 1 && b->n == CHAINED) {
+			b = b->at[i].next;
+			i = 0;
+		}
+	}
+	fill_slot(first, b, i);
+	t->n_entries--;
+	if (2 * t->n_entries < SPLIT_LOAD * t->n_buckets &&
+	    t->n_buckets > SEGMENT)
+		shrink(t);
+}
+
+void *
+table_first(const struct table *t, uint32_t hash, struct table_cursor *cursor)
+{
+	*cursor = (struct table_cursor){ bucket_of(t, hash), hash, 0 };
+	return table_next(cursor);
+}
+
+void *
+table_next(struct table_cursor *c)
+{
+	const struct bucket *b = c->bucket;
+	uint32_t i = c->slot;
+
+	for (;; i++) {
+		if (b->n == CHAINED && i == N_SLOTS - 1) {
+			b = b->at[i].next;
+			i = 0;
+		}
+		if (i == b->n)
+			return NULL;
+		if (b->hash[i] == c->hash)
+			break;
+	}
+	c->bucket = b;
+	c->slot = i + 1;
+	return b->at[i].entry;
+}
+
+void
+table_prefetch(const struct table *t, uint32_t hash)
+{
+	__builtin_prefetch(bucket_of(t, hash));
+}
+
+void
+table_for_each(
+    const struct table *t, void (*visit)(void *entry, void *arg), void *arg)
+{
+	for (size_t i = 0; i < t->n_buckets; i++) {
+		const struct bucket *b = bucket_at(t, i);
+
+		for (; b->n == CHAINED; b = b->at[N_SLOTS - 1].next)
+			for (uint32_t k = 0; k < N_SLOTS - 1; k++)
+				visit(b->at[k].entry, arg);
+		for (uint32_t k = 0; k < b->n; k++)
+			visit(b->at[k].entry, arg);
+	}
+}
