@@ -209,9 +209,16 @@ $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
 -include $(SOURCES:src/%.c=$(B)/%.d) $(LIB_OBJECTS:.o=.d) $(LIBEVENT_OBJECTS:.o=.d)
 -include $(wildcard $(B)/tests/*/*.d)
 
-$(B)/bench/pump: tests/bench/pump.c Makefile
-	@mkdir -p $(@D)
-	$(call run,LD,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $<)
+# The load generator and the relay know nothing of the daemon's code.
+BENCH_pump := pump peer protocol load fanout topics latency crowd
+BENCH_relay := relay
+define BENCH_RULE
+$(B)/bench/$(1): $$(BENCH_$(1):%=$(B)/tests/bench/%.o)
+	@mkdir -p $$(@D)
+	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^)
+endef
+BENCHES := pump relay
+$(foreach b,$(BENCHES),$(eval $(call BENCH_RULE,$(b))))
 
 deps: ## install what is missing to build and run: packages, Node, npm packages
 	@tests/deps $(PACKAGES)
@@ -261,10 +268,11 @@ $(foreach f,$(FUZZERS),$(eval $(call FUZZ_RULE,$(f))))
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
 	@tests/fuzz/run $(or $(SECONDS),30)
 
-bench: all $(B)/bench/pump ## measure against redis-server and other adapters (QUICK=1: shorter)
-	@QUICK=$(QUICK) PUMP=$(B)/bench/pump PM2ADAPTERD=$(B)/pm2adapterd node tests/bench/bench.js; \
-		code=$$?; \
-		QUICK=$(QUICK) PM2ADAPTERD=$(B)/pm2adapterd node tests/bench/node/compare.js && exit $$code
+bench: all $(BENCHES:%=$(B)/bench/%) ## measure beside other brokers and adapters (QUICK=1: shorter)
+	@export QUICK=$(QUICK) PUMP=$(CURDIR)/$(B)/bench/pump RELAY=$(CURDIR)/$(B)/bench/relay \
+		PM2ADAPTERD=$(CURDIR)/$(B)/pm2adapterd; \
+		node tests/bench/bench.js; code=$$?; \
+		node tests/bench/node/compare.js && exit $$code
 
 coverage: ## line coverage of src/ by the unit tests, with gcov
 	@$(MAKE) --no-print-directory VARIANT=coverage check-unit

@@ -1,0 +1,104 @@
+'use strict';
+
+/* What else bench.js asks: many topics, latency, many connections. */
+
+const { SECONDS, Table, interleaved } = require('./runs');
+
+const MANY_TOPICS = 1000000;
+const TOPICS = [10, 10000, MANY_TOPICS];
+const TOPICS_LOAD = { receivers: 4, size: 64, batch: 624, window: 8 * 624 };
+const TOPICS_BOUNDS = { cost: 2, bytes: 100, all: 160, each: 1000 };
+
+const PACE = 5000;
+const BULK = 65536;
+
+const CROWD = 10000;
+const CROWD_BOUNDS = { bytes: 2048, ms: 60 };
+
+/* Each run has a daemon of its own: what memory another has left behind would
+ * be used again. */
+async function alone(broker, dir, ask, ...options) {
+	await broker.start(dir, ...options);
+	try {
+		return await ask();
+	} finally {
+		await broker.stop();
+	}
+}
+
+/*
+ * A subscription's memory is counted without the topic's name, and with; what a
+ * client that comes and goes costs is both requests.
+ */
+async function topics(broker, dir) {
+	const results = await interleaved(...TOPICS.map((n) => () =>
+		alone(broker, dir, () => broker.ask('topics',
+			{ ...TOPICS_LOAD, topics: n, seconds: SECONDS }),
+		'--max-subscriptions', 2 * MANY_TOPICS)));
+	const table = new Table('Many topics: each has one of 4 receivers, 64 B to ' +
+		'random ones; CPU ns of the daemon',
+	[10, 13, 11, 9, 12, 13, 11, 9],
+	['topics', 'per delivery', 'of first', 'bound', 'subscribe',
+		'unsubscribe', 'both', 'bound']);
+	for (const [i, result] of results.entries()) {
+		const isMany = TOPICS[i] === MANY_TOPICS;
+		table.row([TOPICS[i], result.ns_per_delivery.toFixed(0),
+			...table.judged(
+				result.ns_per_delivery / results[0].ns_per_delivery,
+				isMany ? TOPICS_BOUNDS.cost : undefined),
+			result.subscribe_ns.toFixed(0), result.unsubscribe_ns.toFixed(0),
+			...table.judged(result.subscribe_ns + result.unsubscribe_ns,
+				isMany ? TOPICS_BOUNDS.each : undefined, 0)]);
+	}
+	const { bytes_per_topic: bytes, name_bytes: name } = results.at(-1);
+	const [each, eachBound] = table.judged(bytes - name, TOPICS_BOUNDS.bytes, 0);
+	const [all, allBound] =
+		table.judged(bytes * MANY_TOPICS / 1e6, TOPICS_BOUNDS.all, 0);
+	console.log(`memory of a million: ${each} bytes each (${eachBound}) ` +
+		`and a name of ${name}; ${all} MB in all (${allBound})`);
+	return table.isOver;
+}
+
+function printLatency(table, title, ours, base) {
+	table.row([title, ours.p50_us.toFixed(1), ours.p99_us.toFixed(1),
+		base?.p50_us.toFixed(1), base?.p99_us.toFixed(1),
+		...table.judged(base && ours.p50_us / base.p50_us, base && 1),
+		...table.judged(base && ours.p99_us / base.p99_us, base && 1)]);
+}
+
+async function latency(ours, redis) {
+	const load = { receivers: 4, size: 64, batch: 1, seconds: 2 * SECONDS };
+	const paced = { ...load, pace: PACE };
+	const ask = (broker, options) => () => broker?.ask('latency', options) ?? {};
+	const [one, redisOne, even, redisEven, beside] = await interleaved(
+		ask(ours, load), ask(redis, load), ask(ours, paced), ask(redis, paced),
+		ask(ours, { ...paced, bulk: BULK }));
+	const table = new Table('Latency: from publishing 64 B to the last of 4 ' +
+		'deliveries, µs',
+	[24, 9, 9, 10, 10, 9, 9, 9, 9],
+	['', 'ours p50', 'p99', 'redis p50', 'p99', 'p50', 'bound', 'p99', 'bound']);
+	printLatency(table, 'one in flight', one, redis && redisOne);
+	printLatency(table, `${PACE} a second`, even, redis && redisEven);
+	table.row(['  beside 64 KiB chunks', beside.p50_us.toFixed(1),
+		beside.p99_us.toFixed(1), '', '', '', '',
+		...table.judged(beside.p99_us / even.p99_us, 2)]);
+	return table.isOver;
+}
+
+async function crowd(broker, dir) {
+	const [result] = await interleaved(() =>
+		alone(broker, dir, () => broker.ask('crowd',
+			{ receivers: CROWD, size: 64, batch: 1, window: 1 }),
+		'--max-connections', 2 * CROWD));
+	const table = new Table('Connections', [44, 10, 12], ['', '', 'bound']);
+	table.row([`${CROWD} idle subscribers: bytes each`,
+		...table.judged(result.bytes_each, CROWD_BOUNDS.bytes, 0)]);
+	table.row(['one message to all of them: ms',
+		...table.judged(result.publish_ms, CROWD_BOUNDS.ms, 1)]);
+	table.row(['  of which the daemon\'s CPU: ms', result.publish_cpu_ms.toFixed(1)]);
+	table.row([`${result.at_once} connect in ${result.connect_ms} ms: not let in`,
+		...table.judged(result.at_once - result.at_once_in, 0, 0)]);
+	return table.isOver;
+}
+
+module.exports = { topics, latency, crowd };
