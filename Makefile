@@ -11,7 +11,7 @@ SHELL := /bin/bash
 # Debian's packages: to build, and what the tests need besides.
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
-PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1
+PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 valgrind
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
@@ -129,7 +129,8 @@ EXAMPLES := $(patsubst docs/examples/%.c,$(B)/examples/%,$(sort $(wildcard docs/
 UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
 
-.PHONY: all deps deps-test demo test check-unit check-system check-node asan \
+.PHONY: all deps deps-test demo test check-unit check-system check-node \
+	check-instructions asan \
 	bench fuzz coverage lint layers format format-check generated \
 	check-generated install uninstall dist clean help test-programs
 
@@ -220,6 +221,10 @@ endef
 BENCHES := pump relay
 $(foreach b,$(BENCHES),$(eval $(call BENCH_RULE,$(b))))
 
+$(B)/bench/workload: $(B)/tests/bench/workload.o $(UNIT_native:%=$(B)/%.o)
+	@mkdir -p $(@D)
+	$(call run,LD,$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL))
+
 deps: ## install what is missing to build and run: packages, Node, npm packages
 	@tests/deps $(PACKAGES)
 
@@ -243,6 +248,9 @@ check-system: all $(EXAMPLES) ## run the real daemon of VARIANT against raw byte
 
 check-node: all ## run the Node package's tests, with real Socket.IO and pm2
 	@tests/run node $(VARIANT)
+
+check-instructions: $(B)/bench/workload ## count the instructions of a delivery, with callgrind
+	@tests/instructions $<
 
 asan: ## build with AddressSanitizer and UBSan; unit and system tests
 	@$(MAKE) --no-print-directory VARIANT=asan check-unit check-system
@@ -284,7 +292,7 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		--include=/usr/include/bsd/sys/tree.h \
 		-Isrc -Iinclude -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
-	shellcheck tests/{deps,layers,generate,run,coverage,units} tests/fuzz/run .ci/run
+	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions} tests/fuzz/run .ci/run
 	@npm --prefix src/node run --silent lint
 
 layers: ## check that no file includes upward or sideways
