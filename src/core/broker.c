@@ -159,6 +159,12 @@ broker_prefetch_entry(const struct broker *broker, uint32_t hash)
 	topic_prefetch_entry(broker->topics, hash);
 }
 
+void
+broker_prefetch_subs(const struct broker *broker, uint32_t hash)
+{
+	topic_prefetch_subs(broker->topics, hash);
+}
+
 /* name with its hash. */
 static struct topic_name
 hashed(const struct broker *broker, const struct topic_name *name)

@@ -87,12 +87,14 @@ int must_check broker_check_topic(
  * For who publishes many messages, each to a topic of its own, in a row: what
  * broker_publish() would wait for is asked for some messages before. The hash
  * goes into the topic_name; broker_prefetch_entry() is of use when memory has
- * had the time for what broker_prefetch() asked. All three change nothing.
+ * had the time for what broker_prefetch() asked, and broker_prefetch_subs()
+ * when it has for that. None of them changes anything.
  */
 uint32_t broker_hash(
     const struct broker *broker, const struct topic_name *name);
 void broker_prefetch(const struct broker *broker, uint32_t hash);
 void broker_prefetch_entry(const struct broker *broker, uint32_t hash);
+void broker_prefetch_subs(const struct broker *broker, uint32_t hash);
 
 /*
  * Gives run to everybody but from whose subscriptions match one of the n names,

@@ -28,6 +28,7 @@
 #define CACHE_LINE 64
 #define SEGMENT ((size_t)256) /* buckets */
 #define SPLIT_LOAD 3          /* entries a bucket, above which one is added */
+#define MERGE_LOAD 1          /* and below which one is taken away */
 
 struct bucket {
 	uint32_t hash[N_SLOTS];
@@ -242,8 +243,7 @@ table_remove(struct table *t, uint32_t hash, const void *entry)
 	}
 	fill_slot(first, b, i);
 	t->n_entries--;
-	if (2 * t->n_entries < SPLIT_LOAD * t->n_buckets &&
-	    t->n_buckets > SEGMENT)
+	if (t->n_entries < MERGE_LOAD * t->n_buckets && t->n_buckets > SEGMENT)
 		shrink(t);
 }
 

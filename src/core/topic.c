@@ -352,8 +352,12 @@ topic_unsubscribe(struct topic_registry *reg, struct topic_owner *owner,
     enum topic_kind kind, const struct topic_name *name)
 {
 	struct topic *topic;
-	struct subscription *sub = find_both(reg, owner, kind, name, &topic);
+	struct subscription *sub;
 
+	/* The one that will move to the free place. */
+	if (owner->n_subs > 0)
+		__builtin_prefetch(owner->topics[owner->n_subs - 1]);
+	sub = find_both(reg, owner, kind, name, &topic);
 	if (sub == NULL)
 		return TOPIC_E_ABSENT;
 	if (kind == TOPIC_MEMBER)
@@ -403,8 +407,10 @@ topic_prefetch_subs(const struct topic_registry *reg, uint32_t hash)
 	struct table_cursor cursor;
 	const struct topic *topic = table_first(&reg->exact, hash, &cursor);
 
-	if (topic != NULL && topic->n_subs > 1)
-		__builtin_prefetch(topic->crowd);
+	if (topic == NULL || topic->n_subs == 1)
+		return;
+	__builtin_prefetch(topic->crowd);
+	__builtin_prefetch(&topic->crowd->at[4]);
 }
 
 void

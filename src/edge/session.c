@@ -368,6 +368,9 @@ look_ahead(const struct native *native, size_t i)
 	if (i + LOOK_AHEAD < ripe->n)
 		broker_prefetch_entry(
 		    native->broker, ripe->at[i + LOOK_AHEAD].hash);
+	if (i + LOOK_AHEAD / 2 < ripe->n)
+		broker_prefetch_subs(
+		    native->broker, ripe->at[i + LOOK_AHEAD / 2].hash);
 }
 
 void

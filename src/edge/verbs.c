@@ -7,6 +7,8 @@
 #include "base/xalloc.h"
 #include "wire/frame.h"
 
+#define BATCH 16 /* topics that are subscribed to while others are fetched */
+
 static bool
 on_message(struct member *to, const struct message_run *run)
 {
@@ -291,15 +293,37 @@ open_topics(
 	return false;
 }
 
+/* Takes the next topics of a frame, BATCH at the most, and has the processor
+ * fetch what the broker will look at: they wait for memory together. */
+static size_t
+next_batch(const struct native *native, struct msg_topics *topics,
+    struct topic_name batch[BATCH])
+{
+	bool is_alone = topics->n_left == 1;
+	const uint8_t *bytes;
+	size_t n = 0;
+
+	while (n < BATCH && msg_topics_next(topics, &bytes, &batch[n].len)) {
+		batch[n].bytes = bytes;
+		batch[n].hash = broker_hash(native->broker, &batch[n]);
+		if (!is_alone)
+			broker_prefetch(native->broker, batch[n].hash);
+		n++;
+	}
+	for (size_t i = 0; !is_alone && i < n; i++)
+		broker_prefetch_entry(native->broker, batch[i].hash);
+	return n;
+}
+
 void
 verb_subscribe(struct session *session, const struct frame *f)
 {
 	struct native *native = session->native;
-	struct tally n = { 0 };
+	struct topic_name batch[BATCH];
+	struct tally refused = { 0 };
 	struct msg_topics topics;
-	struct topic_name name = { .hash = 0 };
-	const uint8_t *bytes;
 	enum topic_kind kind;
+	size_t n;
 
 	if (!subscription_kind(session, f, &kind) ||
 	    !open_topics(session, f, &topics))
@@ -313,30 +337,30 @@ verb_subscribe(struct session *session, const struct frame *f)
 	/* Who leaves and joins again has joined. */
 	if (session->n_leaving > 0)
 		session_run_staged(session);
-	while (msg_topics_next(&topics, &bytes, &name.len)) {
-		name.bytes = bytes;
-		count_refusal(&n, broker_subscribe(native->broker,
-				      session->member, kind, &name));
-	}
-	refuse_topics(session, "SUBSCRIBE", n);
+	while ((n = next_batch(native, &topics, batch)) > 0)
+		for (size_t i = 0; i < n; i++)
+			count_refusal(
+			    &refused, broker_subscribe(native->broker,
+					  session->member, kind, &batch[i]));
+	refuse_topics(session, "SUBSCRIBE", refused);
 }
 
 void
 verb_unsubscribe(struct session *session, const struct frame *f)
 {
+	struct native *native = session->native;
+	struct topic_name batch[BATCH];
 	struct msg_topics topics;
-	struct topic_name name = { .hash = 0 };
-	const uint8_t *bytes;
 	enum topic_kind kind;
+	size_t n;
 
 	if (!subscription_kind(session, f, &kind) ||
 	    !open_topics(session, f, &topics))
 		return;
-	while (msg_topics_next(&topics, &bytes, &name.len)) {
-		name.bytes = bytes;
-		broker_unsubscribe(
-		    session->native->broker, session->member, kind, &name);
-	}
+	while ((n = next_batch(native, &topics, batch)) > 0)
+		for (size_t i = 0; i < n; i++)
+			broker_unsubscribe(
+			    native->broker, session->member, kind, &batch[i]);
 }
 
 static void
