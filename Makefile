@@ -112,11 +112,12 @@ UNIT_asking := $(UNIT_broker)
 UNIT_model := $(UNIT_broker)
 UNIT_loop := net/loop $(BASE)
 UNIT_outq := net/outq base/blob base/xalloc base/log
-UNIT_conn := net/conn net/outq net/loop base/blob $(BASE)
+UNIT_memory := net/memory net/outq base/blob base/clock base/xalloc base/log
+UNIT_conn := net/conn net/conn_cause net/input net/memory net/outq net/loop base/blob $(BASE)
 UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc base/log
 UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
-	core/topic core/table core/crowd core/rates net/conn net/outq net/loop net/listen wire/frame \
+	core/topic core/table core/crowd core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
 	wire/msg wire/control wire/asking base/blob base/hash $(BASE)
 UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)

@@ -1,6 +1,7 @@
 #include "base/blob.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,27 +9,126 @@
 
 #define CACHE_LINE 64
 #define PAGE 4096
-#define N_SPARE 16
 
-static struct blob *spare[N_SPARE];
-static size_t n_spare;
-static size_t total_bytes;
+/*
+ * What malloc takes beside the bytes that were asked for. A small blob has two
+ * heads, and is aligned. One that begins at a page has most of the page before
+ * it for itself; and one that is a mapping of its own, another page at its end.
+ */
+#define SMALL_COST 128
+#define PAGE_COST PAGE
+#define MAPPED_COST (2 * PAGE)
+
+/*
+ * A mapping that is made anew costs a page fault for each page that is written,
+ * which is as much as half of the copy that goes into it. So blobs are kept for
+ * reuse: of BLOB_CHUNK bytes, since all input goes through them, and a few
+ * larger ones, for publishers of large messages.
+ */
+#define N_CHUNKS 16
+#define N_LARGE 32
+#define LARGE_BYTES ((size_t)8 << 20) /* in all */
+
+static struct {
+	struct blob *chunks[N_CHUNKS];
+	size_t n_chunks;
+	struct blob *large[N_LARGE];
+	size_t n_large, large_bytes;
+} spare;
+
+static struct {
+	size_t total; /* bytes of blobs in use */
+	size_t held;  /* and what they cost besides, spare ones, charges */
+	size_t peak;  /* of held */
+	size_t heap;  /* of held: all but what malloc maps for itself */
+	size_t high;  /* of heap, since the last trim */
+} account;
+
+static size_t
+cost_of(size_t size)
+{
+	if (size < PAGE)
+		return size + SMALL_COST;
+	return size + (size < XALLOC_MAPPED ? PAGE_COST : MAPPED_COST);
+}
+
+static void
+charge(size_t bytes)
+{
+	account.held += bytes;
+	if (account.held > account.peak)
+		account.peak = account.held;
+	if (bytes >= XALLOC_MAPPED)
+		return;
+	account.heap += bytes;
+	if (account.heap > account.high)
+		account.high = account.heap;
+}
+
+static void
+discharge(size_t bytes)
+{
+	assert(account.held >= bytes);
+	account.held -= bytes;
+	if (bytes < XALLOC_MAPPED)
+		account.heap -= bytes;
+}
+
+/* A large one that has size bytes, and not half as many again; or NULL. */
+static struct blob *
+take_large(size_t size)
+{
+	struct blob *blob;
+
+	for (size_t i = 0; i < spare.n_large; i++) {
+		blob = spare.large[i];
+		if (blob->size < size || blob->size > size + size / 2)
+			continue;
+		spare.large[i] = spare.large[--spare.n_large];
+		spare.large_bytes -= blob->size;
+		return blob;
+	}
+	return NULL;
+}
+
+static struct blob *
+take_spare(size_t size)
+{
+	if (size == BLOB_CHUNK && spare.n_chunks > 0)
+		return spare.chunks[--spare.n_chunks];
+	return size > BLOB_CHUNK ? take_large(size) : NULL;
+}
+
+/* Whether there was room to keep it. */
+static bool
+keep_spare(struct blob *blob)
+{
+	if (blob->size == BLOB_CHUNK && spare.n_chunks < N_CHUNKS) {
+		spare.chunks[spare.n_chunks++] = blob;
+		return true;
+	}
+	if (blob->size <= BLOB_CHUNK || spare.n_large == N_LARGE ||
+	    blob->size > LARGE_BYTES - spare.large_bytes)
+		return false;
+	spare.large[spare.n_large++] = blob;
+	spare.large_bytes += blob->size;
+	return true;
+}
 
 struct blob *
 blob_new(size_t size)
 {
-	struct blob *blob;
+	struct blob *blob = take_spare(size);
 
-	if (size == BLOB_CHUNK && n_spare > 0) {
-		blob = spare[--n_spare];
-	} else {
+	if (blob == NULL) {
 		blob = xcalloc(1, sizeof(*blob));
 		blob->data =
 		    xaligned(size < PAGE ? CACHE_LINE : PAGE, size | 1);
 		blob->size = size;
+		charge(cost_of(size));
 	}
 	blob->n_refs = 1;
-	total_bytes += blob->size;
+	account.total += blob->size;
 	return blob;
 }
 
@@ -51,6 +151,7 @@ blob_ref(struct blob *blob)
 static void
 blob_free(struct blob *blob)
 {
+	discharge(cost_of(blob->size));
 	free(blob->data);
 	free(blob);
 }
@@ -63,22 +164,61 @@ blob_unref(struct blob *blob)
 	assert(blob->n_refs > 0);
 	if (--blob->n_refs > 0)
 		return;
-	total_bytes -= blob->size;
-	if (blob->size == BLOB_CHUNK && n_spare < N_SPARE)
-		spare[n_spare++] = blob;
-	else
+	account.total -= blob->size;
+	if (!keep_spare(blob))
 		blob_free(blob);
+}
+
+void
+blob_charge(size_t bytes)
+{
+	charge(bytes);
+}
+
+void
+blob_discharge(size_t bytes)
+{
+	discharge(bytes);
 }
 
 size_t
 blob_total_bytes(void)
 {
-	return total_bytes;
+	return account.total;
+}
+
+size_t
+blob_held_bytes(void)
+{
+	return account.held;
+}
+
+size_t
+blob_peak_bytes(void)
+{
+	return account.peak;
+}
+
+size_t
+blob_slack_bytes(void)
+{
+	return account.high - account.heap;
+}
+
+void
+blob_drop_spare(void)
+{
+	while (spare.n_chunks > 0)
+		blob_free(spare.chunks[--spare.n_chunks]);
+	while (spare.n_large > 0)
+		blob_free(spare.large[--spare.n_large]);
+	spare.large_bytes = 0;
 }
 
 void
 blob_trim(void)
 {
-	while (n_spare > 0)
-		blob_free(spare[--n_spare]);
+	blob_drop_spare();
+	xtrim();
+	account.high = account.heap;
 }

@@ -8,7 +8,10 @@
  *
  * Blobs are for one thread. Memory: the data is aligned (64 bytes; a page for
  * large ones), since the kernel's copy runs at two thirds of its speed when it
- * is not. Blobs of BLOB_CHUNK bytes are kept for reuse, a few of them.
+ * is not. A few blobs of BLOB_CHUNK bytes and more are kept for reuse.
+ *
+ * The module keeps the account of what messages take in all. There is one for
+ * the process, as there is one heap.
  */
 #ifndef PM2A_BASE_BLOB_H
 #define PM2A_BASE_BLOB_H
@@ -22,6 +25,7 @@ struct blob {
 	uint8_t *data;
 	size_t size; /* bytes at data */
 	uint32_t n_refs;
+	size_t demand; /* scratch of net/outq: bytes that queues want of it */
 };
 
 /* len bytes at off of blob. Who stores a slice holds a reference. */
@@ -45,7 +49,24 @@ void blob_unref(struct blob *blob);
 /* How many bytes all blobs in use have in all. */
 size_t blob_total_bytes(void);
 
-/* Frees what is kept for reuse: for the end, and for leak checks. */
+/* Counts memory that belongs to messages and isn't a blob; and counts it no
+ * more. */
+void blob_charge(size_t bytes);
+void blob_discharge(size_t bytes);
+
+/* The account: what all blobs take, with those that are kept for reuse, what
+ * alignment costs and what is charged; and the most that it has ever been. */
+size_t blob_held_bytes(void);
+size_t blob_peak_bytes(void);
+
+/* Bytes of the heap that were in the account since the last blob_trim() and are
+ * not any more. malloc keeps them for us unless it is told not to. */
+size_t blob_slack_bytes(void);
+
+/* Frees what is kept for reuse. */
+void blob_drop_spare(void);
+
+/* Frees what is kept for reuse, and gives the system back what malloc keeps. */
 void blob_trim(void);
 
 static inline const uint8_t *

@@ -1,5 +1,6 @@
 #include "base/xalloc.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,21 @@ xaligned(size_t align, size_t size)
 	if (posix_memalign(&p, align, size) != 0)
 		p = NULL;
 	return check(p, 1, size);
+}
+
+#define HEAP_TOP_KEPT (256 << 10)
+
+void
+xtune(void)
+{
+	mallopt(M_MMAP_THRESHOLD, (int)XALLOC_MAPPED);
+	mallopt(M_TRIM_THRESHOLD, HEAP_TOP_KEPT);
+}
+
+void
+xtrim(void)
+{
+	malloc_trim(0);
 }
 
 char *

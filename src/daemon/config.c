@@ -124,6 +124,12 @@ static const struct option {
 	    10 * SECOND, true,
 	    "A connection that stays above queue-soft-limit for so long is "
 	    "closed as a slow consumer." },
+	{ "memory-limit", SIZE, FIELD(memory_limit_bytes), 64 * KIB, 1024 * GIB,
+	    GIB, true,
+	    "Bytes that messages may take in all: those that are read, and "
+	    "those that wait, each once, however many connections they wait "
+	    "for. With more, the connection that keeps most of them is closed, "
+	    "and then the next. At least four times max-frame." },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
@@ -376,6 +382,11 @@ config_check(const struct config *config, struct config_why *why)
 		    "queue-soft-limit: %" PRId64 " bytes is more than "
 		    "queue-limit, which is %" PRId64 " bytes",
 		    config->queue_soft_limit_bytes, config->queue_limit_bytes);
+	if (config->memory_limit_bytes < 4 * config->max_frame_bytes)
+		return fail(why, CONFIG_E_CONFLICT,
+		    "memory-limit: %" PRId64 " bytes is less than four times "
+		    "max-frame, which is %" PRId64 " bytes",
+		    config->memory_limit_bytes, config->max_frame_bytes);
 	if (config->max_topic_bytes + 4 > config->max_frame_bytes)
 		return fail(why, CONFIG_E_CONFLICT,
 		    "max-topic: %" PRId64 " bytes does not fit max-frame, "

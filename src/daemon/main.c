@@ -70,6 +70,7 @@ conn_limits(const struct config *config)
 		.hard_bytes = (size_t)config->queue_limit_bytes,
 		.soft_bytes = (size_t)config->queue_soft_limit_bytes,
 		.soft_ms = config->queue_soft_time_ms,
+		.memory_bytes = (size_t)config->memory_limit_bytes,
 	};
 }
 
@@ -354,6 +355,7 @@ run_daemon(const struct command *command, const struct config *config)
 	struct daemon daemon = { .command = command };
 	int code;
 
+	xtune();
 	if (loop_new(&daemon.loop) != 0) {
 		fputs("pm2adapterd: no event loop can be made\n", stderr);
 		return EX_OSERR;

@@ -398,6 +398,10 @@ print_overview(FILE *out, const struct msg_node *o)
 	    format_count(a, int_of(o, "topics")),
 	    format_count(b, int_of(o, "prefixes")),
 	    format_count(c, int_of(o, "subscriptions")));
+	fprintf(out, "  memory      %14s  of %s, peak %s\n",
+	    format_bytes(a, (double)int_of(o, "memory_bytes")),
+	    format_bytes(b, (double)int_of(o, "memory_limit_bytes")),
+	    format_bytes(c, (double)int_of(o, "memory_peak_bytes")));
 	fputs("  published   ", out);
 	print_flow(out, o, "published", false);
 	fputs("   in  ", out);

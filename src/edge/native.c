@@ -130,7 +130,7 @@ obituary(const struct session *session)
 		.uid = session->peer.uid,
 		.bytes_in = stats->bytes_in,
 		.bytes_out = stats->bytes_out,
-		.queue_bytes = conn_queue_bytes(session->conn),
+		.queue_bytes = stats->n_unwritten,
 		.queue_peak_bytes = stats->queue_peak,
 		.reason = conn_cause_name(conn_cause(session->conn)),
 	};

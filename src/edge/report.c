@@ -159,7 +159,7 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	struct sums sums = sum_up(native);
 
 	(void)n_rows;
-	msg_put_map(w, 28);
+	msg_put_map(w, 31);
 	put_str(w, "server", native->settings.server);
 	put_str(w, "socket", native->settings.socket);
 	put_int(w, "pid", getpid());
@@ -179,6 +179,10 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	put_count(w, "bytes_out", net->bytes_out);
 	put_count(w, "queue_bytes", sums.queue_bytes);
 	put_count(w, "blob_bytes", blob_total_bytes());
+	put_count(w, "memory_bytes", blob_held_bytes());
+	put_count(w, "memory_peak_bytes", blob_peak_bytes());
+	put_count(w, "memory_limit_bytes",
+	    conn_set_limits(native->set)->memory_bytes);
 	put_count(w, "accepted", accepts->n_accepted);
 	put_count(w, "accept_pauses", accepts->n_paused);
 	put_count(w, "log_dropped", log_n_dropped());

@@ -119,7 +119,8 @@ ending_of(const struct native *native, const struct control_previous *previous)
 	cause = conn_cause(session->conn);
 	return (struct control_ending){
 		conn_cause_name(cause == CONN_OPEN ? CONN_EOF : cause),
-		conn_queue_bytes(session->conn),
+		conn_queue_bytes(session->conn) +
+		    conn_stats(session->conn)->n_unwritten,
 	};
 }
 

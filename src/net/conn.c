@@ -4,7 +4,6 @@
 #include <bsd/sys/queue.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,20 +11,13 @@
 #include <event2/event_struct.h>
 
 #include "base/xalloc.h"
+#include "net/input.h"
 #include "net/loop.h"
+#include "net/memory.h"
 #include "net/outq.h"
 
 /*
- * Input. A connection that is idle, or whose last bytes made whole units, has
- * no buffer: all of them read into one shared blob, and what they publish are
- * slices of it. When nobody holds a slice at the next read it is filled from
- * the beginning again; otherwise from where it ends, and when too little room
- * is left a new one takes its place. Only an unfinished tail gets a blob of the
- * connection's own. It has BLOB_CHUNK bytes, or, when the unit is known to be
- * larger, twice what has come, up to what is wanted: never more than that by a
- * declared length alone. After a large unit the next read goes to a blob of
- * that size at once, so that a stream of large units is never copied.
- *
+ * Input. net/input says where it goes and keeps what is unfinished.
  * A turn takes one read from each connection that has something, and a read has
  * a bound, so that a loud publisher can't starve the rest.
  *
@@ -33,14 +25,18 @@
  * writes first and asks for EV_WRITE only after a short write. sendmsg() rather
  * than writev(), for MSG_NOSIGNAL. When the peer is gone (EPIPE) the output is
  * thrown away but the input is read to its end: a process that publishes and
- * exits has said something.
+ * exits has said something. A socket that has taken no more is not asked again
+ * before it says that it does: a receiver that has stopped costs its queue's
+ * appends, and no system call.
+ *
+ * Memory. A conn whose output has stalled, or that has an unfinished unit, is a
+ * holder; net/memory says when there is too much of that, and who has to go.
  *
  * End. A callback only marks. The reap task tries one last write, for the ERROR
  * that says why, tells the owner, and frees.
  */
 
-#define READ_MAX 262144       /* bytes that a turn takes from one conn */
-#define SHARED_ROOM_MIN 16384 /* bytes a shared blob has left, to be used */
+#define READ_MAX 262144 /* bytes that a turn takes from one conn */
 #define N_IOVECS 64
 #define FLUSH_ROUNDS 4 /* writes of a turn at the most */
 
@@ -56,14 +52,11 @@ struct conn {
 	struct loop_task flush;
 	struct loop_task reap;
 	struct outq out;
-	struct blob *in;   /* an unfinished tail, or NULL */
-	size_t in_len;     /* bytes of it, from its beginning */
-	size_t in_want;    /* bytes that the unfinished unit needs, or 0 */
-	size_t last_shown; /* bytes shown last, if all of them were used */
-	size_t n_skip;     /* input bytes to throw away */
-	bool is_stalled;   /* waits for EV_WRITE */
-	bool is_slow;      /* on the set's slow list */
-	bool is_mute;      /* the peer reads no more: output is thrown away */
+	struct input in;
+	struct holder holder;
+	bool is_stalled; /* waits for EV_WRITE */
+	bool is_slow;    /* on the set's slow list */
+	bool is_mute;    /* the peer reads no more: output is thrown away */
 	struct instant slow_since;
 	struct instant since;
 	enum conn_cause finish; /* what to close with once all is written */
@@ -79,38 +72,12 @@ struct conn_set {
 	size_t n_open;
 	TAILQ_HEAD(slow_list, conn)
 	slow; /* over the soft limit, oldest first */
-	struct blob *shared;
-	size_t shared_used;
+	struct input_shared shared;
+	struct memory memory;
+	struct loop_task end_turn;
 	uint8_t *scratch;
 	struct conn_set_stats stats;
 };
-
-static const char *const cause_names[CONN_N_CAUSES] = {
-	[CONN_OPEN] = "open",
-	[CONN_EOF] = "eof",
-	[CONN_RESET] = "reset",
-	[CONN_IO_ERROR] = "io-error",
-	[CONN_SHUTDOWN] = "shutdown",
-	[CONN_SLOW_CONSUMER] = "slow-consumer",
-	[CONN_BAD_FRAME] = "bad-frame",
-	[CONN_FRAME_TOO_BIG] = "frame-too-big",
-	[CONN_UNKNOWN_TYPE] = "unknown-type",
-	[CONN_BAD_FLAGS] = "bad-flags",
-	[CONN_BAD_TOPIC] = "bad-topic",
-	[CONN_BAD_BODY] = "bad-body",
-	[CONN_HELLO_EXPECTED] = "hello-expected",
-	[CONN_HELLO_TIMEOUT] = "hello-timeout",
-	[CONN_BAD_HELLO] = "bad-hello",
-	[CONN_BAD_VERSION] = "bad-version",
-	[CONN_BAD_STATE] = "bad-state",
-	[CONN_TOO_MANY] = "too-many-connections",
-};
-
-const char *
-conn_cause_name(enum conn_cause cause)
-{
-	return cause_names[cause];
-}
 
 static struct conn_set *
 set_of(struct loop_source *source)
@@ -120,9 +87,8 @@ set_of(struct loop_source *source)
 }
 
 static struct instant
-next_deadline(struct loop_source *source)
+slow_deadline(const struct conn_set *set)
 {
-	const struct conn_set *set = set_of(source);
 	const struct conn *conn = TAILQ_FIRST(&set->slow);
 
 	if (conn == NULL)
@@ -130,13 +96,50 @@ next_deadline(struct loop_source *source)
 	return instant_after(conn->slow_since, set->limits.soft_ms);
 }
 
+static struct instant
+next_deadline(struct loop_source *source)
+{
+	struct conn_set *set = set_of(source);
+
+	return instant_earlier(
+	    slow_deadline(set), memory_trim_deadline(&set->memory));
+}
+
 static void
 expire(struct loop_source *source, struct instant now)
 {
 	struct conn_set *set = set_of(source);
 
-	while (instant_reached(next_deadline(source), now))
+	while (instant_reached(slow_deadline(set), now))
 		conn_close(TAILQ_FIRST(&set->slow), CONN_SLOW_CONSUMER);
+	if (instant_reached(memory_trim_deadline(&set->memory), now))
+		memory_trim(&set->memory, now);
+}
+
+static void
+on_end_turn(struct loop_task *task)
+{
+	struct conn_set *set =
+	    (struct conn_set *)((char *)task -
+				offsetof(struct conn_set, end_turn));
+
+	memory_end_turn(&set->memory, loop_now(set->loop));
+}
+
+/* The account is looked at when all that this turn frees is free. */
+static void
+end_turn_later(struct conn_set *set)
+{
+	loop_reap_later(set->loop, &set->end_turn);
+}
+
+/* Whether there is memory to read more to. */
+static bool
+has_room(struct conn_set *set)
+{
+	end_turn_later(set);
+	return !memory_is_over(&set->memory) ||
+	       memory_make_room(&set->memory, loop_now(set->loop));
 }
 
 struct conn_set *
@@ -148,6 +151,8 @@ conn_set_new(struct loop *loop, const struct conn_limits *limits)
 	set->limits = *limits;
 	LIST_INIT(&set->conns);
 	TAILQ_INIT(&set->slow);
+	memory_init(&set->memory, limits->memory_bytes);
+	set->end_turn.run = on_end_turn;
 	set->scratch = xaligned(4096, OUTQ_SCRATCH_SIZE);
 	set->source.next_deadline = next_deadline;
 	set->source.expire = expire;
@@ -162,7 +167,8 @@ conn_set_free(struct conn_set *set)
 		return;
 	assert(LIST_EMPTY(&set->conns));
 	loop_remove_source(set->loop, &set->source);
-	blob_unref(set->shared);
+	input_shared_fini(&set->shared);
+	memory_fini(&set->memory);
 	free(set->scratch);
 	free(set);
 }
@@ -171,6 +177,13 @@ void
 conn_set_limit(struct conn_set *set, const struct conn_limits *limits)
 {
 	set->limits = *limits;
+	memory_set_limit(&set->memory, limits->memory_bytes);
+}
+
+const struct conn_limits *
+conn_set_limits(const struct conn_set *set)
+{
+	return &set->limits;
 }
 
 size_t
@@ -185,76 +198,18 @@ conn_set_stats(const struct conn_set *set)
 	return &set->stats;
 }
 
-/* Where the next read goes, and how many bytes fit there. */
-static struct slice
-input_room(struct conn *conn)
-{
-	struct conn_set *set = conn->set;
-
-	if (conn->in == NULL && conn->last_shown > BLOB_CHUNK) {
-		conn->in = blob_new(conn->last_shown);
-		conn->in_len = 0;
-	}
-	if (conn->in != NULL)
-		return (struct slice){ conn->in, conn->in_len,
-			conn->in->size - conn->in_len };
-	if (set->shared != NULL && set->shared->n_refs == 1)
-		set->shared_used = 0;
-	if (set->shared == NULL ||
-	    set->shared->size - set->shared_used < SHARED_ROOM_MIN) {
-		blob_unref(set->shared);
-		set->shared = blob_new(BLOB_CHUNK);
-		set->shared_used = 0;
-	}
-	return (struct slice){ set->shared, set->shared_used,
-		set->shared->size - set->shared_used };
-}
-
-static size_t
-tail_size(const struct conn *conn, size_t have)
-{
-	size_t size = 2 * have > 2 * BLOB_CHUNK ? 2 * have : 2 * BLOB_CHUNK;
-
-	if (conn->in_want <= BLOB_CHUNK)
-		return have < BLOB_CHUNK ? BLOB_CHUNK : size;
-	return size < conn->in_want ? size : conn->in_want;
-}
-
-/*
- * rest is what the owner has not used. It stays where it is when it begins its
- * blob and has room to grow; otherwise it moves to a new one.
- */
+/* Says to memory what is kept of the input, when that has changed. */
 static void
-keep_tail(struct conn *conn, const struct slice *rest)
+account_input(struct conn *conn, bool is_new)
 {
-	struct blob *fresh;
+	size_t n_bytes = conn->in.blob == NULL ? 0 : conn->in.blob->size;
+	struct instant since = conn->holder.input_since;
 
-	if (rest->len == 0) {
-		blob_unref(conn->in);
-		conn->in = NULL;
-		conn->in_len = 0;
+	if (n_bytes == conn->holder.n_input && !is_new)
 		return;
-	}
-	if (rest->blob == conn->in && rest->off == 0 &&
-	    rest->len < conn->in->size) {
-		conn->in_len = rest->len;
-		return;
-	}
-	fresh = blob_new(tail_size(conn, rest->len));
-	memcpy(fresh->data, slice_data(rest), rest->len);
-	blob_unref(conn->in);
-	conn->in = fresh;
-	conn->in_len = rest->len;
-}
-
-static void
-skip_input(struct conn *conn, struct slice *data)
-{
-	size_t n = conn->n_skip < data->len ? conn->n_skip : data->len;
-
-	conn->n_skip -= n;
-	data->off += n;
-	data->len -= n;
+	if (is_new || conn->holder.n_input == 0)
+		since = loop_now(conn->set->loop);
+	memory_hold_input(&conn->set->memory, &conn->holder, n_bytes, since);
 }
 
 static void
@@ -262,21 +217,20 @@ show_input(struct conn *conn, struct slice data)
 {
 	size_t used, shown = data.len;
 
-	skip_input(conn, &data);
-	conn->in_want = 0;
+	input_skip(&conn->in, &data);
+	conn->in.want = 0;
 	while (data.len > 0 && conn->cause == CONN_OPEN) {
-		used = conn->ops->input(conn, &data, &conn->in_want);
+		used = conn->ops->input(conn, &data, &conn->in.want);
 		assert(used <= data.len);
 		data.off += used;
 		data.len -= used;
-		if (conn->n_skip == 0)
+		if (conn->in.n_skip == 0)
 			break;
-		skip_input(conn, &data);
+		input_skip(&conn->in, &data);
 	}
 	if (conn->cause != CONN_OPEN)
 		data.len = 0;
-	conn->last_shown = data.len == 0 ? shown : 0;
-	keep_tail(conn, &data);
+	account_input(conn, input_keep(&conn->in, &data, shown));
 }
 
 static void
@@ -301,9 +255,10 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
-	if (conn->cause != CONN_OPEN)
+	if (conn->cause != CONN_OPEN || !has_room(set) ||
+	    conn->cause != CONN_OPEN)
 		return;
-	room = input_room(conn);
+	room = input_room(&conn->in, &set->shared);
 	n = read(fd, room.blob->data + room.off,
 	    room.len < READ_MAX ? room.len : READ_MAX);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -314,14 +269,8 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	conn->stats.bytes_in += (size_t)n;
 	set->stats.bytes_in += (size_t)n;
-	if (room.blob == set->shared)
-		set->shared_used += (size_t)n;
-	else
-		room.off = 0;
 	show_input(
-	    conn, (struct slice){ room.blob, room.off,
-		      room.blob == set->shared ? (size_t)n
-					       : conn->in_len + (size_t)n });
+	    conn, input_filled(&conn->in, &set->shared, &room, (size_t)n));
 }
 
 static void
@@ -348,9 +297,12 @@ enter_slow(struct conn *conn)
 static void
 drop_output(struct conn *conn)
 {
+	conn->stats.n_unwritten += conn->out.n_bytes;
 	conn->set->stats.n_unwritten += conn->out.n_bytes;
 	outq_fini(&conn->out);
 	leave_slow(conn);
+	memory_hold_output(&conn->set->memory, &conn->holder, false);
+	end_turn_later(conn->set);
 }
 
 static ssize_t
@@ -370,6 +322,7 @@ set_stalled(struct conn *conn, bool stalled)
 	if (conn->is_stalled == stalled)
 		return;
 	conn->is_stalled = stalled;
+	memory_hold_output(&conn->set->memory, &conn->holder, stalled);
 	if (stalled)
 		event_add(&conn->writable, NULL);
 	else
@@ -443,16 +396,27 @@ on_reap(struct loop_task *task)
 
 	if (conn->cause != CONN_IO_ERROR && !conn->is_mute)
 		flush(conn);
+	drop_output(conn);
 	conn->set->stats.n_closed[conn->cause]++;
 	conn->ops->gone(conn);
-	drop_output(conn);
+	memory_release(&conn->set->memory, &conn->holder);
 	loop_cancel_flush(conn->set->loop, &conn->flush);
 	event_del(&conn->readable);
 	event_del(&conn->writable);
 	close(conn->fd);
-	blob_unref(conn->in);
+	input_fini(&conn->in);
 	LIST_REMOVE(conn, in_set);
 	free(conn);
+}
+
+static void
+on_cut(struct holder *holder)
+{
+	struct conn *conn =
+	    (struct conn *)((char *)holder - offsetof(struct conn, holder));
+
+	conn_close(conn, CONN_MEMORY_LIMIT);
+	drop_output(conn);
 }
 
 struct conn *
@@ -469,6 +433,8 @@ conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 	conn->flush.run = on_flush;
 	conn->reap.run = on_reap;
 	outq_init(&conn->out);
+	conn->holder.queue = &conn->out;
+	conn->holder.cut = on_cut;
 	event_assign(
 	    &conn->readable, base, fd, EV_READ | EV_PERSIST, on_readable, conn);
 	event_assign(&conn->writable, base, fd, EV_WRITE | EV_PERSIST,
@@ -485,6 +451,27 @@ conn_user(const struct conn *conn)
 	return conn->user;
 }
 
+/* Volatile messages go first: from who is slow, and when memory is short from
+ * who does not read. */
+static bool
+is_unwelcome(const struct conn *conn)
+{
+	return conn->out.n_bytes > conn->set->limits.soft_bytes ||
+	       (conn->is_stalled && memory_is_tight(&conn->set->memory));
+}
+
+/* Queues s for a socket that takes nothing for now. */
+static void
+push_stalled(struct conn *conn, const struct slice *s)
+{
+	struct conn_set *set = conn->set;
+
+	outq_push(&conn->out, s, &set->memory.copies);
+	end_turn_later(set);
+	if (memory_is_over(&set->memory))
+		memory_make_room(&set->memory, loop_now(set->loop));
+}
+
 enum conn_sent
 conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 {
@@ -492,7 +479,7 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 
 	if (conn->cause != CONN_OPEN || conn->is_mute)
 		return CONN_DROPPED;
-	if (is_volatile && conn->out.n_bytes > set->limits.soft_bytes)
+	if (is_volatile && is_unwelcome(conn))
 		return CONN_DROPPED;
 	if (conn->out.n_bytes + s->len > set->limits.hard_bytes)
 		flush(conn);
@@ -502,7 +489,12 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 		conn_close(conn, CONN_SLOW_CONSUMER);
 		return CONN_CUT;
 	}
-	outq_push(&conn->out, s, conn->is_stalled);
+	if (conn->is_stalled)
+		push_stalled(conn, s);
+	else
+		outq_push(&conn->out, s, NULL);
+	if (conn->cause != CONN_OPEN)
+		return CONN_CUT;
 	if (conn->out.n_bytes > conn->stats.queue_peak)
 		conn->stats.queue_peak = conn->out.n_bytes;
 	enter_slow(conn);
@@ -513,7 +505,7 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 void
 conn_skip(struct conn *conn, size_t n)
 {
-	conn->n_skip += n;
+	conn->in.n_skip += n;
 }
 
 void

@@ -17,42 +17,17 @@
 
 #include "base/blob.h"
 #include "base/clock.h"
+#include "net/conn_cause.h"
 
 struct conn;
 struct conn_set;
 struct loop;
 
-/* Why a connection ended: one of these, and the name that is shown. The ones
- * from CONN_BAD_FRAME on are the codes of docs/PROTOCOL.md. */
-enum conn_cause {
-	CONN_OPEN, /* it has not ended */
-	CONN_EOF,
-	CONN_RESET,
-	CONN_IO_ERROR,
-	CONN_SHUTDOWN,
-	CONN_SLOW_CONSUMER,
-	CONN_BAD_FRAME,
-	CONN_FRAME_TOO_BIG,
-	CONN_UNKNOWN_TYPE,
-	CONN_BAD_FLAGS,
-	CONN_BAD_TOPIC,
-	CONN_BAD_BODY,
-	CONN_HELLO_EXPECTED,
-	CONN_HELLO_TIMEOUT,
-	CONN_BAD_HELLO,
-	CONN_BAD_VERSION,
-	CONN_BAD_STATE,
-	CONN_TOO_MANY,
-	CONN_N_CAUSES,
-};
-
-/* "eof", "slow-consumer" and so on. */
-const char *conn_cause_name(enum conn_cause cause);
-
 struct conn_limits {
-	size_t hard_bytes; /* waiting output above this: cut */
-	size_t soft_bytes; /* above this: volatile messages are dropped */
-	int64_t soft_ms;   /* above soft_bytes for so long: cut */
+	size_t hard_bytes;   /* waiting output above this: cut */
+	size_t soft_bytes;   /* above this: volatile messages are dropped */
+	int64_t soft_ms;     /* above soft_bytes for so long: cut */
+	size_t memory_bytes; /* of messages in all; 0: any */
 };
 
 struct conn_ops {
@@ -74,6 +49,7 @@ struct conn_stats {
 	uint64_t bytes_in;
 	uint64_t bytes_out; /* written to the socket */
 	size_t queue_peak;  /* bytes */
+	size_t n_unwritten; /* bytes that were queued and thrown away */
 };
 
 struct conn_set_stats {
@@ -91,6 +67,7 @@ struct conn_set *conn_set_new(struct loop *loop,
 void conn_set_free(struct conn_set *set);
 
 void conn_set_limit(struct conn_set *set, const struct conn_limits *limits);
+const struct conn_limits *conn_set_limits(const struct conn_set *set);
 size_t conn_set_n_open(const struct conn_set *set);
 const struct conn_set_stats *conn_set_stats(const struct conn_set *set);
 
@@ -102,8 +79,9 @@ void *conn_user(const struct conn *conn);
 
 enum conn_sent {
 	CONN_QUEUED,
-	CONN_DROPPED, /* volatile and over the soft limit; or nobody reads */
-	CONN_CUT,     /* over the hard limit: the conn is closing */
+	CONN_DROPPED, /* volatile, and over the soft limit or stalled while
+		       * memory is short; or nobody reads */
+	CONN_CUT,     /* over a limit: the conn is closing */
 };
 
 /* Queues s, to be written when the turn is over. */

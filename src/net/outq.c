@@ -1,6 +1,7 @@
 #include "net/outq.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,13 +23,39 @@
  * A slice keeps its whole blob alive. That is what makes fan-out free while
  * receivers keep up, and what would let one receiver that doesn't read hold
  * 64 KiB for every 64 bytes. So once a queue has stalled, slices that are small
- * against their blob, and small blobs that are for this queue alone, are copied
- * into blobs of the queue's own.
+ * against their blob, and small blobs that are for this queue alone, are
+ * copied. Copies lie one behind the other in a blob that all stalled queues
+ * share, and the last one is remembered: a message to a hundred of them is
+ * copied once, and neighbours among the copies merge as others do.
+ *
+ * What gets past that is a slice that was queued before the stall was known, a
+ * message of which all but the end was written, and a copy among others that
+ * are no longer wanted. It costs nothing as long as there is memory. When there
+ * isn't, outq_squeeze() looks at what all queues want of a blob: less than a
+ * quarter, and each copies its part out.
  */
 
 #define RING_MIN 8
-#define GATHER_BELOW 1024 /* bytes of a slice */
-#define COPY_SIZE 16384
+#define GATHER_BELOW 1024         /* bytes of a slice */
+#define COPY_MAX (BLOB_CHUNK / 4) /* larger ones get a blob of their own */
+#define OWN_MAX 4096              /* bytes of a slice */
+#define SQUEEZE_FROM 4096         /* bytes of a blob */
+
+void
+outq_copies_forget(struct outq_copies *copies)
+{
+	blob_unref(copies->source.blob);
+	blob_unref(copies->copy.blob);
+	copies->source.blob = copies->copy.blob = NULL;
+}
+
+void
+outq_copies_fini(struct outq_copies *copies)
+{
+	outq_copies_forget(copies);
+	blob_unref(copies->blob);
+	*copies = (struct outq_copies){ .used = 0 };
+}
 
 void
 outq_init(struct outq *q)
@@ -47,7 +74,7 @@ outq_fini(struct outq *q)
 {
 	for (uint32_t i = 0; i < q->n; i++)
 		blob_unref(entry(q, i)->blob);
-	blob_unref(q->copy);
+	blob_discharge(q->size * sizeof(*q->ring));
 	free(q->ring);
 	outq_init(q);
 }
@@ -58,6 +85,8 @@ grow(struct outq *q)
 	uint32_t size = q->size == 0 ? RING_MIN : q->size * 2;
 	struct slice *ring = xcalloc(size, sizeof(*ring));
 
+	blob_charge(size * sizeof(*ring));
+	blob_discharge(q->size * sizeof(*ring));
 	for (uint32_t i = 0; i < q->n; i++)
 		ring[i] = *entry(q, i);
 	free(q->ring);
@@ -85,27 +114,55 @@ append(struct outq *q, const struct slice *s)
 	blob_ref(s->blob);
 }
 
-static void
-append_copy(struct outq *q, const struct slice *s)
+/* A copy of s, with a reference for the caller. */
+static struct slice
+copy_slice(struct outq_copies *copies, const struct slice *s)
 {
-	struct slice own;
+	struct slice copy = { NULL, copies->used, s->len };
 
-	if (s->len > COPY_SIZE / 4) {
-		own = (struct slice){ blob_copy(slice_data(s), s->len), 0,
+	if (s->len > COPY_MAX)
+		return (struct slice){ blob_copy(slice_data(s), s->len), 0,
 			s->len };
-		append(q, &own);
-		blob_unref(own.blob);
-		return;
+	if (copies->blob == NULL ||
+	    copies->blob->size - copies->used < s->len) {
+		blob_unref(copies->blob);
+		copies->blob = blob_new(BLOB_CHUNK);
+		copies->used = copy.off = 0;
 	}
-	if (q->copy == NULL || q->copy->size - q->copy_used < s->len) {
-		blob_unref(q->copy);
-		q->copy = blob_new(COPY_SIZE);
-		q->copy_used = 0;
+	copy.blob = blob_ref(copies->blob);
+	memcpy(copy.blob->data + copy.off, slice_data(s), s->len);
+	copies->used += s->len;
+	return copy;
+}
+
+static bool
+is_same(const struct slice *a, const struct slice *b)
+{
+	return a->blob == b->blob && a->off == b->off && a->len == b->len;
+}
+
+/* The reference to the source keeps its bytes from being others. */
+static void
+append_shared_copy(
+    struct outq *q, const struct slice *s, struct outq_copies *copies)
+{
+	if (!is_same(&copies->source, s)) {
+		outq_copies_forget(copies);
+		copies->copy = copy_slice(copies, s);
+		copies->source = *s;
+		blob_ref(s->blob);
 	}
-	own = (struct slice){ q->copy, q->copy_used, s->len };
-	memcpy(q->copy->data + q->copy_used, slice_data(s), s->len);
-	q->copy_used += s->len;
-	append(q, &own);
+	append(q, &copies->copy);
+}
+
+static void
+append_own_copy(
+    struct outq *q, const struct slice *s, struct outq_copies *copies)
+{
+	struct slice copy = copy_slice(copies, s);
+
+	append(q, &copy);
+	blob_unref(copy.blob);
 }
 
 /* A small blob that nobody else has: a blob for each costs more than it holds.
@@ -113,16 +170,18 @@ append_copy(struct outq *q, const struct slice *s)
 static bool
 is_own(const struct slice *s)
 {
-	return s->blob->n_refs == 1 && s->len < COPY_SIZE / 4;
+	return s->blob->n_refs == 1 && s->len < OWN_MAX;
 }
 
 void
-outq_push(struct outq *q, const struct slice *s, bool stalled)
+outq_push(struct outq *q, const struct slice *s, struct outq_copies *copies)
 {
 	if (s->len == 0)
 		return;
-	if (stalled && (s->len < s->blob->size / 4 || is_own(s)))
-		append_copy(q, s);
+	if (copies != NULL && s->len < s->blob->size / 4)
+		append_shared_copy(q, s, copies);
+	else if (copies != NULL && is_own(s))
+		append_own_copy(q, s, copies);
 	else
 		append(q, s);
 }
@@ -176,4 +235,49 @@ outq_consume(struct outq *q, size_t len)
 	}
 	if (q->n == 0)
 		outq_fini(q);
+}
+
+size_t
+outq_share(const struct outq *q)
+{
+	size_t share = q->size * sizeof(*q->ring);
+
+	for (uint32_t i = 0; i < q->n; i++) {
+		const struct blob *blob = entry(q, i)->blob;
+
+		share += blob->size / blob->n_refs;
+	}
+	return share;
+}
+
+void
+outq_clear_demand(struct outq *q)
+{
+	for (uint32_t i = 0; i < q->n; i++)
+		entry(q, i)->blob->demand = 0;
+}
+
+void
+outq_add_demand(struct outq *q)
+{
+	for (uint32_t i = 0; i < q->n; i++)
+		entry(q, i)->blob->demand += entry(q, i)->len;
+}
+
+void
+outq_squeeze(struct outq *q, struct outq_copies *copies)
+{
+	struct outq old = *q;
+
+	outq_init(q);
+	for (uint32_t i = 0; i < old.n; i++) {
+		const struct slice *s = entry(&old, i);
+
+		if (s->blob != copies->blob && s->blob->size >= SQUEEZE_FROM &&
+		    s->blob->demand < s->blob->size / 4)
+			append_own_copy(q, s, copies);
+		else
+			append(q, s);
+	}
+	outq_fini(&old);
 }

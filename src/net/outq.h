@@ -7,7 +7,6 @@
 #ifndef PM2A_NET_OUTQ_H
 #define PM2A_NET_OUTQ_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -21,10 +20,23 @@ struct outq {
 	uint32_t size;
 	uint32_t head; /* where the first slice is */
 	uint32_t n;
-	size_t n_bytes;    /* that wait, in all */
-	struct blob *copy; /* where small slices of a stalled queue go */
-	size_t copy_used;
+	size_t n_bytes; /* that wait, in all */
 };
+
+/* Where queues that have stalled keep copies of small slices: one for all of
+ * them. All zeros is an empty one. */
+struct outq_copies {
+	struct blob *blob; /* that is being filled, or NULL */
+	size_t used;
+	struct slice source; /* what was copied last, with a reference */
+	struct slice copy;   /* of it, likewise; or both are without a blob */
+};
+
+/* Forgets what was copied last, so that it may go. */
+void outq_copies_forget(struct outq_copies *copies);
+
+/* Idempotent. */
+void outq_copies_fini(struct outq_copies *copies);
 
 void outq_init(struct outq *q);
 
@@ -33,10 +45,11 @@ void outq_fini(struct outq *q);
 
 /*
  * Appends s and takes a reference to its blob. The blob's bytes must not change
- * any more. stalled says that the queue won't be written soon: then a small
- * slice is copied, so that it doesn't pin a big blob.
+ * any more. copies, which is not NULL where the queue won't be written soon, is
+ * where a slice goes that would pin more than it has.
  */
-void outq_push(struct outq *q, const struct slice *s, bool stalled);
+void outq_push(
+    struct outq *q, const struct slice *s, struct outq_copies *copies);
 
 /*
  * Describes the queue's beginning in at most n entries of iov. Small slices are
@@ -47,5 +60,18 @@ int outq_fill(const struct outq *q, struct iovec *iov, int n, uint8_t *scratch);
 
 /* The first len bytes, at most n_bytes, have been written. */
 void outq_consume(struct outq *q, size_t len);
+
+/* The queue's part of the memory that it pins, in bytes: of each blob as much
+ * as falls to one reference, and the ring. */
+size_t outq_share(const struct outq *q);
+
+/*
+ * Copies slices out of blobs of which hardly anything is wanted, in three
+ * steps, each for all queues that are to take part: the demand for their blobs
+ * is set to 0, added up, and then acted upon.
+ */
+void outq_clear_demand(struct outq *q);
+void outq_add_demand(struct outq *q);
+void outq_squeeze(struct outq *q, struct outq_copies *copies);
 
 #endif

@@ -62,7 +62,7 @@ describe('docs/PROTOCOL.md', () => {
 		}
 	});
 
-	const causes = namesIn('src/net/conn.c', 'cause_names');
+	const causes = namesIn('src/net/conn_cause.c', 'cause_names');
 	const refusals = namesIn('src/edge/session.c', 'refusal_names');
 
 	test('names each code and reason that the daemon knows', () => {

@@ -42,6 +42,7 @@ function dump(...args) {
 const OPTIONS = ['socket', 'socket-mode', 'config', 'log-level', 'max-frame',
 	'max-topic', 'max-connections', 'max-subscriptions', 'hello-timeout',
 	'drain-timeout', 'queue-limit', 'queue-soft-limit', 'queue-soft-time',
+	'memory-limit',
 	'ping-interval', 'stats', 'json', 'version', 'help', 'dump-config', 'emit',
 	'ask', 'tail', 'key', 'namespace', 'timeout'];
 
@@ -205,6 +206,7 @@ for (const [one, other] of [
 	['queue-limit 20m', 'max-frame 16m'],
 	['queue-soft-limit 65m', 'queue-limit 64m'],
 	['max-topic 8k', 'max-frame 4k'],
+	['memory-limit 63m', 'max-frame 16m'],
 ]) {
 	withFile(`values that contradict each other: ${one}, ${other}`,
 		`${one}\n${other}\n`, (file) => {

@@ -10,7 +10,8 @@ const { until } = require('./support/wait');
 
 const OVERVIEW = ['server', 'pid', 'uptime_ms', 'connections', 'members',
 	'topics', 'prefixes', 'subscriptions', 'published', 'delivered',
-	'bytes_in', 'bytes_out', 'rates', 'drops', 'closes', 'errors'];
+	'bytes_in', 'bytes_out', 'rates', 'drops', 'closes', 'errors',
+	'memory_bytes', 'memory_peak_bytes', 'memory_limit_bytes'];
 const RATES = ['published', 'delivered', 'bytes_in', 'bytes_out'];
 const CLIENT = ['id', 'name', 'pid', 'uid', 'pm_id', 'role', 'client', 'key',
 	'script', 'age_ms', 'messages_in', 'messages_out', 'bytes_in',

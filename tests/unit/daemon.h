@@ -62,7 +62,7 @@ static const struct native_settings settings = {
 static inline void
 begin(void)
 {
-	const struct conn_limits net = { 8 << 20, 4 << 20, 10000 };
+	const struct conn_limits net = { 8 << 20, 4 << 20, 10000, 0 };
 	const struct broker_limits core = {
 		.topic_max_bytes = 4096,
 		.subscriptions_max = 1000,

@@ -71,6 +71,77 @@ TEST(a_chunk_is_used_again_and_another_size_is_not)
 	blob_trim();
 }
 
+TEST(a_large_blob_is_used_again_where_it_fits)
+{
+	struct blob *large = blob_new(1 << 20), *other;
+
+	blob_unref(large);
+	other = blob_new((1 << 20) + 1);
+	ck_assert_ptr_ne(other, large);
+	blob_unref(other);
+	other = blob_new((2 << 20) / 3 - 1);
+	ck_assert_ptr_ne(other, large);
+	blob_unref(other);
+	other = blob_new(1000000);
+	ck_assert_ptr_eq(other, large);
+	ck_assert_uint_eq(other->n_refs, 1);
+	ck_assert_uint_ge(other->size, 1000000);
+	blob_unref(other);
+	blob_trim();
+	ck_assert_uint_eq(blob_held_bytes(), 0);
+}
+
+TEST(large_blobs_are_kept_up_to_a_bound)
+{
+	struct blob *blobs[40];
+
+	for (size_t i = 0; i < N_ELEMENTS(blobs); i++)
+		blobs[i] = blob_new(1 << 20);
+	for (size_t i = 0; i < N_ELEMENTS(blobs); i++)
+		blob_unref(blobs[i]);
+	ck_assert_uint_gt(blob_held_bytes(), 4 << 20);
+	ck_assert_uint_lt(blob_held_bytes(), 9 << 20);
+	blob_drop_spare();
+	ck_assert_uint_eq(blob_held_bytes(), 0);
+	ck_assert_uint_ge(blob_peak_bytes(), 40 << 20);
+}
+
+TEST(the_account_has_what_is_in_use_what_is_kept_and_what_is_charged)
+{
+	struct blob *small = blob_new(100), *chunk = blob_new(BLOB_CHUNK);
+	size_t held = blob_held_bytes();
+
+	ck_assert_uint_ge(held, 100 + BLOB_CHUNK);
+	ck_assert_uint_le(held, 100 + BLOB_CHUNK + 16384);
+	blob_unref(chunk);
+	ck_assert_uint_eq(blob_held_bytes(), held);
+	blob_charge(5000);
+	ck_assert_uint_eq(blob_held_bytes(), held + 5000);
+	ck_assert_uint_eq(blob_peak_bytes(), held + 5000);
+	blob_discharge(5000);
+	blob_unref(small);
+	blob_drop_spare();
+	ck_assert_uint_eq(blob_held_bytes(), 0);
+	ck_assert_uint_eq(blob_peak_bytes(), held + 5000);
+}
+
+TEST(what_the_heap_keeps_for_us_is_known_until_it_is_trimmed)
+{
+	struct blob *blobs[100];
+
+	for (size_t i = 0; i < N_ELEMENTS(blobs); i++)
+		blobs[i] = blob_new(10000);
+	ck_assert_uint_eq(blob_slack_bytes(), 0);
+	for (size_t i = 0; i < N_ELEMENTS(blobs); i++)
+		blob_unref(blobs[i]);
+	ck_assert_uint_ge(blob_slack_bytes(), N_ELEMENTS(blobs) * 10000);
+	blob_trim();
+	ck_assert_uint_eq(blob_slack_bytes(), 0);
+	/* A mapping goes back at once. */
+	blob_unref(blob_new(100 << 20));
+	ck_assert_uint_eq(blob_slack_bytes(), 0);
+}
+
 TEST(the_total_counts_blobs_in_use_not_what_is_kept_for_reuse)
 {
 	struct blob *chunks[40];

@@ -168,6 +168,7 @@ static const struct conflict {
 	{ "max-frame", "33m", "queue-limit" },
 	{ "queue-limit", "8m", "queue-limit" },
 	{ "queue-soft-limit", "65m", "queue-soft-limit" },
+	{ "memory-limit", "65535k", "memory-limit" },
 };
 
 TEST_EACH(values_that_contradict_each_other_are_refused, conflicts)

@@ -99,7 +99,7 @@ begin(struct conn_limits limits)
 	seen = malloc(4 * BIG_UNIT);
 }
 
-static const struct conn_limits generous = { 64 << 20, 16 << 20, 10000 };
+static const struct conn_limits generous = { 64 << 20, 16 << 20, 10000, 0 };
 
 static void
 end(void)
@@ -323,7 +323,7 @@ TEST(a_stalled_queue_is_written_when_the_peer_reads)
 
 TEST(over_the_hard_limit_it_is_cut_as_a_slow_consumer)
 {
-	struct conn_limits limits = { 1 << 20, 1 << 20, 10000 };
+	struct conn_limits limits = { 1 << 20, 1 << 20, 10000, 0 };
 	char *data = calloc(1, 1 << 20);
 
 	begin(limits);
@@ -340,9 +340,75 @@ TEST(over_the_hard_limit_it_is_cut_as_a_slow_consumer)
 	end();
 }
 
+/* Memory for 1 MiB, which is less than a queue may have. */
+static const struct conn_limits tight = { 64 << 20, 64 << 20, 3600000,
+	1 << 20 };
+
+TEST(over_the_limit_of_memory_who_does_not_read_is_cut)
+{
+	char *data = calloc(1, 1 << 18);
+	enum conn_sent r = CONN_QUEUED;
+	size_t n_sent = 0;
+
+	begin(tight);
+	stall(65536);
+	while (r == CONN_QUEUED) {
+		struct slice s = { blob_copy(data, 1 << 18), 0, 1 << 18 };
+
+		r = conn_send(conn, &s, false);
+		n_sent += s.len;
+		blob_unref(s.blob);
+	}
+	ck_assert_int_eq(r, CONN_CUT);
+	ck_assert_uint_le(n_sent, 1 << 20);
+	ck_assert(conn_is_closing(conn));
+	ck_assert_uint_eq(conn_queue_bytes(conn), 0);
+	ck_assert_uint_ge(conn_stats(conn)->n_unwritten, n_sent);
+	ck_assert_uint_lt(blob_held_bytes(), 1 << 20);
+	ck_assert_uint_gt(blob_peak_bytes(), 1 << 20);
+	turn();
+	ck_assert_int_eq(ended, CONN_MEMORY_LIMIT);
+	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_MEMORY_LIMIT], 1);
+	ck_assert_uint_ge(conn_set_stats(set)->n_unwritten, n_sent);
+	free(data);
+	end();
+}
+
+TEST(when_memory_is_tight_volatile_is_dropped_for_who_does_not_read)
+{
+	char *data = calloc(1, 1 << 18);
+
+	begin(tight);
+	stall(65536);
+	send_bytes("v", 1, true, CONN_QUEUED);
+	for (int i = 0; i < 3; i++)
+		send_bytes(data, 1 << 18, false, CONN_QUEUED);
+	send_bytes("v", 1, true, CONN_DROPPED);
+	send_bytes("n", 1, false, CONN_QUEUED);
+	free(data);
+	end();
+}
+
+/* The unit is no offence as long as it comes; nothing is lost for the wait. */
+TEST(while_memory_is_short_input_waits_in_the_socket)
+{
+	struct blob *staged;
+
+	begin(tight);
+	staged = blob_new(1 << 20);
+	say("\3abc", 4);
+	turn();
+	ck_assert_uint_eq(n_seen, 0);
+	blob_unref(staged);
+	turn();
+	ck_assert_uint_eq(n_seen, 4);
+	ck_assert_ptr_nonnull(conn);
+	end();
+}
+
 TEST(above_the_soft_limit_volatile_is_dropped_and_the_rest_is_not)
 {
-	struct conn_limits limits = { 64 << 20, 0, 10000 };
+	struct conn_limits limits = { 64 << 20, 0, 10000, 0 };
 
 	begin(limits);
 	stall(65536);
@@ -353,7 +419,7 @@ TEST(above_the_soft_limit_volatile_is_dropped_and_the_rest_is_not)
 
 TEST(at_the_soft_limit_volatile_is_queued_and_above_it_is_dropped)
 {
-	struct conn_limits limits = { 64 << 20, 10, 3600000 };
+	struct conn_limits limits = { 64 << 20, 10, 3600000, 0 };
 
 	begin(limits);
 	send_bytes("0123456789", 10, false, CONN_QUEUED);
@@ -366,7 +432,7 @@ TEST(at_the_soft_limit_volatile_is_queued_and_above_it_is_dropped)
 
 TEST(at_the_hard_limit_it_stays_and_above_it_is_cut)
 {
-	struct conn_limits limits = { 3 << 20, 3 << 20, 3600000 };
+	struct conn_limits limits = { 3 << 20, 3 << 20, 3600000, 0 };
 	char *data = calloc(1, 1 << 20);
 	size_t room;
 
@@ -387,7 +453,7 @@ TEST(at_the_hard_limit_it_stays_and_above_it_is_cut)
 
 TEST(above_the_soft_limit_for_too_long_it_is_cut)
 {
-	struct conn_limits limits = { 64 << 20, 1024, 10 };
+	struct conn_limits limits = { 64 << 20, 1024, 10, 0 };
 
 	begin(limits);
 	stall(65536);
@@ -398,7 +464,7 @@ TEST(above_the_soft_limit_for_too_long_it_is_cut)
 
 TEST(who_comes_below_the_soft_limit_in_time_stays)
 {
-	struct conn_limits limits = { 64 << 20, 1024, 3600000 };
+	struct conn_limits limits = { 64 << 20, 1024, 3600000, 0 };
 	char *trash = malloc(65536);
 
 	begin(limits);

@@ -122,7 +122,7 @@ TEST(who_comes_again_is_told_how_its_connection_ended)
 
 TEST(who_was_too_slow_is_told_so_and_how_many_bytes_are_lost)
 {
-	const struct conn_limits narrow = { 4096, 4096, 10000 };
+	const struct conn_limits narrow = { 4096, 4096, 10000, 0 };
 	struct client *a, *publisher;
 	struct greeting first, again;
 	uint64_t n_unwritten;

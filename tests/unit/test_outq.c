@@ -6,11 +6,12 @@
 #include "unit/support.h"
 
 static uint8_t scratch[OUTQ_SCRATCH_SIZE];
+static struct outq_copies copies;
 
 static void
 push(struct outq *q, struct blob *blob, size_t off, size_t len)
 {
-	outq_push(q, &(struct slice){ blob, off, len }, false);
+	outq_push(q, &(struct slice){ blob, off, len }, NULL);
 }
 
 static struct blob *
@@ -108,6 +109,13 @@ TEST(an_empty_slice_is_nothing)
 	blob_unref(blob);
 }
 
+/* Queues a slice of a blob for a queue that has stalled. */
+static void
+push_stalled(struct outq *q, struct blob *blob, size_t off, size_t len)
+{
+	outq_push(q, &(struct slice){ blob, off, len }, &copies);
+}
+
 TEST(a_stalled_queue_does_not_pin_big_blobs_with_small_slices)
 {
 	struct blob *big = numbered(BLOB_CHUNK, 0);
@@ -115,34 +123,65 @@ TEST(a_stalled_queue_does_not_pin_big_blobs_with_small_slices)
 
 	outq_init(&q);
 	for (size_t i = 0; i < 1000; i++)
-		outq_push(&q, &(struct slice){ big, i * 64, 32 }, true);
+		push_stalled(&q, big, i * 64, 32);
+	outq_copies_forget(&copies);
 	ck_assert_uint_eq(big->n_refs, 1);
 	ck_assert_uint_eq(q.n_bytes, 32000);
-	ck_assert_uint_le(blob_total_bytes(), BLOB_CHUNK + 3 * 16384);
-	outq_push(&q, &(struct slice){ big, 0, 32768 }, true);
+	ck_assert_uint_eq(q.n, 1);
+	ck_assert_uint_eq(blob_total_bytes(), 2 * BLOB_CHUNK);
+	push_stalled(&q, big, 0, BLOB_CHUNK / 4);
 	ck_assert_uint_eq(big->n_refs, 2);
 	outq_fini(&q);
+	outq_copies_fini(&copies);
 	blob_unref(big);
 	ck_assert_uint_eq(blob_total_bytes(), 0);
 	blob_trim();
+	ck_assert_uint_eq(blob_held_bytes(), 0);
 }
 
-TEST(a_stalled_queue_copies_larger_slices_of_big_blobs_too)
+TEST(a_slice_for_many_stalled_queues_is_copied_once)
 {
+	enum { N_QUEUES = 64, N = 100 };
 	struct blob *big = numbered(BLOB_CHUNK, 0);
+	struct outq queues[N_QUEUES];
+
+	for (size_t k = 0; k < N_QUEUES; k++)
+		outq_init(&queues[k]);
+	for (size_t i = 0; i < N; i++)
+		for (size_t k = 0; k < N_QUEUES; k++)
+			push_stalled(&queues[k], big, i * 128, 100);
+	ck_assert_uint_eq(copies.used, N * 100);
+	ck_assert_uint_eq(blob_total_bytes(), 2 * BLOB_CHUNK);
+	for (size_t k = 0; k < N_QUEUES; k++) {
+		ck_assert_uint_eq(queues[k].n, 1);
+		ck_assert_uint_eq(queues[k].n_bytes, N * 100);
+		outq_fini(&queues[k]);
+	}
+	outq_copies_fini(&copies);
+	blob_unref(big);
+	blob_trim();
+	ck_assert_uint_eq(blob_held_bytes(), 0);
+}
+
+TEST(a_large_slice_of_a_much_larger_blob_gets_a_blob_that_fits)
+{
+	enum { SIZE = 1 << 20, LEN = 100000 };
+	struct blob *big = numbered(SIZE, 0);
 	struct iovec iov[1];
-	struct outq q;
+	struct outq q, other;
 
 	outq_init(&q);
-	outq_push(&q, &(struct slice){ big, 100, 16383 }, true);
-	ck_assert_uint_eq(big->n_refs, 1);
-	ck_assert_uint_eq(blob_total_bytes(), BLOB_CHUNK + 16383);
+	outq_init(&other);
+	push_stalled(&q, big, 100, LEN);
+	push_stalled(&other, big, 100, LEN);
+	ck_assert_uint_eq(blob_total_bytes(), SIZE + LEN);
 	ck_assert_int_eq(outq_fill(&q, iov, 1, scratch), 1);
-	ck_assert_uint_eq(iov[0].iov_len, 16383);
-	ck_assert_mem_eq(iov[0].iov_base, big->data + 100, 16383);
-	outq_push(&q, &(struct slice){ big, 100, 16384 }, true);
-	ck_assert_uint_eq(big->n_refs, 2);
+	ck_assert_uint_eq(iov[0].iov_len, LEN);
+	ck_assert_mem_eq(iov[0].iov_base, big->data + 100, LEN);
 	outq_fini(&q);
+	outq_fini(&other);
+	outq_copies_fini(&copies);
+	ck_assert_uint_eq(blob_total_bytes(), SIZE);
 	blob_unref(big);
 	blob_trim();
 }
@@ -157,21 +196,113 @@ TEST(a_stalled_queue_packs_small_blobs_that_nobody_else_has)
 	for (size_t i = 0; i < N; i++) {
 		struct blob *own = numbered(LEN, (uint8_t)i);
 
-		outq_push(&q, &(struct slice){ own, 0, LEN }, true);
+		push_stalled(&q, own, 0, LEN);
 		blob_unref(own);
 	}
 	ck_assert_uint_eq(q.n_bytes, N * LEN);
-	ck_assert_uint_le(q.n, N * LEN / 16384 + 1);
-	ck_assert_uint_le(
-	    blob_total_bytes(), LEN + (N * LEN / 16384 + 1) * 16384);
+	ck_assert_uint_le(q.n, N * LEN / BLOB_CHUNK + 1);
+	ck_assert_uint_eq(blob_total_bytes(), LEN + 2 * BLOB_CHUNK);
 	/* What others have as well costs nothing more. */
 	blob_ref(shared);
-	outq_push(&q, &(struct slice){ shared, 0, LEN }, true);
+	push_stalled(&q, shared, 0, LEN);
 	ck_assert_uint_eq(shared->n_refs, 3);
 	outq_fini(&q);
+	outq_copies_fini(&copies);
 	blob_unref(shared);
 	blob_unref(shared);
 	ck_assert_uint_eq(blob_total_bytes(), 0);
+	blob_trim();
+}
+
+/* The source is held, so no other bytes can take its place meanwhile. */
+TEST(a_copy_is_remembered_until_it_is_forgotten)
+{
+	struct blob *big = numbered(BLOB_CHUNK, 0), *next;
+	struct outq q;
+
+	outq_init(&q);
+	push_stalled(&q, big, 0, 100);
+	blob_unref(big);
+	next = numbered(BLOB_CHUNK, 1);
+	ck_assert_ptr_ne(next, big);
+	push_stalled(&q, next, 0, 100);
+	ck_assert_uint_eq(copies.used, 200);
+	outq_copies_forget(&copies);
+	push_stalled(&q, next, 0, 100);
+	ck_assert_uint_eq(copies.used, 300);
+	outq_fini(&q);
+	outq_copies_fini(&copies);
+	blob_unref(next);
+	ck_assert_uint_eq(blob_total_bytes(), 0);
+	blob_trim();
+}
+
+static void
+squeeze(struct outq *queues, size_t n)
+{
+	for (size_t k = 0; k < n; k++)
+		outq_clear_demand(&queues[k]);
+	for (size_t k = 0; k < n; k++)
+		outq_add_demand(&queues[k]);
+	for (size_t k = 0; k < n; k++)
+		outq_squeeze(&queues[k], &copies);
+}
+
+TEST(squeezed_queues_let_go_of_blobs_of_which_little_is_wanted)
+{
+	struct blob *wanted = numbered(BLOB_CHUNK, 0);
+	struct blob *waste = numbered(BLOB_CHUNK, 1);
+	struct iovec iov[4];
+	struct outq queues[4];
+
+	for (size_t k = 0; k < 4; k++) {
+		outq_init(&queues[k]);
+		push(&queues[k], wanted, 0, 5000);
+		push(&queues[k], waste, k * 10000, 3000);
+		push(&queues[k], wanted, 6000, 2000);
+	}
+	squeeze(queues, 4);
+	ck_assert_uint_eq(waste->n_refs, 1);
+	ck_assert_uint_eq(wanted->n_refs, 1 + 2 * 4);
+	for (size_t k = 0; k < 4; k++) {
+		ck_assert_uint_eq(queues[k].n_bytes, 10000);
+		ck_assert_int_eq(outq_fill(&queues[k], iov, 4, scratch), 3);
+		ck_assert_mem_eq(iov[0].iov_base, wanted->data, 5000);
+		ck_assert_mem_eq(
+		    iov[1].iov_base, waste->data + k * 10000, 3000);
+		ck_assert_mem_eq(iov[2].iov_base, wanted->data + 6000, 2000);
+		outq_fini(&queues[k]);
+	}
+	outq_copies_fini(&copies);
+	blob_unref(wanted);
+	blob_unref(waste);
+	ck_assert_uint_eq(blob_total_bytes(), 0);
+	blob_trim();
+}
+
+TEST(what_a_queue_pins_is_shared_among_those_who_do)
+{
+	struct blob *both = numbered(BLOB_CHUNK, 0);
+	struct blob *own = numbered(BLOB_CHUNK, 1);
+	struct outq a, b;
+	size_t ring;
+
+	outq_init(&a);
+	outq_init(&b);
+	ck_assert_uint_eq(outq_share(&a), 0);
+	push(&a, both, 0, 100);
+	push(&b, both, 0, 100);
+	push(&b, own, 0, 100);
+	blob_unref(both);
+	blob_unref(own);
+	ring = outq_share(&a) - BLOB_CHUNK / 2;
+	ck_assert_uint_gt(ring, 0);
+	ck_assert_uint_eq(outq_share(&b), ring + BLOB_CHUNK / 2 + BLOB_CHUNK);
+	outq_fini(&b);
+	ck_assert_uint_eq(outq_share(&a), ring + BLOB_CHUNK);
+	outq_fini(&a);
+	blob_trim();
+	ck_assert_uint_eq(blob_held_bytes(), 0);
 }
 
 TEST(an_emptied_queue_holds_no_memory)
@@ -225,10 +356,12 @@ TEST(every_cut_of_the_writes_gives_the_same_stream)
 			size_t len = blob->size - off;
 
 			outq_push(&q, &(struct slice){ blob, off, len },
-			    random_below(&random, 2) == 0);
+			    random_below(&random, 2) == 0 ? &copies : NULL);
 			memcpy(in + n_in, blob->data + off, len);
 			n_in += len;
 			blob_unref(blob);
+			if (random_below(&random, 50) == 0)
+				squeeze(&q, 1);
 		} else {
 			n_out += write_some(&q, out + n_out,
 			    random_below(&random, 4000),
@@ -239,6 +372,7 @@ TEST(every_cut_of_the_writes_gives_the_same_stream)
 	ck_assert_uint_eq(n_in, n_out);
 	ck_assert_mem_eq(in, out, n_in);
 	outq_fini(&q);
+	outq_copies_fini(&copies);
 	free(in);
 	free(out);
 }

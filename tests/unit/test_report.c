@@ -111,6 +111,10 @@ TEST(the_overview_counts_what_has_happened)
 	ck_assert_int_eq(number(o, "delivered_bytes"), 3 * 13);
 	ck_assert_int_eq(number(o, "unrouted"), 1);
 	ck_assert_int_eq(number(o, "queue_bytes"), 0);
+	ck_assert_int_ge(number(o, "memory_bytes"), BLOB_CHUNK);
+	ck_assert_int_ge(
+	    number(o, "memory_peak_bytes"), number(o, "memory_bytes"));
+	ck_assert_int_eq(number(o, "memory_limit_bytes"), 0);
 	ck_assert_int_eq(number(o, "accepted"), 0);
 	ck_assert_int_ge(number(o, "uptime_ms"), 0);
 	ck_assert_int_eq(number(get(o, "errors"), "bad-topic"), 1);

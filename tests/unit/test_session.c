@@ -99,7 +99,7 @@ TEST(runs_of_one_topic_and_changes_of_topic_keep_the_order)
 
 TEST(a_run_that_is_larger_than_a_queue_may_be_cuts_nobody)
 {
-	const struct conn_limits narrow = { 8192, 8192, 3600000 };
+	const struct conn_limits narrow = { 8192, 8192, 3600000, 0 };
 	struct native_settings small = settings;
 	struct client *a, *b;
 	uint8_t *out = calloc(1, 60000);
@@ -607,7 +607,7 @@ publish_large(struct client *c, size_t size)
 
 TEST(a_volatile_message_is_dropped_for_who_does_not_keep_up)
 {
-	const struct conn_limits limits = { 64 << 20, 0, 3600000 };
+	const struct conn_limits limits = { 64 << 20, 0, 3600000, 0 };
 	/* More in all than a socket buffers. */
 	enum { SIZE = 65536, N = 32 };
 	struct client *a, *b;
@@ -640,7 +640,7 @@ TEST(a_volatile_message_is_dropped_for_who_does_not_keep_up)
 
 TEST(who_does_not_read_is_cut_and_the_others_get_everything)
 {
-	const struct conn_limits limits = { 1 << 20, 1 << 20, 3600000 };
+	const struct conn_limits limits = { 1 << 20, 1 << 20, 3600000, 0 };
 	struct client *a, *slow, *good;
 	uint32_t n = 0;
 

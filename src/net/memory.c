@@ -1,0 +1,263 @@
+#include "net/memory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+
+/*
+ * What is held is what the account of base/blob says: blobs, each once, however
+ * many queues have slices of it. Three kinds of things keep blobs alive: queues
+ * that are not written (a receiver that doesn't read), units that are not
+ * complete (a publisher that is slow, or has just begun), and what has been
+ * read in this turn and is not routed yet. The third goes by itself. The second
+ * is mostly somebody at work. So it is the first that has to go, and a
+ * publisher is never made to wait for a receiver.
+ *
+ * The worst offender is not who has the longest queue. Sixty-four receivers
+ * that have stalled at the same message share its blob, and cutting one of them
+ * frees nothing. So each is charged its share of a blob, as the kernel does
+ * with the pages of processes (PSS), and whoever holds most that nobody else
+ * does comes first. Shares are taken once for a round of cutting: they grow
+ * while others go, but their order is good enough, and a round costs one walk
+ * over the queues. It ends an eighth below the limit, so that the next one
+ * isn't due at once.
+ *
+ * An input counts as an offender when its unit has not come to its end within
+ * INPUT_SLOW_MS, or when everything else has failed for SHORT_TURNS turns. As
+ * long as those who have stalled hold less than a quarter of the limit, they
+ * are not the cause, and nobody is cut: the sockets are left unread for a turn.
+ *
+ * malloc is told by base/xalloc to map large blocks. The rest of what was freed
+ * stays in the heap, and would stand beside what is mapped next: then both are
+ * resident, and only one is in the account. So the heap is trimmed before they
+ * are together above the limit; and a while after a burst, when nothing is
+ * wanted of it any more, so long after the last time that it takes no more than
+ * a thousandth of all time.
+ */
+
+#define INPUT_SLOW_MS 1000
+#define SHORT_TURNS 4
+#define TRIM_AFTER_MS 1000
+#define TRIM_FROM ((size_t)128 << 10) /* bytes of slack */
+
+struct offender {
+	struct holder *holder;
+	size_t share; /* bytes */
+};
+
+void
+memory_init(struct memory *memory, size_t limit_bytes)
+{
+	*memory = (struct memory){ .limit_bytes = limit_bytes };
+	TAILQ_INIT(&memory->holders);
+	memory->trim_at = INSTANT_NEVER;
+	memory->trim_pause_ms = TRIM_AFTER_MS;
+}
+
+void
+memory_fini(struct memory *memory)
+{
+	assert(TAILQ_EMPTY(&memory->holders));
+	outq_copies_fini(&memory->copies);
+}
+
+void
+memory_set_limit(struct memory *memory, size_t limit_bytes)
+{
+	memory->limit_bytes = limit_bytes;
+}
+
+static void
+list(struct memory *memory, struct holder *holder)
+{
+	bool is_listed = holder->is_stalled || holder->n_input > 0;
+
+	if (is_listed == holder->is_listed)
+		return;
+	holder->is_listed = is_listed;
+	if (is_listed) {
+		TAILQ_INSERT_TAIL(&memory->holders, holder, link);
+		memory->n_holders++;
+	} else {
+		TAILQ_REMOVE(&memory->holders, holder, link);
+		memory->n_holders--;
+	}
+}
+
+void
+memory_hold_output(
+    struct memory *memory, struct holder *holder, bool is_stalled)
+{
+	holder->is_stalled = is_stalled;
+	list(memory, holder);
+}
+
+void
+memory_hold_input(struct memory *memory, struct holder *holder, size_t n_bytes,
+    struct instant since)
+{
+	holder->n_input = n_bytes;
+	holder->input_since = since;
+	list(memory, holder);
+}
+
+void
+memory_release(struct memory *memory, struct holder *holder)
+{
+	holder->is_stalled = false;
+	holder->n_input = 0;
+	list(memory, holder);
+}
+
+bool
+memory_is_tight(const struct memory *memory)
+{
+	size_t limit = memory->limit_bytes;
+
+	return limit > 0 && blob_held_bytes() > limit - limit / 4;
+}
+
+static size_t
+target(const struct memory *memory)
+{
+	return memory->limit_bytes - memory->limit_bytes / 8;
+}
+
+static void
+squeeze(struct memory *memory)
+{
+	struct holder *holder;
+
+	outq_copies_forget(&memory->copies);
+	TAILQ_FOREACH (holder, &memory->holders, link)
+		if (holder->is_stalled)
+			outq_clear_demand(holder->queue);
+	TAILQ_FOREACH (holder, &memory->holders, link)
+		if (holder->is_stalled)
+			outq_add_demand(holder->queue);
+	TAILQ_FOREACH (holder, &memory->holders, link)
+		if (holder->is_stalled)
+			outq_squeeze(holder->queue, &memory->copies);
+	blob_drop_spare();
+}
+
+static size_t
+share_of(const struct memory *memory, const struct holder *holder,
+    struct instant now)
+{
+	size_t share = holder->is_stalled ? outq_share(holder->queue) : 0;
+	bool is_slow = instant_reached(
+	    instant_after(holder->input_since, INPUT_SLOW_MS), now);
+
+	if (holder->n_input > 0 && (is_slow || memory->n_short >= SHORT_TURNS))
+		share += holder->n_input;
+	return share;
+}
+
+static int
+by_share(const void *a, const void *b)
+{
+	const struct offender *x = a, *y = b;
+
+	if (x->share == y->share)
+		return 0;
+	return x->share < y->share ? 1 : -1;
+}
+
+/* All holders with their shares, the largest first; to be freed. */
+static struct offender *
+find_offenders(const struct memory *memory, struct instant now, size_t *total)
+{
+	struct offender *all = xcalloc(memory->n_holders + 1, sizeof(*all));
+	struct holder *holder;
+	size_t n = 0;
+
+	*total = 0;
+	TAILQ_FOREACH (holder, &memory->holders, link) {
+		all[n].holder = holder;
+		all[n].share = share_of(memory, holder, now);
+		*total += all[n++].share;
+	}
+	qsort(all, n, sizeof(*all), by_share);
+	return all;
+}
+
+/* What an input holds is free when its connection is: later in this turn. */
+static bool
+cut(struct memory *memory, const struct offender *all, size_t n)
+{
+	size_t pending = 0, i;
+
+	for (i = 0; i < n && all[i].share > 0 &&
+		    blob_held_bytes() > target(memory) + pending;
+	     i++) {
+		pending += all[i].holder->n_input;
+		all[i].holder->cut(all[i].holder);
+		blob_drop_spare();
+	}
+	return i > 0;
+}
+
+static void
+cut_offenders(struct memory *memory, struct instant now)
+{
+	size_t n = memory->n_holders, total;
+	struct offender *all = find_offenders(memory, now, &total);
+
+	if ((total >= memory->limit_bytes / 4 ||
+		memory->n_short >= SHORT_TURNS) &&
+	    cut(memory, all, n))
+		blob_trim();
+	free(all);
+}
+
+bool
+memory_make_room(struct memory *memory, struct instant now)
+{
+	if (memory->has_failed)
+		return false;
+	blob_drop_spare();
+	if (memory_is_over(memory))
+		squeeze(memory);
+	if (memory_is_over(memory))
+		cut_offenders(memory, now);
+	/* What can't be helped must not stop the daemon for ever. */
+	memory->has_failed =
+	    memory_is_over(memory) && memory->n_short <= SHORT_TURNS;
+	return !memory->has_failed;
+}
+
+void
+memory_end_turn(struct memory *memory, struct instant now)
+{
+	outq_copies_forget(&memory->copies);
+	memory->n_short = memory_is_over(memory) ? memory->n_short + 1 : 0;
+	memory->has_failed = false;
+	if (memory->limit_bytes > 0 &&
+	    blob_held_bytes() + blob_slack_bytes() > memory->limit_bytes)
+		blob_trim();
+	if (memory->trim_at.ms == INSTANT_NEVER.ms)
+		memory->trim_at = instant_after(now, memory->trim_pause_ms);
+}
+
+struct instant
+memory_trim_deadline(const struct memory *memory)
+{
+	return memory->trim_at;
+}
+
+void
+memory_trim(struct memory *memory, struct instant now)
+{
+	struct instant end;
+
+	memory->trim_at = INSTANT_NEVER;
+	if (blob_slack_bytes() < TRIM_FROM) {
+		blob_drop_spare();
+		return;
+	}
+	blob_trim();
+	end = clock_now();
+	memory->trim_pause_ms = TRIM_AFTER_MS * (1 + end.ms - now.ms);
+}

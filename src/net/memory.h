@@ -1,0 +1,87 @@
+/*
+ * memory - what messages may take in all, and who is cut when it is more.
+ *
+ * Each connection has a struct holder, which is in the list while the
+ * connection keeps memory from being free: because its output has stalled, or
+ * because a unit of its input is not complete. The module owns no connection:
+ * who is to go is told so by its callback, and gives its output up.
+ */
+#ifndef PM2A_NET_MEMORY_H
+#define PM2A_NET_MEMORY_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "net/outq.h"
+
+struct holder {
+	TAILQ_ENTRY(holder) link;
+	struct outq *queue;
+	bool is_listed;
+	bool is_stalled;
+	size_t n_input;             /* bytes kept for an unfinished unit */
+	struct instant input_since; /* when that one began */
+	/* Gives up what waits in the queue, now; the connection is to end. */
+	void (*cut)(struct holder *holder);
+};
+
+struct memory {
+	size_t limit_bytes; /* 0: none */
+	TAILQ_HEAD(holder_list, holder) holders;
+	size_t n_holders;
+	struct outq_copies copies; /* for queues that have stalled */
+	bool has_failed;        /* there was no room to be made, in this turn */
+	unsigned n_short;       /* turns in a row of which that is true */
+	struct instant trim_at; /* or INSTANT_NEVER */
+	int64_t trim_pause_ms;  /* until the one after it */
+};
+
+void memory_init(struct memory *memory, size_t limit_bytes);
+
+/* Nobody may hold anything. */
+void memory_fini(struct memory *memory);
+
+void memory_set_limit(struct memory *memory, size_t limit_bytes);
+
+/* Says whether the holder's queue has stalled. */
+void memory_hold_output(
+    struct memory *memory, struct holder *holder, bool is_stalled);
+
+/* Says how many bytes are kept for the holder's unfinished unit, 0 for none,
+ * and when it began. */
+void memory_hold_input(struct memory *memory, struct holder *holder,
+    size_t n_bytes, struct instant since);
+
+/* The holder holds nothing any more. Idempotent. */
+void memory_release(struct memory *memory, struct holder *holder);
+
+/* Whether so much is held that volatile messages are not worth it. */
+bool memory_is_tight(const struct memory *memory);
+
+static inline bool
+memory_is_over(const struct memory *memory)
+{
+	return blob_held_bytes() > memory->limit_bytes &&
+	       memory->limit_bytes > 0;
+}
+
+/*
+ * Brings what is held below the limit: squeezes, then cuts, the worst offender
+ * first. To be called where memory_is_over(), and not while a queue is at work.
+ * Returns false where it is still above, and what is above will go by itself
+ * when turns are over: read nothing until then.
+ */
+bool memory_make_room(struct memory *memory, struct instant now);
+
+/* The turn is over: forgets what is of this turn alone. */
+void memory_end_turn(struct memory *memory, struct instant now);
+
+/* When memory_trim() is due, or INSTANT_NEVER. */
+struct instant memory_trim_deadline(const struct memory *memory);
+
+/* Gives the system back what was needed for a while, and is not any more. */
+void memory_trim(struct memory *memory, struct instant now);
+
+#endif
