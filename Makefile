@@ -193,7 +193,7 @@ $(B)/tests/unit/wrapped.o: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/base/clo
 	@mkdir -p $(@D)
 	@ld -r $(foreach f,malloc calloc realloc reallocarray,--wrap=$(f)) -o $@ $^
 
-$(foreach u,client asks emit libevent,$(B)/tests/unit/test_$(u)): $(addprefix $(B)/tests/unit/,fake.o wrapped.o)
+$(foreach u,client asks emit libevent missed,$(B)/tests/unit/test_$(u)): $(addprefix $(B)/tests/unit/,fake.o wrapped.o)
 
 $(B)/examples/%: docs/examples/%.c $(B)/libpm2a.a include/pm2a.h Makefile
 	@mkdir -p $(@D)

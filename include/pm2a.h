@@ -140,6 +140,19 @@ struct pm2a_welcome {
 	uint32_t max_topic; /* bytes */
 };
 
+/* What went by between two connections. */
+struct pm2a_missed {
+	int why; /* the first one ended: as on_disconnect was told */
+
+	/* How the daemon ended it: a code or reason of docs/PROTOCOL.md, such
+	 * as "slow-consumer" (we did not read what was sent to us),
+	 * "memory-limit" or "eof"; "restart": another daemon answers now;
+	 * "unknown": it can't say. */
+	const char *reason;
+	uint64_t unwritten; /* bytes that waited for us and were thrown away */
+	int64_t away_ms;    /* from that end to now */
+};
+
 /*
  * What the caller is told; NULL where it doesn't matter. user is that of
  * struct pm2a_options.
@@ -178,6 +191,12 @@ struct pm2a_callbacks {
 	 * docs/PROTOCOL.md; after a fatal one the connection ends. */
 	void (*on_refusal)(struct pm2a *p, const char *code,
 	    const char *message, bool fatal, void *user);
+
+	/* We are connected again, and what was published meanwhile to topics
+	 * that we had subscribed to has not come to us and won't come. Behind
+	 * on_connect; not where nothing was subscribed to. */
+	void (*on_missed)(
+	    struct pm2a *p, const struct pm2a_missed *missed, void *user);
 };
 
 /* All zeros are the defaults. Strings are copied. */
@@ -451,6 +470,7 @@ struct pm2a_stats {
 	uint64_t connects;      /* connections that came to on_connect */
 	uint64_t refusals;      /* by the daemon */
 	uint64_t malformed;     /* bytes that no daemon sends */
+	uint64_t missed;        /* times that on_missed was due */
 	uint64_t queued;        /* messages that wait */
 	uint64_t queued_bytes;  /* all that waits to be sent */
 	uint64_t open;          /* questions of ours that are open */

@@ -3,10 +3,10 @@
  *
  * options judges what the caller wants, connection has the life of a
  * connection, dispatch the turns of it, interest what the caller's loop is to
- * watch, frames says what arrives to the caller, asks has the questions of both
- * sides, result what comes of them, publish and emit what goes out, limits how
- * much of it, and pm2a the rest of the API. All of it runs in calls of the
- * caller, and the socket is touched in pm2a_dispatch() alone.
+ * watch, frames says what arrives to the caller, missed what did not, asks has
+ * the questions of both sides, result what comes of them, publish and emit what
+ * goes out, limits how much of it, and pm2a the rest of the API. All of it runs
+ * in calls of the caller, and the socket is touched in pm2a_dispatch() alone.
  */
 #ifndef PM2A_CLIENT_CLIENT_H
 #define PM2A_CLIENT_CLIENT_H
@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "client/interest.h"
+#include "client/missed.h"
 #include "client/options.h"
 #include "client/outbox.h"
 #include "client/table.h"
@@ -78,6 +79,7 @@ struct pm2a {
 	struct instant heard_at, pinged_at;
 	bool is_pinged; /* a PING is out, and nothing has come since */
 	int64_t ping_interval_ms;
+	struct missed missed;
 	uint64_t welcome_id;
 	int64_t epoch_ms;
 	char server[CLIENT_SERVER_MAX + 1];

@@ -149,6 +149,8 @@ connection_end(struct pm2a *p, int why, const char *text)
 	p->last_why = why;
 	p->is_first = p->is_blocked = p->is_shut = p->is_pinged = false;
 	p->is_announced = false;
+	if (was_announced)
+		missed_on_end(p, why);
 	p->deadline = p->closing_deadline = INSTANT_NEVER;
 	if (p->is_closing) {
 		p->state = CLIENT_CLOSED;
@@ -204,6 +206,8 @@ say_hello(struct pm2a *p)
 				.key = p->options.key,
 				.pid = getpid(),
 				.pm_id = p->options.pm_id,
+				.previous_id = p->missed.id,
+				.previous_epoch_ms = p->missed.epoch_ms,
 			    });
 	return connection_send(p, &w);
 }
@@ -308,6 +312,8 @@ connection_on_joined(struct pm2a *p)
 			.max_topic = p->max_topic,
 		    },
 		    p->options.user);
+	if (p->state == CLIENT_OPEN)
+		missed_on_open(p);
 }
 
 void

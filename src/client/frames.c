@@ -38,6 +38,7 @@ on_welcome(struct pm2a *p, const struct frame *f)
 	copy_text(&welcome.server, p->server, sizeof(p->server));
 	p->welcome_id = welcome.id;
 	p->epoch_ms = welcome.epoch_ms;
+	missed_on_welcome(p, &welcome);
 	p->ping_interval_ms = welcome.ping_interval_ms;
 	p->max_frame = welcome.max_frame;
 	p->max_topic = welcome.max_topic;

@@ -90,6 +90,12 @@ topics_add(struct topics *topics, uint8_t flags, const void *data, size_t len,
 }
 
 bool
+topics_is_empty(const struct topics *topics)
+{
+	return TAILQ_EMPTY(&topics->list);
+}
+
+bool
 topics_has(
     const struct topics *topics, uint8_t flags, const void *data, size_t len)
 {

@@ -30,6 +30,8 @@ void topics_fini(struct topics *topics);
 int must_check topics_add(struct topics *topics, uint8_t flags,
     const void *data, size_t len, bool *is_new);
 
+bool topics_is_empty(const struct topics *topics);
+
 bool topics_has(
     const struct topics *topics, uint8_t flags, const void *data, size_t len);
 

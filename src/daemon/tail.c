@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -51,6 +52,17 @@ on_connect_error(struct pm2a *p, int why, const char *text, void *user)
 	fprintf(stderr, "pm2adapterd: %s: %s\n", tail->shell->socket,
 	    why == PM2A_E_AWAY ? "no daemon is running there" : text);
 	tail->code = EX_UNAVAILABLE;
+}
+
+static void
+on_missed(struct pm2a *p, const struct pm2a_missed *missed, void *user)
+{
+	(void)p;
+	(void)user;
+	fprintf(stderr,
+	    "pm2adapterd: messages of %" PRId64 " ms were missed: %s, %" PRIu64
+	    " bytes thrown away\n",
+	    missed->away_ms, missed->reason, missed->unwritten);
 }
 
 static void
@@ -266,7 +278,8 @@ shell_tail(const struct shell *shell)
 		    .on_disconnect = on_disconnect,
 		    .on_connect_error = on_connect_error,
 		    .on_message = on_message,
-		    .on_refusal = on_refusal },
+		    .on_refusal = on_refusal,
+		    .on_missed = on_missed },
 		.user = &tail,
 	};
 	struct pm2a *p = NULL;

@@ -44,7 +44,8 @@ ask_write_hello(struct msg_writer *w, const struct ask_hello *hello)
 {
 	size_t start = begin(w, no_topic);
 
-	msg_put_map(w, 5 + (hello->key != NULL) + (hello->pm_id >= 0));
+	msg_put_map(w, 5 + (hello->key != NULL) + (hello->pm_id >= 0) +
+			   (hello->previous_id > 0));
 	put_pair_int(w, "protocol", PROTOCOL);
 	put_pair_str(w, "name", hello->name);
 	put_pair_int(w, "pid", hello->pid);
@@ -54,6 +55,12 @@ ask_write_hello(struct msg_writer *w, const struct ask_hello *hello)
 		put_pair_int(w, "pm_id", hello->pm_id);
 	if (hello->key != NULL)
 		put_pair_str(w, "key", hello->key);
+	if (hello->previous_id > 0) {
+		msg_put_str(w, "previous");
+		msg_put_map(w, 2);
+		put_pair_int(w, "epoch", hello->previous_epoch_ms);
+		put_pair_int(w, "id", (int64_t)hello->previous_id);
+	}
 	end(w, start, FRAME_HELLO, 0, no_topic);
 }
 

@@ -26,7 +26,9 @@ struct ask_hello {
 	const char *name, *client, *role;
 	const char *key; /* or NULL */
 	int64_t pid;
-	int64_t pm_id; /* -1: none */
+	int64_t pm_id;        /* -1: none */
+	uint64_t previous_id; /* of the connection before; 0: there was none */
+	int64_t previous_epoch_ms;
 };
 
 void ask_write_hello(struct msg_writer *w, const struct ask_hello *hello);

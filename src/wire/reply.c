@@ -152,23 +152,33 @@ take_field(const struct field *fields, size_t n_fields, struct bytes *b,
 	return msg_skip(b);
 }
 
+/* What is in a map of n keys and values, behind its head. */
+static bool
+take_fields(struct bytes *b, uint32_t n, const struct field *fields,
+    size_t n_fields, void *out)
+{
+	unsigned seen = 0;
+
+	for (uint32_t i = 0; i < n / 2; i++)
+		if (!take_field(fields, n_fields, b, out, &seen))
+			return false;
+	for (size_t i = 0; i < n_fields; i++)
+		if (fields[i].is_required && (seen & 1u << i) == 0)
+			return false;
+	return true;
+}
+
 static int
 read_map(const void *body, size_t len, const struct field *fields,
     size_t n_fields, void *out)
 {
 	struct bytes b;
-	unsigned seen = 0;
 	uint32_t n;
 
-	if (!open_body(body, len, MSG_MAP, &b, &n))
-		return REPLY_E_MALFORMED;
-	for (uint32_t i = 0; i < n / 2; i++)
-		if (!take_field(fields, n_fields, &b, out, &seen))
-			return REPLY_E_MALFORMED;
-	for (size_t i = 0; i < n_fields; i++)
-		if (fields[i].is_required && (seen & 1u << i) == 0)
-			return REPLY_E_MALFORMED;
-	return 0;
+	if (open_body(body, len, MSG_MAP, &b, &n) &&
+	    take_fields(&b, n, fields, n_fields, out))
+		return 0;
+	return REPLY_E_MALFORMED;
 }
 
 static bool
@@ -230,6 +240,33 @@ take_features(struct bytes *b, void *out)
 	return true;
 }
 
+static bool
+take_ending_reason(struct bytes *b, void *out)
+{
+	return take_str(b, &((struct reply_ending *)out)->reason);
+}
+
+static bool
+take_unwritten(struct bytes *b, void *out)
+{
+	return take_id(b, &((struct reply_ending *)out)->n_unwritten);
+}
+
+static bool
+take_previous(struct bytes *b, void *out)
+{
+	static const struct field fields[] = {
+		{ "reason", take_ending_reason, true },
+		{ "unwritten", take_unwritten, false },
+	};
+	struct reply_welcome *welcome = out;
+	struct msg_token t;
+
+	return msg_take(b, &t) && t.type == MSG_MAP &&
+	       take_fields(b, (uint32_t)t.n_children, fields,
+		   N_ELEMENTS(fields), &welcome->previous);
+}
+
 int
 reply_read_welcome(const void *body, size_t len, struct reply_welcome *out)
 {
@@ -241,9 +278,11 @@ reply_read_welcome(const void *body, size_t len, struct reply_welcome *out)
 		{ "max_topic", take_max_topic, true },
 		{ "ping_interval_ms", take_ping_interval, false },
 		{ "features", take_features, false },
+		{ "previous", take_previous, false },
 	};
 
-	*out = (struct reply_welcome){ .server = { "", 0 } };
+	*out = (struct reply_welcome){ .server = { "", 0 },
+		.previous = { { "", 0 }, 0 } };
 	return read_map(body, len, fields, N_ELEMENTS(fields), out);
 }
 

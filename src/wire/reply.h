@@ -27,6 +27,12 @@ struct reply_text {
 	size_t len;
 };
 
+/* How the connection before has ended. */
+struct reply_ending {
+	struct reply_text reason; /* empty: not told */
+	uint64_t n_unwritten;     /* bytes */
+};
+
 struct reply_welcome {
 	struct reply_text server;
 	uint64_t id;
@@ -34,6 +40,7 @@ struct reply_welcome {
 	uint32_t max_frame, max_topic; /* bytes; at least 1 */
 	int64_t ping_interval_ms;      /* 0: never */
 	bool can_ask;                  /* the feature `ask` */
+	struct reply_ending previous;
 };
 
 struct reply_question {

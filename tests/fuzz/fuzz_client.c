@@ -98,6 +98,14 @@ on_refusal(struct pm2a *p, const char *code, const char *message, bool fatal,
 }
 
 static void
+on_missed(struct pm2a *p, const struct pm2a_missed *missed, void *user)
+{
+	(void)p;
+	(void)user;
+	n_bytes += strlen(missed->reason);
+}
+
+static void
 on_part(struct pm2a *p, uint64_t from, struct pm2a_bytes body, void *arg)
 {
 	(void)p;
@@ -152,7 +160,8 @@ run(const uint8_t *data, size_t len, bool is_welcome)
 		.callbacks = { .on_message = on_message,
 		    .on_question = on_question,
 		    .on_presence = on_presence,
-		    .on_refusal = on_refusal },
+		    .on_refusal = on_refusal,
+		    .on_missed = on_missed },
 	};
 	unsigned ended[N_ASKS];
 	struct pm2a *p;

@@ -39,10 +39,11 @@ async function withReceivers(daemon, body) {
 		() => new Receiver(daemon));
 	try {
 		await until(() => isComplete(daemon), 'subscriptions');
-		await body((signal) => {
+		const signal = (name) => {
 			for (const receiver of receivers)
-				receiver.kill(signal);
-		}, receivers);
+				receiver.kill(name);
+		};
+		await body(signal, receivers);
 	} finally {
 		for (const receiver of receivers)
 			receiver.kill('SIGKILL');
@@ -82,7 +83,7 @@ scenario('64 receivers that have stopped are cut at memory-limit, and memory is 
 		const sanitized = isSanitized(daemon);
 		if (sanitized)
 			t.diagnostic('resident memory is a sanitizer\'s, and not looked at');
-		await withReceivers(daemon, async (signal) => {
+		await withReceivers(daemon, async (signal, receivers) => {
 			const before = status(daemon, 'VmRSS');
 			const messages = [
 				publish('t', Buffer.alloc(MIB)),
@@ -108,6 +109,9 @@ scenario('64 receivers that have stopped are cut at memory-limit, and memory is 
 				}
 				signal('SIGCONT');
 				await until(() => isComplete(daemon), 'reconnection');
+				await until(() => receivers.every(({ stderr }) =>
+					stderr.split('were missed: memory-limit, ').length === i + 2),
+				'word of it to the receivers');
 			}
 			if (!sanitized)
 				assert.ok(status(daemon, 'VmHWM') < 80 * MIB,
@@ -154,7 +158,7 @@ scenario('a receiver that reads loses nothing while others are cut',
 			await reader.subscribe(['t']);
 			signal('SIGSTOP');
 			const body = Buffer.alloc(100e3);
-			const n = 2 * LIMIT / body.length;
+			const n = Math.ceil(2 * LIMIT / body.length);
 			for (let i = 0; i < n; i++) {
 				body.writeUInt32BE(i, 0);
 				await publisher.written(publish('t', body));

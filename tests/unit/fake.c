@@ -156,6 +156,15 @@ on_refusal(struct pm2a *p, const char *code, const char *message, bool fatal,
 }
 
 static void
+on_missed(struct pm2a *p, const struct pm2a_missed *missed, void *user)
+{
+	ck_assert(pm2a_is_connected(p));
+	fake_note(user, "missed %d %s %llu %lld ms", missed->why,
+	    missed->reason, (unsigned long long)missed->unwritten,
+	    (long long)missed->away_ms);
+}
+
+static void
 on_part(struct pm2a *p, uint64_t from, struct pm2a_bytes body, void *arg)
 {
 	(void)p;
@@ -223,7 +232,7 @@ fake_start(struct fake *fake, struct pm2a_options options)
 	options.user = fake;
 	options.callbacks = (struct pm2a_callbacks){ on_connect, on_disconnect,
 		on_connect_error, on_message, on_question, on_presence,
-		on_refusal };
+		on_refusal, on_missed };
 	ck_assert_int_eq(pm2a_new(&options, &fake->p), 0);
 }
 
@@ -399,13 +408,13 @@ fake_welcome(struct fake *fake, bool can_ask, uint32_t max_frame,
 
 	(void)fake_hear(fake, FRAME_HELLO);
 	msg_put_raw(&w, head, sizeof(head));
-	msg_put_map(&w, 7);
+	msg_put_map(&w, 7 + (fake->reason != NULL));
 	msg_put_str(&w, "server");
 	msg_put_str(&w, "fake/1");
 	msg_put_str(&w, "id");
 	msg_put_int(&w, 7);
 	msg_put_str(&w, "epoch");
-	msg_put_int(&w, 1);
+	msg_put_int(&w, fake->is_restarted ? 2 : 1);
 	msg_put_str(&w, "max_frame");
 	msg_put_int(&w, max_frame);
 	msg_put_str(&w, "max_topic");
@@ -416,6 +425,14 @@ fake_welcome(struct fake *fake, bool can_ask, uint32_t max_frame,
 	msg_put_array(&w, can_ask);
 	if (can_ask)
 		msg_put_str(&w, "ask");
+	if (fake->reason != NULL) {
+		msg_put_str(&w, "previous");
+		msg_put_map(&w, 2);
+		msg_put_str(&w, "reason");
+		msg_put_str(&w, fake->reason);
+		msg_put_str(&w, "unwritten");
+		msg_put_int(&w, 1234);
+	}
 	frame_write_head(
 	    w.data, FRAME_WELCOME, 0, NULL, 0, w.len - FRAME_HEADER_SIZE);
 	fake_say_bytes(fake, w.data, w.len);
@@ -429,6 +446,16 @@ fake_connect(struct fake *fake, struct pm2a_options options)
 	(void)fake_settle(fake);
 	fake_welcome(fake, true, 65536, 0);
 	(void)fake_hear(fake, FRAME_PING);
+	fake_say(fake, FRAME_PONG, 0, "", "");
+	fake_expect(fake, "connect fake/1 7");
+}
+
+void
+fake_rejoin(struct fake *fake)
+{
+	if (pm2a_fd(fake->p) < 0)
+		fake_wait_for_attempt(fake);
+	fake_welcome(fake, true, 65536, 0);
 	fake_say(fake, FRAME_PONG, 0, "", "");
 	fake_expect(fake, "connect fake/1 7");
 }

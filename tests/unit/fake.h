@@ -26,7 +26,9 @@ struct fake {
 	uint8_t *input; /* from that connection */
 	size_t len, off;
 	struct pm2a *p;
-	bool is_driven; /* by an event loop: nothing here dispatches */
+	const char *reason; /* that WELCOME gives for the last end, or NULL */
+	bool is_restarted;  /* WELCOME has another epoch */
+	bool is_driven;     /* by an event loop: nothing here dispatches */
 	struct events events;
 };
 
@@ -53,6 +55,9 @@ void fake_connect(struct fake *fake, struct pm2a_options options);
 /* WELCOME as an answer to HELLO, which must have come, and PONG. */
 void fake_welcome(struct fake *fake, bool can_ask, uint32_t max_frame,
     int64_t ping_interval_ms);
+
+/* Everything from the attempt, which may have been made, to "connect". */
+void fake_rejoin(struct fake *fake);
 
 /* Moves time on until the next attempt to connect has been made. */
 void fake_wait_for_attempt(struct fake *fake);

@@ -24,8 +24,12 @@ bytes_of(const struct buffer *buffer)
 static void
 put_hello(struct msg_writer *w, const struct vector *v)
 {
-	ask_write_hello(w,
-	    &(struct ask_hello){ "app", "lib", "emitter", "k", v->type, -1 });
+	ask_write_hello(w, &(struct ask_hello){ .name = "app",
+			       .client = "lib",
+			       .role = "emitter",
+			       .key = "k",
+			       .pid = v->type,
+			       .pm_id = -1 });
 }
 
 static void
@@ -195,8 +199,12 @@ TEST_EACH(a_hello_has_what_is_known, hellos)
 	size_t len;
 	int64_t n = 0;
 
-	ask_write_hello(&w, &(struct ask_hello){ "app", "lib/1", "emitter",
-				hellos[row].key, 4711, hellos[row].pm_id });
+	ask_write_hello(&w, &(struct ask_hello){ .name = "app",
+				.client = "lib/1",
+				.role = "emitter",
+				.key = hellos[row].key,
+				.pid = 4711,
+				.pm_id = hellos[row].pm_id });
 	ck_assert_int_eq(frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
 	ck_assert_uint_eq(f.size, w.len);
 	ck_assert_uint_eq(f.type, FRAME_HELLO);
@@ -215,6 +223,39 @@ TEST_EACH(a_hello_has_what_is_known, hellos)
 		ck_assert(msg_int(msg_find(msg_root(tree), "pm_id"), &n));
 		ck_assert_int_eq(n, hellos[row].pm_id);
 	}
+	msg_tree_free(tree);
+	msg_writer_fini(&w);
+}
+
+static int64_t
+previous(const struct msg_tree *tree, const char *key)
+{
+	const struct msg_node *map = msg_find(msg_root(tree), "previous");
+	int64_t n;
+
+	ck_assert_ptr_nonnull(map);
+	ck_assert(msg_int(msg_find(map, key), &n));
+	return n;
+}
+
+TEST(a_hello_names_the_connection_before)
+{
+	struct msg_writer w = { 0 };
+	struct msg_tree *tree;
+	struct frame f;
+
+	ask_write_hello(&w, &(struct ask_hello){ .name = "chat",
+				.client = "lib/1",
+				.role = "member",
+				.pid = 4711,
+				.pm_id = -1,
+				.previous_id = 7,
+				.previous_epoch_ms = 1700000000000 });
+	ck_assert_int_eq(frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
+	ck_assert_int_eq(msg_tree_new(f.body, f.body_len, &tree), 0);
+	ck_assert_uint_eq(msg_count(msg_root(tree)), 6);
+	ck_assert_int_eq(previous(tree, "epoch"), 1700000000000);
+	ck_assert_int_eq(previous(tree, "id"), 7);
 	msg_tree_free(tree);
 	msg_writer_fini(&w);
 }

@@ -45,6 +45,19 @@ TEST(a_welcome_has_its_limits)
 	ck_assert_uint_eq(welcome.max_topic, 4096);
 	ck_assert_int_eq(welcome.ping_interval_ms, 30000);
 	ck_assert(welcome.can_ask);
+	ck_assert_uint_eq(welcome.previous.reason.len, 0);
+	vectors_free(&vectors);
+}
+
+TEST(a_welcome_says_how_the_connection_before_has_ended)
+{
+	const struct buffer *body = golden("welcome-again");
+	struct reply_welcome welcome;
+
+	ck_assert_int_eq(
+	    reply_read_welcome(body->data, body->len, &welcome), 0);
+	check_text(&welcome.previous.reason, "slow-consumer");
+	ck_assert_uint_eq(welcome.previous.n_unwritten, 67108800);
 	vectors_free(&vectors);
 }
 
@@ -261,6 +274,7 @@ static const struct {
 	int (*read)(const void *body, size_t len);
 } readers[] = {
 	{ "welcome", read_welcome },
+	{ "welcome-again", read_welcome },
 	{ "question", read_question },
 	{ "part", read_part },
 	{ "presence", read_presence },
@@ -342,6 +356,9 @@ TEST_EACH(changed_bytes_are_read_or_refused_and_no_more, readers)
 #define MAX_FRAME "a9 6d61785f6672616d65 "
 #define MAX_TOPIC "a9 6d61785f746f706963 "
 #define FEATURES "a8 6665617475726573 "
+#define PREVIOUS "a8 70726576696f7573 "
+#define REASON "a6 726561736f6e "
+#define UNWRITTEN "a9 756e7772697474656e "
 #define LEAST ID "07" EPOCH "01" MAX_FRAME "cd1000" MAX_TOPIC "40"
 
 static const struct {
@@ -356,6 +373,14 @@ static const struct {
 	{ read_welcome, "85" LEAST FEATURES "90", 0 },
 	{ read_welcome, "85" LEAST FEATURES "9107", REPLY_E_MALFORMED },
 	{ read_welcome, "85" LEAST FEATURES "c0", REPLY_E_MALFORMED },
+	{ read_welcome, "85" LEAST PREVIOUS "81" REASON "a0", 0 },
+	{ read_welcome, "85" LEAST PREVIOUS "82 a178 c0" REASON "a0", 0 },
+	{ read_welcome, "85" LEAST PREVIOUS "82" REASON "a0" UNWRITTEN "ff",
+	    REPLY_E_MALFORMED },
+	{ read_welcome, "85" LEAST PREVIOUS "81" REASON "07",
+	    REPLY_E_MALFORMED },
+	{ read_welcome, "85" LEAST PREVIOUS "80", REPLY_E_MALFORMED },
+	{ read_welcome, "85" LEAST PREVIOUS "c0", REPLY_E_MALFORMED },
 	{ read_welcome, "80", REPLY_E_MALFORMED },
 	{ read_welcome, "90", REPLY_E_MALFORMED },
 	{ read_welcome, "83" EPOCH "01" MAX_FRAME "40" MAX_TOPIC "40",
