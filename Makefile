@@ -96,16 +96,17 @@ UNIT_ask := wire/ask wire/frame wire/msg
 UNIT_asking_frames := wire/asking wire/control wire/frame wire/msg
 UNIT_apps := edge/apps base/xalloc base/log
 UNIT_libevent := client/libevent
-UNIT_table := core/table base/xalloc base/log
-UNIT_crowd := core/crowd base/xalloc base/log
-UNIT_topic := core/topic core/table core/crowd base/hash base/xalloc base/log
+UNIT_pool := base/pool base/xalloc base/log
+UNIT_table := core/table base/pool base/xalloc base/log
+UNIT_crowd := core/crowd base/pool base/xalloc base/log
+UNIT_topic := core/topic core/table core/crowd base/pool base/hash base/xalloc base/log
 UNIT_topics := $(UNIT_topic)
 UNIT_rates := core/rates
 UNIT_gather := core/gather base/blob base/hash base/xalloc base/log
 UNIT_request := core/request core/gather base/blob base/hash base/xalloc \
 	base/log
 UNIT_deadline := $(UNIT_request)
-UNIT_broker := core/broker core/member core/topic core/table core/crowd core/request core/gather \
+UNIT_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
 	base/blob base/hash \
 	base/xalloc base/log
 UNIT_asking := $(UNIT_broker)
@@ -117,7 +118,7 @@ UNIT_conn := net/conn net/conn_cause net/input net/memory net/outq net/loop base
 UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc base/log
 UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
-	core/topic core/table core/crowd core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
+	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
 	wire/msg wire/control wire/asking base/blob base/hash $(BASE)
 UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)
@@ -258,7 +259,7 @@ asan: ## build with AddressSanitizer and UBSan; unit and system tests
 
 FUZZ_frame := wire/frame
 FUZZ_msg := wire/control wire/frame wire/msg
-FUZZ_broker := core/broker core/member core/topic core/table core/crowd core/request core/gather \
+FUZZ_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
 	base/blob base/hash base/xalloc base/log wire/asking wire/control \
 	wire/frame wire/msg
 FUZZ_config := daemon/config base/xalloc base/log

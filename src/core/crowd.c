@@ -2,10 +2,9 @@
 
 #include <assert.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/xalloc.h"
+#include "base/pool.h"
 
 /*
  * Who leaves a room must be found among those who are in it. Up to 16 that is a
@@ -93,30 +92,47 @@ index_remove(struct crowd *c, uint32_t place)
 	index[gap] = 0;
 }
 
-static struct crowd *
-resize(struct crowd *c, uint32_t size)
+static size_t
+bytes_of(uint32_t size)
 {
 	size_t index_size = size > SIZE_UNINDEXED ? 2 * (size_t)size : 0;
 
-	c = xreallocarray(c, 1,
-	    sizeof(*c) + size * sizeof(c->at[0]) +
-		index_size * sizeof(uint32_t));
+	return sizeof(struct crowd) + size * sizeof(struct subscription) +
+	       index_size * sizeof(uint32_t);
+}
+
+static struct crowd *
+resize(struct pool *pool, struct crowd *old, uint32_t size)
+{
+	struct crowd *c = pool_alloc(pool, bytes_of(size));
+
 	c->size = size;
-	if (index_size > 0)
-		memset(index_of(c), 0, index_size * sizeof(uint32_t));
-	for (uint32_t i = 0; index_size > 0 && i < c->n; i++)
-		index_add(c, i);
+	c->n = old->n;
+	memcpy(c->at, old->at, c->n * sizeof(c->at[0]));
+	crowd_free(pool, old);
+	if (is_indexed(c)) {
+		memset(index_of(c), 0, 2 * size * sizeof(uint32_t));
+		for (uint32_t i = 0; i < c->n; i++)
+			index_add(c, i);
+	}
 	return c;
 }
 
 struct crowd *
-crowd_new(const struct subscription *first)
+crowd_new(struct pool *pool, const struct subscription *first)
 {
-	struct crowd *c = resize(NULL, SIZE_MIN);
+	struct crowd *c = pool_alloc(pool, bytes_of(SIZE_MIN));
 
+	c->size = SIZE_MIN;
 	c->n = 1;
 	c->at[0] = *first;
 	return c;
+}
+
+void
+crowd_free(struct pool *pool, struct crowd *crowd)
+{
+	pool_free(pool, crowd, bytes_of(crowd->size));
 }
 
 struct subscription *
@@ -138,10 +154,10 @@ crowd_find(struct crowd *c, const struct topic_owner *owner)
 }
 
 struct crowd *
-crowd_add(struct crowd *c, const struct subscription *sub)
+crowd_add(struct pool *pool, struct crowd *c, const struct subscription *sub)
 {
 	if (c->n == c->size)
-		c = resize(c, 2 * c->size);
+		c = resize(pool, c, 2 * c->size);
 	c->at[c->n] = *sub;
 	if (is_indexed(c))
 		index_add(c, c->n);
@@ -150,7 +166,7 @@ crowd_add(struct crowd *c, const struct subscription *sub)
 }
 
 struct crowd *
-crowd_remove(struct crowd *c, struct subscription *sub)
+crowd_remove(struct pool *pool, struct crowd *c, struct subscription *sub)
 {
 	uint32_t place = (uint32_t)(sub - c->at), last = c->n - 1;
 
@@ -161,5 +177,5 @@ crowd_remove(struct crowd *c, struct subscription *sub)
 	}
 	*sub = c->at[last];
 	c->n = last;
-	return c->n * 4 < c->size ? resize(c, c->size / 2) : c;
+	return c->n * 4 < c->size ? resize(pool, c, c->size / 2) : c;
 }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+struct pool;
 struct topic_owner;
 
 struct subscription {
@@ -22,9 +23,11 @@ struct crowd {
 	struct subscription at[]; /* and behind it, in a large one, an index */
 };
 
-/* A crowd of one, first. */
-struct crowd *crowd_new(const struct subscription *first)
+/* A crowd of one, first. The same pool goes into all calls. */
+struct crowd *crowd_new(struct pool *pool, const struct subscription *first)
     __attribute__((returns_nonnull));
+
+void crowd_free(struct pool *pool, struct crowd *crowd);
 
 /* Owner's subscription, or NULL. */
 struct subscription *crowd_find(
@@ -32,11 +35,11 @@ struct subscription *crowd_find(
 
 /* Adds sub, whose owner has none in it. Returns the crowd, which may have
  * moved, and with it all subscriptions. */
-struct crowd *crowd_add(struct crowd *crowd, const struct subscription *sub)
-    __attribute__((returns_nonnull));
+struct crowd *crowd_add(struct pool *pool, struct crowd *crowd,
+    const struct subscription *sub) __attribute__((returns_nonnull));
 
 /* Takes out sub, which is in it. Returns the crowd, as crowd_add() does. */
-struct crowd *crowd_remove(struct crowd *crowd, struct subscription *sub)
-    __attribute__((returns_nonnull));
+struct crowd *crowd_remove(struct pool *pool, struct crowd *crowd,
+    struct subscription *sub) __attribute__((returns_nonnull));
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/pool.h"
 #include "base/xalloc.h"
 
 /*
@@ -71,35 +72,33 @@ add_segment(struct table *t)
 }
 
 void
-table_init(struct table *t)
+table_init(struct table *t, struct pool *pool)
 {
-	*t = (struct table){ .mask = SEGMENT - 1 };
+	*t = (struct table){ .pool = pool, .mask = SEGMENT - 1 };
 	add_segment(t);
 	t->n_buckets = SEGMENT;
 	for (size_t i = 0; i < SEGMENT; i++)
 		bucket_at(t, i)->n = 0;
 }
 
-/* Frees what hangs on b. */
+/* Frees what hangs on a bucket, of which b is a copy. */
 static void
-chain_free(struct bucket *b)
+chain_free(struct table *t, struct bucket b)
 {
 	struct bucket *next;
 
-	if (b->n != CHAINED)
-		return;
-	for (b = b->at[N_SLOTS - 1].next; b->n == CHAINED; b = next) {
-		next = b->at[N_SLOTS - 1].next;
-		free(b);
+	while (b.n == CHAINED) {
+		next = b.at[N_SLOTS - 1].next;
+		b = *next;
+		pool_free(t->pool, next, sizeof(*next));
 	}
-	free(b);
 }
 
 void
 table_fini(struct table *t)
 {
 	for (size_t i = 0; i < t->n_buckets; i++)
-		chain_free(bucket_at(t, i));
+		chain_free(t, *bucket_at(t, i));
 	for (size_t i = 0; i < t->n_buckets; i += SEGMENT)
 		free(t->segments[i / SEGMENT]);
 	free(t->segments);
@@ -114,14 +113,15 @@ put(struct bucket *b, uint32_t hash, void *entry)
 }
 
 static void
-bucket_add(struct bucket *b, uint32_t hash, void *entry)
+bucket_add(struct table *t, struct bucket *b, uint32_t hash, void *entry)
 {
 	struct bucket *further;
 
 	while (b->n == CHAINED)
 		b = b->at[N_SLOTS - 1].next;
 	if (b->n == N_SLOTS) {
-		further = xcalloc(1, sizeof(*further));
+		further = pool_alloc(t->pool, sizeof(*further));
+		further->n = 0;
 		put(further, b->hash[N_SLOTS - 1], b->at[N_SLOTS - 1].entry);
 		b->n = CHAINED;
 		b->at[N_SLOTS - 1].next = further;
@@ -133,8 +133,8 @@ bucket_add(struct bucket *b, uint32_t hash, void *entry)
 /* Adds all entries of from, which is a copy of a bucket, to low, or to high
  * where the bit of their hash is set; and frees what hangs on from. */
 static void
-bucket_share_out(
-    struct bucket from, struct bucket *low, struct bucket *high, size_t bit)
+bucket_share_out(struct table *t, struct bucket from, struct bucket *low,
+    struct bucket *high, size_t bit)
 {
 	struct bucket *b = &from;
 	uint32_t n;
@@ -142,13 +142,13 @@ bucket_share_out(
 	for (;;) {
 		n = b->n == CHAINED ? N_SLOTS - 1 : b->n;
 		for (uint32_t i = 0; i < n; i++)
-			bucket_add(b->hash[i] & bit ? high : low, b->hash[i],
+			bucket_add(t, b->hash[i] & bit ? high : low, b->hash[i],
 			    b->at[i].entry);
 		if (b->n != CHAINED)
 			break;
 		b = b->at[N_SLOTS - 1].next;
 	}
-	chain_free(&from);
+	chain_free(t, from);
 }
 
 /* The bit by which a bucket and the one that it was split from differ. */
@@ -173,7 +173,7 @@ grow(struct table *t)
 	low = bucket_at(t, n - split_bit(t));
 	from = *low;
 	low->n = high->n = 0;
-	bucket_share_out(from, low, high, split_bit(t));
+	bucket_share_out(t, from, low, high, split_bit(t));
 }
 
 static void
@@ -182,7 +182,7 @@ shrink(struct table *t)
 	size_t n = t->n_buckets - 1;
 	struct bucket *low = bucket_at(t, n - split_bit(t));
 
-	bucket_share_out(*bucket_at(t, n), low, low, 0);
+	bucket_share_out(t, *bucket_at(t, n), low, low, 0);
 	t->n_buckets = n;
 	if (n == split_bit(t))
 		t->mask >>= 1;
@@ -193,7 +193,7 @@ shrink(struct table *t)
 void
 table_insert(struct table *t, uint32_t hash, void *entry)
 {
-	bucket_add(bucket_of(t, hash), hash, entry);
+	bucket_add(t, bucket_of(t, hash), hash, entry);
 	if (++t->n_entries > SPLIT_LOAD * t->n_buckets)
 		grow(t);
 }
@@ -214,7 +214,7 @@ chain_last(struct bucket *b, struct bucket **before)
 /* Fills slot i of b, which is of the chain that begins with first, with the
  * last entry of the chain. */
 static void
-fill_slot(struct bucket *first, struct bucket *b, uint32_t i)
+fill_slot(struct table *t, struct bucket *first, struct bucket *b, uint32_t i)
 {
 	struct bucket *before, *last = chain_last(first, &before);
 
@@ -225,7 +225,7 @@ fill_slot(struct bucket *first, struct bucket *b, uint32_t i)
 		return;
 	before->n = N_SLOTS - 1;
 	put(before, last->hash[0], last->at[0].entry);
-	free(last);
+	pool_free(t->pool, last, sizeof(*last));
 }
 
 void
@@ -241,7 +241,7 @@ table_remove(struct table *t, uint32_t hash, const void *entry)
 			i = 0;
 		}
 	}
-	fill_slot(first, b, i);
+	fill_slot(t, first, b, i);
 	t->n_entries--;
 	if (t->n_entries < MERGE_LOAD * t->n_buckets && t->n_buckets > SEGMENT)
 		shrink(t);

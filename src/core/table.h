@@ -12,8 +12,10 @@
 #include <stdint.h>
 
 struct bucket;
+struct pool;
 
 struct table {
+	struct pool *pool;        /* of buckets that hang on others */
 	struct bucket **segments; /* of buckets, as many in each */
 	size_t segments_size;     /* how many there is room for */
 	size_t n_buckets;
@@ -28,7 +30,8 @@ struct table_cursor {
 	uint32_t slot;
 };
 
-void table_init(struct table *table);
+/* pool outlives the table. */
+void table_init(struct table *table, struct pool *pool);
 
 /* The entries are left alone. Idempotent. */
 void table_fini(struct table *table);

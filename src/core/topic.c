@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pool.h"
 #include "base/xalloc.h"
 #include "core/table.h"
 
@@ -32,6 +33,7 @@ struct length {
 
 struct topic_registry {
 	struct hash_key key;
+	struct pool pool; /* of topics, crowds and buckets */
 	struct table exact;
 	struct table prefix;
 	struct length lengths[TOPIC_LENGTHS_MAX];
@@ -45,8 +47,9 @@ topic_registry_new(struct hash_key key)
 	struct topic_registry *reg = xcalloc(1, sizeof(*reg));
 
 	reg->key = key;
-	table_init(&reg->exact);
-	table_init(&reg->prefix);
+	pool_init(&reg->pool);
+	table_init(&reg->exact, &reg->pool);
+	table_init(&reg->prefix, &reg->pool);
 	return reg;
 }
 
@@ -58,6 +61,7 @@ topic_registry_free(struct topic_registry *reg)
 	assert(reg->n_subs == 0);
 	table_fini(&reg->exact);
 	table_fini(&reg->prefix);
+	pool_fini(&reg->pool);
 	free(reg);
 }
 
@@ -126,17 +130,26 @@ find_in(const struct table *table, const struct topic_name *name)
 	return topic;
 }
 
+static size_t
+bytes_of(size_t len)
+{
+	return sizeof(struct topic) + len + 1;
+}
+
 static struct topic *
 topic_new(
     struct topic_registry *reg, bool is_prefix, const struct topic_name *name)
 {
-	struct topic *topic = xcalloc(1, sizeof(*topic) + name->len + 1);
+	struct topic *topic = pool_alloc(&reg->pool, bytes_of(name->len));
 
 	assert(name->len <= TOPIC_NAME_MAX);
-	topic->hash = name->hash;
-	topic->len = (uint16_t)name->len;
-	topic->is_prefix = is_prefix;
+	*topic = (struct topic){
+		.hash = name->hash,
+		.len = (uint16_t)name->len,
+		.is_prefix = is_prefix,
+	};
 	memcpy(topic->name, name->bytes, name->len);
+	topic->name[name->len] = '\0';
 	table_insert(table_of(reg, is_prefix), topic->hash, topic);
 	if (is_prefix)
 		length_add(reg, topic->len);
@@ -149,7 +162,7 @@ topic_free(struct topic_registry *reg, struct topic *topic)
 	table_remove(table_of(reg, topic->is_prefix), topic->hash, topic);
 	if (topic->is_prefix)
 		length_remove(reg, topic->len);
-	free(topic);
+	pool_free(&reg->pool, topic, bytes_of(topic->len));
 }
 
 void
@@ -227,8 +240,8 @@ subscription_new(
 		return &topic->one;
 	}
 	if (topic->n_subs == 2)
-		topic->crowd = crowd_new(&topic->one);
-	topic->crowd = crowd_add(topic->crowd, &sub);
+		topic->crowd = crowd_new(&reg->pool, &topic->one);
+	topic->crowd = crowd_add(&reg->pool, topic->crowd, &sub);
 	return &topic->crowd->at[topic->n_subs - 1];
 }
 
@@ -244,11 +257,11 @@ detach(
 		topic_free(reg, topic);
 		return;
 	}
-	crowd = crowd_remove(topic->crowd, sub);
+	crowd = crowd_remove(&reg->pool, topic->crowd, sub);
 	topic->crowd = crowd;
 	if (topic->n_subs == 1) {
 		topic->one = crowd->at[0];
-		free(crowd);
+		crowd_free(&reg->pool, crowd);
 	}
 }
 

@@ -1,14 +1,21 @@
 #include "core/crowd.h"
 
-#include <stdlib.h>
-
+#include "base/pool.h"
 #include "unit/support.h"
 
 /* Owners are addresses to a crowd: those of places in an array of nothing. */
 #define N_OWNERS 5000
 
 static char owners[N_OWNERS][48];
+static struct pool pool;
 static struct crowd *crowd;
+
+static void
+end(void)
+{
+	crowd_free(&pool, crowd);
+	pool_fini(&pool);
+}
 
 static struct topic_owner *
 owner(uint32_t i)
@@ -21,13 +28,14 @@ add(uint32_t i)
 {
 	struct subscription sub = { .owner = owner(i), .place = i, .kinds = 1 };
 
-	crowd = crowd == NULL ? crowd_new(&sub) : crowd_add(crowd, &sub);
+	crowd = crowd == NULL ? crowd_new(&pool, &sub)
+			      : crowd_add(&pool, crowd, &sub);
 }
 
 static void
 remove_owner(uint32_t i)
 {
-	crowd = crowd_remove(crowd, crowd_find(crowd, owner(i)));
+	crowd = crowd_remove(&pool, crowd, crowd_find(crowd, owner(i)));
 }
 
 /* Each owner is found where it is, and in the array once. */
@@ -60,7 +68,7 @@ TEST_EACH(who_is_in_a_crowd_is_found_whatever_its_size, sizes)
 		has[i] = true;
 	}
 	check(has, sizes[row]);
-	free(crowd);
+	end();
 }
 
 TEST_EACH(a_crowd_that_empties_from_the_front_keeps_the_others, sizes)
@@ -80,7 +88,7 @@ TEST_EACH(a_crowd_that_empties_from_the_front_keeps_the_others, sizes)
 	}
 	ck_assert_uint_eq(crowd->n, 1);
 	ck_assert_ptr_eq(crowd->at[0].owner, owner(n - 1));
-	free(crowd);
+	end();
 }
 
 TEST(a_crowd_gives_memory_back)
@@ -91,7 +99,7 @@ TEST(a_crowd_gives_memory_back)
 	for (uint32_t i = 0; i + 2 < N_OWNERS; i++)
 		remove_owner(i);
 	ck_assert_uint_le(crowd->size, 8);
-	free(crowd);
+	end();
 }
 
 TEST(random_comings_and_goings_agree_with_a_plain_table)
@@ -117,5 +125,5 @@ TEST(random_comings_and_goings_agree_with_a_plain_table)
 			check(has, n);
 	}
 	check(has, n);
-	free(crowd);
+	end();
 }

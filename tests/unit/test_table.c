@@ -2,13 +2,22 @@
 
 #include <stdlib.h>
 
+#include "base/pool.h"
 #include "unit/support.h"
 
 /* Entries are addresses of places in an array; the table never reads them. */
 #define N_ENTRIES 100000
 
 static char entries[N_ENTRIES];
+static struct pool pool;
 static struct table table;
+
+static void
+end(void)
+{
+	table_fini(&table);
+	pool_fini(&pool);
+}
 
 /* Spread over all 32 bits, and no two the same. */
 static uint32_t
@@ -62,7 +71,7 @@ TEST(entries_are_found_while_the_table_grows_and_while_it_shrinks)
 {
 	size_t largest;
 
-	table_init(&table);
+	table_init(&table, &pool);
 	for (uint32_t i = 0; i < N_ENTRIES; i++) {
 		insert(i, spread(i));
 		ck_assert(has(i, spread(i)));
@@ -81,14 +90,14 @@ TEST(entries_are_found_while_the_table_grows_and_while_it_shrinks)
 	}
 	check_visits(0, 0);
 	ck_assert_uint_lt(table.n_buckets * 100, largest);
-	table_fini(&table);
+	end();
 }
 
 TEST(a_bucket_holds_about_three_and_a_call_adds_one_bucket_at_the_most)
 {
 	size_t before;
 
-	table_init(&table);
+	table_init(&table, &pool);
 	for (uint32_t i = 0; i < N_ENTRIES; i++) {
 		before = table.n_buckets;
 		insert(i, spread(i));
@@ -101,7 +110,7 @@ TEST(a_bucket_holds_about_three_and_a_call_adds_one_bucket_at_the_most)
 		table_remove(&table, spread(i), &entries[i]);
 		ck_assert_uint_ge(table.n_buckets + 1, before);
 	}
-	table_fini(&table);
+	end();
 }
 
 /* What a bucket's place is made of is the same in each row's hashes. */
@@ -122,7 +131,7 @@ TEST_EACH(entries_that_share_a_bucket_come_and_go_in_any_order, collisions)
 	struct random random = { 3 };
 	uint8_t *in = calloc(n, 1);
 
-	table_init(&table);
+	table_init(&table, &pool);
 	for (int round = 0; round < 20000; round++) {
 		uint32_t i = random_below(&random, n);
 
@@ -134,7 +143,7 @@ TEST_EACH(entries_that_share_a_bucket_come_and_go_in_any_order, collisions)
 		for (uint32_t k = 0; k < n && round % 400 == 0; k++)
 			ck_assert_int_eq(has(k, 77 + k * step), in[k]);
 	}
-	table_fini(&table);
+	end();
 	free(in);
 }
 
@@ -144,7 +153,7 @@ TEST(every_entry_of_one_hash_is_given_once)
 	uint8_t seen[30] = { 0 };
 	void *entry;
 
-	table_init(&table);
+	table_init(&table, &pool);
 	for (uint32_t i = 0; i < N_ELEMENTS(seen); i++)
 		insert(i, i % 3);
 	for (entry = table_first(&table, 1, &cursor); entry != NULL;
@@ -152,25 +161,25 @@ TEST(every_entry_of_one_hash_is_given_once)
 		count(entry, seen);
 	for (uint32_t i = 0; i < N_ELEMENTS(seen); i++)
 		ck_assert_uint_eq(seen[i], i % 3 == 1);
-	table_fini(&table);
+	end();
 }
 
 TEST(to_fetch_ahead_changes_nothing)
 {
-	table_init(&table);
+	table_init(&table, &pool);
 	for (uint32_t i = 0; i < 1000; i++) {
 		insert(i, spread(i));
 		table_prefetch(&table, spread(i + i % 2));
 	}
 	check_visits(0, 1000);
-	table_fini(&table);
+	end();
 }
 
 TEST(a_table_may_be_ended_twice_and_with_entries_in_it)
 {
-	table_init(&table);
+	table_init(&table, &pool);
 	for (uint32_t i = 0; i < 1000; i++)
 		insert(i, i % 2);
 	table_fini(&table);
-	table_fini(&table);
+	end();
 }
