@@ -41,9 +41,11 @@ class Table {
 		const [ours, ...others] = results.values();
 		const ratios = FIGURES.map((key) => ours[key] / best(key, others));
 		const over = FIGURES.map((key, i) => (key === 'rate' ?
-			ratios[i] < bounds[key] : ratios[i] > bounds[key]));
+			ratios[i] <= bounds[key] : ratios[i] > bounds[key]));
 		row('  of the better', ratios.map((ratio, i) =>
 			`${over[i] ? '! ' : ''}${ratio.toFixed(2)}`));
+		if (Object.keys(bounds).length === 0)
+			return false;
 		row('  bound', FIGURES.map((key) => (key in bounds ?
 			`${key === 'rate' ? '>' : '<='} ${bounds[key].toFixed(2)}` : '-')));
 		return over.includes(true);
