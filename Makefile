@@ -213,7 +213,7 @@ $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
 -include $(wildcard $(B)/tests/*/*.d)
 
 # The load generator and the relay know nothing of the daemon's code.
-BENCH_pump := pump peer protocol load fanout topics latency crowd
+BENCH_pump := pump peer protocol load samples fanout topics latency crowd stall
 BENCH_relay := relay
 define BENCH_RULE
 $(B)/bench/$(1): $$(BENCH_$(1):%=$(B)/tests/bench/%.o)

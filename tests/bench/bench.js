@@ -10,7 +10,7 @@
  * Runs take turns, so that what else the machine does falls on all; a figure is
  * the median of its runs. Bounds are ratios within one run of this program, or
  * bytes. QUICK=1 makes fewer and shorter runs, and judges nothing. Arguments
- * name the questions: fanout, topics, latency, crowd; all by default.
+ * name the questions: fanout, topics, latency, crowd, stall; all by default.
  * Environment: PM2ADAPTERD, PUMP, RELAY, REDIS_SERVER and NATS_SERVER name the
  * binaries. Exit code 1: over a bound, or a message was lost, doubled or out of
  * order.
@@ -22,7 +22,7 @@ const path = require('node:path');
 
 const { IS_PINNED, installed, stopAll } = require('./brokers');
 const { fanout } = require('./fanout');
-const { crowd, latency, topics } = require('./questions');
+const { crowd, latency, stall, topics } = require('./questions');
 const { QUICK, RUNS, SECONDS } = require('./runs');
 
 function printHead(brokers) {
@@ -55,6 +55,7 @@ const QUESTIONS = {
 			() => latency(ours, redis));
 	},
 	crowd: ([ours], dir) => crowd(ours, dir),
+	stall: ([ours], dir) => stall(ours, dir),
 };
 
 async function main(names) {

@@ -35,4 +35,10 @@ uint64_t mode_latency(const struct mode_options *o);
  */
 uint64_t mode_crowd(const struct mode_options *o);
 
+/*
+ * Twice as many receivers, of which half are read, then stopped, then gone:
+ * what that does to the others, at a pace or pipelined.
+ */
+uint64_t mode_stall(const struct mode_options *o);
+
 #endif

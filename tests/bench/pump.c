@@ -25,12 +25,13 @@ static const struct mode {
 	{ "topics", mode_topics },
 	{ "latency", mode_latency },
 	{ "crowd", mode_crowd },
+	{ "stall", mode_stall },
 };
 
 static _Noreturn void
 usage(void)
 {
-	fputs("usage: pump --mode fanout|topics|latency|crowd\n"
+	fputs("usage: pump --mode fanout|topics|latency|crowd|stall\n"
 	      "            --protocol native|resp|nats|blind\n"
 	      "            --address PATH|HOST:PORT --pid PID [--seconds S]\n"
 	      "            [--receivers N] [--size BYTES] [--topics N]\n"

@@ -1,6 +1,6 @@
 'use strict';
 
-/* What else bench.js asks: many topics, latency, many connections. */
+/* What else bench.js asks: many topics, latency, many connections, slow ones. */
 
 const { SECONDS, Table, interleaved } = require('./runs');
 
@@ -14,6 +14,20 @@ const BULK = 65536;
 
 const CROWD = 10000;
 const CROWD_BOUNDS = { bytes: 2048, ms: 60 };
+
+/* Queues that take all of a run: who is cut costs nothing any more. */
+const STALL = { receivers: 64, seconds: SECONDS };
+const STALL_ARGS = ['--queue-limit', '4g', '--queue-soft-limit', '4g',
+	'--memory-limit', '8g'];
+const STALL_LOADS = [
+	{ title: `p99 of 64 B, ${PACE} a second: µs`, unit: 'p99_us',
+		load: { ...STALL, size: 64, batch: 1, pace: PACE } },
+	{ title: '64 B, pipelined: messages/s', unit: 'per_s',
+		load: { ...STALL, size: 64, batch: 800, window: 8 * 800 } },
+	{ title: '4 KiB, pipelined: messages/s', unit: 'per_s',
+		load: { ...STALL, size: 4096, batch: 16, window: 8 * 16 } },
+];
+const STALL_BOUNDS = { p99_us: 1.25, per_s: 1 / 0.9 };
 
 /* Each run has a daemon of its own: what memory another has left behind would
  * be used again. */
@@ -101,4 +115,27 @@ async function crowd(broker, dir) {
 	return table.isOver;
 }
 
-module.exports = { topics, latency, crowd };
+/* How much worse it is than before, whether more or less is better. */
+function worse(unit, is, was) {
+	return unit === 'per_s' ? was / is : is / was;
+}
+
+async function stall(broker, dir) {
+	const results = await interleaved(...STALL_LOADS.map(({ load }) => () =>
+		alone(broker, dir, () => broker.ask('stall', load), ...STALL_ARGS)));
+	const table = new Table('64 receivers, and 64 more that read, are stopped, and ' +
+		'are gone: what the former see',
+	[34, 10, 10, 10, 9, 9, 9, 13],
+	['', 'reading', 'stopped', 'gone', 'worse', 'bound', 'to gone', 'CPU to gone']);
+	for (const [i, { title, unit }] of STALL_LOADS.entries()) {
+		const [reading, stopped, gone] = ['reading', 'stopped', 'gone']
+			.map((phase) => results[i][`${phase}_${unit}`]);
+		table.row([title, ...[reading, stopped, gone].map((n) => n.toFixed(0)),
+			...table.judged(worse(unit, stopped, reading), STALL_BOUNDS[unit]),
+			worse(unit, stopped, gone).toFixed(2),
+			(results[i].stopped_ns / results[i].gone_ns).toFixed(2)]);
+	}
+	return table.isOver;
+}
+
+module.exports = { topics, latency, crowd, stall };

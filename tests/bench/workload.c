@@ -22,6 +22,7 @@
 #include "wire/frame.h"
 
 #define N_RECEIVERS 4
+#define N_STOPPED 4
 #define CHUNK ((size_t)65536)
 #define N_WARM_UP 3
 #define N_ROUNDS 20
@@ -43,7 +44,7 @@ static const struct native_settings settings = {
 	.server = "pm2adapterd",
 	.socket = "",
 	.max_frame = 1 << 20,
-	.max_connections = N_RECEIVERS + 1,
+	.max_connections = N_RECEIVERS + N_STOPPED + 1,
 	.hello_timeout_ms = 3600000,
 	.topic_max_bytes = 4096,
 	.subscriptions_max = 2 * N_TOPICS,
@@ -146,16 +147,36 @@ name_topic(char *out, size_t i)
 	snprintf(out, TOPIC_MAX, "socket.io#/#%06zu#", i);
 }
 
+static void
+subscribe(int fd, const char *topic)
+{
+	uint8_t out[128];
+
+	say(fd, out, put_interest(out, FRAME_SUBSCRIBE, topic));
+}
+
 /* Everybody gets it. */
 static void
 subscribe_all(const char *topic)
 {
-	uint8_t out[128];
-
 	for (size_t i = 0; i < N_RECEIVERS; i++)
-		say(receivers[i], out,
-		    put_interest(out, FRAME_SUBSCRIBE, topic));
+		subscribe(receivers[i], topic);
 	prepare();
+}
+
+/* Everybody gets both of two topics; so do others, who never read. */
+static void
+subscribe_stopped(void)
+{
+	int fd;
+
+	for (size_t i = 0; i < N_STOPPED; i++) {
+		fd = join();
+		subscribe(fd, "one");
+		subscribe(fd, "two");
+	}
+	subscribe_all("one");
+	subscribe_all("two");
 }
 
 /* Each topic has one of the receivers. */
@@ -202,6 +223,19 @@ static size_t
 fill_large(uint8_t *chunk, size_t *n_bytes, size_t *n)
 {
 	return fill_one_topic(chunk, 4096, n_bytes, n);
+}
+
+/* No two in a row have one topic, so each is a message of its own to all. */
+static size_t
+fill_turns(uint8_t *chunk, size_t *n_bytes, size_t *n)
+{
+	size_t len = 0;
+
+	for (*n = 0; len + 128 < CHUNK; *n += N_RECEIVERS)
+		len += put_publish(chunk + len, 0,
+		    *n / N_RECEIVERS % 2 == 0 ? "one" : "two", 3, 64);
+	*n_bytes = N_RECEIVERS * len;
+	return len;
 }
 
 static size_t
@@ -301,6 +335,10 @@ work(const char *name)
 		subscribe_all("socket.io#/#");
 		return publish(*name == 's' ? fill_small : fill_large);
 	}
+	if (strcmp(name, "stopped") == 0) {
+		subscribe_stopped();
+		return publish(fill_turns);
+	}
 	subscribe_many();
 	if (strcmp(name, "topics") == 0)
 		return publish(fill_random);
@@ -316,7 +354,8 @@ main(int argc, char **argv)
 	struct broker *broker;
 
 	if (argc != 2)
-		errx(64, "usage: workload small|large|topics|several|churn");
+		errx(64,
+		    "usage: workload small|large|topics|several|stopped|churn");
 	log_set_level(LOG_ERROR);
 	if (loop_new(&loop) != 0)
 		errx(1, "loop_new");
