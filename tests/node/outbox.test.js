@@ -4,7 +4,7 @@ const assert = require('assert/strict');
 const { test } = require('node:test');
 
 const { Outbox } = require('../../src/node/lib/outbox');
-const { Receiver } = require('../../src/node/lib/receiver');
+const { Receiver, copyOf } = require('../../src/node/lib/receiver');
 const sender = require('../../src/node/lib/sender');
 const { decode } = require('notepack.io');
 
@@ -15,7 +15,7 @@ function framesOf({ buffers }) {
 	const frames = [];
 	const receiver = new Receiver(0xffffffff);
 	for (const buffer of buffers)
-		assert.equal(receiver.push(buffer, (frame) => frames.push(frame)), null);
+		assert.equal(receiver.push(buffer, (...parts) => frames.push(copyOf(...parts))), null);
 	assert.equal(receiver.pending, 0);
 	return frames;
 }

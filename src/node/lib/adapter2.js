@@ -5,7 +5,7 @@
  * objects, methods call back, and binary packets say so in their type.
  */
 
-const { BINARY_EVENT } = require('./payload');
+const { BINARY_EVENT } = require('./packets');
 const { share } = require('./shared');
 
 function hasBinary(value) {
@@ -22,56 +22,73 @@ function typed(packet, flags) {
 		{ ...packet, type: BINARY_EVENT } : packet;
 }
 
+function hasKeys(object) {
+	for (const key in object) {
+		return Object.hasOwn(object, key);
+	}
+	return false;
+}
+
 function idsIn(rooms, room) {
 	return Object.hasOwn(rooms, room) ? Object.keys(rooms[room].sockets) : [];
 }
 
 /* As local.js has it. */
-function viewOf(Base) {
-	return {
-		ids: ({ sids }) => Object.keys(sids),
-		members: ({ rooms }, room) => idsIn(rooms, room),
-		rooms: ({ rooms }) => Object.keys(rooms),
-		roomsOf: ({ sids }, id) => (Object.hasOwn(sids, id) ? Object.keys(sids[id]) : undefined),
-		socket: ({ nsp }, id) =>
-			(Object.hasOwn(nsp.connected, id) ? nsp.connected[id] : undefined),
-		/* Rooms are keys of plain objects there: names of what those inherit
-		 * would break them, and they may come from another process. */
-		join(socket, rooms) {
-			const name = rooms.find((room) => String(room) in Object.prototype);
-			if (name !== undefined) {
-				throw new RangeError(`on Socket.IO 2 no room can be called ${name}`);
-			}
-			return new Promise((resolve) => { socket.join(rooms, resolve); });
-		},
+const VIEW = {
+	ids: ({ sids }) => Object.keys(sids),
+	members: ({ rooms }, room) => idsIn(rooms, room),
+	rooms: ({ rooms }) => Object.keys(rooms),
+	roomsOf: ({ sids }, id) => (Object.hasOwn(sids, id) ? Object.keys(sids[id]) : undefined),
+	socket: ({ nsp }, id) =>
+		(Object.hasOwn(nsp.connected, id) ? nsp.connected[id] : undefined),
+	/* Rooms are keys of plain objects there: names of what those inherit
+	 * would break them, and they may come from another process. */
+	join(socket, rooms) {
+		const name = rooms.find((room) => String(room) in Object.prototype);
+		if (name !== undefined) {
+			throw new RangeError(`on Socket.IO 2 no room can be called ${name}`);
+		}
+		return new Promise((resolve) => { socket.join(rooms, resolve); });
+	},
 
-		/* Its own except has ids alone. */
-		broadcast(adapter, packet, { rooms, except, flags }) {
-			const ids = [...(except ?? [])].flatMap((room) =>
-				[room, ...idsIn(adapter.rooms, room)]);
-			Base.prototype.broadcast.call(adapter, typed(packet, flags),
-				{ rooms: [...(rooms ?? [])], except: ids, flags });
-		},
+	hasAny({ rooms, sids }, opts) {
+		const wanted = [...(opts.rooms ?? [])];
+		return wanted.length > 0 ?
+			wanted.some((room) => Object.hasOwn(rooms, room)) : hasKeys(sids);
+	},
+	encode: ({ encoder }, packet, flags, fn) => encoder.encode(typed(packet, flags), fn),
 
-		/* Sockets look their acknowledgements up by a number that the namespace
-		 * gives each packet. */
-		broadcastWithAck(adapter, packet, opts, onCount, onAck) {
-			const sockets = socketsFor(adapter, opts);
-			packet.id = adapter.nsp.ids++;
-			for (const socket of sockets) {
-				socket.acks[packet.id] = onAck;
-			}
-			this.broadcast(adapter, packet, opts);
-			onCount(sockets.length);
-		},
+	/* As broadcast() of the base, whose except has ids alone. */
+	deliver(adapter, parts, packet, opts) {
+		const options = {
+			preEncoded: true,
+			volatile: opts.flags?.volatile,
+			compress: opts.flags?.compress,
+		};
+		for (const socket of socketsFor(adapter, opts)) {
+			socket.packet(parts, options);
+		}
+	},
 
-		forget({ nsp }, id) {
-			for (const socket of Object.values(nsp.connected)) {
-				delete socket.acks[id];
-			}
-		},
-	};
-}
+	/* Sockets look their acknowledgements up by a number that the namespace
+	 * gives each packet. */
+	broadcastWithAck(adapter, packet, opts, onCount, onAck) {
+		const sockets = socketsFor(adapter, opts);
+		packet.id = adapter.nsp.ids++;
+		for (const socket of sockets) {
+			socket.acks[packet.id] = onAck;
+		}
+		this.encode(adapter, { ...packet }, opts.flags,
+			(parts) => this.deliver(adapter, parts, packet, opts));
+		onCount(sockets.length);
+	},
+
+	forget({ nsp }, id) {
+		for (const socket of Object.values(nsp.connected)) {
+			delete socket.acks[id];
+		}
+	},
+};
 
 /* Those in one of rooms (none: all), and in none of except. */
 function socketsFor({ nsp, rooms, sids }, opts) {
@@ -118,7 +135,7 @@ function tellingRooms(Base) {
 
 /* Base: the class that socket.io-adapter exports. */
 function adapter2(Base) {
-	return class PM2Adapter2 extends share(tellingRooms(Base), viewOf(Base)) {
+	return class PM2Adapter2 extends share(tellingRooms(Base), VIEW) {
 		#waiting = 0; // callbacks that wait for the daemon
 		#last = undefined; // fulfilled when the last of them is called
 

@@ -7,6 +7,7 @@ const { AckBroadcast } = require('./acks');
 const { plainOptions, plainPacket } = require('./payload');
 const { clampTimeout } = require('./requests');
 const { ask, countServers, fail, share } = require('./shared');
+const { frameOf } = require('./websocket');
 
 /* As local.js has it. */
 function viewOf(Base) {
@@ -17,9 +18,28 @@ function viewOf(Base) {
 		roomsOf: ({ sids }, id) => sids.get(id),
 		socket: ({ nsp }, id) => nsp.sockets.get(id),
 		join: (socket, rooms) => socket.join(rooms),
-		broadcast(adapter, ...args) {
-			Base.prototype.broadcast.apply(adapter, args);
+		hasAny({ rooms, sids }, opts) {
+			return opts.rooms?.size > 0 ?
+				[...opts.rooms].some((room) => rooms.has(room)) : sids.size > 0;
 		},
+		encode: ({ encoder }, packet, flags, fn) => fn(encoder.encode(packet)),
+
+		/* As broadcast() of the base, but for the encoding. */
+		deliver(adapter, parts, packet, opts) {
+			const options = {
+				preEncoded: true,
+				volatile: opts.flags?.volatile,
+				compress: opts.flags?.compress,
+			};
+			if (parts.length === 1 && typeof parts[0] === 'string') {
+				options.wsPreEncodedFrame = frameOf(parts[0]);
+			}
+			adapter.apply(opts, (socket) => {
+				socket.notifyOutgoingListeners?.(packet);
+				socket.client.writeToEngine(parts, options);
+			});
+		},
+
 		broadcastWithAck(adapter, ...args) {
 			Base.prototype.broadcastWithAck.apply(adapter, args);
 		},

@@ -37,12 +37,16 @@ const { identity } = require('./identity');
 const { Link } = require('./link');
 const { Missed } = require('./missed');
 const { clientOptions } = require('./options');
+const { COPY_MAX } = require('./outbox');
 const { askOptions } = require('./questions');
 const { Queue } = require('./queue');
 const sender = require('./sender');
 const { Wanted } = require('./wanted');
 
 const { FLAG, TYPE } = sender;
+/* Methods for the package alone have these names. */
+const onDelivery = Symbol('onDelivery');
+const publishFrame = Symbol('publishFrame');
 // What is assumed until the first WELCOME: the least max_frame that a daemon
 // can have, since it ends a connection that subscribes with a larger frame, and
 // the usual max_topic.
@@ -63,6 +67,7 @@ class Client extends EventEmitter {
 	#backoff;
 	#retryTimer = null;
 	#missed = new Missed();
+	#deliver = null; // see onDelivery
 	#waiters = []; // of ready()
 	#closing = null; // close() waits for a connection: { promise, resolve }
 	#welcome = null;
@@ -169,6 +174,13 @@ class Client extends EventEmitter {
 		}
 	}
 
+	/* deliver(topics, bytes, at, end) gets each message before those who listen to
+	 * it: its body is in bytes from at to end, as long as the call lasts. It must
+	 * not throw. */
+	[onDelivery](deliver) {
+		this.#deliver = deliver;
+	}
+
 	/**
 	 * Publishes body to one topic or several; each receiver gets it once.
 	 * Returns false where it was dropped at once, which is counted.
@@ -178,10 +190,26 @@ class Client extends EventEmitter {
 		const isTooLong = (topic) => Buffer.byteLength(topic) > this.maxTopic;
 		const frame = list.some(isTooLong) ?
 			null : sender.publish(list, body, isVolatile);
-		this.stats.published++;
 		if (frame === null) {
+			this.stats.published++;
 			return this.#dropOne(body.length, 'topic-too-long');
 		}
+		return this.#publishFrame(frame, isVolatile);
+	}
+
+	/* As publish(), with a frame that is as it is until this returns, or always
+	 * if it has more than COPY_MAX bytes. */
+	[publishFrame](frame) {
+		const flags = sender.flagsOf(frame);
+		if (!(flags & FLAG.SEVERAL) && sender.topicLengthOf(frame) > this.maxTopic) {
+			this.stats.published++;
+			return this.#dropOne(frame.length, 'topic-too-long');
+		}
+		return this.#publishFrame(frame, (flags & FLAG.VOLATILE) !== 0);
+	}
+
+	#publishFrame(frame, isVolatile) {
+		this.stats.published++;
 		if (this.#isTooBig(frame)) {
 			return this.#dropOne(frame.length, 'too-big');
 		}
@@ -192,7 +220,8 @@ class Client extends EventEmitter {
 		if (isVolatile) {
 			return this.#dropOne(frame.length, 'volatile');
 		}
-		this.#drops.add(this.#queue.push(frame), 'queue-full');
+		const kept = frame.length > COPY_MAX ? frame : Buffer.from(frame);
+		this.#drops.add(this.#queue.push(kept), 'queue-full');
 		return this.#queue.length > 0;
 	}
 
@@ -295,7 +324,7 @@ class Client extends EventEmitter {
 			onConnect: () => this.#greet(),
 			onWelcome: (body) => this.#onWelcome(body),
 			onDrain: () => this.#sendQueue(WRITE_AHEAD_BYTES),
-			onMessage: (topics, body, flags) => this.#onMessage(topics, body, flags),
+			onMessage: (...message) => this.#onMessage(...message),
 			onPresence: (presence) => this.#tell('presence', presence),
 			onQuestion: (question) => this.#asking.onQuestion(question),
 			onResult: (body) => this.#asking.onResult(body),
@@ -353,10 +382,15 @@ class Client extends EventEmitter {
 		}
 	}
 
-	#onMessage(topics, body, flags) {
+	/* The bytes are there as long as this lasts; who listens may keep his. */
+	#onMessage(topics, bytes, at, end, flags) {
 		this.stats.received++;
-		this.stats.receivedBytes += body.length;
-		this.#tell('message', topics, body, flags);
+		this.stats.receivedBytes += end - at;
+		this.#deliver?.(topics, bytes, at, end);
+		if (this.listenerCount('message') > 0) {
+			const body = Buffer.from(bytes.subarray(at, end));
+			this.#tell('message', [...topics], body, flags);
+		}
 	}
 
 	#onRefusal({ code, message, fatal, askId }) {
@@ -500,4 +534,4 @@ class Client extends EventEmitter {
 	}
 }
 
-module.exports = { Client };
+module.exports = { Client, onDelivery, publishFrame };

@@ -10,12 +10,12 @@ const { Pm2aError } = require('./errors');
 const { Joins } = require('./joins');
 const { integer, refuse } = require('./options');
 const { Outlet } = require('./outlet');
+const { EVENT } = require('./packets');
 const { encodePayload, isRoom, isServerEvent, readBroadcast } = require('./payload');
 const { RedisPublisher } = require('./publisher');
 const { everyone } = require('./topics');
 
 const UID = 'emitter'; // that of all emitters, as those of Redis have it
-const EVENT = 2; // packet type of the Socket.IO protocol
 
 function roomsOf(rooms) {
 	const list = Array.isArray(rooms) ? rooms : [rooms];

@@ -10,7 +10,8 @@
  */
 
 const debug = require('debug')('socket.io-pm2adapter');
-const { Client } = require('./client');
+const { Client, onDelivery } = require('./client');
+const { Encoded } = require('./encoded');
 const { decodePayload, decodeQuestion } = require('./payload');
 const { obeyRedisRequest } = require('./redis');
 
@@ -26,7 +27,7 @@ class Hub {
 		this.client = client;
 		this.#requestPrefix = `${client.key}-request#`;
 		client.stats.unasked = 0; // broadcasts that others weren't asked about
-		client.on('message', (topics, body) => this.#receive(topics, body));
+		client[onDelivery]((...message) => this.#receive(...message));
 		client.on('question', (question) => this.#question(question));
 		client.on('presence', ({ topic, count }) => {
 			if (this.#wanted.has(topic)) {
@@ -97,36 +98,49 @@ class Hub {
 		this.client.unsubscribe(topic);
 	}
 
-	/* The adapters that want one of the topics. */
+	/* The adapters that want one of the topics. There are none where what comes
+	 * was on its way when the room was left. */
 	#takers(topics) {
-		return new Set(topics.flatMap((topic) =>
-			[...this.#wanted.get(topic)?.keys() ?? []]));
+		if (topics.length === 1) {
+			return [...this.#wanted.get(topics[0])?.keys() ?? []];
+		}
+		return [...new Set(topics.flatMap((topic) => this.#takers([topic])))];
 	}
 
-	#receive(topics, body) {
-		const requests = topics.filter((topic) => topic.startsWith(this.#requestPrefix));
-		for (const adapter of this.#takers(requests)) {
+	/* The body is in bytes from `at` to `end`, as long as this lasts. */
+	#receive(topics, bytes, at, end) {
+		const isRequest = (topic) => topic.startsWith(this.#requestPrefix);
+		const requests = topics.filter(isRequest);
+		if (requests.length > 0) {
+			this.#receiveRequest(requests, Buffer.from(bytes.subarray(at, end)));
+		}
+		if (requests.length < topics.length) {
+			const others = requests.length === 0 ? topics :
+				topics.filter((topic) => !isRequest(topic));
+			this.#receivePayload(others, bytes, at, end);
+		}
+	}
+
+	#receiveRequest(topics, body) {
+		for (const adapter of this.#takers(topics)) {
 			if (!obeyRedisRequest(adapter, body)) {
-				this.#onMalformed('request', requests);
+				this.#onMalformed('request', topics);
 			}
 		}
-		const others = requests.length === 0 ? topics :
-			topics.filter((topic) => !requests.includes(topic));
-		this.#receivePayload(others, body);
 	}
 
-	#receivePayload(topics, body) {
+	#receivePayload(topics, bytes, at, end) {
 		const adapters = this.#takers(topics);
-		if (adapters.size === 0) {
-			return; // it was on its way when the room was left
-		}
-		const payload = decodePayload(body);
-		if (payload === null) {
-			this.#onMalformed('payload', topics);
+		if (adapters.length === 0) {
 			return;
 		}
-		for (const adapter of adapters) {
-			adapter.receive(payload);
+		const encoded = Encoded.read(bytes, at, end);
+		const payload = encoded === undefined ?
+			decodePayload(Buffer.from(bytes.subarray(at, end))) : encoded;
+		const isTaken = payload !== null &&
+			adapters.every((adapter) => adapter.receive(payload));
+		if (!isTaken) {
+			this.#onMalformed('payload', topics);
 		}
 	}
 

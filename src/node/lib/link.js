@@ -18,7 +18,7 @@ const { Pm2aError } = require('./errors');
 const { tryDecode } = require('./msgpack');
 const { Outbox } = require('./outbox');
 const { GATHERS, VERDICT } = require('./questions');
-const { Receiver } = require('./receiver');
+const { Receiver, copyOf } = require('./receiver');
 const sender = require('./sender');
 
 const { FLAG, TYPE } = sender;
@@ -26,6 +26,38 @@ const ARRAYS = new Set([TYPE.ERROR, TYPE.QUESTION, TYPE.RESULT, TYPE.PART]);
 const INPUT_UNTOLD = 1024 * 1024; // max_frame until WELCOME has told it
 const TIMER_MAX = 2 ** 31 - 1; // of Node's timers; above it they fire at once
 const BARRIER = Buffer.from('ready');
+const NOTHING = Buffer.alloc(0);
+
+/* What is read goes here, for all connections, since it is used before the next
+ * read. A buffer for each read, as streams have it, costs more CPU time than all
+ * that is done with what it brings. */
+const input = Buffer.allocUnsafeSlow(64 * 1024);
+
+/* The topic field of a message. The next one mostly has the same. */
+class Field {
+	#flags;
+	#bytes;
+
+	constructor(flags, bytes, topics) {
+		this.#flags = flags & FLAG.SEVERAL;
+		this.#bytes = bytes;
+		this.topics = topics;
+	}
+
+	is(flags, bytes, from, to) {
+		const own = this.#bytes;
+		if (to - from !== own.length || (flags & FLAG.SEVERAL) !== this.#flags) {
+			return false;
+		}
+		// Topics differ at their end.
+		for (let i = own.length - 1; i >= 0; i--) {
+			if (own[i] !== bytes[from + i]) {
+				return false;
+			}
+		}
+		return true;
+	}
+}
 
 class Link {
 	#path;
@@ -35,6 +67,7 @@ class Link {
 	#state = 'connecting';
 	#socket;
 	#receiver = new Receiver(INPUT_UNTOLD);
+	#field = new Field(0, NOTHING, []); // of the last message
 	#out = new Outbox();
 	#isFlushing = false; // a flush is due at the end of this tick
 	#toAsk = []; // callbacks for the PING at the end of this tick
@@ -47,9 +80,10 @@ class Link {
 	 * path: of the socket. isRef: whether it keeps the process alive. timeout:
 	 * ms until it must be ready, and until it must end when it is to. tell: the
 	 * client's functions onConnect, onWelcome(body), onDrain,
-	 * onMessage(topics, body, flags), onPresence(presence), onQuestion(question),
-	 * onResult(body), onPart(body), onRefusal(error), onGoodbye(body),
-	 * onMalformed, onLost({ messages, bytes }), onEnd(error).
+	 * onMessage(topics, bytes, at, end, flags), onPresence(presence),
+	 * onQuestion(question), onResult(body), onPart(body), onRefusal(error),
+	 * onGoodbye(body), onMalformed, onLost({ messages, bytes }), onEnd(error).
+	 * A message's body is in bytes from at to end, as long as the call lasts.
 	 */
 	constructor({ path, isRef, timeout }, tell) {
 		this.#path = path;
@@ -77,9 +111,14 @@ class Link {
 		return this.#socket.writableLength + this.#out.bytes;
 	}
 
+	/* As Outbox.add(). */
 	send(frame) {
 		this.#out.add(frame);
-		this.#flushLater();
+		if (this.#out.isFull && this.isOpen) {
+			this.flush();
+		} else {
+			this.#flushLater();
+		}
 	}
 
 	/* As Outbox.addTopic(). */
@@ -107,6 +146,9 @@ class Link {
 			}
 		});
 		this.#socket.uncork();
+		if (this.#socket.writableLength === 0) {
+			this.#out.rewind();
+		}
 	}
 
 	/*
@@ -149,7 +191,11 @@ class Link {
 	}
 
 	#open() {
-		const socket = net.connect({ path: this.#path, allowHalfOpen: true });
+		const socket = net.connect({
+			path: this.#path,
+			allowHalfOpen: true,
+			onread: { buffer: input, callback: (n) => this.#take(input.subarray(0, n)) },
+		});
 		debug('connecting to %s', this.#path);
 		this.#socket = socket;
 		this.#setDeadline(() => this.#break(new Pm2aError('PM2A_ERR_TIMEOUT',
@@ -162,7 +208,6 @@ class Link {
 			this.#tell.onConnect();
 			this.flush();
 		});
-		socket.on('data', (chunk) => this.#take(chunk));
 		socket.on('drain', () => {
 			if (this.isOpen) {
 				this.#tell.onDrain();
@@ -229,21 +274,26 @@ class Link {
 			return;
 		}
 		this.#heard = true;
-		const wrong = this.#receiver.push(chunk, (frame) => {
-			if (this.#state !== 'over') {
-				this.#dispatch(frame);
-			}
-		});
+		const wrong = this.#receiver.push(chunk, this.#takeFrame);
 		if (wrong !== null) {
 			this.#breakOff(wrong);
 		}
 	}
 
+	/* As Receiver.push() wants it. */
+	#takeFrame = (type, flags, bytes, topicAt, bodyAt, end) => {
+		if (this.#state === 'over') {
+			return;
+		}
+		if (type === TYPE.PUBLISH) {
+			this.#onPublish(flags, bytes, topicAt, bodyAt, end);
+		} else {
+			this.#dispatch(copyOf(type, flags, bytes, topicAt, bodyAt, end));
+		}
+	};
+
 	#dispatch(frame) {
 		switch (frame.type) {
-		case TYPE.PUBLISH:
-			this.#onPublish(frame);
-			break;
 		case TYPE.PING:
 			if (this.canSend) {
 				this.send(sender.pong(frame.body));
@@ -292,15 +342,19 @@ class Link {
 		}
 	}
 
-	#onPublish(frame) {
-		const topics = this.#topicsOf(frame);
+	#onPublish(flags, bytes, topicAt, bodyAt, end) {
+		if (!this.#field.is(flags, bytes, topicAt, bodyAt)) {
+			const topic = Buffer.from(bytes.subarray(topicAt, bodyAt));
+			this.#field = new Field(flags, topic, this.#topicsOf(flags, topic));
+		}
+		const { topics } = this.#field;
 		if (topics !== null) {
-			this.#tell.onMessage(topics, frame.body, frame.flags);
+			this.#tell.onMessage(topics, bytes, bodyAt, end, flags);
 		}
 	}
 
 	#onQuestion(frame, [id, body, gather]) {
-		const topics = this.#topicsOf(frame);
+		const topics = this.#topicsOf(frame.flags, frame.topic);
 		if (topics === null) {
 			return;
 		}
@@ -318,9 +372,8 @@ class Link {
 	}
 
 	/* null where the frame has none that can be read; the connection is over. */
-	#topicsOf(frame) {
-		const topics = frame.flags & FLAG.SEVERAL ?
-			tryDecode(frame.topic) : [frame.topic];
+	#topicsOf(flags, field) {
+		const topics = flags & FLAG.SEVERAL ? tryDecode(field) : [field];
 		// A topic may have been written as str or as bin.
 		const isTopic = (topic) => typeof topic === 'string' || Buffer.isBuffer(topic);
 		if (Array.isArray(topics) && topics.every(isTopic)) {

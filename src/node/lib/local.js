@@ -11,7 +11,12 @@
  *	roomsOf(id)        names of the rooms of a socket, or undefined
  *	socket(id)         or undefined
  *	join(socket, list) a promise, or undefined where it is done
- *	broadcast(packet, opts), broadcastWithAck(packet, opts, onCount, onAck)
+ *	hasAny(opts)       whether sockets are in the rooms of opts
+ *	encode(packet, flags, fn): fn(parts), which are what the server's parser
+ *	                   makes of it, a list
+ *	deliver(parts, packet, opts): parts to the sockets in opts, and packet to
+ *	                   who listens to what they get
+ *	broadcastWithAck(packet, opts, onCount, onAck)
  *	forget(id)         drops the acknowledgements of a packet
  *
  * All of them take the adapter first.
@@ -86,8 +91,27 @@ class Local {
 		};
 	}
 
+	/* Whether there is somebody in opts, but for those in except. */
+	hasAny(opts) {
+		return this.#view.hasAny(this.#adapter, opts);
+	}
+
+	/* Calls fn(parts), mostly at once. An encoder may put placeholders into the
+	 * packet that it gets. */
+	encode(packet, flags, fn) {
+		this.#view.encode(this.#adapter, { ...packet }, flags, fn);
+	}
+
+	deliver(parts, packet, opts) {
+		if (this.hasAny(opts)) {
+			this.#view.deliver(this.#adapter, parts, packet, opts);
+		}
+	}
+
 	broadcast(packet, opts) {
-		this.#view.broadcast(this.#adapter, packet, opts);
+		if (this.hasAny(opts)) {
+			this.encode(packet, opts.flags, (parts) => this.deliver(parts, packet, opts));
+		}
 	}
 
 	/* Returns the function that forgets who has not acknowledged. */

@@ -19,59 +19,60 @@ const HEADS = [
 	[0, 0, 2, 1], [0, 0, 4, 1], [0, 0, 2, 2], [0, 0, 4, 2],
 ];
 
-/* Whether bytes are exactly one msgpack value that lies inside them. */
-function isWhole(bytes) {
+/* Where the value that begins at `from` ends, or -1 where it isn't one that lies
+ * in bytes before `end`. */
+function skip(bytes, from, end) {
 	const left = [1]; // values still to come, a level each
-	let at = 0;
+	let at = from;
 	while (left.length > 0) {
 		if (left[left.length - 1]-- === 0) {
 			left.pop();
 			continue;
 		}
-		if (at >= bytes.length || left.length > DEPTH_MAX) {
-			return false;
+		if (at >= end || left.length > DEPTH_MAX) {
+			return -1;
 		}
 		const head = bytes[at++];
-		let skip = 0;
+		let size = 0;
 		let children = 0;
 		if (head >= 0xc0 && head < 0xe0) {
 			const shape = HEADS[head - 0xc0];
 			if (shape === null) {
-				return false;
+				return -1;
 			}
 			const width = shape[1] || shape[2] || 0;
-			if (at + width > bytes.length) {
-				return false;
+			if (at + width > end) {
+				return -1;
 			}
 			const n = width > 0 ? bytes.readUIntBE(at, width) : 0;
 			at += width;
-			skip = shape[0] + (shape[1] ? n : 0);
+			size = shape[0] + (shape[1] ? n : 0);
 			children = shape[2] ? n * shape[3] : 0;
 		} else if (head >= 0xa0 && head < 0xc0) {
-			skip = head & 0x1f;
+			size = head & 0x1f;
 		} else if (head >= 0x90 && head < 0xa0) {
 			children = head & 0x0f;
 		} else if (head >= 0x80 && head < 0x90) {
 			children = 2 * (head & 0x0f);
 		}
-		at += skip;
-		if (at > bytes.length || children > bytes.length - at) {
-			return false;
+		at += size;
+		if (at > end || children > end - at) {
+			return -1;
 		}
 		if (children > 0) {
 			left.push(children);
 		}
 	}
-	return at === bytes.length;
+	return at;
 }
 
 /* The value, or undefined where bytes aren't exactly one. */
 function tryDecode(bytes) {
 	try {
-		return isWhole(bytes) ? decode(bytes) : undefined;
+		return skip(bytes, 0, bytes.length) === bytes.length ? decode(bytes) : undefined;
 	} catch {
 		return undefined;
 	}
 }
 
-module.exports = { DEPTH_MAX, tryDecode };
+module.exports = { DEPTH_MAX, skip, tryDecode };

@@ -9,16 +9,8 @@
  */
 
 const { tryDecode } = require('./msgpack');
+const { BINARY_EVENT, EVENT, isEventName } = require('./packets');
 const { encode } = require('./writer');
-
-const EVENT = 2; // packet types of the Socket.IO protocol
-const BINARY_EVENT = 5;
-
-/* Events that Socket.IO's clients take for a broken stream, and disconnect. */
-const RESERVED = new Set([
-	'connect', 'connect_error', 'disconnect', 'disconnecting',
-	'newListener', 'removeListener',
-]);
 
 /* Those that a namespace emits by itself. */
 const OF_NAMESPACES = new Set([
@@ -27,11 +19,6 @@ const OF_NAMESPACES = new Set([
 
 function isList(value) {
 	return value === undefined || value === null || Array.isArray(value);
-}
-
-function isEventName(name, reserved) {
-	return typeof name === 'number' ||
-		(typeof name === 'string' && !reserved.has(name));
 }
 
 function isRoom(room) {
@@ -61,7 +48,7 @@ function isServerEvent(args) {
 
 function isEvent({ type, data, id }) {
 	return (type === EVENT || type === BINARY_EVENT) &&
-		Array.isArray(data) && isEventName(data[0], RESERVED) &&
+		Array.isArray(data) && isEventName(data[0]) &&
 		(id == null || (Number.isSafeInteger(id) && id >= 0));
 }
 
@@ -161,6 +148,6 @@ function decodeQuestion(bytes) {
 }
 
 module.exports = {
-	BINARY_EVENT, decodePayload, decodeQuestion, encodePayload, encodeQuestion,
-	isOptions, isRoom, isServerEvent, plainOptions, plainPacket, readBroadcast,
+	decodePayload, decodeQuestion, encodePayload, encodeQuestion,
+	isMap, isOptions, isRoom, isServerEvent, plainOptions, plainPacket, readBroadcast,
 };

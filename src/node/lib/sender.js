@@ -40,21 +40,33 @@ const HEADER_SIZE = 8;
 const TOPIC_FIELD_MAX = 0xffff;
 const NOTHING = Buffer.alloc(0);
 
+/* Begins a frame in bytes that have room for it; returns where its body goes.
+ * topic is a string or bytes. */
+function writeHead(bytes, type, flags, topic) {
+	let size = topic.length;
+	if (typeof topic === 'string') {
+		size = bytes.utf8Write(topic, HEADER_SIZE);
+	} else {
+		bytes.set(topic, HEADER_SIZE);
+	}
+	bytes[4] = type;
+	bytes[5] = flags;
+	bytes.writeUInt16BE(size, 6);
+	return HEADER_SIZE + size;
+}
+
+/* The frame that was begun in bytes, a view; its body ends at `end`. */
+function endFrame(bytes, end) {
+	bytes.writeUInt32BE(end - LENGTH_SIZE, 0);
+	return bytes.subarray(0, end);
+}
+
 /* One frame; topic is a string or bytes, body is bytes. */
 function frame(type, flags, topic, body) {
-	const topicLength = Buffer.byteLength(topic);
-	const out = Buffer.allocUnsafe(HEADER_SIZE + topicLength + body.length);
-	out.writeUInt32BE(out.length - LENGTH_SIZE, 0);
-	out[4] = type;
-	out[5] = flags;
-	out.writeUInt16BE(topicLength, 6);
-	if (typeof topic === 'string') {
-		out.utf8Write(topic, HEADER_SIZE);
-	} else {
-		out.set(topic, HEADER_SIZE);
-	}
-	out.set(body, HEADER_SIZE + topicLength);
-	return out;
+	const size = HEADER_SIZE + Buffer.byteLength(topic) + body.length;
+	const out = Buffer.allocUnsafe(size);
+	out.set(body, writeHead(out, type, flags, topic));
+	return endFrame(out, size);
 }
 
 function typeOf(bytes) {
@@ -63,6 +75,11 @@ function typeOf(bytes) {
 
 function flagsOf(bytes) {
 	return bytes[5];
+}
+
+/* Bytes of the topic field. */
+function topicLengthOf(bytes) {
+	return bytes.readUInt16BE(6);
 }
 
 /* fields: the keys of HELLO but for `protocol`; undefined ones are left out. */
@@ -87,15 +104,23 @@ function several(list) {
 	return field.length > TOPIC_FIELD_MAX ? null : field;
 }
 
+/* That of a published frame. list: of topics. */
+function publishFlags(list, isVolatile) {
+	return (isVolatile ? FLAG.VOLATILE : 0) | (list.length === 1 ? 0 : FLAG.SEVERAL);
+}
+
+/* The topic field for a list of one topic or several, or null. */
+function fieldOf(list) {
+	return list.length === 1 ? list[0] : several(list);
+}
+
 /* list: one topic or several; null where they don't fit a topic field. */
 function publish(list, body, isVolatile) {
-	const isOne = list.length === 1;
-	const field = isOne ? list[0] : several(list);
+	const field = fieldOf(list);
 	if (field === null || Buffer.byteLength(field) > TOPIC_FIELD_MAX) {
 		return null;
 	}
-	return frame(TYPE.PUBLISH, (isVolatile ? FLAG.VOLATILE : 0) |
-		(isOne ? 0 : FLAG.SEVERAL), field, body);
+	return frame(TYPE.PUBLISH, publishFlags(list, isVolatile), field, body);
 }
 
 /*
@@ -103,13 +128,12 @@ function publish(list, body, isVolatile) {
  * don't fit a topic field. timeout in ms. body: bytes.
  */
 function ask(list, subscribers, { id, gather, timeout }, body) {
-	const isOne = list.length === 1;
-	const field = isOne ? list[0] : several(list);
+	const field = fieldOf(list);
 	if (field === null || Buffer.byteLength(field) > TOPIC_FIELD_MAX) {
 		return null;
 	}
 	return frame(TYPE.ASK, (subscribers ? FLAG.SUBSCRIBERS : 0) |
-		(isOne ? 0 : FLAG.SEVERAL), field, encode([id, gather, timeout, asBuffer(body)]));
+		(list.length === 1 ? 0 : FLAG.SEVERAL), field, encode([id, gather, timeout, asBuffer(body)]));
 }
 
 /* body: bytes, or undefined where the verdict is 0. */
@@ -118,10 +142,14 @@ function answer(id, verdict, body) {
 		[id, verdict] : [id, verdict, asBuffer(body)]));
 }
 
-/* The same bytes as what the encoder takes for binary. */
+/* The same bytes as what the encoder takes for binary; bytes: a view, or an
+ * ArrayBuffer. */
 function asBuffer(bytes) {
-	return Buffer.isBuffer(bytes) ? bytes :
-		Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+	if (Buffer.isBuffer(bytes)) {
+		return bytes;
+	}
+	return ArrayBuffer.isView(bytes) ?
+		Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) : Buffer.from(bytes);
 }
 
 function ping(body = NOTHING) {
@@ -134,5 +162,6 @@ function pong(body) {
 
 module.exports = {
 	FLAG, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
-	answer, ask, flagsOf, frame, hello, ping, pong, publish, several, topics, typeOf,
+	answer, asBuffer, ask, endFrame, fieldOf, flagsOf, frame, hello, ping, pong, publish,
+	publishFlags, several, topicLengthOf, topics, typeOf, writeHead,
 };

@@ -18,13 +18,14 @@
 const { randomBytes } = require('node:crypto');
 const debug = require('debug')('socket.io-pm2adapter');
 const { Answerer } = require('./answers');
+const { Broadcasts } = require('./broadcasts');
 const { Pm2aError } = require('./errors');
 const { Local } = require('./local');
 const { tryDecode } = require('./msgpack');
-const { encodePayload, plainOptions } = require('./payload');
+const { plainOptions } = require('./payload');
 const { Asker, clampTimeout, judge } = require('./requests');
 const { Settling } = require('./settling');
-const { everyone, ofRoom, ofRooms, requests } = require('./topics');
+const { everyone, listOf, ofRoom, ofRooms, requests } = require('./topics');
 
 /* Methods for the majors alone have these names. */
 const ask = Symbol('ask');
@@ -45,10 +46,6 @@ function give(promise, fn) {
 	return promise;
 }
 
-function listOf(rooms) {
-	return typeof rooms === 'string' ? [rooms] : [...(rooms ?? [])];
-}
-
 const decoded = ({ answers }) => answers.map(({ body }) => tryDecode(body));
 
 /*
@@ -60,6 +57,7 @@ function share(Base, view) {
 		#hub;
 		#topic; // of everyone in the namespace
 		#local;
+		#broadcasts;
 		#asker;
 		#answerer;
 		#settling;
@@ -83,6 +81,11 @@ function share(Base, view) {
 			this.#isPartial = opts.partial;
 			this.#topic = everyone(opts.key, nsp.name);
 			this.#local = new Local(this, view);
+			this.#broadcasts = new Broadcasts({
+				client: hub.client, uid: this.uid, nsp: nsp.name, local: this.#local,
+				topicsOf: (rooms) => this.#topicsOf(rooms),
+				fail: (error) => this[fail](error),
+			});
 			this.#settling = new Settling(
 				(rooms) => this.#asker.ask('sync', [],
 					{ rooms, timeout: this.requestsTimeout }),
@@ -158,26 +161,17 @@ function share(Base, view) {
 		}
 
 		broadcast(packet, opts) {
-			// An encoder may put placeholders into the packet that it gets.
-			this.#local.broadcast({ ...packet }, opts);
-			this.#publish({ ...packet, nsp: this.nsp.name }, opts);
+			packet.nsp = this.nsp.name;
+			this.#local.encode(packet, opts.flags, (parts) => {
+				this.#local.deliver(parts, packet, opts);
+				if (this.#isForOthers(opts)) {
+					this.#broadcasts.publish(parts, packet, opts);
+				}
+			});
 		}
 
-		/* To the other workers, if it is for them. */
-		#publish(packet, opts) {
-			if (!this.#isOpen || opts.flags?.local) {
-				return;
-			}
-			let body;
-			try {
-				body = encodePayload(this.uid, packet, opts);
-			} catch (error) {
-				this[fail](new Pm2aError('PM2A_ERR_ENCODE',
-					`${this.nsp.name}: ${error.message}`, error));
-				return;
-			}
-			this.client.publish(this.#topicsOf(listOf(opts.rooms)), body,
-				{ volatile: opts.flags?.volatile === true });
+		#isForOthers({ flags }) {
+			return this.#isOpen && !flags?.local;
 		}
 
 		/* The topics that something for these rooms goes to. */
@@ -196,7 +190,7 @@ function share(Base, view) {
 		addSockets(opts, rooms) {
 			const names = listOf(rooms);
 			this.#command({ cmd: 'socketsJoin', rooms: names }, opts);
-			if (this.#isOpen && !opts.flags?.local) {
+			if (this.#isForOthers(opts)) {
 				this.#settling.add(names, listOf(opts.rooms));
 			}
 		}
@@ -213,7 +207,9 @@ function share(Base, view) {
 
 		/* What its sockets say when they obey comes behind the command. */
 		#command(command, opts) {
-			this.#publish({ ...command, nsp: this.nsp.name }, opts);
+			if (this.#isForOthers(opts)) {
+				this.#broadcasts.publishPacket({ ...command, nsp: this.nsp.name }, opts);
+			}
 			this.#local.obey(command, opts);
 		}
 
@@ -227,18 +223,11 @@ function share(Base, view) {
 			this.#local.obey(command, opts);
 		}
 
-		/* A payload for a topic of ours has come; it is of the right shape. */
-		receive({ uid, packet, opts }) {
-			if (uid === this.uid || packet.nsp !== this.nsp.name) {
-				return;
-			}
-			this.guard(() => {
-				if (packet.cmd === undefined) {
-					this.#local.broadcast({ ...packet }, opts);
-				} else {
-					this.#local.obey(packet, opts);
-				}
-			});
+		/* A payload for a topic of ours has come; see Broadcasts.receive(). */
+		receive(payload) {
+			let isGood = true;
+			this.guard(() => { isGood = this.#broadcasts.receive(payload); });
+			return isGood;
 		}
 
 		/* Somebody asks us; see Answerer. */
@@ -448,8 +437,9 @@ function share(Base, view) {
 				const fn = args.pop();
 				give(this.#gather('serverSideEmit', [args], decoded),
 					(error, responses = []) => fn(error, responses));
-			} else {
-				this.#publish({ cmd: 'serverSideEmit', args, nsp: this.nsp.name }, {});
+			} else if (this.#isOpen) {
+				this.#broadcasts.publishPacket(
+					{ cmd: 'serverSideEmit', args, nsp: this.nsp.name }, {});
 			}
 		}
 

@@ -14,6 +14,11 @@ const { several } = require('./sender');
 
 const TOPIC_MAX = 4096; // the daemon's default: longer rooms have no topic
 
+/* Rooms as an array; they are one room, an iterable or missing. */
+function listOf(rooms) {
+	return typeof rooms === 'string' ? [rooms] : [...(rooms ?? [])];
+}
+
 /* Of everyone in a namespace. */
 function everyone(key, nsp) {
 	return `${key}#${nsp}#`;
@@ -47,4 +52,4 @@ function ofRooms(all, rooms, maxTopic) {
 	return hasOwn ? topics : [all];
 }
 
-module.exports = { TOPIC_MAX, everyone, ofRoom, ofRooms, requests };
+module.exports = { TOPIC_MAX, everyone, listOf, ofRoom, ofRooms, requests };

@@ -11,7 +11,7 @@ const path = require('path');
 
 const { decode, encode } = require('notepack.io');
 
-const { Receiver } = require('../../../src/node/lib/receiver');
+const { Receiver, copyOf } = require('../../../src/node/lib/receiver');
 const sender = require('../../../src/node/lib/sender');
 const { folder } = require('./daemon');
 const { next, until } = require('./wait');
@@ -43,7 +43,7 @@ class Link {
 		this.hasEnded = false;
 		socket.on('data', (chunk) => {
 			this.chunks++;
-			const fault = this.#receiver.push(chunk, (frame) => this.#take(frame, daemon));
+			const fault = this.#receiver.push(chunk, (...parts) => this.#take(copyOf(...parts), daemon));
 			if (fault !== null)
 				throw new Error(`the client sent no frame: ${fault}`);
 		});
@@ -62,7 +62,7 @@ class Link {
 			type,
 			flags,
 			topic: topic.toString(),
-			body: isOpaque ? Buffer.from(body) : decode(body),
+			body: isOpaque ? body : decode(body),
 		};
 		this.frames.push(frame);
 		if (type === TYPE.HELLO && daemon.welcome !== null)

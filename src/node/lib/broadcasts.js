@@ -1,0 +1,132 @@
+'use strict';
+
+/*
+ * Broadcasts of one adapter to clients, in the encoding of the sender's parser:
+ * the sender encodes a packet once, for its own clients and for all others, and
+ * the other workers hand the bytes on. They are decoded only for who listens to
+ * what clients get, and by a worker with a parser of another kind.
+ *
+ * What a parser writes is known by what it looks like and not by its name. So a
+ * parser of one's own that writes as Socket.IO does is as good as that, and what
+ * others write travels as a packet.
+ */
+
+const { publishFrame } = require('./client');
+const { Encoded, encodedFrame, senderOf } = require('./encoded');
+const { Pm2aError } = require('./errors');
+const { EVENT, EncodedEvent } = require('./packets');
+const { encodePayload } = require('./payload');
+const { fieldOf, publishFlags } = require('./sender');
+const { listOf } = require('./topics');
+
+const SAMPLE = { type: EVENT, nsp: '/a', data: ['b', { c: [1, '\u00e9'] }] };
+const SAMPLE_TEXT = '2/a,["b",{"c":[1,"\u00e9"]}]';
+
+function isBytes(value) {
+	return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+}
+
+function isVolatile({ flags }) {
+	return flags?.volatile === true;
+}
+
+class Broadcasts {
+	#client;
+	#uid;
+	#nsp;
+	#local;
+	#topicsOf;
+	#fail;
+	#sender;
+	#isPlain; // whether our parser writes as Socket.IO's; unknown at first
+
+	/* topicsOf(rooms): those that something for them goes to. fail(error): of
+	 * what can't be encoded. */
+	constructor({ client, uid, nsp, local, topicsOf, fail }) {
+		this.#client = client;
+		this.#uid = uid;
+		this.#nsp = nsp;
+		this.#local = local;
+		this.#topicsOf = topicsOf;
+		this.#fail = fail;
+		this.#sender = senderOf(uid);
+	}
+
+	/* To the other workers. parts: what the parser has made of the packet. */
+	publish(parts, packet, opts) {
+		if (typeof parts[0] !== 'string' || EncodedEvent.read(parts)?.nsp !== this.#nsp ||
+			(parts.length > 1 && !parts.slice(1).every(isBytes))) {
+			this.publishPacket(packet, opts);
+			return;
+		}
+		const topics = this.#topicsOf(listOf(opts.rooms));
+		this.#client[publishFrame](encodedFrame({
+			field: fieldOf(topics),
+			flags: publishFlags(topics, isVolatile(opts)),
+			sender: this.#sender,
+			opts,
+			parts,
+		}));
+	}
+
+	/* A command, or a packet for which there is no other form. */
+	publishPacket(packet, opts) {
+		let body;
+		try {
+			body = encodePayload(this.#uid, packet, opts);
+		} catch (error) {
+			this.#fail(new Pm2aError('PM2A_ERR_ENCODE',
+				`${this.#nsp}: ${error.message}`, error));
+			return;
+		}
+		this.#client.publish(this.#topicsOf(listOf(opts.rooms)), body,
+			{ volatile: isVolatile(opts) });
+	}
+
+	/* What has come: an Encoded, or as decodePayload() gives it. False where it
+	 * is malformed. */
+	receive(payload) {
+		if (payload instanceof Encoded) {
+			return this.#receiveEncoded(payload);
+		}
+		const { uid, packet, opts } = payload;
+		if (uid !== this.#uid && packet.nsp === this.#nsp) {
+			this.#local[packet.cmd === undefined ? 'broadcast' : 'obey'](packet, opts);
+		}
+		return true;
+	}
+
+	#receiveEncoded(encoded) {
+		if (encoded.isOf(this.#sender)) {
+			return true;
+		}
+		const { opts } = encoded;
+		if (opts === null || !this.#local.hasAny(opts)) {
+			return opts !== null;
+		}
+		const event = EncodedEvent.read(encoded.parts);
+		if (event?.nsp === this.#nsp) {
+			this.#hand(encoded.parts, event, opts);
+		}
+		return event !== null;
+	}
+
+	#hand(parts, event, opts) {
+		if (this.#isPlain ?? this.#look()) {
+			this.#local.deliver(parts, event, opts);
+		} else {
+			const { type, nsp, data, id } = event;
+			this.#local.broadcast({ type, nsp, data, ...(id !== undefined && { id }) }, opts);
+		}
+	}
+
+	#look() {
+		this.#isPlain = false;
+		this.#local.encode(SAMPLE, {}, (parts) => {
+			this.#isPlain = parts.length === 1 && parts[0] === SAMPLE_TEXT;
+		});
+		return this.#isPlain;
+	}
+}
+
+module.exports = { Broadcasts };
