@@ -112,14 +112,16 @@ UNIT_broker := core/broker core/member core/topic core/table core/crowd base/poo
 UNIT_asking := $(UNIT_broker)
 UNIT_model := $(UNIT_broker)
 UNIT_loop := net/loop $(BASE)
-UNIT_outq := net/outq base/blob base/xalloc base/log
-UNIT_memory := net/memory net/outq base/blob base/clock base/xalloc base/log
-UNIT_conn := net/conn net/conn_cause net/input net/memory net/outq net/loop base/blob $(BASE)
+UNIT_piped := base/piped base/blob base/xalloc base/log
+UNIT_outq := net/outq base/piped base/blob base/xalloc base/log
+UNIT_memory := net/memory net/outq base/piped base/blob base/clock base/xalloc base/log
+UNIT_conn := net/conn net/conn_cause net/input net/memory net/outq net/loop base/piped base/blob $(BASE)
+UNIT_splice := $(UNIT_conn)
 UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc base/log
 UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
 	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
-	wire/msg wire/control wire/asking base/blob base/hash $(BASE)
+	wire/msg wire/control wire/asking base/piped base/blob base/hash $(BASE)
 UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)

@@ -141,6 +141,39 @@ blob_copy(const void *data, size_t len)
 	return blob;
 }
 
+/* What is in pipes is the kernel's memory, but messages are what it is for. */
+static void
+count_piped(size_t more, size_t less)
+{
+	account.total += more - less;
+	account.held += more - less;
+	if (account.held > account.peak)
+		account.peak = account.held;
+}
+
+void
+blob_init(struct blob *blob, void (*end)(struct blob *blob))
+{
+	*blob = (struct blob){ .n_refs = 1, .is_piped = true, .end = end };
+}
+
+void
+blob_resize(struct blob *blob, size_t size)
+{
+	assert(blob->is_piped);
+	count_piped(size, blob->size);
+	blob->size = size;
+}
+
+void
+blob_settle(struct blob *blob, const struct blob *memory)
+{
+	assert(blob->is_piped && memory->size >= blob->size);
+	count_piped(0, blob->size);
+	blob->data = memory->data;
+	blob->is_piped = false;
+}
+
 struct blob *
 blob_ref(struct blob *blob)
 {
@@ -164,6 +197,11 @@ blob_unref(struct blob *blob)
 	assert(blob->n_refs > 0);
 	if (--blob->n_refs > 0)
 		return;
+	if (blob->end != NULL) {
+		count_piped(0, blob->is_piped ? blob->size : 0);
+		blob->end(blob);
+		return;
+	}
 	account.total -= blob->size;
 	if (!keep_spare(blob))
 		blob_free(blob);

@@ -10,12 +10,17 @@
  * large ones), since the kernel's copy runs at two thirds of its speed when it
  * is not. A few blobs of BLOB_CHUNK bytes and more are kept for reuse.
  *
+ * Another module may keep a blob's bytes elsewhere (base/piped.h has them in a
+ * pipe). It embeds the blob, and says with is_piped that only the first bytes
+ * are at data.
+ *
  * The module keeps the account of what messages take in all. There is one for
  * the process, as there is one heap.
  */
 #ifndef PM2A_BASE_BLOB_H
 #define PM2A_BASE_BLOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,9 +28,12 @@
 
 struct blob {
 	uint8_t *data;
-	size_t size; /* bytes at data */
+	size_t size; /* bytes at data; is_piped: in the pipe */
 	uint32_t n_refs;
+	bool is_piped;
 	size_t demand; /* scratch of net/outq: bytes that queues want of it */
+	/* Frees the blob when nobody refers to it; NULL: one of blob_new(). */
+	void (*end)(struct blob *blob);
 };
 
 /* len bytes at off of blob. Who stores a slice holds a reference. */
@@ -40,6 +48,17 @@ struct blob *blob_new(size_t size) __attribute__((returns_nonnull));
 /* A blob that holds a copy of len bytes at data. */
 struct blob *blob_copy(const void *data, size_t len)
     __attribute__((returns_nonnull));
+
+/* Begins a blob that is embedded in something else: is_piped, no bytes at all,
+ * one reference. */
+void blob_init(struct blob *blob, void (*end)(struct blob *blob));
+
+/* The piped blob has size bytes now. */
+void blob_resize(struct blob *blob, size_t size);
+
+/* The bytes of the blob that was piped are those of memory from now on, which
+ * stays the caller's. */
+void blob_settle(struct blob *blob, const struct blob *memory);
 
 struct blob *blob_ref(struct blob *blob);
 
