@@ -130,6 +130,10 @@ static const struct option {
 	    "those that wait, each once, however many connections they wait "
 	    "for. With more, the connection that keeps most of them is closed, "
 	    "and then the next. At least four times max-frame." },
+	{ "splice-above", SIZE, FIELD(splice_above_bytes), 0, GIB, 16 * KIB,
+	    true,
+	    "Messages of so many bytes or more, up to 1m, are passed on with "
+	    "splice(2) and tee(2), without being copied; 0: none are." },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))

@@ -37,6 +37,7 @@ struct config {
 	int64_t queue_soft_limit_bytes;
 	int64_t queue_soft_time_ms;
 	int64_t memory_limit_bytes;
+	int64_t splice_above_bytes;
 };
 
 enum config_error {

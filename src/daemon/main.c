@@ -175,6 +175,8 @@ apply_config(struct daemon *daemon, struct config *fresh)
 	log_set_level((enum log_level)daemon->config.log_level);
 	net = conn_limits(&daemon->config);
 	conn_set_limit(daemon->set, &net);
+	conn_set_splice_above(
+	    daemon->set, (size_t)daemon->config.splice_above_bytes);
 	core = broker_limits(&daemon->config);
 	broker_set_limits(daemon->broker, &core);
 	settings = native_settings(daemon);
@@ -332,6 +334,8 @@ serve(struct daemon *daemon)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	daemon->set = conn_set_new(daemon->loop, &net);
+	conn_set_splice_above(
+	    daemon->set, (size_t)daemon->config.splice_above_bytes);
 	daemon->broker = broker_new(&core, hash_key_random());
 	daemon->native =
 	    native_new(daemon->loop, daemon->set, daemon->broker, &settings);

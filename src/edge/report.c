@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/piped.h"
 #include "base/xalloc.h"
 #include "wire/frame.h"
 
@@ -55,6 +56,20 @@ put_drops(struct native *native, struct msg_writer *w)
 	put_count(w, "undelivered", native->n_undelivered);
 	put_count(
 	    w, "unwritten_bytes", conn_set_stats(native->set)->n_unwritten);
+}
+
+static void
+put_spliced(struct native *native, struct msg_writer *w)
+{
+	const struct conn_set_stats *net = conn_set_stats(native->set);
+	const struct piped_stats *piped = piped_stats();
+
+	msg_put_str(w, "spliced");
+	msg_put_map(w, 4);
+	put_count(w, "messages", net->n_spliced);
+	put_count(w, "bytes", net->spliced_bytes);
+	put_count(w, "settled", piped->n_settled);
+	put_count(w, "failed", piped->n_failed);
 }
 
 static void
@@ -159,7 +174,7 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	struct sums sums = sum_up(native);
 
 	(void)n_rows;
-	msg_put_map(w, 31);
+	msg_put_map(w, 32);
 	put_str(w, "server", native->settings.server);
 	put_str(w, "socket", native->settings.socket);
 	put_int(w, "pid", getpid());
@@ -188,6 +203,7 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	put_count(w, "log_dropped", log_n_dropped());
 	put_rates(native, w);
 	put_drops(native, w);
+	put_spliced(native, w);
 	put_closes(native, w);
 	put_errors(native, w);
 	put_questions(native, w);

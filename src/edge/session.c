@@ -41,7 +41,8 @@
 #define HELLO_FRAME_MAX 4096
 #define PING_BODY_MAX 1024
 #define STATS_BODY_MAX 4096
-#define LOOK_AHEAD 8 /* staged entries */
+#define SMALL_FRAME 4096 /* bytes that are never worth to be spliced */
+#define LOOK_AHEAD 8     /* staged entries */
 
 static const char *const refusal_names[N_REFUSALS] = {
 	[REFUSED_FRAME_TOO_BIG] = "frame-too-big",
@@ -456,6 +457,16 @@ peek(struct session *session, const struct slice *data, struct frame *f)
 	return frame_peek(slice_data(data), data->len, max, f);
 }
 
+/* Nobody looks at the payload of a message. */
+static void
+tell_opaque(struct session *session, const struct frame *f)
+{
+	size_t head = FRAME_HEADER_SIZE + f->topic_len;
+
+	conn_set_opaque(
+	    session->conn, f->type == FRAME_PUBLISH ? head : 0, f->size);
+}
+
 size_t
 session_input(struct conn *conn, const struct slice *data, size_t *want)
 {
@@ -471,10 +482,13 @@ session_input(struct conn *conn, const struct slice *data, size_t *want)
 			break;
 		switch (verdict) {
 		case FRAME_READY:
+			if (f.size > SMALL_FRAME)
+				tell_opaque(session, &f);
 			used = take_frame(session, &f, &rest);
 			break;
 		case FRAME_SHORT:
 			*want = f.size;
+			tell_opaque(session, &f);
 			return rest.off - data->off;
 		case FRAME_TOO_BIG:
 			used = take_too_big(session, &f);

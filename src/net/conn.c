@@ -10,6 +10,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "base/piped.h"
 #include "base/xalloc.h"
 #include "net/input.h"
 #include "net/loop.h"
@@ -17,9 +18,10 @@
 #include "net/outq.h"
 
 /*
- * Input. net/input says where it goes and keeps what is unfinished.
- * A turn takes one read from each connection that has something, and a read has
- * a bound, so that a loud publisher can't starve the rest.
+ * Input. net/input reads it and keeps what is unfinished. A turn takes one read
+ * from each connection that has something, or one unit that is spliced, since
+ * its head and its body come by two calls. Both have a bound, so that a loud
+ * publisher can't starve the rest.
  *
  * Output. conn_send() queues and puts the conn on the flush list; the flush
  * writes first and asks for EV_WRITE only after a short write. sendmsg() rather
@@ -36,12 +38,8 @@
  * that says why, tells the owner, and frees.
  */
 
-/* Bytes that a turn takes from one conn. With half of it a stream of large
- * messages costs a quarter more; with twice as much, what others say beside one
- * waits twice as long at worst. */
-#define READ_MAX 131072
 #define N_IOVECS 64
-#define FLUSH_ROUNDS 4 /* writes of a turn at the most */
+#define FLUSH_ROUNDS 16 /* writes of a turn at the most: a spliced one each */
 
 struct conn {
 	LIST_ENTRY(conn) in_set;
@@ -183,6 +181,12 @@ conn_set_limit(struct conn_set *set, const struct conn_limits *limits)
 	memory_set_limit(&set->memory, limits->memory_bytes);
 }
 
+void
+conn_set_splice_above(struct conn_set *set, size_t bytes)
+{
+	set->shared.splice_bytes = bytes;
+}
+
 const struct conn_limits *
 conn_set_limits(const struct conn_set *set)
 {
@@ -221,9 +225,9 @@ show_input(struct conn *conn, struct slice data)
 	size_t used, shown = data.len;
 
 	input_skip(&conn->in, &data);
-	conn->in.want = 0;
+	conn->in.unit = (struct input_unit){ 0 };
 	while (data.len > 0 && conn->cause == CONN_OPEN) {
-		used = conn->ops->input(conn, &data, &conn->in.want);
+		used = conn->ops->input(conn, &data, &conn->in.unit.size);
 		assert(used <= data.len);
 		data.off += used;
 		data.len -= used;
@@ -233,7 +237,8 @@ show_input(struct conn *conn, struct slice data)
 	}
 	if (conn->cause != CONN_OPEN)
 		data.len = 0;
-	account_input(conn, input_keep(&conn->in, &data, shown));
+	account_input(
+	    conn, input_keep(&conn->in, &conn->set->shared, &data, shown));
 }
 
 static void
@@ -249,31 +254,49 @@ end_of_input(struct conn *conn, ssize_t n)
 	}
 }
 
+/* Returns how many bytes have come; 0 when there is no more to be had now. */
+static size_t
+take_input(struct conn *conn)
+{
+	struct conn_set *set = conn->set;
+	struct slice data;
+	ssize_t n = input_read(&conn->in, &set->shared, conn->fd, &data);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) {
+		end_of_input(conn, n);
+		return 0;
+	}
+	conn->stats.bytes_in += (size_t)n;
+	set->stats.bytes_in += (size_t)n;
+	if (data.len > 0 && data.blob->is_piped) {
+		set->stats.n_spliced++;
+		set->stats.spliced_bytes += data.len;
+	}
+	if (data.len > 0)
+		show_input(conn, data);
+	else
+		account_input(conn, false);
+	return (size_t)n;
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *conn = arg;
-	struct conn_set *set = conn->set;
-	struct slice room;
-	ssize_t n;
+	size_t n, taken = 0;
 
+	(void)fd;
 	(void)what;
-	if (conn->cause != CONN_OPEN || !has_room(set) ||
-	    conn->cause != CONN_OPEN)
+	if (conn->cause != CONN_OPEN || !has_room(conn->set))
 		return;
-	room = input_room(&conn->in, &set->shared);
-	n = read(fd, room.blob->data + room.off,
-	    room.len < READ_MAX ? room.len : READ_MAX);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		end_of_input(conn, n);
-		return;
+	while (conn->cause == CONN_OPEN && taken < INPUT_READ_MAX) {
+		n = take_input(conn);
+		taken += n;
+		if (n == 0 || !input_is_splicing(&conn->in))
+			break;
 	}
-	conn->stats.bytes_in += (size_t)n;
-	set->stats.bytes_in += (size_t)n;
-	show_input(
-	    conn, input_filled(&conn->in, &set->shared, &room, (size_t)n));
 }
 
 static void
@@ -308,15 +331,26 @@ drop_output(struct conn *conn)
 	end_turn_later(conn->set);
 }
 
+/* *full says that the socket takes no more. */
 static ssize_t
-write_some(struct conn *conn)
+write_some(struct conn *conn, bool *full)
 {
 	struct iovec iov[N_IOVECS];
 	struct msghdr msg = { .msg_iov = iov };
+	const struct slice *piped = outq_first_piped(&conn->out);
+	ssize_t n;
 
-	msg.msg_iovlen =
-	    (size_t)outq_fill(&conn->out, iov, N_IOVECS, conn->set->scratch);
-	return sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (piped != NULL) {
+		n = piped_send(piped, conn->fd);
+		*full = n >= 0 && (size_t)n < piped->len;
+	} else {
+		msg.msg_iovlen = (size_t)outq_fill(
+		    &conn->out, iov, N_IOVECS, conn->set->scratch);
+		n = sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		*full = false;
+	}
+	*full |= n < 0 && errno == EAGAIN;
+	return n;
 }
 
 static void
@@ -345,18 +379,17 @@ static void
 flush(struct conn *conn)
 {
 	struct conn_set *set = conn->set;
-	bool blocked = false;
+	bool full = false;
 	ssize_t n;
 
-	for (int i = 0; i < FLUSH_ROUNDS && !blocked; i++) {
+	for (int i = 0; i < FLUSH_ROUNDS && !full; i++) {
 		if (conn->out.n_bytes == 0)
 			break;
-		n = write_some(conn);
+		n = write_some(conn, &full);
 		if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			write_failed(conn, errno);
 			break;
 		}
-		blocked = n < 0 && errno == EAGAIN;
 		if (n <= 0)
 			continue;
 		outq_consume(&conn->out, (size_t)n);
@@ -469,6 +502,7 @@ push_stalled(struct conn *conn, const struct slice *s)
 {
 	struct conn_set *set = conn->set;
 
+	piped_set_waiting(s->blob);
 	outq_push(&conn->out, s, &set->memory.copies);
 	end_turn_later(set);
 	if (memory_is_over(&set->memory))
@@ -503,6 +537,12 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 	enter_slow(conn);
 	loop_flush_later(set->loop, &conn->flush);
 	return CONN_QUEUED;
+}
+
+void
+conn_set_opaque(struct conn *conn, size_t head, size_t size)
+{
+	conn->in.unit = (struct input_unit){ size, head };
 }
 
 void

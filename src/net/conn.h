@@ -57,6 +57,8 @@ struct conn_set_stats {
 	uint64_t bytes_out;
 	uint64_t n_closed[CONN_N_CAUSES];
 	uint64_t n_unwritten; /* bytes that waited when their conn ended */
+	uint64_t n_spliced;   /* units that were shown in a pipe */
+	uint64_t spliced_bytes;
 };
 
 /* The set of all conns of a loop. */
@@ -67,6 +69,11 @@ struct conn_set *conn_set_new(struct loop *loop,
 void conn_set_free(struct conn_set *set);
 
 void conn_set_limit(struct conn_set *set, const struct conn_limits *limits);
+
+/* Units of so many bytes or more of which only the head is looked at are
+ * spliced; 0, as at first: none are. */
+void conn_set_splice_above(struct conn_set *set, size_t bytes);
+
 const struct conn_limits *conn_set_limits(const struct conn_set *set);
 size_t conn_set_n_open(const struct conn_set *set);
 const struct conn_set_stats *conn_set_stats(const struct conn_set *set);
@@ -87,6 +94,14 @@ enum conn_sent {
 /* Queues s, to be written when the turn is over. */
 enum conn_sent conn_send(
     struct conn *conn, const struct slice *s, bool is_volatile);
+
+/*
+ * To be called by ops->input, for the unit of size bytes that is unfinished, or
+ * else for the last one: nobody looks behind its first head bytes. If it is
+ * large its blob is piped (base/piped.h) when it is shown, whole then, and must
+ * be used. A hint, for it and for those to come.
+ */
+void conn_set_opaque(struct conn *conn, size_t head, size_t size);
 
 /* The next n bytes of input are thrown away as they come. */
 void conn_skip(struct conn *conn, size_t n);

@@ -1,6 +1,10 @@
 #include "net/input.h"
 
+#include <assert.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/piped.h"
 
 /*
  * A connection that is idle, or whose last bytes made whole units, has no
@@ -10,11 +14,46 @@
  * is left a new one takes its place. Only an unfinished tail gets a blob of the
  * connection's own. It has BLOB_CHUNK bytes, or, when the unit is known to be
  * larger, twice what has come, up to what is wanted: never more than that by a
- * declared length alone. After a large unit the next read goes to a blob of
- * that size at once, so that a stream of large units is never copied.
+ * declared length alone. What has come once may come again: after a large unit
+ * the next read goes to a blob of that size at once, so that a stream of large
+ * units is never copied.
+ *
+ * A large unit of which the owner wants to see the beginning alone is spliced
+ * (base/piped.h): what has come of it goes into a pipe, and what is still to
+ * come follows there without passing through our memory. That saves something
+ * as long as little has come. So after such a unit the next read takes no more
+ * than a beginning; when that turns out to be of something else, one short read
+ * has been made in vain.
  */
 
+#define HEAD_READ 512         /* bytes that hold most heads */
 #define SHARED_ROOM_MIN 16384 /* bytes a shared blob has left, to be used */
+#define SPLICE_SHARE 8 /* a unit of which more than 1/8 has come is read */
+
+static size_t
+smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool
+is_to_splice(const struct input_shared *shared, const struct input_unit *unit)
+{
+	return shared->splice_bytes > 0 && unit->head > 0 &&
+	       unit->size >= shared->splice_bytes && unit->size <= PIPED_MAX;
+}
+
+static size_t
+tail_size(const struct input *in, size_t have)
+{
+	size_t size = 2 * have > 2 * BLOB_CHUNK ? 2 * have : 2 * BLOB_CHUNK;
+
+	if (in->unit.size <= BLOB_CHUNK)
+		return have < BLOB_CHUNK ? BLOB_CHUNK : size;
+	if (in->unit.size <= in->last_shown)
+		return in->unit.size;
+	return smaller(size, in->unit.size);
+}
 
 void
 input_fini(struct input *in)
@@ -28,13 +67,39 @@ void
 input_shared_fini(struct input_shared *shared)
 {
 	blob_unref(shared->blob);
-	*shared = (struct input_shared){ NULL, 0 };
+	*shared = (struct input_shared){ NULL, 0, 0 };
+	piped_trim();
 }
 
-struct slice
-input_room(struct input *in, struct input_shared *shared)
+void
+input_skip(struct input *in, struct slice *data)
 {
-	if (in->blob == NULL && in->last_shown > BLOB_CHUNK) {
+	size_t n = smaller(in->n_skip, data->len);
+
+	in->n_skip -= n;
+	data->off += n;
+	data->len -= n;
+}
+
+/* rest moves to the beginning of a blob that has room to grow. */
+static void
+move_tail(struct input *in, const struct slice *rest)
+{
+	struct blob *fresh = blob_new(tail_size(in, rest->len));
+
+	assert(!rest->blob->is_piped && rest->len < fresh->size);
+	memcpy(fresh->data, slice_data(rest), rest->len);
+	blob_unref(in->blob);
+	in->blob = fresh;
+	in->len = rest->len;
+}
+
+/* Where the next read goes, and how many bytes fit there. */
+static struct slice
+find_room(struct input *in, struct input_shared *shared)
+{
+	if (in->blob == NULL && in->last_shown > BLOB_CHUNK &&
+	    !is_to_splice(shared, &in->unit)) {
 		in->blob = blob_new(in->last_shown);
 		in->len = 0;
 	}
@@ -53,57 +118,111 @@ input_room(struct input *in, struct input_shared *shared)
 		shared->blob->size - shared->used };
 }
 
-struct slice
-input_filled(struct input *in, struct input_shared *shared,
-    const struct slice *room, size_t n)
-{
-	if (room->blob != shared->blob)
-		return (struct slice){ room->blob, 0, in->len + n };
-	shared->used += n;
-	return (struct slice){ room->blob, room->off, n };
-}
-
-void
-input_skip(struct input *in, struct slice *data)
-{
-	size_t n = in->n_skip < data->len ? in->n_skip : data->len;
-
-	in->n_skip -= n;
-	data->off += n;
-	data->len -= n;
-}
-
+/* Of a unit that could be spliced, but of which too much has come, the rest is
+ * read and no more; then, as of each that may follow it, the head. */
 static size_t
-tail_size(const struct input *in, size_t have)
+read_max(const struct input *in, const struct input_shared *shared)
 {
-	size_t size = 2 * have > 2 * BLOB_CHUNK ? 2 * have : 2 * BLOB_CHUNK;
+	size_t len = in->blob == NULL ? 0 : in->len;
 
-	if (in->want <= BLOB_CHUNK)
-		return have < BLOB_CHUNK ? BLOB_CHUNK : size;
-	return size < in->want ? size : in->want;
+	if (!is_to_splice(shared, &in->unit))
+		return INPUT_READ_MAX;
+	if (in->blob != NULL && len >= in->unit.head)
+		return smaller(in->unit.size - len, INPUT_READ_MAX);
+	return in->unit.head > len + HEAD_READ ? in->unit.head - len
+					       : HEAD_READ;
 }
 
-/* It stays where it is when it begins its blob and has room to grow; otherwise
- * it moves to a new one. */
+static ssize_t
+read_more(
+    struct input *in, struct input_shared *shared, int fd, struct slice *out)
+{
+	struct slice room;
+	ssize_t n;
+
+	if (in->blob != NULL && in->len == in->blob->size)
+		move_tail(in, &(struct slice){ in->blob, 0, in->len });
+	room = find_room(in, shared);
+	n = read(fd, room.blob->data + room.off,
+	    smaller(room.len, read_max(in, shared)));
+	if (n <= 0)
+		return n;
+	if (room.blob == shared->blob) {
+		shared->used += (size_t)n;
+		*out = (struct slice){ room.blob, room.off, (size_t)n };
+	} else {
+		in->len += (size_t)n;
+		*out = (struct slice){ room.blob, 0, in->len };
+	}
+	return n;
+}
+
+/* Only the whole unit is shown: nobody may look at the rest of it anyway. */
+static ssize_t
+splice_more(struct input *in, int fd, struct slice *out)
+{
+	size_t left = in->unit.size - in->len;
+	ssize_t n = piped_fill(in->blob, fd, smaller(left, INPUT_READ_MAX));
+
+	*out = (struct slice){ in->blob, 0, 0 };
+	if (n <= 0)
+		return n;
+	in->len += (size_t)n;
+	if (in->len == in->unit.size)
+		out->len = in->len;
+	return n;
+}
+
 bool
-input_keep(struct input *in, const struct slice *rest, size_t shown)
+input_is_splicing(const struct input *in)
+{
+	return in->blob != NULL && in->blob->is_piped;
+}
+
+ssize_t
+input_read(
+    struct input *in, struct input_shared *shared, int fd, struct slice *out)
+{
+	if (input_is_splicing(in))
+		return splice_more(in, fd, out);
+	return read_more(in, shared, fd, out);
+}
+
+static bool
+begin_splicing(struct input *in, const struct input_shared *shared,
+    const struct slice *rest)
+{
+	struct blob *piped;
+
+	if (!is_to_splice(shared, &in->unit) || rest->len < in->unit.head ||
+	    rest->len > in->unit.size / SPLICE_SHARE)
+		return false;
+	piped = piped_new(slice_data(rest), rest->len, in->unit.head);
+	if (piped == NULL)
+		return false;
+	input_fini(in);
+	in->blob = piped;
+	in->len = rest->len;
+	return true;
+}
+
+bool
+input_keep(struct input *in, const struct input_shared *shared,
+    const struct slice *rest, size_t shown)
 {
 	bool is_same = rest->blob == in->blob && rest->off == 0;
-	struct blob *fresh;
 
-	in->last_shown = rest->len == 0 ? shown : 0;
 	if (rest->len == 0) {
+		in->last_shown = shown;
 		input_fini(in);
 		return false;
 	}
-	if (is_same && rest->len < in->blob->size) {
+	if (begin_splicing(in, shared, rest))
+		return !is_same;
+	/* It stays where it is when it begins its blob and has room to grow. */
+	if (is_same && rest->len < in->blob->size)
 		in->len = rest->len;
-		return false;
-	}
-	fresh = blob_new(tail_size(in, rest->len));
-	memcpy(fresh->data, slice_data(rest), rest->len);
-	blob_unref(in->blob);
-	in->blob = fresh;
-	in->len = rest->len;
+	else
+		move_tail(in, rest);
 	return !is_same;
 }

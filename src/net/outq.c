@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/piped.h"
 #include "base/xalloc.h"
 
 /*
@@ -120,6 +121,7 @@ copy_slice(struct outq_copies *copies, const struct slice *s)
 {
 	struct slice copy = { NULL, copies->used, s->len };
 
+	piped_settle(s->blob);
 	if (s->len > COPY_MAX)
 		return (struct slice){ blob_copy(slice_data(s), s->len), 0,
 			s->len };
@@ -186,6 +188,12 @@ outq_push(struct outq *q, const struct slice *s, struct outq_copies *copies)
 		append(q, s);
 }
 
+const struct slice *
+outq_first_piped(const struct outq *q)
+{
+	return q->n > 0 && entry(q, 0)->blob->is_piped ? entry(q, 0) : NULL;
+}
+
 int
 outq_fill(const struct outq *q, struct iovec *iov, int n, uint8_t *scratch)
 {
@@ -198,7 +206,7 @@ outq_fill(const struct outq *q, struct iovec *iov, int n, uint8_t *scratch)
 		bool small =
 		    s->len < GATHER_BELOW && s->len <= OUTQ_SCRATCH_SIZE - used;
 
-		if (!(small && gathering) && k == n)
+		if (s->blob->is_piped || (!(small && gathering) && k == n))
 			break;
 		if (!small) {
 			iov[k].iov_base = s->blob->data + s->off;

@@ -51,10 +51,14 @@ void outq_fini(struct outq *q);
 void outq_push(
     struct outq *q, const struct slice *s, struct outq_copies *copies);
 
+/* The first slice, if its blob is piped (base/piped.h), or NULL. */
+const struct slice *outq_first_piped(const struct outq *q);
+
 /*
- * Describes the queue's beginning in at most n entries of iov. Small slices are
- * gathered in scratch, of OUTQ_SCRATCH_SIZE bytes, which must stay until the
- * write is done. Returns how many entries were used.
+ * Describes what comes before a piped slice: the queue's beginning, in at most
+ * n entries of iov. Small slices are gathered in scratch, of OUTQ_SCRATCH_SIZE
+ * bytes, which must stay until the write is done. Returns how many entries were
+ * used.
  */
 int outq_fill(const struct outq *q, struct iovec *iov, int n, uint8_t *scratch);
 

@@ -31,6 +31,7 @@ frame_peek(const void *buf, size_t len, uint32_t max, struct frame *out)
 	out->size = (size_t)length + FRAME_LENGTH_SIZE;
 	out->type = type;
 	out->flags = flags;
+	out->topic_len = topic_len;
 	if (topic_len > out->size - FRAME_HEADER_SIZE)
 		return FRAME_ALIEN;
 	if (length > max)
@@ -38,7 +39,6 @@ frame_peek(const void *buf, size_t len, uint32_t max, struct frame *out)
 	if (len < out->size)
 		return FRAME_SHORT;
 	out->topic = out->start + FRAME_HEADER_SIZE;
-	out->topic_len = topic_len;
 	out->body = out->topic + topic_len;
 	out->body_len = out->size - FRAME_HEADER_SIZE - topic_len;
 	return FRAME_READY;

@@ -67,8 +67,8 @@ enum frame_verdict {
  * Looks at the len bytes at buf, where a frame begins. max is the largest
  * length field that is taken. On READY *out is the frame, pointing into buf.
  * On SHORT out->size is the bytes that the frame needs in all, or 0 while that
- * is not known. On TOO_BIG the whole header is there and out->size, type and
- * flags are set.
+ * is not known. Where size is known, on TOO_BIG too, the whole header is there
+ * and type, flags and topic_len are set.
  */
 enum frame_verdict must_check frame_peek(
     const void *buf, size_t len, uint32_t max, struct frame *out);

@@ -41,7 +41,7 @@ function dump(...args) {
 
 const OPTIONS = ['socket', 'socket-mode', 'config', 'log-level', 'max-frame',
 	'max-topic', 'max-connections', 'max-subscriptions', 'hello-timeout',
-	'drain-timeout', 'queue-limit', 'queue-soft-limit', 'queue-soft-time',
+	'drain-timeout', 'queue-limit', 'queue-soft-limit', 'queue-soft-time', 'splice-above',
 	'memory-limit',
 	'ping-interval', 'stats', 'json', 'version', 'help', 'dump-config', 'emit',
 	'ask', 'tail', 'key', 'namespace', 'timeout'];

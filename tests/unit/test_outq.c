@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/piped.h"
 #include "unit/support.h"
 
 static uint8_t scratch[OUTQ_SCRATCH_SIZE];
@@ -375,4 +376,59 @@ TEST(every_cut_of_the_writes_gives_the_same_stream)
 	outq_copies_fini(&copies);
 	free(in);
 	free(out);
+}
+
+TEST(what_is_piped_stands_alone_at_the_front)
+{
+	struct blob *small = numbered(64, 1), *big = piped_new("head", 4, 4);
+	struct iovec iov[8];
+	struct outq q;
+
+	outq_init(&q);
+	push(&q, small, 0, 10);
+	push(&q, big, 0, 4);
+	push(&q, small, 20, 10);
+	ck_assert_ptr_null(outq_first_piped(&q));
+	ck_assert_int_eq(outq_fill(&q, iov, 8, scratch), 1);
+	ck_assert_uint_eq(iov[0].iov_len, 10);
+	outq_consume(&q, 10);
+	ck_assert_ptr_eq(outq_first_piped(&q)->blob, big);
+	ck_assert_int_eq(outq_fill(&q, iov, 8, scratch), 0);
+	outq_consume(&q, 1);
+	ck_assert_uint_eq(outq_first_piped(&q)->off, 1);
+	outq_consume(&q, 3);
+	ck_assert_ptr_null(outq_first_piped(&q));
+	ck_assert_int_eq(outq_fill(&q, iov, 8, scratch), 1);
+	outq_fini(&q);
+	blob_unref(small);
+	blob_unref(big);
+	piped_trim();
+}
+
+TEST(what_is_piped_is_squeezed_as_memory)
+{
+	static uint8_t bytes[8192];
+	struct blob *blob;
+	struct iovec iov[2];
+	struct outq q;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 11);
+	blob = piped_new(bytes, sizeof(bytes), 8);
+	outq_init(&q);
+	push(&q, blob, 0, sizeof(bytes));
+	blob_unref(blob);
+	outq_consume(&q, 8000);
+	outq_clear_demand(&q);
+	outq_add_demand(&q);
+	outq_squeeze(&q, &copies);
+	ck_assert_ptr_null(outq_first_piped(&q));
+	ck_assert_int_eq(outq_fill(&q, iov, 2, scratch), 1);
+	ck_assert_uint_eq(iov[0].iov_len, 192);
+	ck_assert_mem_eq(iov[0].iov_base, bytes + 8000, 192);
+	outq_fini(&q);
+	outq_copies_fini(&copies);
+	piped_trim();
+	blob_trim();
+	ck_assert_uint_eq(blob_held_bytes(), 0);
 }
