@@ -4,6 +4,7 @@
 #include <bsd/sys/queue.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -47,6 +48,8 @@
  */
 
 #define CACHE_LINE 64
+#define GOOD_MAJOR 6 /* of kernels */
+#define GOOD_MINOR 5
 #define PIPE_SIZE (1 << 20) /* 256 pieces */
 #define N_PIPES 16
 #define N_SPARE 4 /* empty pipes that are kept */
@@ -180,6 +183,17 @@ end(struct blob *blob)
 	blob_unref(piped->memory);
 	free(piped->head);
 	free(piped);
+}
+
+bool
+piped_is_known_good(const char *release)
+{
+	int major = 0, minor = 0;
+
+	if (sscanf(release, "%d.%d", &major, &minor) != 2)
+		return false;
+	return major > GOOD_MAJOR ||
+	       (major == GOOD_MAJOR && minor >= GOOD_MINOR);
 }
 
 struct blob *

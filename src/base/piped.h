@@ -29,6 +29,13 @@ struct piped_stats {
 };
 
 /*
+ * Whether the kernel of that release, as uname(2) has it, moves pages into Unix
+ * sockets in one go. It does from 6.5 on; before, each page was sent by itself,
+ * with a wake-up of the receiver, and nobody has measured that.
+ */
+bool piped_is_known_good(const char *release);
+
+/*
  * A blob with the len bytes at bytes, of which the first n_head stay readable
  * at data. NULL when there is no pipe to be had.
  */

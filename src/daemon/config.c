@@ -133,7 +133,8 @@ static const struct option {
 	{ "splice-above", SIZE, FIELD(splice_above_bytes), 0, GIB, 16 * KIB,
 	    true,
 	    "Messages of so many bytes or more, up to 1m, are passed on with "
-	    "splice(2) and tee(2), without being copied; 0: none are." },
+	    "splice(2) and tee(2), without being copied; 0: none are. Before "
+	    "Linux 6.5 none are either." },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))

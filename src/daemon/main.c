@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <event2/event_struct.h>
 
 #include "base/log.h"
+#include "base/piped.h"
 #include "base/xalloc.h"
 #include "daemon/command.h"
 #include "daemon/config.h"
@@ -61,6 +63,20 @@ put_config(struct msg_writer *w, void *arg)
 		msg_put_str(
 		    w, config_value(&daemon->config, i, text, sizeof(text)));
 	}
+}
+
+/* 0 where the kernel is not known to be good at it. */
+static size_t
+splice_above(const struct config *config)
+{
+	struct utsname name;
+
+	if (config->splice_above_bytes == 0)
+		return 0;
+	if (uname(&name) == 0 && piped_is_known_good(name.release))
+		return (size_t)config->splice_above_bytes;
+	log_info("splice-off", "kernel=%s", name.release);
+	return 0;
 }
 
 static struct conn_limits
@@ -175,8 +191,7 @@ apply_config(struct daemon *daemon, struct config *fresh)
 	log_set_level((enum log_level)daemon->config.log_level);
 	net = conn_limits(&daemon->config);
 	conn_set_limit(daemon->set, &net);
-	conn_set_splice_above(
-	    daemon->set, (size_t)daemon->config.splice_above_bytes);
+	conn_set_splice_above(daemon->set, splice_above(&daemon->config));
 	core = broker_limits(&daemon->config);
 	broker_set_limits(daemon->broker, &core);
 	settings = native_settings(daemon);
@@ -334,8 +349,7 @@ serve(struct daemon *daemon)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	daemon->set = conn_set_new(daemon->loop, &net);
-	conn_set_splice_above(
-	    daemon->set, (size_t)daemon->config.splice_above_bytes);
+	conn_set_splice_above(daemon->set, splice_above(&daemon->config));
 	daemon->broker = broker_new(&core, hash_key_random());
 	daemon->native =
 	    native_new(daemon->loop, daemon->set, daemon->broker, &settings);

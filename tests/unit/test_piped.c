@@ -49,6 +49,26 @@ end(void)
 	ck_assert_uint_eq(blob_held_bytes(), 0);
 }
 
+static const struct {
+	const char *release;
+	bool is_good;
+} kernels[] = {
+	{ "6.5.0", true },
+	{ "6.18.44-amd64", true },
+	{ "7.0-rc1", true },
+	{ "6.4.16", false },
+	{ "6.1.0-18-amd64", false },
+	{ "5.10.0", false },
+	{ "", false },
+	{ "linux", false },
+};
+
+TEST_EACH(a_kernel_is_known_good_by_its_release, kernels)
+{
+	ck_assert(
+	    piped_is_known_good(kernels[row].release) == kernels[row].is_good);
+}
+
 static uint8_t *
 numbered(size_t len, unsigned seed)
 {
