@@ -5,6 +5,7 @@
 const assert = require('node:assert');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
+const os = require('node:os');
 const { TYPE, publish, subscribe } = require('./support/frames');
 const { scenario } = require('./support/daemon');
 const { until, within } = require('./support/wait');
@@ -15,6 +16,9 @@ const KIB = 1024;
 const KEPT = 11;
 const ROOMY = ['--queue-limit', '1g', '--queue-soft-limit', '1g'];
 
+/* As base/piped has it: before Linux 6.5 the same messages are copied. */
+const [MAJOR, MINOR] = os.release().split('.').map(Number);
+const IS_SPLICING = MAJOR > 6 || (MAJOR === 6 && MINOR >= 5);
 const spliced = (daemon) => daemon.stats('overview').overview.spliced;
 const nDescriptors = (daemon) => fs.readdirSync(`/proc/${daemon.pid}/fd`).length;
 const digest = (bytes) => crypto.createHash('sha1').update(bytes).digest('hex');
@@ -85,7 +89,10 @@ scenario('any mix of sizes arrives whole, at a slow receiver too', async (start)
 	for (let round = 0; round < 3; round++)
 		await mixRound(daemon, 3);
 	const { messages, bytes, failed } = spliced(daemon);
-	assert.ok(messages > 20 && bytes > 20 * 16 * KIB, `${messages}, ${bytes}`);
+	if (IS_SPLICING)
+		assert.ok(messages > 20 && bytes > 20 * 16 * KIB, `${messages}, ${bytes}`);
+	else
+		assert.deepStrictEqual([messages, bytes], [0, 0]);
 	assert.strictEqual(failed, 0);
 	await until(() => nDescriptors(daemon) <= before + KEPT, 'few descriptors');
 	assert.ok(daemon.stats('overview').overview.blob_bytes <= 256 * KIB);
@@ -121,7 +128,7 @@ scenario('one that is too large is refused, and those around it are not', async 
 	const [code, , fatal] = await publisher.error();
 	assert.deepStrictEqual([code, fatal], ['frame-too-big', false]);
 	await sendLarge(publisher, receiver, 4, 4);
-	assert.ok(spliced(daemon).messages >= 4);
+	assert.ok(spliced(daemon).messages >= (IS_SPLICING ? 4 : 0));
 	await receiver.barrier();
 });
 
