@@ -7,7 +7,7 @@ const { AckBroadcast } = require('./acks');
 const { plainOptions, plainPacket } = require('./payload');
 const { clampTimeout } = require('./requests');
 const { ask, countServers, fail, share } = require('./shared');
-const { frameOf } = require('./websocket');
+const { frameOf, joinWrites } = require('./websocket');
 
 /* As local.js has it. */
 function viewOf(Base) {
@@ -65,6 +65,12 @@ function safely(act) {
 function adapter4(Base) {
 	return class PM2Adapter4 extends share(Base, viewOf(Base)) {
 		#ids = 0; // of broadcasts
+
+		/* The first socket of the server is when its Engine.IO is there for sure. */
+		addAll(id, rooms) {
+			joinWrites(this.nsp.server.engine);
+			return super.addAll(id, rooms);
+		}
 
 		/**
 		 * Broadcasts a packet that clients acknowledge.
