@@ -22,6 +22,7 @@
  */
 
 #define RETRY_AFTER_MS 100
+#define SCRATCH_KEPT 65536 /* bytes of one */
 
 static const char *
 session_name(const struct session *session)
@@ -84,11 +85,67 @@ on_eof(struct conn *conn)
 		session_end_input(session);
 }
 
+/* What is staged, and what frames are written to, grows with the largest need
+ * and belongs to messages as much as blobs do. */
+static void
+account_scratch(struct native *native)
+{
+	size_t n = native->out.size +
+		   native->names_size * sizeof(*native->names) +
+		   native->strings_size * sizeof(*native->strings) +
+		   native->fresh.size * sizeof(*native->fresh.at) +
+		   native->ripe.size * sizeof(*native->ripe.at);
+
+	if (n == native->n_scratch)
+		return;
+	blob_charge(n);
+	blob_discharge(native->n_scratch);
+	native->n_scratch = n;
+}
+
+static void
+trim_stage(struct stage *stage)
+{
+	if (stage->n > 0 || stage->size * sizeof(*stage->at) <= SCRATCH_KEPT)
+		return;
+	free(stage->at);
+	*stage = (struct stage){ .n = 0 };
+}
+
+/* Gives back what a large frame, or many, have left behind. */
+static void
+trim_scratch(struct native *native)
+{
+	if (native->out.size > SCRATCH_KEPT)
+		msg_writer_fini(&native->out);
+	if (native->names_size * sizeof(*native->names) > SCRATCH_KEPT) {
+		free(native->names);
+		native->names = NULL;
+		native->names_size = 0;
+	}
+	if (native->strings_size * sizeof(*native->strings) > SCRATCH_KEPT) {
+		free(native->strings);
+		native->strings = NULL;
+		native->strings_size = 0;
+	}
+	trim_stage(&native->fresh);
+	trim_stage(&native->ripe);
+	blob_unref(native->news.blob);
+	native->news.blob = NULL;
+	blob_unref(native->question.blob);
+	native->question.blob = NULL;
+	native->question_id = 0;
+	account_scratch(native);
+}
+
 static void
 on_staging(struct loop_task *task)
 {
-	session_run_ripe(
-	    (struct native *)((char *)task - offsetof(struct native, staging)));
+	struct native *native =
+	    (struct native *)((char *)task - offsetof(struct native, staging));
+
+	session_run_ripe(native);
+	account_scratch(native);
 }
 
 static enum log_level
@@ -284,8 +341,10 @@ expire(struct loop_source *source, struct instant now)
 {
 	struct native *native = native_of(source);
 
-	if (instant_reached(rates_due(&native->rates), now))
+	if (instant_reached(rates_due(&native->rates), now)) {
 		sample_rates(native, now);
+		trim_scratch(native);
+	}
 	broker_expire(native->broker, now);
 	expire_hellos(native, now);
 	if (instant_reached(native->drain_deadline, now))
@@ -322,6 +381,7 @@ native_free(struct native *native)
 	assert(TAILQ_EMPTY(&native->sessions));
 	loop_remove_source(native->loop, &native->source);
 	msg_writer_fini(&native->out);
+	blob_discharge(native->n_scratch);
 	closed_fini(&native->closed);
 	blob_unref(native->news.blob);
 	blob_unref(native->question.blob);

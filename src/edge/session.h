@@ -99,6 +99,8 @@ struct native {
 	size_t names_size;
 	struct answer_string *strings; /* scratch: those of one ANSWER */
 	size_t strings_size;
+	size_t n_scratch; /* bytes of out, names, strings, fresh and ripe that
+			   * are in the account of memory */
 	struct apps apps;
 	struct closed closed;
 	struct rates rates;

@@ -40,10 +40,12 @@
 
 #define N_IOVECS 64
 #define FLUSH_ROUNDS 16 /* writes of a turn at the most: a spliced one each */
+#define RECHECKS 3      /* turns */
 
 struct conn {
 	LIST_ENTRY(conn) in_set;
 	TAILQ_ENTRY(conn) in_slow;
+	TAILQ_ENTRY(conn) in_unread;
 	struct conn_set *set;
 	const struct conn_ops *ops;
 	void *user;
@@ -56,6 +58,7 @@ struct conn {
 	struct input in;
 	struct holder holder;
 	bool is_stalled; /* waits for EV_WRITE */
+	bool is_unread;  /* on the set's unread list, and not watched */
 	bool is_slow;    /* on the set's slow list */
 	bool is_mute;    /* the peer reads no more: output is thrown away */
 	struct instant slow_since;
@@ -73,9 +76,12 @@ struct conn_set {
 	size_t n_open;
 	TAILQ_HEAD(slow_list, conn)
 	slow; /* over the soft limit, oldest first */
+	TAILQ_HEAD(unread_list, conn) unread; /* until there is memory */
 	struct input_shared shared;
 	struct memory memory;
 	struct loop_task end_turn;
+	struct loop_task recheck;
+	unsigned n_rechecks;
 	uint8_t *scratch;
 	struct conn_set_stats stats;
 };
@@ -103,18 +109,21 @@ next_deadline(struct loop_source *source)
 	struct conn_set *set = set_of(source);
 
 	return instant_earlier(
-	    slow_deadline(set), memory_trim_deadline(&set->memory));
+	    slow_deadline(set), memory_deadline(&set->memory));
 }
 
+/* There is memory again: who has waited for it is read from in the next turn.
+ */
 static void
-expire(struct loop_source *source, struct instant now)
+read_on(struct conn_set *set)
 {
-	struct conn_set *set = set_of(source);
+	struct conn *conn;
 
-	while (instant_reached(slow_deadline(set), now))
-		conn_close(TAILQ_FIRST(&set->slow), CONN_SLOW_CONSUMER);
-	if (instant_reached(memory_trim_deadline(&set->memory), now))
-		memory_trim(&set->memory, now);
+	while ((conn = TAILQ_FIRST(&set->unread)) != NULL) {
+		TAILQ_REMOVE(&set->unread, conn, in_unread);
+		conn->is_unread = false;
+		event_add(&conn->readable, NULL);
+	}
 }
 
 static void
@@ -125,6 +134,8 @@ on_end_turn(struct loop_task *task)
 				offsetof(struct conn_set, end_turn));
 
 	memory_end_turn(&set->memory, loop_now(set->loop));
+	if (set->memory.short_since.ms == INSTANT_NEVER.ms)
+		read_on(set);
 }
 
 /* The account is looked at when all that this turn frees is free. */
@@ -134,13 +145,56 @@ end_turn_later(struct conn_set *set)
 	loop_reap_later(set->loop, &set->end_turn);
 }
 
-/* Whether there is memory to read more to. */
-static bool
-has_room(struct conn_set *set)
+static void
+expire(struct loop_source *source, struct instant now)
 {
+	struct conn_set *set = set_of(source);
+
+	while (instant_reached(slow_deadline(set), now))
+		conn_close(TAILQ_FIRST(&set->slow), CONN_SLOW_CONSUMER);
+	if (!instant_reached(memory_deadline(&set->memory), now))
+		return;
+	memory_expire(&set->memory, now);
 	end_turn_later(set);
-	return !memory_is_over(&set->memory) ||
-	       memory_make_room(&set->memory, loop_now(set->loop));
+}
+
+/* What has been read is routed, and free, in one of the next turns, in which
+ * nobody may have anything else to do. */
+static void
+on_recheck(struct loop_task *task)
+{
+	struct conn_set *set =
+	    (struct conn_set *)((char *)task -
+				offsetof(struct conn_set, recheck));
+
+	end_turn_later(set);
+	if (!TAILQ_EMPTY(&set->unread) && set->n_rechecks-- > 0)
+		loop_work_later(set->loop, &set->recheck);
+}
+
+/* Its socket would be found readable in each turn. */
+static void
+leave_unread(struct conn *conn)
+{
+	if (conn->cause != CONN_OPEN || conn->is_unread)
+		return;
+	conn->is_unread = true;
+	conn->set->n_rechecks = RECHECKS;
+	loop_work_later(conn->set->loop, &conn->set->recheck);
+	event_del(&conn->readable);
+	TAILQ_INSERT_TAIL(&conn->set->unread, conn, in_unread);
+}
+
+/* Whether there is memory to read more to. A unit that has begun, and needs no
+ * more of it, goes on whatever others hold: it is on its way to being free. */
+static bool
+has_room(struct conn *conn)
+{
+	struct memory *memory = &conn->set->memory;
+
+	end_turn_later(conn->set);
+	return !memory_is_over(memory) || !input_needs_room(&conn->in) ||
+	       memory_make_room(memory, loop_now(conn->set->loop));
 }
 
 struct conn_set *
@@ -152,8 +206,10 @@ conn_set_new(struct loop *loop, const struct conn_limits *limits)
 	set->limits = *limits;
 	LIST_INIT(&set->conns);
 	TAILQ_INIT(&set->slow);
+	TAILQ_INIT(&set->unread);
 	memory_init(&set->memory, limits->memory_bytes);
 	set->end_turn.run = on_end_turn;
+	set->recheck.run = on_recheck;
 	set->scratch = xaligned(4096, OUTQ_SCRATCH_SIZE);
 	set->source.next_deadline = next_deadline;
 	set->source.expire = expire;
@@ -289,7 +345,11 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (conn->cause != CONN_OPEN || !has_room(conn->set))
+	if (conn->cause != CONN_OPEN)
+		return;
+	if (!has_room(conn))
+		leave_unread(conn);
+	if (conn->is_unread)
 		return;
 	while (conn->cause == CONN_OPEN && taken < INPUT_READ_MAX) {
 		n = take_input(conn);
@@ -393,6 +453,8 @@ flush(struct conn *conn)
 		if (n <= 0)
 			continue;
 		outq_consume(&conn->out, (size_t)n);
+		if (!TAILQ_EMPTY(&set->unread))
+			end_turn_later(set);
 		conn->stats.bytes_out += (size_t)n;
 		set->stats.bytes_out += (size_t)n;
 	}
@@ -555,6 +617,9 @@ void
 conn_stop_reading(struct conn *conn)
 {
 	event_del(&conn->readable);
+	if (conn->is_unread)
+		TAILQ_REMOVE(&conn->set->unread, conn, in_unread);
+	conn->is_unread = false;
 }
 
 void
@@ -566,7 +631,7 @@ conn_close(struct conn *conn, enum conn_cause cause)
 	conn->cause = cause;
 	conn->set->n_open--;
 	leave_slow(conn);
-	event_del(&conn->readable);
+	conn_stop_reading(conn);
 	loop_reap_later(conn->set->loop, &conn->reap);
 }
 

@@ -174,6 +174,13 @@ splice_more(struct input *in, int fd, struct slice *out)
 }
 
 bool
+input_needs_room(const struct input *in)
+{
+	return in->blob == NULL ||
+	       (!in->blob->is_piped && in->len == in->blob->size);
+}
+
+bool
 input_is_splicing(const struct input *in)
 {
 	return in->blob != NULL && in->blob->is_piped;
@@ -219,8 +226,9 @@ input_keep(struct input *in, const struct input_shared *shared,
 	}
 	if (begin_splicing(in, shared, rest))
 		return !is_same;
-	/* It stays where it is when it begins its blob and has room to grow. */
-	if (is_same && rest->len < in->blob->size)
+	/* It stays where it is when it begins its blob. One that fills it moves
+	 * when it is sure that more has come. */
+	if (is_same)
 		in->len = rest->len;
 	else
 		move_tail(in, rest);

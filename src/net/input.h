@@ -53,6 +53,9 @@ void input_shared_fini(struct input_shared *shared);
 ssize_t input_read(
     struct input *in, struct input_shared *shared, int fd, struct slice *out);
 
+/* Whether the next read needs more memory than the input has. */
+bool input_needs_room(const struct input *in);
+
 /* Whether a unit is being spliced: the rest of it has most likely come, too. */
 bool input_is_splicing(const struct input *in);
 

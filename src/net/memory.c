@@ -24,9 +24,10 @@
  * isn't due at once.
  *
  * An input counts as an offender when its unit has not come to its end within
- * INPUT_SLOW_MS, or when everything else has failed for SHORT_TURNS turns. As
+ * INPUT_SLOW_MS, or when nothing else has helped for as long. As
  * long as those who have stalled hold less than a quarter of the limit, they
- * are not the cause, and nobody is cut: the sockets are left unread for a turn.
+ * are not the cause, and nobody is cut: no socket is read from until there is
+ * room, but for those of units that have begun and have their memory.
  *
  * malloc is told by base/xalloc to map large blocks. The rest of what was freed
  * stays in the heap, and would stand beside what is mapped next: then both are
@@ -37,7 +38,6 @@
  */
 
 #define INPUT_SLOW_MS 1000
-#define SHORT_TURNS 4
 #define TRIM_AFTER_MS 1000
 #define TRIM_FROM ((size_t)128 << 10) /* bytes of slack */
 
@@ -51,7 +51,7 @@ memory_init(struct memory *memory, size_t limit_bytes)
 {
 	*memory = (struct memory){ .limit_bytes = limit_bytes };
 	TAILQ_INIT(&memory->holders);
-	memory->trim_at = INSTANT_NEVER;
+	memory->short_since = memory->trim_at = INSTANT_NEVER;
 	memory->trim_pause_ms = TRIM_AFTER_MS;
 }
 
@@ -142,6 +142,21 @@ squeeze(struct memory *memory)
 	blob_drop_spare();
 }
 
+/* Until when others may end what is in the way by themselves. */
+static struct instant
+short_deadline(const struct memory *memory)
+{
+	if (memory->short_since.ms == INSTANT_NEVER.ms)
+		return INSTANT_NEVER;
+	return instant_after(memory->short_since, INPUT_SLOW_MS);
+}
+
+static bool
+is_desperate(const struct memory *memory, struct instant now)
+{
+	return instant_reached(short_deadline(memory), now);
+}
+
 static size_t
 share_of(const struct memory *memory, const struct holder *holder,
     struct instant now)
@@ -150,7 +165,7 @@ share_of(const struct memory *memory, const struct holder *holder,
 	bool is_slow = instant_reached(
 	    instant_after(holder->input_since, INPUT_SLOW_MS), now);
 
-	if (holder->n_input > 0 && (is_slow || memory->n_short >= SHORT_TURNS))
+	if (holder->n_input > 0 && (is_slow || is_desperate(memory, now)))
 		share += holder->n_input;
 	return share;
 }
@@ -205,8 +220,7 @@ cut_offenders(struct memory *memory, struct instant now)
 	size_t n = memory->n_holders, total;
 	struct offender *all = find_offenders(memory, now, &total);
 
-	if ((total >= memory->limit_bytes / 4 ||
-		memory->n_short >= SHORT_TURNS) &&
+	if ((total >= memory->limit_bytes / 4 || is_desperate(memory, now)) &&
 	    cut(memory, all, n))
 		blob_trim();
 	free(all);
@@ -224,7 +238,9 @@ memory_make_room(struct memory *memory, struct instant now)
 		cut_offenders(memory, now);
 	/* What can't be helped must not stop the daemon for ever. */
 	memory->has_failed =
-	    memory_is_over(memory) && memory->n_short <= SHORT_TURNS;
+	    memory_is_over(memory) && !is_desperate(memory, now);
+	if (memory->has_failed && memory->short_since.ms == INSTANT_NEVER.ms)
+		memory->short_since = now;
 	return !memory->has_failed;
 }
 
@@ -232,8 +248,11 @@ void
 memory_end_turn(struct memory *memory, struct instant now)
 {
 	outq_copies_forget(&memory->copies);
-	memory->n_short = memory_is_over(memory) ? memory->n_short + 1 : 0;
 	memory->has_failed = false;
+	if (memory_is_over(memory))
+		blob_drop_spare();
+	if (!memory_is_over(memory))
+		memory->short_since = INSTANT_NEVER;
 	if (memory->limit_bytes > 0 &&
 	    blob_held_bytes() + blob_slack_bytes() > memory->limit_bytes)
 		blob_trim();
@@ -242,13 +261,13 @@ memory_end_turn(struct memory *memory, struct instant now)
 }
 
 struct instant
-memory_trim_deadline(const struct memory *memory)
+memory_deadline(const struct memory *memory)
 {
-	return memory->trim_at;
+	return instant_earlier(memory->trim_at, short_deadline(memory));
 }
 
-void
-memory_trim(struct memory *memory, struct instant now)
+static void
+trim(struct memory *memory, struct instant now)
 {
 	struct instant end;
 
@@ -260,4 +279,17 @@ memory_trim(struct memory *memory, struct instant now)
 	blob_trim();
 	end = clock_now();
 	memory->trim_pause_ms = TRIM_AFTER_MS * (1 + end.ms - now.ms);
+}
+
+void
+memory_expire(struct memory *memory, struct instant now)
+{
+	if (is_desperate(memory, now)) {
+		memory->has_failed = false;
+		if (memory_is_over(memory))
+			(void)memory_make_room(memory, now);
+		memory->short_since = INSTANT_NEVER;
+	}
+	if (instant_reached(memory->trim_at, now))
+		trim(memory, now);
 }

@@ -32,10 +32,10 @@ struct memory {
 	TAILQ_HEAD(holder_list, holder) holders;
 	size_t n_holders;
 	struct outq_copies copies; /* for queues that have stalled */
-	bool has_failed;        /* there was no room to be made, in this turn */
-	unsigned n_short;       /* turns in a row of which that is true */
-	struct instant trim_at; /* or INSTANT_NEVER */
-	int64_t trim_pause_ms;  /* until the one after it */
+	bool has_failed; /* there was no room to be made, in this turn */
+	struct instant short_since; /* it is so; or INSTANT_NEVER */
+	struct instant trim_at;     /* or INSTANT_NEVER */
+	int64_t trim_pause_ms;      /* until the one after it */
 };
 
 void memory_init(struct memory *memory, size_t limit_bytes);
@@ -70,18 +70,19 @@ memory_is_over(const struct memory *memory)
 /*
  * Brings what is held below the limit: squeezes, then cuts, the worst offender
  * first. To be called where memory_is_over(), and not while a queue is at work.
- * Returns false where it is still above, and what is above will go by itself
- * when turns are over: read nothing until then.
+ * Returns false where it is still above, and what is above may go by itself:
+ * then nothing new is to be read before it has.
  */
 bool memory_make_room(struct memory *memory, struct instant now);
 
 /* The turn is over: forgets what is of this turn alone. */
 void memory_end_turn(struct memory *memory, struct instant now);
 
-/* When memory_trim() is due, or INSTANT_NEVER. */
-struct instant memory_trim_deadline(const struct memory *memory);
+/* When memory_expire() is due, or INSTANT_NEVER. */
+struct instant memory_deadline(const struct memory *memory);
 
-/* Gives the system back what was needed for a while, and is not any more. */
-void memory_trim(struct memory *memory, struct instant now);
+/* Cuts who is in the way when memory was short for too long, and gives the
+ * system back what was needed for a while. */
+void memory_expire(struct memory *memory, struct instant now);
 
 #endif

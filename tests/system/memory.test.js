@@ -10,8 +10,8 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const { BINARY, scenario } = require('./support/daemon');
-const { VOLATILE, publish } = require('./support/frames');
-const { until, within } = require('./support/wait');
+const { VOLATILE, publish, subscribe } = require('./support/frames');
+const { pause, until, within } = require('./support/wait');
 
 const N_RECEIVERS = 64;
 const MIB = 1 << 20;
@@ -142,6 +142,58 @@ scenario('volatile messages are dropped before anybody is cut for memory',
 			await until(() => daemon.rows('overview').queue_bytes === 0,
 				'reading of what has waited');
 		});
+	}, PATIENT);
+
+scenario('a burst that is over the limit in one turn cuts nobody, and all of it is routed',
+	async (start) => {
+		const daemon = await start({ args: ['--memory-limit', '2m',
+			'--max-frame', '256k'] });
+		const stalled = await daemon.member({}, { paused: true });
+		stalled.write(subscribe(['t']));
+		const publishers = await Promise.all(Array.from({ length: 64 },
+			() => daemon.member({ role: 'emitter' })));
+		await until(() => daemon.rows('overview').subscriptions === 1,
+			'subscription');
+		for (let i = 0; i < 3; i++)
+			publishers[0].write(publish('t', Buffer.alloc(100e3)));
+		const message = publish('nobody', Buffer.alloc(100e3));
+		daemon.kill('SIGSTOP'); // all of it is there when it goes on
+		for (const publisher of publishers)
+			publisher.write(Buffer.concat(Array(20).fill(message)));
+		await pause(100);
+		daemon.kill('SIGCONT');
+		await Promise.all(publishers.map((publisher) => publisher.barrier()));
+		const o = daemon.rows('overview');
+		assert.strictEqual(o.published, 3 + 64 * 20);
+		assert.deepStrictEqual(Object.keys(o.closes).filter((name) =>
+			name !== 'eof'), []);
+		assert.ok(o.queue_bytes > 0, 'nobody is stalled');
+		assert.ok(o.memory_peak_bytes < 3 * MIB,
+			`${o.memory_peak_bytes} bytes were held`);
+	}, PATIENT);
+
+scenario('who begins messages and does not end them is cut before memory is full of them',
+	async (start) => {
+		const daemon = await start({ args: ['--memory-limit', '8m',
+			'--max-frame', '1m', '--queue-limit', '8m',
+			'--queue-soft-limit', '8m'] });
+		const half = publish('t', Buffer.alloc(MIB - 100)).subarray(0, 600e3);
+		const slow = await Promise.all(Array.from({ length: 20 },
+			() => daemon.member({ role: 'emitter' })));
+		const publisher = await daemon.member({ role: 'emitter' });
+		for (const peer of slow)
+			peer.write(half);
+		await until(async () => {
+			await publisher.written(publish('u', 'still here'));
+			await publisher.barrier();
+			return daemon.rows('overview').closes['memory-limit'] > 0;
+		}, 'end of the worst');
+		await publisher.barrier();
+		const o = daemon.rows('overview');
+		assert.ok(o.closes['memory-limit'] < slow.length,
+			'all of them are cut, and fewer would have done');
+		assert.ok(o.memory_peak_bytes < 10 * MIB,
+			`${o.memory_peak_bytes} bytes were held`);
 	}, PATIENT);
 
 scenario('a receiver that reads loses nothing while others are cut',

@@ -135,6 +135,7 @@ end(void)
 	blob_trim();
 	vectors_free(&golden);
 	ck_assert_uint_eq(blob_total_bytes(), 0);
+	ck_assert_uint_eq(blob_held_bytes(), 0);
 }
 
 static inline struct client *

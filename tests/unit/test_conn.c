@@ -401,6 +401,7 @@ TEST(while_memory_is_short_input_waits_in_the_socket)
 	ck_assert_uint_eq(n_seen, 0);
 	blob_unref(staged);
 	turn();
+	turn();
 	ck_assert_uint_eq(n_seen, 4);
 	ck_assert_ptr_nonnull(conn);
 	end();

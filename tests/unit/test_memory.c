@@ -140,42 +140,46 @@ TEST(what_is_pinned_by_little_is_copied_out_first)
 	end();
 }
 
-/* Nobody is to blame for what was read in this turn. */
-TEST(what_is_not_routed_yet_cuts_nobody_and_stops_the_reading_for_turns)
+/* Nobody is to blame for what was read and is not routed yet. */
+TEST(what_will_go_by_itself_cuts_nobody_and_stops_the_reading)
 {
 	struct blob *staged;
 
 	begin(LIMIT);
 	stall(0, 0, MIB / 2);
+	memory_hold_input(&memory, &holders[1], MIB, now);
 	staged = blob_new(LIMIT);
 	for (int i = 0; i < 4; i++) {
 		ck_assert(!memory_make_room(&memory, now));
 		ck_assert(!memory_make_room(&memory, now));
 		turns(1);
+		ck_assert_int_eq(memory.short_since.ms, now.ms);
 	}
 	ck_assert_uint_eq(n_cut, 0);
 	blob_unref(staged);
-	blob_drop_spare();
-	ck_assert(!memory_is_over(&memory));
 	turns(1);
-	ck_assert_uint_eq(memory.n_short, 0);
+	ck_assert_int_eq(memory.short_since.ms, INSTANT_NEVER.ms);
+	ck_assert(!memory_is_over(&memory));
 	end();
 }
 
-TEST(what_stays_too_much_for_turns_cuts_all_and_then_is_let_be)
+TEST(what_does_not_go_by_itself_cuts_all_and_then_is_let_be)
 {
+	const struct instant late = instant_after(now, 1000);
 	struct blob *staged;
 
 	begin(LIMIT);
 	stall(0, 0, MIB / 2);
 	staged = blob_new(LIMIT);
 	memory_hold_input(&memory, &holders[1], MIB, now);
-	for (int i = 0; i < 6; i++) {
-		(void)memory_make_room(&memory, now);
-		turns(1);
-	}
+	ck_assert(!memory_make_room(&memory, now));
+	turns(1);
+	ck_assert_int_eq(memory_deadline(&memory).ms, late.ms);
+	memory_expire(&memory, instant_after(now, 999));
+	ck_assert_uint_eq(n_cut, 0);
+	memory_expire(&memory, late);
 	ck_assert_uint_eq(n_cut, 2);
-	ck_assert(memory_make_room(&memory, now));
+	ck_assert_int_eq(memory.short_since.ms, INSTANT_NEVER.ms);
 	blob_unref(staged);
 	end();
 }
@@ -243,16 +247,16 @@ TEST(a_trim_is_due_after_a_turn_and_forgets_what_is_kept)
 	struct blob *chunks[10];
 
 	begin(LIMIT);
-	ck_assert_int_eq(memory_trim_deadline(&memory).ms, INSTANT_NEVER.ms);
+	ck_assert_int_eq(memory_deadline(&memory).ms, INSTANT_NEVER.ms);
 	for (size_t i = 0; i < N_ELEMENTS(chunks); i++)
 		chunks[i] = blob_new(BLOB_CHUNK);
 	for (size_t i = 0; i < N_ELEMENTS(chunks); i++)
 		blob_unref(chunks[i]);
 	ck_assert_uint_ge(blob_held_bytes(), N_ELEMENTS(chunks) * BLOB_CHUNK);
 	turns(2);
-	ck_assert_int_eq(memory_trim_deadline(&memory).ms, now.ms + 1000);
-	memory_trim(&memory, now);
+	ck_assert_int_eq(memory_deadline(&memory).ms, now.ms + 1000);
+	memory_expire(&memory, instant_after(now, 1000));
 	ck_assert_uint_eq(blob_held_bytes(), 0);
-	ck_assert_int_eq(memory_trim_deadline(&memory).ms, INSTANT_NEVER.ms);
+	ck_assert_int_eq(memory_deadline(&memory).ms, INSTANT_NEVER.ms);
 	end();
 }

@@ -25,6 +25,30 @@ TEST(hello_is_answered_with_welcome)
 	end();
 }
 
+/* Messages that are no runs are staged each by itself. */
+TEST(what_was_staged_in_is_in_the_account_and_given_back)
+{
+	static uint8_t out[3000 * 16];
+	size_t before, len = 0;
+	struct client *a;
+
+	begin();
+	a = join();
+	settle();
+	blob_drop_spare();
+	before = blob_held_bytes();
+	for (size_t i = 0; i < 3000; i++)
+		len += put_publish(
+		    out + len, i % 2 == 0 ? "t" : "u", 0, (uint32_t)i);
+	say(a, out, len);
+	settle();
+	blob_drop_spare();
+	ck_assert_uint_ge(blob_held_bytes(), before + 3000 * 32);
+	while (blob_held_bytes() > before)
+		ck_assert_int_eq(loop_turn(loop, true), 0);
+	end();
+}
+
 struct greeting {
 	int64_t id, epoch_ms;
 	char reason[32]; /* of the connection before; empty: not told */
