@@ -173,6 +173,8 @@ splice_more(struct input *in, int fd, struct slice *out)
 	return n;
 }
 
+/* What is spliced takes the kernel's memory, and pipes are few: it is better
+ * ended than kept waiting. */
 bool
 input_needs_room(const struct input *in)
 {

@@ -168,7 +168,7 @@ scenario('a burst that is over the limit in one turn cuts nobody, and all of it 
 		assert.deepStrictEqual(Object.keys(o.closes).filter((name) =>
 			name !== 'eof'), []);
 		assert.ok(o.queue_bytes > 0, 'nobody is stalled');
-		assert.ok(o.memory_peak_bytes < 3 * MIB,
+		assert.ok(o.memory_peak_bytes < 5 * MIB,
 			`${o.memory_peak_bytes} bytes were held`);
 	}, PATIENT);
 
@@ -176,7 +176,7 @@ scenario('who begins messages and does not end them is cut before memory is full
 	async (start) => {
 		const daemon = await start({ args: ['--memory-limit', '8m',
 			'--max-frame', '1m', '--queue-limit', '8m',
-			'--queue-soft-limit', '8m'] });
+			'--queue-soft-limit', '8m', '--splice-above', '0'] });
 		const half = publish('t', Buffer.alloc(MIB - 100)).subarray(0, 600e3);
 		const slow = await Promise.all(Array.from({ length: 20 },
 			() => daemon.member({ role: 'emitter' })));
