@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "wire/frame.h"
 
+#define PREVIOUS_LOOKED_AT 1024 /* sessions */
 #define BATCH 16 /* topics that are subscribed to while others are fetched */
 
 static bool
@@ -83,16 +84,23 @@ static const struct broker_sink sink = {
 	.result = asking_on_result,
 };
 
-/* Whether a connection with that id is still here, and if so its session. It
- * is not the way of messages: who reconnects is looked for once. */
+/* Whether a connection with that id is still here, and if so its session. Only
+ * the newest are looked at: thousands that come back at once must not cost the
+ * square of their number, to be told a word that is no secret. */
 static const struct session *
 find_session(const struct native *native, uint64_t id)
 {
 	const struct session *session;
+	int n_left = PREVIOUS_LOOKED_AT;
 
-	TAILQ_FOREACH (session, &native->sessions, in_native)
+	TAILQ_FOREACH_REVERSE(
+	    session, &native->sessions, session_list, in_native)
+	{
 		if (session->member != NULL && session->member->id == id)
 			return session;
+		if (--n_left == 0)
+			break;
+	}
 	return NULL;
 }
 

@@ -133,7 +133,8 @@ on_end_turn(struct loop_task *task)
 	    (struct conn_set *)((char *)task -
 				offsetof(struct conn_set, end_turn));
 
-	memory_end_turn(&set->memory, loop_now(set->loop));
+	if (memory_end_turn(&set->memory))
+		memory_trim_later(&set->memory, loop_now(set->loop));
 	if (set->memory.short_since.ms == INSTANT_NEVER.ms)
 		read_on(set);
 }

@@ -244,8 +244,8 @@ memory_make_room(struct memory *memory, struct instant now)
 	return !memory->has_failed;
 }
 
-void
-memory_end_turn(struct memory *memory, struct instant now)
+bool
+memory_end_turn(struct memory *memory)
 {
 	outq_copies_forget(&memory->copies);
 	memory->has_failed = false;
@@ -256,8 +256,13 @@ memory_end_turn(struct memory *memory, struct instant now)
 	if (memory->limit_bytes > 0 &&
 	    blob_held_bytes() + blob_slack_bytes() > memory->limit_bytes)
 		blob_trim();
-	if (memory->trim_at.ms == INSTANT_NEVER.ms)
-		memory->trim_at = instant_after(now, memory->trim_pause_ms);
+	return memory->trim_at.ms == INSTANT_NEVER.ms;
+}
+
+void
+memory_trim_later(struct memory *memory, struct instant now)
+{
+	memory->trim_at = instant_after(now, memory->trim_pause_ms);
 }
 
 struct instant

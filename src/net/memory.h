@@ -75,8 +75,12 @@ memory_is_over(const struct memory *memory)
  */
 bool memory_make_room(struct memory *memory, struct instant now);
 
-/* The turn is over: forgets what is of this turn alone. */
-void memory_end_turn(struct memory *memory, struct instant now);
+/* The turn is over: forgets what is of this turn alone. Returns whether
+ * memory_trim_later() is to be called, which asks for the time. */
+bool memory_end_turn(struct memory *memory);
+
+/* Something was held, which will be trimmed a while from now. */
+void memory_trim_later(struct memory *memory, struct instant now);
 
 /* When memory_expire() is due, or INSTANT_NEVER. */
 struct instant memory_deadline(const struct memory *memory);

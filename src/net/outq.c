@@ -70,30 +70,50 @@ entry(const struct outq *q, uint32_t i)
 	return &q->ring[(q->head + i) & (q->size - 1)];
 }
 
+/* Bytes of the ring, where it is not in the queue itself. */
+static size_t
+ring_bytes(const struct outq *q)
+{
+	return q->ring == q->few ? 0 : q->size * sizeof(*q->ring);
+}
+
+static void
+free_ring(struct outq *q)
+{
+	if (ring_bytes(q) == 0)
+		return;
+	blob_discharge(ring_bytes(q));
+	free(q->ring);
+}
+
 void
 outq_fini(struct outq *q)
 {
 	for (uint32_t i = 0; i < q->n; i++)
 		blob_unref(entry(q, i)->blob);
-	blob_discharge(q->size * sizeof(*q->ring));
-	free(q->ring);
+	free_ring(q);
 	outq_init(q);
 }
 
 static void
 grow(struct outq *q)
 {
-	uint32_t size = q->size == 0 ? RING_MIN : q->size * 2;
-	struct slice *ring = xcalloc(size, sizeof(*ring));
+	uint32_t size = q->size < RING_MIN ? RING_MIN : q->size * 2;
+	struct slice *ring;
 
-	blob_charge(size * sizeof(*ring));
-	blob_discharge(q->size * sizeof(*ring));
+	if (q->size == 0) {
+		q->ring = q->few;
+		q->size = OUTQ_FEW;
+		return;
+	}
+	ring = xcalloc(size, sizeof(*ring));
 	for (uint32_t i = 0; i < q->n; i++)
 		ring[i] = *entry(q, i);
-	free(q->ring);
+	free_ring(q);
 	q->ring = ring;
 	q->size = size;
 	q->head = 0;
+	blob_charge(ring_bytes(q));
 }
 
 static void
@@ -248,7 +268,7 @@ outq_consume(struct outq *q, size_t len)
 size_t
 outq_share(const struct outq *q)
 {
-	size_t share = q->size * sizeof(*q->ring);
+	size_t share = ring_bytes(q);
 
 	for (uint32_t i = 0; i < q->n; i++) {
 		const struct blob *blob = entry(q, i)->blob;
@@ -277,6 +297,8 @@ outq_squeeze(struct outq *q, struct outq_copies *copies)
 {
 	struct outq old = *q;
 
+	if (q->ring == q->few)
+		old.ring = old.few;
 	outq_init(q);
 	for (uint32_t i = 0; i < old.n; i++) {
 		const struct slice *s = entry(&old, i);

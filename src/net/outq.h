@@ -15,12 +15,15 @@
 
 #define OUTQ_SCRATCH_SIZE 65536
 
+#define OUTQ_FEW 2
+
 struct outq {
-	struct slice *ring; /* of size entries, a power of two, or NULL */
+	struct slice *ring; /* of size entries, a power of two; NULL, or few */
 	uint32_t size;
 	uint32_t head; /* where the first slice is */
 	uint32_t n;
-	size_t n_bytes; /* that wait, in all */
+	size_t n_bytes;             /* that wait, in all */
+	struct slice few[OUTQ_FEW]; /* most queues never have more */
 };
 
 /* Where queues that have stalled keep copies of small slices: one for all of

@@ -63,7 +63,8 @@ static void
 turns(int n)
 {
 	for (int i = 0; i < n; i++)
-		memory_end_turn(&memory, now);
+		if (memory_end_turn(&memory))
+			memory_trim_later(&memory, now);
 }
 
 TEST(without_a_limit_nothing_is_over_it)
