@@ -280,7 +280,8 @@ $(foreach f,$(FUZZERS),$(eval $(call FUZZ_RULE,$(f))))
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
 	@tests/fuzz/run $(or $(SECONDS),30)
 
-bench: all $(BENCHES:%=$(B)/bench/%) ## measure beside other brokers and adapters (QUICK=1: shorter)
+bench: deps-test ## measure beside other brokers and adapters (QUICK=1: shorter)
+	@$(MAKE) --no-print-directory -s all $(BENCHES:%=$(B)/bench/%)
 	@export QUICK=$(QUICK) PUMP=$(CURDIR)/$(B)/bench/pump RELAY=$(CURDIR)/$(B)/bench/relay \
 		PM2ADAPTERD=$(CURDIR)/$(B)/pm2adapterd; \
 		node tests/bench/bench.js; code=$$?; \
