@@ -1,0 +1,140 @@
+#include "wire/glob.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit/support.h"
+
+/* With both in memory that ends where they end. */
+static bool
+match(const char *pattern, const char *name)
+{
+	struct buffer p = exactly(pattern, strlen(pattern));
+	struct buffer n = exactly(name, strlen(name));
+	bool is_match = glob_match(p.data, p.len, n.data, n.len);
+
+	free(p.data);
+	free(n.data);
+	return is_match;
+}
+
+static const struct {
+	const char *pattern, *name;
+	bool is_match;
+} pairs[] = {
+	{ "", "", true },
+	{ "", "a", false },
+	/* As redis-server has it. */
+	{ "*", "", false },
+	{ "a", "", false },
+	{ "*", "a", true },
+	{ "**", "abc", true },
+	{ "abc", "abc", true },
+	{ "abc", "abd", false },
+	{ "abc", "ab", false },
+	{ "abc", "abcd", false },
+	{ "a*", "a", true },
+	{ "a*", "abc", true },
+	{ "*c", "abc", true },
+	{ "*c", "abcd", false },
+	{ "a*c", "ac", true },
+	{ "a*c", "abbbc", true },
+	{ "a*c*e", "abcde", true },
+	{ "a*c*e", "abdce", true },
+	{ "a*c*e", "abde", false },
+	{ "*ab*", "aaab", true },
+	{ "*aab", "aaab", true },
+	{ "?", "a", true },
+	{ "?", "ab", false },
+	{ "a?c", "abc", true },
+	{ "a?c", "ac", false },
+	{ "*?", "a", true },
+	{ "*??", "a", false },
+	/* Classes. */
+	{ "h[ae]llo", "hello", true },
+	{ "h[ae]llo", "hillo", false },
+	{ "h[^e]llo", "hallo", true },
+	{ "h[^e]llo", "hello", false },
+	{ "h[a-c]llo", "hbllo", true },
+	{ "h[c-a]llo", "hbllo", true },
+	{ "h[a-c]llo", "hdllo", false },
+	{ "h[^a-c]llo", "hdllo", true },
+	{ "[]", "a", false },
+	{ "[^]", "a", true },
+	{ "[a-]", "a", true },
+	{ "[a-]", "_", true },
+	{ "[\\]]", "]", true },
+	{ "[\\]]", "\\", false },
+	{ "[ab", "a", true },
+	{ "[ab", "c", false },
+	{ "[", "a", false },
+	{ "[^", "a", true },
+	{ "[a\\", "\\", true },
+	{ "*[ab]c", "xxbc", true },
+	/* Escapes. */
+	{ "\\*", "*", true },
+	{ "\\*", "a", false },
+	{ "a\\?c", "a?c", true },
+	{ "a\\?c", "abc", false },
+	{ "\\\\", "\\", true },
+	{ "a\\", "a\\", true },
+	{ "\\a", "a", true },
+	/* What adapters use. */
+	{ "socket.io#/#*", "socket.io#/#", true },
+	{ "socket.io#/#*", "socket.io#/#room#", true },
+	{ "socket.io#/#*", "socket.io#/admin#", false },
+};
+
+TEST_EACH(a_pattern_matches_as_with_redis, pairs)
+{
+	ck_assert_msg(
+	    match(pairs[row].pattern, pairs[row].name) == pairs[row].is_match,
+	    "%s and %s", pairs[row].pattern, pairs[row].name);
+}
+
+/* What would take years by trying all ways. */
+TEST(many_stars_take_no_more_than_the_product_of_the_lengths)
+{
+	char pattern[2002], name[20001];
+
+	for (size_t i = 0; i < 2000; i += 2)
+		memcpy(pattern + i, "a*", 2);
+	strcpy(pattern + 2000, "b");
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	ck_assert(!match(pattern, name));
+	pattern[2000] = 'a';
+	ck_assert(match(pattern, name));
+}
+
+static const struct {
+	const char *pattern, *prefix;
+	bool is_prefix;
+} prefixes[] = {
+	{ "", "", false },
+	{ "abc", "abc", false },
+	{ "*", "", true },
+	{ "socket.io#/#*", "socket.io#/#", true },
+	{ "ab**", "ab", false },
+	{ "ab*c", "ab", false },
+	{ "ab?", "ab", false },
+	{ "ab[c]", "ab", false },
+	{ "a\\*b*", "a*b", true },
+	{ "ab\\*", "ab*", false },
+	{ "ab\\", "ab\\", false },
+};
+
+TEST_EACH(what_a_pattern_begins_with_is_found, prefixes)
+{
+	const char *pattern = prefixes[row].pattern;
+	struct buffer p = exactly(pattern, strlen(pattern));
+	uint8_t *out = malloc(p.len + 1);
+	bool is_prefix;
+	size_t len = glob_prefix(p.data, p.len, out, &is_prefix);
+
+	ck_assert_uint_eq(len, strlen(prefixes[row].prefix));
+	ck_assert_mem_eq(out, prefixes[row].prefix, len);
+	ck_assert(is_prefix == prefixes[row].is_prefix);
+	free(p.data);
+	free(out);
+}
