@@ -2,6 +2,8 @@
 
 #include <bsd/libutil.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,7 @@ struct listener {
 	struct loop *loop;
 	struct loop_source source;
 	int fd;
+	bool is_tcp;
 	struct event readable;
 	const struct listen_ops *ops;
 	void *user;
@@ -92,6 +95,16 @@ peer_of(int fd)
 	return (struct peer){ cred.pid, cred.uid, cred.gid };
 }
 
+/* A turn's output leaves in one write, so there is nothing to wait for. */
+static void
+send_at_once(int fd)
+{
+	int on = 1;
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
+		log_debug("no-delay", "error=\"%s\"", strerror(errno));
+}
+
 static bool
 is_out_of_descriptors(int error)
 {
@@ -122,6 +135,8 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		listener->stats.n_accepted++;
+		if (listener->is_tcp)
+			send_at_once(accepted);
 		peer = peer_of(accepted);
 		listener->ops->accepted(listener->user, accepted, &peer);
 	}
@@ -326,6 +341,67 @@ listen_adopt(struct loop *loop, int fd, const struct listen_ops *ops,
 	*out = listener_new(loop, ops, user);
 	start(*out, fd);
 	return 0;
+}
+
+static bool
+is_loopback(const struct sockaddr_storage *bytes)
+{
+	if (bytes->ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(
+		    &((const struct sockaddr_in6 *)bytes)->sin6_addr);
+	return ntohl(((const struct sockaddr_in *)bytes)->sin_addr.s_addr) >>
+		   24 ==
+	       IN_LOOPBACKNET;
+}
+
+int
+listen_read_address(const char *text, struct listen_address *out)
+{
+	static const char local[] = "localhost:";
+	char copy[64];
+	int len = sizeof(out->bytes);
+
+	*out = (struct listen_address){ .len = 0 };
+	if (strncmp(text, local, sizeof(local) - 1) == 0)
+		snprintf(copy, sizeof(copy), "127.0.0.1:%s",
+		    text + sizeof(local) - 1);
+	else if (strlen(text) < sizeof(copy))
+		strcpy(copy, text);
+	else
+		return LISTEN_E_ADDRESS;
+	if (evutil_parse_sockaddr_port(
+		copy, (struct sockaddr *)&out->bytes, &len) != 0)
+		return LISTEN_E_ADDRESS;
+	out->len = (socklen_t)len;
+	/* The port is at the same place in both families. */
+	if (((struct sockaddr_in *)&out->bytes)->sin_port == 0)
+		return LISTEN_E_ADDRESS;
+	out->is_loopback = is_loopback(&out->bytes);
+	return 0;
+}
+
+int
+listen_open_tcp(struct loop *loop, const struct listen_address *address,
+    const struct listen_ops *ops, void *user, struct listener **out)
+{
+	int fd = socket(address->bytes.ss_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int on = 1, error;
+
+	if (fd < 0)
+		return err_trace(-errno);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	    bind(fd, (const struct sockaddr *)&address->bytes, address->len) ==
+		0 &&
+	    listen(fd, BACKLOG) == 0) {
+		*out = listener_new(loop, ops, user);
+		(*out)->is_tcp = true;
+		start(*out, fd);
+		return 0;
+	}
+	error = errno;
+	close(fd);
+	return err_trace(-error);
 }
 
 static void

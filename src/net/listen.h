@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -23,12 +24,14 @@ enum listen_error {
 	LISTEN_E_HELD = 1,   /* a live process serves the path: *holder */
 	LISTEN_E_NOT_SOCKET, /* something that is no socket is there */
 	LISTEN_E_TOO_LONG,   /* the path does not fit sun_path */
+	LISTEN_E_ADDRESS,    /* no numeric address and port */
 };
 
 /* How long a socket's path may be: sun_path less its zero. */
 #define LISTEN_PATH_MAX 107
 
-/* What the kernel says of the peer, at connect time. */
+/* What the kernel says of the peer, at connect time: pid 0 and -1 where it
+ * doesn't, which is over TCP. */
 struct peer {
 	pid_t pid;
 	uid_t uid;
@@ -53,6 +56,23 @@ struct listen_stats {
 int must_check listen_open(struct loop *loop, const char *path, mode_t mode,
     const struct listen_ops *ops, void *user, struct listener **out,
     pid_t *holder);
+
+/* An address and a port: "127.0.0.1:6379", "[::1]:6379", "localhost:6379". */
+struct listen_address {
+	struct sockaddr_storage bytes;
+	socklen_t len;
+	bool is_loopback;
+};
+
+/* Reads one. Names are not looked up, but for localhost, which is 127.0.0.1.
+ * Returns 0 or LISTEN_E_ADDRESS. */
+int must_check listen_read_address(
+    const char *text, struct listen_address *out);
+
+/* Listens at a TCP address. Returns 0 or a negative errno. */
+int must_check listen_open_tcp(struct loop *loop,
+    const struct listen_address *address, const struct listen_ops *ops,
+    void *user, struct listener **out);
 
 /* Takes over fd, a listening stream socket that the supervisor made. */
 int must_check listen_adopt(struct loop *loop, int fd,
