@@ -9,7 +9,16 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-enum option_type { PATH, MODE, LEVEL, COUNT, SIZE, DURATION };
+enum option_type {
+	PATH,
+	ADDRESSES,
+	SECRET,
+	MODE,
+	LEVEL,
+	COUNT,
+	SIZE,
+	DURATION
+};
 
 struct unit {
 	const char *name;
@@ -43,6 +52,8 @@ static const struct type {
 	const struct unit *units;
 } types[] = {
 	[PATH] = { "PATH", "a path", NULL },
+	[ADDRESSES] = { "ADDRESS", "a path or an address and a port", NULL },
+	[SECRET] = { "TEXT", "a text", NULL },
 	[MODE] = { "MODE", "an octal number", NULL },
 	[LEVEL] = { "LEVEL", "one of debug, info, warn, error", NULL },
 	[COUNT] = { "N", "a whole number", no_units },
@@ -60,7 +71,7 @@ static const struct type {
 static const struct option {
 	const char *name;
 	enum option_type type;
-	size_t field; /* char * for PATH, int64_t for the others */
+	size_t field; /* char * where the type is a text, or else int64_t */
 	int64_t min, max, initial;
 	bool reloadable;
 	const char *text;
@@ -72,6 +83,14 @@ static const struct option {
 	{ "socket-mode", MODE, FIELD(socket_mode), 0, 0777, 0600, false,
 	    "The permission bits of the socket. Who may write to it may "
 	    "publish to every worker." },
+	{ "resp-listen", ADDRESSES, FIELD(resp_listen), 1, 107, 0, false,
+	    "Where to listen for what speaks Redis's protocol: the path of a "
+	    "Unix socket, or an address and a port such as 127.0.0.1:6379. May "
+	    "be given several times. By default nowhere. An address that is "
+	    "not of this host's loopback needs resp-password." },
+	{ "resp-password", SECRET, FIELD(resp_password), 1, 512, 0, false,
+	    "What who speaks Redis's protocol must say with AUTH. Keep it in "
+	    "the file: the command line can be seen by others." },
 	{ "log-level", LEVEL, FIELD(log_level), LOG_DEBUG, LOG_ERROR, LOG_INFO,
 	    true, "Lines below this level are not written." },
 	{ "max-connections", COUNT, FIELD(max_connections), 1, 1000000, 10000,
@@ -137,6 +156,10 @@ static const struct option {
 	    "Linux 6.5 none are either." },
 };
 
+/* What the password is shown as. */
+#define HIDDEN "***"
+#define VALUE_SIZE 65536 /* the longest value, with a zero */
+
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
 
 __attribute__((format(printf, 3, 4))) static int
@@ -162,6 +185,13 @@ string(const struct config *config, const struct option *option)
 	return (char **)(void *)((char *)(uintptr_t)config + option->field);
 }
 
+static bool
+is_text(const struct option *option)
+{
+	return option->type == PATH || option->type == ADDRESSES ||
+	       option->type == SECRET;
+}
+
 static const struct option *
 find_option(const char *name)
 {
@@ -176,8 +206,11 @@ config_init(struct config *config, const char *default_socket)
 {
 	*config = (struct config){ .socket = NULL };
 	for (size_t i = 0; i < N_OPTIONS; i++)
-		if (options[i].type != PATH)
+		if (is_text(&options[i]))
+			*string(config, &options[i]) = xstrdup("");
+		else
 			*number(config, &options[i]) = options[i].initial;
+	free(config->socket);
 	config->socket = xstrdup(default_socket);
 	config->socket_is_default = true;
 }
@@ -185,8 +218,12 @@ config_init(struct config *config, const char *default_socket)
 void
 config_fini(struct config *config)
 {
-	free(config->socket);
-	config->socket = NULL;
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		if (!is_text(&options[i]))
+			continue;
+		free(*string(config, &options[i]));
+		*string(config, &options[i]) = NULL;
+	}
 }
 
 struct config
@@ -194,7 +231,10 @@ config_copy(const struct config *config)
 {
 	struct config copy = *config;
 
-	copy.socket = xstrdup(config->socket);
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (is_text(&options[i]))
+			*string(&copy, &options[i]) =
+			    xstrdup(*string(config, &options[i]));
 	return copy;
 }
 
@@ -277,21 +317,36 @@ parse_number(const struct option *option, const char *text, int64_t *out)
 	return parse_units(text, types[option->type].units, out);
 }
 
+/* Addresses are added to those that are there. */
+static char *
+joined(const char *old, const char *value)
+{
+	size_t size = strlen(old) + strlen(value) + 2;
+	char *text = xcalloc(1, size);
+
+	snprintf(text, size, "%s%s%s", old, *old == '\0' ? "" : " ", value);
+	return text;
+}
+
 static int
-set_path(struct config *config, const struct option *option, const char *value,
+set_text(struct config *config, const struct option *option, const char *value,
     struct config_why *why)
 {
 	char **field = string(config, option);
+	char *text;
 
 	if (strlen(value) < (size_t)option->min ||
 	    strlen(value) > (size_t)option->max)
 		return fail(why, CONFIG_E_VALUE,
-		    "%s: a path of %zu bytes; the range is %" PRId64
-		    " to %" PRId64,
-		    option->name, strlen(value), option->min, option->max);
+		    "%s: %s of %zu bytes; the range is %" PRId64 " to %" PRId64,
+		    option->name, option->type == PATH ? "a path" : "a text",
+		    strlen(value), option->min, option->max);
+	text =
+	    option->type == ADDRESSES ? joined(*field, value) : xstrdup(value);
 	free(*field);
-	*field = xstrdup(value);
-	config->socket_is_default = false;
+	*field = text;
+	if (option->type == PATH)
+		config->socket_is_default = false;
 	return 0;
 }
 
@@ -305,8 +360,8 @@ config_set(struct config *config, const char *name, const char *value,
 
 	if (option == NULL)
 		return fail(why, CONFIG_E_UNKNOWN, "unknown key %s", name);
-	if (option->type == PATH)
-		return set_path(config, option, value, why);
+	if (is_text(option))
+		return set_text(config, option, value, why);
 	if (!parse_number(option, value, &n))
 		return fail(why, CONFIG_E_VALUE, "%s: '%s' is not %s",
 		    option->name, value, types[option->type].wanted);
@@ -423,7 +478,7 @@ config_differs(const struct config *a, const struct config *b, size_t i)
 {
 	const struct option *option = &options[i];
 
-	if (option->type == PATH)
+	if (is_text(option))
 		return strcmp(*string(a, option), *string(b, option)) != 0;
 	return *number(a, option) != *number(b, option);
 }
@@ -433,7 +488,7 @@ config_take(struct config *config, const struct config *other, size_t i)
 {
 	const struct option *option = &options[i];
 
-	if (option->type != PATH) {
+	if (!is_text(option)) {
 		*number(config, option) = *number(other, option);
 		return;
 	}
@@ -446,10 +501,13 @@ config_value(const struct config *config, size_t i, char *out, size_t size)
 {
 	const struct option *option = &options[i];
 
-	if (option->type != PATH)
+	if (!is_text(option))
 		return format_number(
 		    option, *number(config, option), out, size);
-	snprintf(out, size, "%s", *string(config, option));
+	snprintf(out, size, "%s",
+	    option->type == SECRET && **string(config, option) != '\0'
+		? HIDDEN
+		: *string(config, option));
 	return out;
 }
 
@@ -484,7 +542,7 @@ describe_range(const struct option *option, char *out, size_t size)
 {
 	char min[32], max[32], initial[32];
 
-	if (option->type == PATH) {
+	if (is_text(option)) {
 		snprintf(out, size, "At most %" PRId64 " bytes.", option->max);
 		return out;
 	}
@@ -494,6 +552,33 @@ describe_range(const struct option *option, char *out, size_t size)
 	    format_number(option, option->initial, initial, sizeof(initial)),
 	    option->reloadable ? "; reloadable" : "");
 	return out;
+}
+
+/* Whether it stands in a file as a comment: nobody has set it, or nobody is to
+ * read it. */
+static bool
+is_comment(const struct config *config, const struct option *option)
+{
+	if (option->type == PATH)
+		return config->socket_is_default;
+	return option->type == SECRET ||
+	       (option->type == ADDRESSES && **string(config, option) == '\0');
+}
+
+/* A line for each address. */
+static void
+print_line(const struct config *config, size_t i, FILE *out)
+{
+	const char *mark = is_comment(config, &options[i]) ? "#" : "";
+	char *text = xcalloc(1, VALUE_SIZE), *rest = text, *value;
+
+	config_value(config, i, text, VALUE_SIZE);
+	if (options[i].type != ADDRESSES || *text == '\0')
+		fprintf(out, "%s%s %s\n", mark, options[i].name, text);
+	else
+		while ((value = strsep(&rest, " ")) != NULL)
+			fprintf(out, "%s %s\n", options[i].name, value);
+	free(text);
 }
 
 void
@@ -511,11 +596,7 @@ config_print_file(const struct config *config, FILE *out)
 		print_wrapped(out, "# ", 72, false, options[i].text);
 		print_wrapped(out, "# ", 72, false,
 		    describe_range(&options[i], text, sizeof(text)));
-		fprintf(out, "%s%s %s\n",
-		    options[i].type == PATH && config->socket_is_default ? "#"
-									 : "",
-		    options[i].name,
-		    config_value(config, i, text, sizeof(text)));
+		print_line(config, i, out);
 	}
 }
 
