@@ -11,7 +11,8 @@ SHELL := /bin/bash
 # Debian's packages: to build, and what the tests need besides.
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
-PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 valgrind
+PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 \
+	redis-server redis-tools python3-redis python3-msgpack valgrind
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
@@ -89,6 +90,8 @@ UNIT_blob := base/blob base/xalloc base/log
 UNIT_hash := base/hash
 UNIT_log := base/log
 UNIT_frame := wire/frame
+UNIT_resp := wire/resp
+UNIT_glob := wire/glob
 UNIT_msg := wire/msg
 UNIT_control := wire/control wire/frame wire/msg
 UNIT_reply := wire/reply wire/msg

@@ -218,6 +218,16 @@ leave_topic(struct broker *broker, struct member *member, struct topic *topic,
 	tell_results(broker);
 }
 
+bool
+broker_is_subscribed(struct broker *broker, struct member *member,
+    enum topic_kind kind, const struct topic_name *name)
+{
+	struct topic_name key = hashed(broker, name);
+
+	return topic_find_subscribed(
+		   broker->topics, &member->topics, kind, &key) != NULL;
+}
+
 void
 broker_unsubscribe(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name)
@@ -314,7 +324,7 @@ publish_marked(struct broker *broker, const struct topic_name *name,
 	return n_receivers;
 }
 
-void
+size_t
 broker_publish(struct broker *broker, struct member *from,
     const struct topic_name *names, size_t n, const struct message_run *run)
 {
@@ -335,6 +345,7 @@ broker_publish(struct broker *broker, struct member *from,
 	}
 	if (n_receivers == 0)
 		broker->stats.n_unrouted += run->n;
+	return n_receivers;
 }
 
 static void

@@ -75,6 +75,9 @@ void broker_leave(struct broker *broker, struct member *member);
 int must_check broker_subscribe(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name);
 
+bool broker_is_subscribed(struct broker *broker, struct member *member,
+    enum topic_kind kind, const struct topic_name *name);
+
 /* What isn't subscribed is left alone. */
 void broker_unsubscribe(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name);
@@ -98,9 +101,10 @@ void broker_prefetch_subs(const struct broker *broker, uint32_t hash);
 
 /*
  * Gives run to everybody but from whose subscriptions match one of the n names,
- * each of which has passed broker_check_topic(); once to each.
+ * each of which has passed broker_check_topic(); once to each. Returns how many
+ * they are.
  */
-void broker_publish(struct broker *broker, struct member *from,
+size_t broker_publish(struct broker *broker, struct member *from,
     const struct topic_name *names, size_t n, const struct message_run *run);
 
 /*

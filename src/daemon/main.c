@@ -23,10 +23,12 @@
 #include "daemon/json.h"
 #include "daemon/shell.h"
 #include "edge/native.h"
+#include "edge/redis.h"
 
 #define SERVER_NAME "pm2adapterd/" VERSION
 #define EXIT_INTERRUPTED (128 + SIGINT)
 #define LISTEN_FDS_START 3
+#define REDIS_LISTENERS_MAX 16
 #define FRAME_ROOM 64 /* for what stands around answers */
 
 struct daemon {
@@ -36,7 +38,11 @@ struct daemon {
 	struct conn_set *set;
 	struct broker *broker;
 	struct native *native;
+	struct redis *redis;
 	struct listener *listener;
+	struct listener *redis_listeners[REDIS_LISTENERS_MAX];
+	size_t n_redis_listeners;
+	unsigned n_drains; /* edges whose connections are not yet gone */
 	struct event on_int, on_term, on_hup;
 	bool is_draining;
 	unsigned n_interrupts;
@@ -136,13 +142,40 @@ native_settings(struct daemon *daemon)
 	};
 }
 
+static struct redis_settings
+redis_settings(const struct config *config)
+{
+	return (struct redis_settings){
+		.version = VERSION,
+		.socket = config->socket,
+		.password = config->resp_password,
+		.max_connections = (uint32_t)config->max_connections,
+		.max_frame = (size_t)config->max_frame_bytes,
+		.topic_max_bytes = (size_t)config->max_topic_bytes,
+		.subscriptions_max = (uint32_t)config->max_subscriptions,
+	};
+}
+
 static void
 on_drained(void *arg)
 {
 	struct daemon *daemon = arg;
 
+	if (--daemon->n_drains > 0)
+		return;
 	log_info("ended", "pid=%d", getpid());
 	loop_stop(daemon->loop);
+}
+
+static void
+close_listeners(struct daemon *daemon)
+{
+	native_set_listener(daemon->native, NULL);
+	listen_close(daemon->listener);
+	daemon->listener = NULL;
+	while (daemon->n_redis_listeners > 0)
+		listen_close(
+		    daemon->redis_listeners[--daemon->n_redis_listeners]);
 }
 
 static void
@@ -162,9 +195,9 @@ on_end(evutil_socket_t signo, short what, void *arg)
 	log_info("draining", "signal=%s connections=%zu timeout_ms=%" PRId64,
 	    signo == SIGINT ? "SIGINT" : "SIGTERM",
 	    conn_set_n_open(daemon->set), daemon->config.drain_timeout_ms);
-	native_set_listener(daemon->native, NULL);
-	listen_close(daemon->listener);
-	daemon->listener = NULL;
+	close_listeners(daemon);
+	daemon->n_drains = 2;
+	redis_drain(daemon->redis, on_drained, daemon);
 	native_drain(daemon->native, on_drained, daemon);
 }
 
@@ -177,6 +210,7 @@ apply_config(struct daemon *daemon, struct config *fresh)
 	struct conn_limits net;
 	struct broker_limits core;
 	struct native_settings settings;
+	struct redis_settings redis;
 
 	for (size_t i = 0; i < config_n_options(); i++)
 		if (config_differs(&old, fresh, i)) {
@@ -196,6 +230,8 @@ apply_config(struct daemon *daemon, struct config *fresh)
 	broker_set_limits(daemon->broker, &core);
 	settings = native_settings(daemon);
 	native_configure(daemon->native, &settings);
+	redis = redis_settings(&daemon->config);
+	redis_configure(daemon->redis, &redis);
 	config_fini(&old);
 }
 
@@ -302,6 +338,68 @@ open_listener(struct daemon *daemon)
 	return 0;
 }
 
+/* A path, or an address and a port. */
+static int
+open_redis_listener(struct daemon *daemon, const char *where)
+{
+	struct listener **out =
+	    &daemon->redis_listeners[daemon->n_redis_listeners];
+	struct listen_address address;
+	pid_t holder = 0;
+	int r;
+
+	if (strchr(where, '/') != NULL) {
+		r = listen_open(daemon->loop, where,
+		    (mode_t)daemon->config.socket_mode, &redis_listen_ops,
+		    daemon->redis, out, &holder);
+		return r == 0 ? 0 : refuse_socket(where, r, holder);
+	}
+	if (listen_read_address(where, &address) != 0) {
+		fprintf(stderr,
+		    "pm2adapterd: resp-listen: '%s' is neither a path with a / "
+		    "nor an address and a port\n",
+		    where);
+		return EX_CONFIG;
+	}
+	if (!address.is_loopback && *daemon->config.resp_password == '\0') {
+		fprintf(stderr,
+		    "pm2adapterd: resp-listen: %s can be reached by other "
+		    "hosts, and there is no resp-password\n",
+		    where);
+		return EX_CONFIG;
+	}
+	r = listen_open_tcp(
+	    daemon->loop, &address, &redis_listen_ops, daemon->redis, out);
+	return r == 0 ? 0 : refuse_socket(where, r, 0);
+}
+
+static int
+open_redis_listeners(struct daemon *daemon)
+{
+	char *list = xstrdup(daemon->config.resp_listen);
+	char *rest = list, *where;
+	int code = 0;
+
+	while (code == 0 && (where = strsep(&rest, " ")) != NULL) {
+		if (*where == '\0')
+			continue;
+		if (daemon->n_redis_listeners == REDIS_LISTENERS_MAX) {
+			fprintf(stderr,
+			    "pm2adapterd: resp-listen: more than %d\n",
+			    REDIS_LISTENERS_MAX);
+			code = EX_CONFIG;
+			break;
+		}
+		code = open_redis_listener(daemon, where);
+		if (code != 0)
+			break;
+		daemon->n_redis_listeners++;
+		log_info("listening", "resp=%s", where);
+	}
+	free(list);
+	return code;
+}
+
 static void
 raise_descriptor_limit(void)
 {
@@ -343,6 +441,7 @@ serve(struct daemon *daemon)
 	struct conn_limits net = conn_limits(&daemon->config);
 	struct broker_limits core = broker_limits(&daemon->config);
 	struct native_settings settings = native_settings(daemon);
+	struct redis_settings redis = redis_settings(&daemon->config);
 	int code;
 
 	/* Who reads the log may go: that costs lines, not workers. */
@@ -353,13 +452,20 @@ serve(struct daemon *daemon)
 	daemon->broker = broker_new(&core, hash_key_random());
 	daemon->native =
 	    native_new(daemon->loop, daemon->set, daemon->broker, &settings);
+	daemon->redis = redis_new(daemon->loop, daemon->set, daemon->broker,
+	    &redis, native_closed(daemon->native));
 	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
 	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
 	watch_signal(daemon, &daemon->on_hup, SIGHUP, on_reload);
 	code = open_listener(daemon);
+	if (code == 0)
+		code = open_redis_listeners(daemon);
+	if (code != 0)
+		close_listeners(daemon);
 	if (code == 0 && loop_run(daemon->loop) != 0)
 		code = EX_OSERR;
 	forget_signals(daemon);
+	redis_free(daemon->redis);
 	native_free(daemon->native);
 	broker_free(daemon->broker);
 	conn_set_free(daemon->set);

@@ -398,6 +398,12 @@ native_configure(struct native *native, const struct native_settings *settings)
 	native->settings = *settings;
 }
 
+struct closed *
+native_closed(struct native *native)
+{
+	return &native->closed;
+}
+
 void
 native_set_listener(struct native *native, const struct listener *listener)
 {

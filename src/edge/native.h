@@ -53,6 +53,9 @@ void native_free(struct native *native);
 void native_configure(
     struct native *native, const struct native_settings *settings);
 
+/* Who has gone: for other edges, whose connections belong there too. */
+struct closed *native_closed(struct native *native);
+
 /* The listener whose counters STATS shows, or NULL. */
 void native_set_listener(
     struct native *native, const struct listener *listener);

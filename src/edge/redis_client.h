@@ -1,0 +1,169 @@
+/*
+ * redis_client - what redis keeps of one connection, and redis itself: shared
+ * by redis.c, which is their life and puts requests in order, redis_verbs.c,
+ * which knows the commands, redis_pubsub.c, which delivers, and redis_info.c,
+ * which tells of it all. Nobody else includes it.
+ */
+#ifndef PM2A_EDGE_REDIS_CLIENT_H
+#define PM2A_EDGE_REDIS_CLIENT_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+
+#include "edge/redis.h"
+#include "wire/resp.h"
+#include "wire/resp_write.h"
+
+/* Whose words and replies these are. */
+#define REDIS_VERSION "7.0.15"
+
+struct redis_client {
+	TAILQ_ENTRY(redis_client) in_redis;
+	struct redis *redis;
+	struct conn *conn;
+	struct member *member; /* its channels, and the prefixes of patterns */
+	struct topic_owner patterns;
+	struct topic_owner shards;
+	struct peer peer;
+	struct resp_parser parser;
+	int version; /* of the protocol: 2 or 3 */
+	bool is_authenticated;
+	bool is_quitting;    /* it is answered no more */
+	bool has_eof;        /* all has been read, and some of it is staged */
+	char *name;          /* or NULL */
+	const char *command; /* the last one, in small letters */
+	uint32_t n_channels; /* exact ones */
+	uint32_t n_staged;   /* requests */
+	uint64_t n_commands;
+	uint64_t n_errors;
+};
+
+/* A request that waits for its turn. */
+struct redis_request {
+	struct redis_client *client; /* NULL once it has been handled */
+	struct blob *blob;           /* with a reference */
+	size_t off;                  /* spans count from here */
+	size_t span, n;              /* its arguments */
+};
+
+struct redis_stage {
+	struct redis_request *at;
+	size_t n, size;
+	struct resp_span *spans;
+	size_t n_spans, spans_size;
+};
+
+struct redis {
+	struct loop *loop;
+	struct loop_task staging;
+	struct redis_stage fresh, ripe;
+	bool is_handling;
+	struct conn_set *set;
+	struct broker *broker;
+	struct closed *closed;
+	struct redis_settings settings;
+	TAILQ_HEAD(redis_client_list, redis_client) clients; /* oldest first */
+	struct topic_registry *patterns; /* whose: pattern → clients */
+	struct topic_registry *shards;   /* shard channel → clients */
+	struct msg_writer out;           /* replies to who is handled */
+	struct msg_writer scratch;
+	struct resp_arg *args; /* of the request that is handled */
+	size_t args_size;
+	/* Deliveries of the publish at hand beyond one for each receiver. */
+	int64_t n_extra;
+	/* The last run that went to a client, as its version has it. */
+	struct redis_form {
+		struct slice source, bytes;
+	} forms[2];
+	struct loop_task forgetting; /* of the forms */
+	struct instant started;
+	struct redis_stats stats;
+	bool is_draining;
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+/* A request at hand. */
+struct redis_call {
+	struct redis_client *client;
+	const struct resp_arg *args; /* its name first */
+	size_t n;
+	struct msg_writer *out; /* for the reply */
+};
+
+/* Does what the request says. In redis_verbs.c. */
+void redis_execute(struct redis_call *call);
+
+/* Sends what has been written to redis->out to client. */
+void redis_flush(struct redis_client *client);
+
+/* An error reply: counted. */
+#define redis_error(call, ...)                            \
+	do {                                              \
+		(call)->client->n_errors++;               \
+		(call)->client->redis->stats.n_errors++;  \
+		resp_put_error((call)->out, __VA_ARGS__); \
+	} while (0)
+
+/* Whether the argument is this word, in letters of any size. */
+bool redis_is(const struct resp_arg *arg, const char *word);
+
+/* The verbs of redis_pubsub.c. */
+void redis_subscribe(struct redis_call *call);
+void redis_unsubscribe(struct redis_call *call);
+void redis_psubscribe(struct redis_call *call);
+void redis_punsubscribe(struct redis_call *call);
+void redis_ssubscribe(struct redis_call *call);
+void redis_sunsubscribe(struct redis_call *call);
+void redis_publish(struct redis_call *call);
+void redis_spublish(struct redis_call *call);
+void redis_pubsub_channels(struct redis_call *call);
+void redis_pubsub_numsub(struct redis_call *call);
+void redis_pubsub_numpat(struct redis_call *call);
+void redis_pubsub_shardchannels(struct redis_call *call);
+void redis_pubsub_shardnumsub(struct redis_call *call);
+
+/* Ends all subscriptions of the client. */
+void redis_unsubscribe_all(struct redis_client *client);
+
+/* How many of all kinds it has. */
+size_t redis_n_subscriptions(const struct redis_client *client);
+
+/* Gives up what is kept for a publish that is on its way. */
+void redis_drop_forms(struct redis *redis);
+
+/* As broker_sink.message. */
+bool redis_on_message(struct member *to, const struct message_run *run);
+
+/* The verbs of redis_info.c. */
+void redis_info(struct redis_call *call);
+void redis_command_all(struct redis_call *call);
+void redis_command_count(struct redis_call *call);
+void redis_command_info(struct redis_call *call);
+void redis_command_docs(struct redis_call *call);
+void redis_command_list(struct redis_call *call);
+void redis_client_info(struct redis_call *call);
+void redis_client_list(struct redis_call *call);
+
+/* A command, or a part of one. */
+struct redis_verb {
+	const char *name; /* in small letters; of a part: "client|id" */
+	int arity;        /* arguments with all names; negative: at least */
+	unsigned flags;
+	/* NULL where it has parts: the second argument names one. */
+	void (*run)(struct redis_call *call);
+	const char *summary, *since;
+};
+
+enum {
+	VERB_UNAUTHENTICATED = 1, /* allowed before AUTH */
+	VERB_SUBSCRIBED = 2,      /* allowed in RESP2 while subscribed */
+	VERB_PUBSUB = 4,          /* for what COMMAND tells */
+	VERB_PART = 8,            /* of the verb before it that has parts */
+};
+
+/* All of them, parts behind what they are of. */
+extern const struct redis_verb redis_verbs[];
+extern const size_t redis_n_verbs;
+
+#endif
