@@ -11,6 +11,7 @@ const oldEmitter = require('socket.io-emitter');
 const { Client, createEmitter, redisPublisher } = require('../../src/node');
 const { decodePayload } = require('../../src/node/lib/payload');
 const { Daemon } = require('./support/daemon');
+const { LIBRARIES, RedisDaemon } = require('./support/redis');
 const { Servers } = require('./support/servers');
 const { next, until, within } = require('./support/wait');
 
@@ -22,36 +23,76 @@ const EMITTERS = {
 	'socket.io-emitter': (redis) => oldEmitter(redis),
 };
 
-for (const [name, make] of Object.entries(EMITTERS))
-	describe(`${name} over the daemon`, PATIENT, () => {
+/* Over the daemon's own protocol, and what stands for a client of Redis on top of it. */
+async function ownLink(daemon) {
+	const ours = createEmitter({ socket: daemon.socket });
+	await within(ours.ready(), 'connection');
+	return {
+		ours,
+		redis: ours.redisClient,
+		settled: () => within(ours.client.barrier(), 'barrier'),
+		close: () => ours.destroy(),
+	};
+}
+
+/* As to Redis, with a client of it. */
+function redisLink(library) {
+	return async (daemon) => {
+		const client = LIBRARIES[library]({ path: daemon.redis });
+		await within(client.connect(), 'connection');
+		return {
+			redis: client.native,
+			settled: () => within(client.command('PING'), 'answer'),
+			close: () => client.close(),
+		};
+	};
+}
+
+/*
+ * How an emitter reaches the daemon: `redis` is for the emitter, and settled() resolves when all
+ * that it published before is with the daemon.
+ */
+const LINKS = {
+	'redisPublisher()': ownLink,
+	...Object.fromEntries(Object.keys(LIBRARIES).map((name) => [name, redisLink(name)])),
+};
+
+const PAIRS = [
+	['@socket.io/redis-emitter', 'redisPublisher()'],
+	['@socket.io/redis-emitter', 'redis 5, RESP3'],
+	['@socket.io/redis-emitter', 'redis 4'],
+	['@socket.io/redis-emitter', 'ioredis 5'],
+	['socket.io-emitter', 'redisPublisher()'],
+	['socket.io-emitter', 'redis 3'],
+];
+
+for (const [name, by] of PAIRS)
+	describe(`${name} over ${by}`, PATIENT, () => {
 		let daemon;
 		let servers;
-		let client; // of the daemon; all that the emitter publishes goes through it
+		let link;
 		let clients; // one of each server, and one more of the first
 		let chat; // one of each server, in another namespace
 		const published = [];
-		let redis;
-		const emitter = () => make(redis);
+		const emitter = () => EMITTERS[name](link.redis);
 
 		/* What came with an event, by the numbers of the clients. */
 		async function reached(event, who = clients) {
-			await within(client.barrier(), 'barrier');
+			await link.settled();
 			await servers.settle(who, who === chat ? '/chat' : '/');
 			return who.map(({ got }) => got.filter(([each]) => each === event)
 				.map(([, ...args]) => args));
 		}
 
 		before(async () => {
-			daemon = await Daemon.start();
+			daemon = await RedisDaemon.start();
 			servers = await Servers.start(daemon.socket, 2);
 			servers.ios.forEach((io) => io.of('/chat'));
-			client = new Client({ socket: daemon.socket, role: 'emitter', name: 'emitter' }).connect();
-			await within(client.ready(), 'connection');
-			redis = redisPublisher(client);
-			const { publish } = redis;
-			redis.publish = (channel, body) => {
+			link = await LINKS[by](daemon);
+			const { publish } = link.redis;
+			link.redis.publish = (channel, body) => {
 				published.push({ channel, body });
-				return publish.call(redis, channel, body);
+				return publish.call(link.redis, channel, body);
 			};
 			clients = [await servers.client(0), await servers.client(1), await servers.client(0)];
 			chat = [await servers.client(0, { nsp: '/chat' }), await servers.client(1, { nsp: '/chat' })];
@@ -62,7 +103,7 @@ for (const [name, make] of Object.entries(EMITTERS))
 		});
 
 		after(async () => {
-			client?.destroy();
+			link?.close();
 			await servers?.close();
 			await daemon?.destroy();
 		});
@@ -141,113 +182,128 @@ for (const [name, make] of Object.entries(EMITTERS))
 		});
 	});
 
-describe('the commands of @socket.io/redis-emitter', PATIENT, () => {
-	let daemon;
-	let servers;
-	let ours; // an emitter, under whose connection the other one works
-	let emitter;
-	let clients; // two of each server
+for (const by of ['redisPublisher()', 'redis 5, RESP2', 'ioredis 5'])
+	describe(`the commands of @socket.io/redis-emitter over ${by}`, PATIENT, () => {
+		let daemon;
+		let servers;
+		let link;
+		let emitter;
+		let clients; // two of each server
 
-	before(async () => {
-		daemon = await Daemon.start();
-		servers = await Servers.start(daemon.socket, 2);
-		servers.ios.forEach((io) => io.of('/chat#1'));
-		ours = createEmitter({ socket: daemon.socket });
-		emitter = new redisEmitter.Emitter(ours.redisClient);
-		await within(ours.ready(), 'connection');
-	});
+		before(async () => {
+			daemon = await RedisDaemon.start();
+			servers = await Servers.start(daemon.socket, 2);
+			servers.ios.forEach((io) => io.of('/chat#1'));
+			link = await LINKS[by](daemon);
+			emitter = new redisEmitter.Emitter(link.redis);
+		});
 
-	after(async () => {
-		ours?.destroy();
-		await servers?.close();
-		await daemon?.destroy();
-	});
+		after(async () => {
+			link?.close();
+			await servers?.close();
+			await daemon?.destroy();
+		});
 
-	async function visit(t) {
-		clients = [];
-		for (const index of [0, 1, 0, 1])
-			clients.push(await servers.client(index));
-		await clients[2].peer.join('some');
-		await clients[3].peer.join('some');
-		t.after(() => clients.forEach(({ socket }) => socket.disconnect()));
-	}
-
-	async function settle() {
-		await within(ours.flush(), 'flush');
-		await servers.settle(clients.filter(({ socket }) => socket.connected));
-	}
-
-	async function membersOf(room) {
-		await settle();
-		return clients.flatMap(({ peer }, n) => (peer.rooms.has(room) ? [n] : []));
-	}
-
-	test('join and leave', async (t) => {
-		await visit(t);
-		emitter.socketsJoin('all');
-		emitter.in('some').except(clients[3].socket.id).socketsJoin(['a', 'b']);
-		assert.deepEqual(await membersOf('all'), [0, 1, 2, 3]);
-		assert.deepEqual(await membersOf('a'), [2]);
-		assert.deepEqual(await membersOf('b'), [2]);
-		emitter.in('some').socketsLeave(['all', 'a']);
-		assert.deepEqual(await membersOf('all'), [0, 1]);
-		assert.deepEqual(await membersOf('a'), []);
-		assert.deepEqual(await membersOf('b'), [2]);
-	});
-
-	test('join, and what is emitted to the room right behind it', async (t) => {
-		await visit(t);
-		const rooms = Array.from({ length: 20 }, (_, n) => `new ${n}`);
-		for (const room of rooms) {
-			emitter.in('some').socketsJoin(room);
-			emitter.to(room).emit('welcome', room);
-			ours.to(room).emit('welcome', room);
+		async function visit(t) {
+			clients = [];
+			for (const index of [0, 1, 0, 1])
+				clients.push(await servers.client(index));
+			await clients[2].peer.join('some');
+			await clients[3].peer.join('some');
+			t.after(() => clients.forEach(({ socket }) => socket.disconnect()));
 		}
-		await settle();
-		const twice = rooms.flatMap((room) => [room, room]);
-		assert.deepEqual(clients.map(({ got }) => got.map(([, room]) => room)),
-			[[], [], twice, twice]);
-	});
 
-	test('in another namespace', async (t) => {
-		await visit(t);
-		const { peer, socket, got } = await servers.client(0, { nsp: '/chat#1' });
-		t.after(() => socket.disconnect());
-		const chat = emitter.of('/chat#1');
-		chat.socketsJoin('chatting');
-		chat.to('chatting').emit('welcome');
-		assert.deepEqual(await membersOf('chatting'), []);
-		await until(() => got.length > 0, 'event');
-		assert.ok(peer.rooms.has('chatting'));
-	});
+		async function settle() {
+			await link.settled();
+			await servers.settle(clients.filter(({ socket }) => socket.connected));
+		}
 
-	test('disconnect, behind what was emitted before', async (t) => {
-		await visit(t);
-		const ended = [2, 3].map((n) => next(clients[n].socket, 'disconnect'));
-		emitter.in('some').emit('bye');
-		emitter.in('some').disconnectSockets();
-		for (const [reason] of await Promise.all(ended))
-			assert.equal(reason, 'io server disconnect');
-		await settle();
-		assert.deepEqual(clients.map(({ got }) => got), [[], [], [['bye']], [['bye']]]);
-	});
+		async function membersOf(room) {
+			await settle();
+			return clients.flatMap(({ peer }, n) => (peer.rooms.has(room) ? [n] : []));
+		}
 
-	test('serverSideEmit', async () => {
-		const heard = servers.ios.map((io) => next(io, 'hello servers'));
-		emitter.serverSideEmit('hello servers', 1, { two: [3] });
-		assert.deepEqual(await Promise.all(heard), Array(2).fill([1, { two: [3] }]));
-	});
+		test('join and leave', async (t) => {
+			await visit(t);
+			emitter.socketsJoin('all');
+			emitter.in('some').except(clients[3].socket.id).socketsJoin(['a', 'b']);
+			assert.deepEqual(await membersOf('all'), [0, 1, 2, 3]);
+			assert.deepEqual(await membersOf('a'), [2]);
+			assert.deepEqual(await membersOf('b'), [2]);
+			emitter.in('some').socketsLeave(['all', 'a']);
+			assert.deepEqual(await membersOf('all'), [0, 1]);
+			assert.deepEqual(await membersOf('a'), []);
+			assert.deepEqual(await membersOf('b'), [2]);
+		});
 
-	test('what is no request is counted, and harms nobody', async (t) => {
-		await visit(t);
-		const malformed = () => servers.all.map(({ client }) => client.stats.malformed);
-		const before = malformed();
-		for (const body of ['{"type":2}', 'x', '{"type":6,"data":["connection",1]}'])
-			ours.redisClient.publish('socket.io-request#/#', body);
-		await settle();
-		assert.deepEqual(malformed().map((count, n) => count - before[n]), [3, 3]);
+		test('join, and what is emitted to the room once it is joined', async (t) => {
+			await visit(t);
+			emitter.in('some').socketsJoin('new');
+			await settle();
+			emitter.to('new').emit('welcome');
+			await settle();
+			assert.deepEqual(clients.map(({ got }) => got), [[], [], [['welcome']], [['welcome']]]);
+		});
+
+		if (by === 'redisPublisher()')
+			test('join, and what is emitted to the room right behind it', async (t) => {
+				await visit(t);
+				const rooms = Array.from({ length: 20 }, (_, n) => `new ${n}`);
+				for (const room of rooms) {
+					emitter.in('some').socketsJoin(room);
+					emitter.to(room).emit('welcome', room);
+					link.ours.to(room).emit('welcome', room);
+				}
+				await settle();
+				const twice = rooms.flatMap((room) => [room, room]);
+				assert.deepEqual(clients.map(({ got }) => got.map(([, room]) => room)),
+					[[], [], twice, twice]);
+			});
+
+		test('in another namespace', async (t) => {
+			await visit(t);
+			const { peer, socket, got } = await servers.client(0, { nsp: '/chat#1' });
+			t.after(() => socket.disconnect());
+			const chat = emitter.of('/chat#1');
+			chat.socketsJoin('chatting');
+			if (!link.ours) {
+				await until(() => peer.rooms.has('chatting'), 'join');
+				await servers.barrier();
+			}
+			chat.to('chatting').emit('welcome');
+			assert.deepEqual(await membersOf('chatting'), []);
+			await until(() => got.length > 0, 'event');
+			assert.deepEqual(got, [['welcome']]);
+			assert.ok(peer.rooms.has('chatting'));
+		});
+
+		test('disconnect, behind what was emitted before', async (t) => {
+			await visit(t);
+			const ended = [2, 3].map((n) => next(clients[n].socket, 'disconnect'));
+			emitter.in('some').emit('bye');
+			emitter.in('some').disconnectSockets();
+			for (const [reason] of await Promise.all(ended))
+				assert.equal(reason, 'io server disconnect');
+			await settle();
+			assert.deepEqual(clients.map(({ got }) => got), [[], [], [['bye']], [['bye']]]);
+		});
+
+		test('serverSideEmit', async () => {
+			const heard = servers.ios.map((io) => next(io, 'hello servers'));
+			emitter.serverSideEmit('hello servers', 1, { two: [3] });
+			assert.deepEqual(await Promise.all(heard), Array(2).fill([1, { two: [3] }]));
+		});
+
+		test('what is no request is counted, and harms nobody', async (t) => {
+			await visit(t);
+			const malformed = () => servers.all.map(({ client }) => client.stats.malformed);
+			const before = malformed();
+			for (const body of ['{"type":2}', 'x', '{"type":6,"data":["connection",1]}'])
+				link.redis.publish('socket.io-request#/#', body);
+			await settle();
+			assert.deepEqual(malformed().map((count, n) => count - before[n]), [3, 3]);
+		});
 	});
-});
 
 describe('redisPublisher()', PATIENT, () => {
 	let daemon;

@@ -40,11 +40,11 @@ class Daemon {
 	#child = null;
 	#args;
 
-	/* `args` stand behind --socket; nothing runs before start(). */
+	/* `args` stand behind --socket, or give them for its folder; nothing runs before start(). */
 	constructor({ args = [] } = {}) {
 		assert.ok(fs.existsSync(BINARY), `no daemon at ${BINARY}: run make`);
-		this.#args = args;
 		this.dir = folder();
+		this.#args = typeof args === 'function' ? args(this.dir) : args;
 		this.socket = path.join(this.dir, 's');
 		this.stderr = '';
 	}
@@ -116,4 +116,4 @@ class Daemon {
 	}
 }
 
-module.exports = { BINARY, Daemon, folder };
+module.exports = { BINARY, Daemon, answers, folder };

@@ -12,6 +12,10 @@ const { next, within } = require('./wait');
 
 const FENCE = 'fence of the tests';
 
+function ours(socket, options) {
+	return pm2Adapter({ socket, reconnectDelay: 5, reconnectDelayMax: 50, ...options });
+}
+
 /* Several servers that share a daemon, as the workers of a host do. */
 class Servers {
 	#clients = [];
@@ -31,10 +35,12 @@ class Servers {
 		return servers;
 	}
 
-	/* `adapter` are options of the adapter, `server` those of Socket.IO. */
-	async add(socket, { adapter = {}, server = {} } = {}) {
+	/*
+	 * `adapter` are options of the adapter, `server` those of Socket.IO. `create` is another adapter's
+	 * function in the place of ours: its `client` has ready(), barrier() and destroy() as ours does.
+	 */
+	async add(socket, { adapter = {}, server = {}, create = ours(socket, adapter) } = {}) {
 		const httpServer = http.createServer();
-		const create = pm2Adapter({ socket, reconnectDelay: 5, reconnectDelayMax: 50, ...adapter });
 		const io = new Server(httpServer, {
 			transports: ['websocket'], serveClient: false, adapter: create, ...server,
 		});
@@ -107,7 +113,7 @@ class Servers {
 			io.close(resolve);
 		})));
 		for (const { client } of this.all)
-			client.destroy();
+			await client.destroy();
 	}
 }
 
