@@ -1,8 +1,7 @@
 /*
  * redis_client - what redis keeps of one connection, and redis itself: shared
- * by redis.c, which is their life and puts requests in order, redis_verbs.c,
- * which knows the commands, redis_pubsub.c, which delivers, and redis_info.c,
- * which tells of it all. Nobody else includes it.
+ * by redis.c, which is their life and puts requests in order, and the files
+ * redis_*.c, which know the commands. Nobody else includes it.
  */
 #ifndef PM2A_EDGE_REDIS_CLIENT_H
 #define PM2A_EDGE_REDIS_CLIENT_H
@@ -108,7 +107,41 @@ void redis_flush(struct redis_client *client);
 /* Whether the argument is this word, in letters of any size. */
 bool redis_is(const struct resp_arg *arg, const char *word);
 
-/* The verbs of redis_pubsub.c. */
+/* How many bytes of it an error shows. */
+int redis_shown(const struct resp_arg *arg);
+
+/* The argument as a topic of the broker's, or with the hash that a registry of
+ * our own wants. */
+struct topic_name redis_name(const struct resp_arg *arg);
+struct topic_name redis_hashed(
+    const struct topic_registry *reg, const struct resp_arg *arg);
+
+/* False when r says that the name can't be subscribed to; the client has been
+ * told. */
+bool redis_check(struct redis_call *call, int r);
+
+/* The verbs of redis_connection.c. */
+void redis_auth(struct redis_call *call);
+void redis_client_getname(struct redis_call *call);
+void redis_client_id(struct redis_call *call);
+void redis_client_kill(struct redis_call *call);
+void redis_client_reply(struct redis_call *call);
+void redis_client_setinfo(struct redis_call *call);
+void redis_client_setname(struct redis_call *call);
+void redis_cluster(struct redis_call *call);
+void redis_config_get(struct redis_call *call);
+void redis_echo(struct redis_call *call);
+void redis_hello(struct redis_call *call);
+void redis_ping(struct redis_call *call);
+void redis_quit(struct redis_call *call);
+void redis_reset(struct redis_call *call);
+void redis_select(struct redis_call *call);
+void redis_switch(struct redis_call *call);
+
+/* Whether it has subscribed to anything. */
+bool redis_is_in_pubsub(const struct redis_client *client);
+
+/* The verbs of redis_subscribe.c, redis_deliver.c and redis_channels.c. */
 void redis_subscribe(struct redis_call *call);
 void redis_unsubscribe(struct redis_call *call);
 void redis_psubscribe(struct redis_call *call);

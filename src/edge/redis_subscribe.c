@@ -1,0 +1,334 @@
+#include "edge/redis_client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "wire/glob.h"
+
+/*
+ * Channels are subscriptions of the broker. A pattern is one by prefix there,
+ * on what all it matches begins with, and stands itself in a registry of
+ * patterns; what comes by the prefix is held against the client's patterns. So
+ * `key#nsp#*`, which is what adapters use, costs a lookup, and what begins with
+ * a star costs its client alone a match for each message. Shard channels are in
+ * a registry of their own: the broker doesn't know of them.
+ */
+
+size_t
+redis_n_subscriptions(const struct redis_client *client)
+{
+	return (size_t)client->n_channels + client->patterns.n_subs;
+}
+
+struct topic_name
+redis_name(const struct resp_arg *arg)
+{
+	return (struct topic_name){ .bytes = arg->data, .len = arg->len };
+}
+
+static void
+put_event(struct redis_call *call, const char *event,
+    const struct resp_arg *name, size_t n)
+{
+	int version = call->client->version;
+
+	resp_put_push(call->out, version, 3);
+	resp_put_text(call->out, event);
+	if (name == NULL)
+		resp_put_null(call->out, version);
+	else
+		resp_put_bulk(call->out, name->data, name->len);
+	resp_put_int(call->out, (int64_t)n);
+}
+
+bool
+redis_check(struct redis_call *call, int r)
+{
+	const struct redis_settings *settings = &call->client->redis->settings;
+
+	switch (r) {
+	case 0:
+		return true;
+	case BROKER_E_TOPIC_EMPTY:
+		redis_error(call, "ERR a channel has at least one byte");
+		return false;
+	case BROKER_E_TOPIC_LONG:
+		redis_error(call,
+		    "ERR the channel is too long; max-topic is %zu bytes",
+		    settings->topic_max_bytes);
+		return false;
+	default:
+		redis_error(call,
+		    "ERR too many subscriptions; max-subscriptions is %u",
+		    settings->subscriptions_max);
+		return false;
+	}
+}
+
+void
+redis_subscribe(struct redis_call *call)
+{
+	struct redis_client *client = call->client;
+	struct broker *broker = client->redis->broker;
+
+	for (size_t i = 1; i < call->n; i++) {
+		struct topic_name name = redis_name(&call->args[i]);
+		bool is_new = !broker_is_subscribed(
+		    broker, client->member, TOPIC_EXACT, &name);
+
+		if (!redis_check(call, broker_subscribe(broker, client->member,
+					   TOPIC_EXACT, &name)))
+			continue;
+		client->n_channels += is_new;
+		put_event(call, "subscribe", &call->args[i],
+		    redis_n_subscriptions(client));
+	}
+}
+
+static void
+leave_channel(struct redis_call *call, const struct resp_arg *channel)
+{
+	struct redis_client *client = call->client;
+	struct broker *broker = client->redis->broker;
+	struct topic_name name = redis_name(channel);
+
+	client->n_channels -=
+	    broker_is_subscribed(broker, client->member, TOPIC_EXACT, &name);
+	broker_unsubscribe(broker, client->member, TOPIC_EXACT, &name);
+	put_event(call, "unsubscribe", channel, redis_n_subscriptions(client));
+}
+
+/* The names of all topics of one owner, prefixes left out, in a copy: leaving
+ * them frees them. */
+struct names {
+	uint8_t *bytes;
+	struct resp_arg *at;
+	size_t n;
+};
+
+static struct names
+names_of(const struct topic_owner *owner)
+{
+	struct names names = { 0 };
+	size_t len = 0;
+	uint8_t *p;
+
+	for (size_t i = 0; i < owner->n_subs; i++)
+		len += owner->topics[i]->len;
+	names.bytes = p = xcalloc(1, len + 1);
+	names.at = xcalloc(owner->n_subs + 1, sizeof(*names.at));
+	for (size_t i = 0; i < owner->n_subs; i++) {
+		const struct topic *topic = owner->topics[i];
+
+		if (topic->is_prefix)
+			continue;
+		memcpy(p, topic->name, topic->len);
+		names.at[names.n++] = (struct resp_arg){ p, topic->len };
+		p += topic->len;
+	}
+	return names;
+}
+
+static void
+names_fini(struct names *names)
+{
+	free(names->bytes);
+	free(names->at);
+}
+
+/* Calls leave for each argument, or for all that owner has. */
+static void
+leave_each(struct redis_call *call, const struct topic_owner *owner,
+    const char *event,
+    void (*leave)(struct redis_call *call, const struct resp_arg *name))
+{
+	struct redis_client *client = call->client;
+	struct names names;
+
+	for (size_t i = 1; i < call->n; i++)
+		leave(call, &call->args[i]);
+	if (call->n > 1)
+		return;
+	names = names_of(owner);
+	for (size_t i = 0; i < names.n; i++)
+		leave(call, &names.at[i]);
+	if (names.n == 0)
+		put_event(call, event, NULL,
+		    owner == &client->shards ? 0
+					     : redis_n_subscriptions(client));
+	names_fini(&names);
+}
+
+void
+redis_unsubscribe(struct redis_call *call)
+{
+	leave_each(
+	    call, &call->client->member->topics, "unsubscribe", leave_channel);
+}
+
+struct topic_name
+redis_hashed(const struct topic_registry *reg, const struct resp_arg *arg)
+{
+	struct topic_name name = redis_name(arg);
+
+	name.hash = topic_hash(reg, name.bytes, name.len);
+	return name;
+}
+
+/* Subscribes the client to what names begin with that the pattern matches. */
+static int
+subscribe_prefix(struct redis_client *client, const struct resp_arg *pattern)
+{
+	uint8_t *prefix = xcalloc(1, pattern->len + 1);
+	bool is_prefix;
+	struct topic_name name = { .bytes = prefix };
+	int r;
+
+	name.len = glob_prefix(pattern->data, pattern->len, prefix, &is_prefix);
+	r = broker_subscribe(
+	    client->redis->broker, client->member, TOPIC_PREFIX, &name);
+	free(prefix);
+	return r;
+}
+
+void
+redis_psubscribe(struct redis_call *call)
+{
+	struct redis_client *client = call->client;
+	struct topic_registry *patterns = client->redis->patterns;
+
+	for (size_t i = 1; i < call->n; i++) {
+		const struct resp_arg *pattern = &call->args[i];
+		struct topic_name name = redis_hashed(patterns, pattern);
+
+		if (pattern->len > client->redis->settings.topic_max_bytes) {
+			redis_check(call, BROKER_E_TOPIC_LONG);
+			continue;
+		}
+		if (!redis_check(call, subscribe_prefix(client, pattern)))
+			continue;
+		if (topic_subscribe(patterns, &client->patterns, TOPIC_EXACT,
+			&name, NULL) == TOPIC_E_LENGTHS)
+			log_fatal("exact-topic", "refused=lengths");
+		put_event(
+		    call, "psubscribe", pattern, redis_n_subscriptions(client));
+	}
+}
+
+#define PREFIXES_MAX 64 /* patterns among which a prefix is looked for */
+
+/* Whether one of the client's patterns begins as this one does. With many it
+ * is not looked for: a prefix too many costs a match for each message. */
+static bool
+needs_prefix(
+    const struct redis_client *client, const uint8_t *prefix, size_t len)
+{
+	bool is_prefix, is_needed = client->patterns.n_subs > PREFIXES_MAX;
+
+	for (size_t i = 0; i < client->patterns.n_subs && !is_needed; i++) {
+		const struct topic *topic = client->patterns.topics[i];
+		uint8_t *other = xcalloc(1, topic->len + 1u);
+		size_t n = glob_prefix((const uint8_t *)topic->name, topic->len,
+		    other, &is_prefix);
+
+		is_needed = n == len && memcmp(other, prefix, len) == 0;
+		free(other);
+	}
+	return is_needed;
+}
+
+static void
+unsubscribe_prefix(struct redis_client *client, const struct resp_arg *pattern)
+{
+	uint8_t *prefix = xcalloc(1, pattern->len + 1);
+	bool is_prefix;
+	struct topic_name name = { .bytes = prefix };
+
+	name.len = glob_prefix(pattern->data, pattern->len, prefix, &is_prefix);
+	if (!needs_prefix(client, prefix, name.len))
+		broker_unsubscribe(
+		    client->redis->broker, client->member, TOPIC_PREFIX, &name);
+	free(prefix);
+}
+
+static void
+leave_pattern(struct redis_call *call, const struct resp_arg *pattern)
+{
+	struct redis_client *client = call->client;
+	struct topic_registry *patterns = client->redis->patterns;
+	struct topic_name name = redis_hashed(patterns, pattern);
+
+	if (topic_unsubscribe(
+		patterns, &client->patterns, TOPIC_EXACT, &name) == 0)
+		unsubscribe_prefix(client, pattern);
+	put_event(call, "punsubscribe", pattern, redis_n_subscriptions(client));
+}
+
+void
+redis_punsubscribe(struct redis_call *call)
+{
+	leave_each(
+	    call, &call->client->patterns, "punsubscribe", leave_pattern);
+}
+
+void
+redis_ssubscribe(struct redis_call *call)
+{
+	struct redis_client *client = call->client;
+	struct topic_registry *shards = client->redis->shards;
+
+	for (size_t i = 1; i < call->n; i++) {
+		struct topic_name name = redis_hashed(shards, &call->args[i]);
+
+		if (name.len > client->redis->settings.topic_max_bytes) {
+			redis_check(call, BROKER_E_TOPIC_LONG);
+			continue;
+		}
+		if (topic_subscribe(shards, &client->shards, TOPIC_EXACT, &name,
+			NULL) == TOPIC_E_LENGTHS)
+			log_fatal("exact-topic", "refused=lengths");
+		put_event(
+		    call, "ssubscribe", &call->args[i], client->shards.n_subs);
+	}
+}
+
+static void
+leave_shard(struct redis_call *call, const struct resp_arg *channel)
+{
+	struct redis_client *client = call->client;
+	struct topic_registry *shards = client->redis->shards;
+	struct topic_name name = redis_hashed(shards, channel);
+	int r = topic_unsubscribe(shards, &client->shards, TOPIC_EXACT, &name);
+
+	(void)r; /* who isn't subscribed is answered all the same */
+	put_event(call, "sunsubscribe", channel, client->shards.n_subs);
+}
+
+void
+redis_sunsubscribe(struct redis_call *call)
+{
+	leave_each(call, &call->client->shards, "sunsubscribe", leave_shard);
+}
+
+void
+redis_unsubscribe_all(struct redis_client *client)
+{
+	struct names names = names_of(&client->member->topics);
+
+	for (size_t i = 0; i < names.n; i++) {
+		struct topic_name name = redis_name(&names.at[i]);
+
+		broker_unsubscribe(
+		    client->redis->broker, client->member, TOPIC_EXACT, &name);
+	}
+	client->n_channels = 0;
+	names_fini(&names);
+	names = names_of(&client->patterns);
+	topic_owner_fini(client->redis->patterns, &client->patterns);
+	for (size_t i = 0; i < names.n; i++)
+		unsubscribe_prefix(client, &names.at[i]);
+	names_fini(&names);
+	topic_owner_fini(client->redis->shards, &client->shards);
+}
