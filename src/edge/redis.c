@@ -26,8 +26,10 @@
 
 #define TIGHT_ARGS_MAX 10
 #define TIGHT_BULK_MAX 16384
+#define TIGHT_OUTPUT_MAX 65536
 #define ARGS_MAX (1 << 20)
-#define FLUSH_ABOVE 65536 /* bytes of replies */
+#define REQUEST_EXTRA 65536 /* bytes, to what a message may have */
+#define FLUSH_ABOVE 65536   /* bytes of replies */
 
 static const struct broker_sink sink = {
 	.message = redis_on_message,
@@ -39,9 +41,10 @@ limits_of(const struct redis_client *client)
 	const struct redis_settings *settings = &client->redis->settings;
 
 	if (!client->is_authenticated)
-		return (
-		    struct resp_limits){ TIGHT_ARGS_MAX, TIGHT_BULK_MAX, true };
-	return (struct resp_limits){ ARGS_MAX, settings->max_frame, false };
+		return (struct resp_limits){ TIGHT_ARGS_MAX, TIGHT_BULK_MAX,
+			SIZE_MAX, true };
+	return (struct resp_limits){ ARGS_MAX, settings->max_frame,
+		settings->max_frame + REQUEST_EXTRA, false };
 }
 
 void
@@ -58,6 +61,9 @@ redis_flush(struct redis_client *client)
 	w->len = 0;
 	conn_send(client->conn, &s, false);
 	blob_unref(s.blob);
+	if (!client->is_authenticated &&
+	    conn_queue_bytes(client->conn) > TIGHT_OUTPUT_MAX)
+		conn_close(client->conn, CONN_SLOW_CONSUMER);
 }
 
 static void
@@ -86,7 +92,7 @@ add_spans(struct redis_stage *stage, const struct resp_span *spans, size_t n)
 
 /* Stages what the parser has found at the beginning of data. */
 static void
-stage(struct redis_client *client, const struct slice *data)
+stage(struct redis_client *client, const struct slice *data, bool is_over)
 {
 	struct redis *redis = client->redis;
 	struct redis_stage *fresh = &redis->fresh;
@@ -95,6 +101,7 @@ stage(struct redis_client *client, const struct slice *data)
 		.client = client,
 		.span = fresh->n_spans,
 		.n = parser->n,
+		.is_over = is_over,
 	};
 
 	if (parser->words != NULL) {
@@ -130,7 +137,12 @@ execute(const struct redis_stage *stage, const struct redis_request *request)
 		};
 	}
 	call.args = redis->args;
-	redis_execute(&call);
+	if (request->is_over)
+		redis_error(&call,
+		    "ERR the request is too long; max-frame is %zu bytes",
+		    redis->settings.max_frame);
+	else
+		redis_execute(&call);
 	if (redis->out.len > FLUSH_ABOVE)
 		redis_flush(client);
 }
@@ -225,13 +237,15 @@ refuse(struct redis_client *client)
 
 /* One request at the beginning of data, which the parser has found. */
 static void
-take(struct redis_client *client, const struct slice *data)
+take(struct redis_client *client, const struct slice *data, bool is_over)
 {
-	if (client->parser.n == 0)
-		return;
-	stage(client, data);
+	struct resp_parser *parser = &client->parser;
+
+	if (parser->n > 0 || is_over)
+		stage(client, data, is_over);
 	if (!client->is_authenticated)
 		run_staged(client);
+	resp_parser_next(parser);
 }
 
 static size_t
@@ -243,18 +257,20 @@ on_input(struct conn *conn, const struct slice *data, size_t *want)
 
 	while (rest.len > 0 && !conn_is_closing(conn) && !client->is_quitting) {
 		struct resp_limits limits = limits_of(client);
+		enum resp_verdict verdict =
+		    resp_parse(parser, &limits, slice_data(&rest), rest.len);
+		size_t used = parser->at;
 
-		switch (
-		    resp_parse(parser, &limits, slice_data(&rest), rest.len)) {
+		switch (verdict) {
 		case RESP_READY:
-			take(client, &rest);
-			rest.off += parser->at;
-			rest.len -= parser->at;
-			resp_parser_next(parser);
+		case RESP_OVER:
+			take(client, &rest, verdict == RESP_OVER);
+			rest.off += used;
+			rest.len -= used;
 			continue;
 		case RESP_SHORT:
 			*want = resp_parser_want(parser);
-			return rest.off - data->off;
+			return rest.off - data->off + resp_parser_pass(parser);
 		case RESP_BAD:
 			refuse(client);
 			return data->len;

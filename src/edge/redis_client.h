@@ -43,6 +43,7 @@ struct redis_request {
 	struct blob *blob;           /* with a reference */
 	size_t off;                  /* spans count from here */
 	size_t span, n;              /* its arguments */
+	bool is_over;                /* it was too long: it has none */
 };
 
 struct redis_stage {

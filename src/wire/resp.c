@@ -10,7 +10,9 @@
  * A request is an array of bulk strings, or a line of words for people at a
  * terminal. The parser remembers what it has understood as offsets, for the
  * buffer may have moved when more has come. An array grows as arguments come:
- * "*1000000" costs nothing by itself.
+ * "*1000000" costs nothing by itself. A request that is too large is read to
+ * its end and kept nowhere, so that its sender can be answered and go on:
+ * clients that lose their connection over it send it again.
  *
  * redis-server doesn't look at the line feed behind a carriage return, nor at
  * what ends a bulk string. Clients that get this wrong work there, so they work
@@ -18,6 +20,7 @@
  */
 
 #define SPANS_MIN 8
+#define BULK_MAX (512 << 20) /* bytes; redis-server's: nobody sends more */
 
 void
 resp_parser_init(struct resp_parser *parser)
@@ -42,6 +45,16 @@ resp_parser_next(struct resp_parser *parser)
 	parser->n = 0;
 	parser->n_left = -1;
 	parser->bulk = -1;
+	parser->is_over = false;
+}
+
+size_t
+resp_parser_pass(struct resp_parser *parser)
+{
+	size_t n = parser->is_over ? parser->at : 0;
+
+	parser->at -= n;
+	return n;
 }
 
 struct resp_arg
@@ -164,15 +177,31 @@ take_length(struct resp_parser *parser, const struct resp_limits *limits,
 		    buf[parser->at]);
 		return bad(parser, text);
 	}
-	if (!resp_read_number(line, &n) || n < 0)
+	if (!resp_read_number(line, &n) || n < 0 || n > BULK_MAX)
 		return bad(parser, "invalid bulk length");
-	if ((uint64_t)n > limits->bulk_max)
-		return bad(parser, limits->is_restricted
-				       ? "unauthenticated bulk length"
-				       : "invalid bulk length");
+	if (limits->is_restricted && (uint64_t)n > limits->bulk_max)
+		return bad(parser, "unauthenticated bulk length");
 	parser->at += line.len + 3;
 	parser->bulk = n;
+	if (parser->at + (size_t)n > limits->request_max ||
+	    (uint64_t)n > limits->bulk_max) {
+		parser->is_over = true;
+		parser->n = 0;
+	}
 	return RESP_READY;
+}
+
+/* What has come of an argument that nobody wants. */
+static enum resp_verdict
+skip_bulk(struct resp_parser *parser, size_t len)
+{
+	size_t n = len - parser->at;
+
+	if (n > parser->skip)
+		n = (size_t)parser->skip;
+	parser->at += n;
+	parser->skip -= n;
+	return parser->skip == 0 ? RESP_READY : RESP_SHORT;
 }
 
 /* One more argument. */
@@ -183,11 +212,19 @@ take_bulk(struct resp_parser *parser, const struct resp_limits *limits,
 	enum resp_verdict verdict = RESP_READY;
 	size_t n;
 
+	if (parser->skip > 0)
+		return skip_bulk(parser, len);
 	if (parser->bulk < 0)
 		verdict = take_length(parser, limits, buf, len);
 	if (verdict != RESP_READY)
 		return verdict;
 	n = (size_t)parser->bulk;
+	if (parser->is_over) {
+		parser->skip = n + 2;
+		parser->bulk = -1;
+		parser->n_left--;
+		return RESP_READY;
+	}
 	if (len - parser->at < n + 2)
 		return RESP_SHORT;
 	if (!add_span(parser, parser->at, n))
@@ -206,9 +243,10 @@ parse_array(struct resp_parser *parser, const struct resp_limits *limits,
 
 	if (parser->n_left < 0)
 		verdict = take_count(parser, limits, buf, len);
-	while (verdict == RESP_READY && parser->n_left > 0)
+	while (
+	    verdict == RESP_READY && (parser->n_left > 0 || parser->skip > 0))
 		verdict = take_bulk(parser, limits, buf, len);
-	return verdict;
+	return verdict == RESP_READY && parser->is_over ? RESP_OVER : verdict;
 }
 
 /* What is left of a line, and where its words go. */
@@ -338,7 +376,7 @@ resp_parse(struct resp_parser *parser, const struct resp_limits *limits,
 {
 	if (len == 0)
 		return RESP_SHORT;
-	if (buf[0] == '*')
+	if (parser->n_left >= 0 || buf[0] == '*')
 		return parse_array(parser, limits, buf, len);
 	return parse_line(parser, limits, buf, len);
 }

@@ -21,6 +21,7 @@
 struct resp_limits {
 	size_t args_max;    /* arguments of a request, its name included */
 	size_t bulk_max;    /* bytes of one argument */
+	size_t request_max; /* bytes of all of a request */
 	bool is_restricted; /* before authentication: for the words of errors */
 };
 
@@ -38,6 +39,8 @@ struct resp_parser {
 		size_t off, len;
 	} * spans;
 	size_t n, size;
+	bool is_over;   /* over request_max: it is passed over */
+	uint64_t skip;  /* bytes of its argument at hand that are to come */
 	uint8_t *words; /* those of an inline request, unquoted; or NULL */
 	size_t words_len;
 	char error[64]; /* on RESP_BAD: as redis-server says it */
@@ -45,8 +48,9 @@ struct resp_parser {
 
 enum resp_verdict {
 	RESP_READY, /* a whole request, perhaps an empty one */
+	RESP_OVER,  /* a whole request, over request_max; it has no arguments */
 	RESP_SHORT, /* more bytes are needed */
-	RESP_BAD,   /* no request, or over a limit: see error */
+	RESP_BAD,   /* no request, or over another limit: see error */
 	RESP_FAULT, /* -ENOMEM happened */
 };
 
@@ -55,8 +59,9 @@ void resp_parser_fini(struct resp_parser *parser);
 
 /*
  * Looks at the len bytes at buf, where a request begins: the same ones as
- * before, perhaps elsewhere, and more. On READY parser->at is how long the
- * request is and resp_parser_arg() gives its parser->n arguments; after that,
+ * before, perhaps elsewhere, and more; what resp_parser_pass() has taken is no
+ * more among them. On READY parser->at is how long the request is and
+ * resp_parser_arg() gives its parser->n arguments; after that,
  * resp_parser_next() makes it ready for the next one.
  */
 enum resp_verdict must_check resp_parse(struct resp_parser *parser,
@@ -67,6 +72,9 @@ struct resp_arg resp_parser_arg(
     const struct resp_parser *parser, const uint8_t *buf, size_t i);
 
 void resp_parser_next(struct resp_parser *parser);
+
+/* On SHORT: how many bytes, from the beginning, need not be shown again. */
+size_t resp_parser_pass(struct resp_parser *parser);
 
 /* Reads a decimal number as redis-server takes it, whether it is a length or an
  * argument: no plus, no leading zero, no blank, at most 18 digits. False where

@@ -6,7 +6,9 @@
 
 #include "unit/support.h"
 
-static const struct resp_limits limits = { .args_max = 8, .bulk_max = 100 };
+static const struct resp_limits limits = {
+	.args_max = 8, .bulk_max = 100, .request_max = 200
+};
 
 /* "<len>:<bytes> " for each argument. */
 static void
@@ -110,7 +112,7 @@ static const struct {
 	{ "*1\r\n\r\n", "expected '$', got '\r'" },
 	{ "*1\r\n$x\r\n", "invalid bulk length" },
 	{ "*1\r\n$-1\r\n", "invalid bulk length" },
-	{ "*1\r\n$101\r\n", "invalid bulk length" },
+	{ "*1\r\n$536870913\r\n", "invalid bulk length" },
 	{ "\"a\n", "unbalanced quotes in request" },
 	{ "'a\n", "unbalanced quotes in request" },
 	{ "\"a\"b\n", "unbalanced quotes in request" },
@@ -134,7 +136,7 @@ TEST_EACH(a_mistake_is_named_as_redis_names_it, mistakes)
 
 TEST(who_is_not_authenticated_hears_of_it)
 {
-	const struct resp_limits tight = { 1, 2, true };
+	const struct resp_limits tight = { 1, 2, SIZE_MAX, true };
 	static const uint8_t many[] = "*2\r\n", large[] = "*1\r\n$3\r\n";
 	struct resp_parser parser;
 
@@ -229,11 +231,73 @@ TEST(requests_follow_each_other)
 	resp_parser_fini(&parser);
 }
 
+/* By one argument, by their sum, and by what stands between them. */
+static const struct {
+	size_t len[4]; /* of its arguments; 0 ends them */
+} excess[] = {
+	{ { 101 } },
+	{ { 5, 101, 3 } },
+	{ { 100, 100 } },
+	{ { 100, 84 } },
+	{ { 100, 20, 5, 90 } },
+};
+
+static size_t
+write_excess(int row, char *out, size_t size)
+{
+	size_t n = 0, used;
+
+	while (n < 4 && excess[row].len[n] > 0)
+		n++;
+	used = (size_t)snprintf(out, size, "*%zu\r\n", n);
+	for (size_t i = 0; i < n; i++)
+		used += (size_t)snprintf(out + used, size - used,
+		    "$%zu\r\n%0*d\r\n", excess[row].len[i],
+		    (int)excess[row].len[i], 0);
+	return used;
+}
+
+/* In pieces of every size; what has been passed over is not shown again. */
+TEST_EACH(what_is_too_long_is_passed_over, excess)
+{
+	char text[1024];
+	size_t size = write_excess(row, text, sizeof(text));
+	struct resp_parser parser;
+
+	resp_parser_init(&parser);
+	for (size_t piece = 1; piece <= size; piece++) {
+		enum resp_verdict verdict = RESP_SHORT;
+		size_t begin = 0, end = 0;
+
+		while (verdict == RESP_SHORT) {
+			ck_assert_uint_lt(end, size);
+			end = end + piece < size ? end + piece : size;
+			struct buffer b = exactly(text + begin, end - begin);
+
+			verdict = resp_parse(&parser, &limits, b.data, b.len);
+			if (verdict == RESP_SHORT)
+				begin += resp_parser_pass(&parser);
+			ck_assert_uint_le(
+			    end - begin, limits.request_max + piece);
+			free(b.data);
+		}
+		ck_assert_int_eq(verdict, RESP_OVER);
+		ck_assert_uint_eq(begin + parser.at, size);
+		ck_assert_uint_eq(parser.n, 0);
+		resp_parser_next(&parser);
+	}
+	ck_assert_int_eq(
+	    resp_parse(&parser, &limits, (const uint8_t *)"a\r\n", 3),
+	    RESP_READY);
+	ck_assert_uint_eq(parser.n, 1);
+	resp_parser_fini(&parser);
+}
+
 /* Declared, not sent. */
 TEST(a_count_alone_costs_nothing)
 {
-	const struct resp_limits wide = { 1 << 30, 1 << 30, false };
-	static const uint8_t bytes[] = "*1000000000\r\n$1000000000\r\n";
+	const struct resp_limits wide = { 1 << 30, 1 << 30, SIZE_MAX, false };
+	static const uint8_t bytes[] = "*1000000000\r\n$500000000\r\n";
 	struct resp_parser parser;
 
 	resp_parser_init(&parser);
@@ -241,6 +305,6 @@ TEST(a_count_alone_costs_nothing)
 	    resp_parse(&parser, &wide, bytes, sizeof(bytes) - 1), RESP_SHORT);
 	ck_assert_uint_eq(parser.size, 0);
 	ck_assert_uint_eq(
-	    resp_parser_want(&parser), sizeof(bytes) - 1 + 1000000000 + 2);
+	    resp_parser_want(&parser), sizeof(bytes) - 1 + 500000000 + 2);
 	resp_parser_fini(&parser);
 }
