@@ -437,6 +437,7 @@ redis_free(struct redis *redis)
 	stage_fini(&redis->fresh);
 	stage_fini(&redis->ripe);
 	redis_drop_forms(redis);
+	redis_asked_fini(redis);
 	msg_writer_fini(&redis->out);
 	msg_writer_fini(&redis->scratch);
 	free(redis->args);

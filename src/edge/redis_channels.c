@@ -7,11 +7,13 @@
  * channels as others.
  */
 
+#define NAME_EXTRA 10 /* bytes around a name in a reply, at most */
+
 /* Names of topics, all or those that a pattern matches: counted, then put. */
 struct listing {
 	const struct resp_arg *pattern; /* or NULL */
 	struct msg_writer *out;         /* NULL: they are counted */
-	size_t n;
+	size_t n, bytes;
 };
 
 static void
@@ -25,6 +27,7 @@ list_topic(const struct topic *topic, void *arg)
 		    (const uint8_t *)topic->name, topic->len)))
 		return;
 	listing->n++;
+	listing->bytes += topic->len + NAME_EXTRA;
 	if (listing->out != NULL)
 		resp_put_bulk(listing->out, topic->name, topic->len);
 }
@@ -32,10 +35,20 @@ list_topic(const struct topic *topic, void *arg)
 static void
 list_topics(struct redis_call *call, struct topic_registry *reg)
 {
-	struct listing listing = { call->n > 2 ? &call->args[2] : NULL, NULL,
-		0 };
+	struct redis *redis = call->client->redis;
+	size_t max = conn_set_limits(redis->set)->hard_bytes;
+	struct listing listing = {
+		.pattern = call->n > 2 ? &call->args[2] : NULL,
+	};
 
 	topic_for_each(reg, list_topic, &listing);
+	if (listing.bytes > max) {
+		redis_error(call,
+		    "ERR %zu channels are too many for one reply; queue-limit "
+		    "is %zu bytes",
+		    listing.n, max);
+		return;
+	}
 	resp_put_array(call->out, listing.n);
 	listing.out = call->out;
 	topic_for_each(reg, list_topic, &listing);

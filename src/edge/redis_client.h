@@ -53,6 +53,16 @@ struct redis_stage {
 	size_t n_spans, spans_size;
 };
 
+/* A namespace's topic, and how long what goes to its rooms goes to all of it.
+ */
+struct redis_asked {
+	uint8_t *topic; /* or NULL */
+	size_t len;
+	int64_t until_ms;
+};
+
+#define REDIS_ASKED_MAX 16
+
 struct redis {
 	struct loop *loop;
 	struct loop_task staging;
@@ -76,6 +86,10 @@ struct redis {
 		struct slice source, bytes;
 	} forms[2];
 	struct loop_task forgetting; /* of the forms */
+	struct redis_asked asked[REDIS_ASKED_MAX];
+	int64_t asked_until_ms; /* the last of them */
+	bool is_widened;        /* the publish at hand: only its first topic
+				 * is for who speaks Redis's protocol */
 	struct instant started;
 	struct redis_stats stats;
 	bool is_draining;
@@ -162,6 +176,17 @@ void redis_unsubscribe_all(struct redis_client *client);
 
 /* How many of all kinds it has. */
 size_t redis_n_subscriptions(const struct redis_client *client);
+
+void redis_asked_fini(struct redis *redis);
+
+/* To be called for what is published: if it asks workers for something they may
+ * be about to subscribe to rooms. */
+void redis_asked_note(struct redis *redis, const struct resp_arg *channel);
+
+/* The namespace of a channel that is a room's, if it was asked just now; NULL:
+ * the channel's subscribers are all who can want it. */
+const struct redis_asked *redis_asked_find(
+    const struct redis *redis, const struct resp_arg *channel);
 
 /* Gives up what is kept for a publish that is on its way. */
 void redis_drop_forms(struct redis *redis);

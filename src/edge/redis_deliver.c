@@ -77,8 +77,11 @@ put_frame(struct msg_writer *w, const struct redis_client *client,
 		return put_matches(w, client, &m);
 	if (msg_topics_open(f->topic, f->topic_len, &topics) != 0)
 		return 0;
-	while (msg_topics_next(&topics, &m.topic, &m.topic_len))
+	while (msg_topics_next(&topics, &m.topic, &m.topic_len)) {
 		n += put_matches(w, client, &m);
+		if (client->redis->is_widened)
+			break;
+	}
 	return n;
 }
 
@@ -193,14 +196,38 @@ redis_on_message(struct member *to, const struct message_run *run)
 
 /* The message as the frame that native workers get. */
 static struct slice
-frame_of(const struct resp_arg *channel, const struct resp_arg *payload)
+frame_of(uint8_t flags, const void *topic, size_t topic_len,
+    const struct resp_arg *payload)
 {
-	size_t size = FRAME_HEADER_SIZE + channel->len + payload->len;
+	size_t size = FRAME_HEADER_SIZE + topic_len + payload->len;
 	struct slice s = { blob_new(size), 0, size };
-	size_t head = frame_write_head(s.blob->data, FRAME_PUBLISH, 0,
-	    channel->data, channel->len, payload->len);
+	size_t head = frame_write_head(
+	    s.blob->data, FRAME_PUBLISH, flags, topic, topic_len, payload->len);
 
 	memcpy(s.blob->data + head, payload->data, payload->len);
+	return s;
+}
+
+/* The channel and the topic of all in its namespace, as the topics of one
+ * frame; empty where no frame can have them. */
+static struct slice
+both_topics(const struct redis *redis, const struct resp_arg *channel,
+    const struct redis_asked *asked, size_t payload_len)
+{
+	struct msg_writer w = { 0 };
+	struct slice s = { 0 };
+
+	msg_put_array(&w, 2);
+	msg_put_strn(&w, channel->data, channel->len);
+	msg_put_strn(&w, asked->topic, asked->len);
+	if (w.fault)
+		log_fatal("out-of-memory", "bytes=%zu", w.len);
+	if (w.len <= UINT16_MAX && FRAME_HEADER_SIZE + w.len + payload_len <=
+				       redis->settings.max_frame) {
+		s.blob = blob_copy(w.data, w.len);
+		s.len = w.len;
+	}
+	msg_writer_fini(&w);
 	return s;
 }
 
@@ -218,15 +245,33 @@ static size_t
 publish(struct redis_call *call)
 {
 	struct redis *redis = call->client->redis;
-	struct topic_name name = redis_name(&call->args[1]);
+	const struct resp_arg *channel = &call->args[1];
+	const struct redis_asked *asked = redis_asked_find(redis, channel);
+	struct topic_name names[2] = { redis_name(channel) };
 	struct message_run run = { .n = 1 };
+	struct slice topics = { 0 };
 	size_t n;
 
-	run.bytes = frame_of(&call->args[1], &call->args[2]);
+	if (asked != NULL)
+		topics = both_topics(redis, channel, asked, call->args[2].len);
+	redis->is_widened = topics.blob != NULL;
+	if (redis->is_widened) {
+		names[1].bytes = asked->topic;
+		names[1].len = asked->len;
+		run.bytes = frame_of(FRAME_SEVERAL, slice_data(&topics),
+		    topics.len, &call->args[2]);
+	} else {
+		run.bytes =
+		    frame_of(0, channel->data, channel->len, &call->args[2]);
+	}
 	redis->n_extra = 0;
 	redis->stats.n_published++;
-	n = broker_publish(redis->broker, call->client->member, &name, 1, &run);
+	n = broker_publish(redis->broker, call->client->member, names,
+	    redis->is_widened ? 2 : 1, &run);
+	redis->is_widened = false;
+	blob_unref(topics.blob);
 	blob_unref(run.bytes.blob);
+	redis_asked_note(redis, channel);
 	return (size_t)((int64_t)n + redis->n_extra) + publish_to_self(call);
 }
 
