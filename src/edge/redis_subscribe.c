@@ -28,6 +28,8 @@ redis_name(const struct resp_arg *arg)
 	return (struct topic_name){ .bytes = arg->data, .len = arg->len };
 }
 
+#define PATTERNS_MAX 1024 /* of a client */
+
 static void
 put_event(struct redis_call *call, const char *event,
     const struct resp_arg *name, size_t n)
@@ -58,6 +60,11 @@ redis_check(struct redis_call *call, int r)
 		redis_error(call,
 		    "ERR the channel is too long; max-topic is %zu bytes",
 		    settings->topic_max_bytes);
+		return false;
+	case BROKER_E_PREFIX_LENGTHS:
+		redis_error(call,
+		    "ERR the patterns of all clients begin with texts of too "
+		    "many different lengths");
 		return false;
 	default:
 		redis_error(call,
@@ -193,6 +200,23 @@ subscribe_prefix(struct redis_client *client, const struct resp_arg *pattern)
 	return r;
 }
 
+/* A message is held against each pattern of a client, so their number is what a
+ * message may cost. True when one more is too many; the client has been told.
+ */
+static bool
+has_too_many(struct redis_call *call, const struct topic_name *pattern)
+{
+	struct redis_client *client = call->client;
+
+	if (client->patterns.n_subs < PATTERNS_MAX ||
+	    topic_find_subscribed(client->redis->patterns, &client->patterns,
+		TOPIC_EXACT, pattern) != NULL)
+		return false;
+	redis_error(
+	    call, "ERR too many patterns; a client may have %d", PATTERNS_MAX);
+	return true;
+}
+
 void
 redis_psubscribe(struct redis_call *call)
 {
@@ -207,7 +231,8 @@ redis_psubscribe(struct redis_call *call)
 			redis_check(call, BROKER_E_TOPIC_LONG);
 			continue;
 		}
-		if (!redis_check(call, subscribe_prefix(client, pattern)))
+		if (has_too_many(call, &name) ||
+		    !redis_check(call, subscribe_prefix(client, pattern)))
 			continue;
 		if (topic_subscribe(patterns, &client->patterns, TOPIC_EXACT,
 			&name, NULL) == TOPIC_E_LENGTHS)
