@@ -150,6 +150,7 @@ redis_settings(const struct config *config)
 		.socket = config->socket,
 		.password = config->resp_password,
 		.max_connections = (uint32_t)config->max_connections,
+		.clients_max = (uint32_t)(config->max_connections + 1) / 2,
 		.max_frame = (size_t)config->max_frame_bytes,
 		.topic_max_bytes = (size_t)config->max_topic_bytes,
 		.subscriptions_max = (uint32_t)config->max_subscriptions,
