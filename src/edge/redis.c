@@ -361,9 +361,9 @@ on_accepted(void *user, int fd, const struct peer *peer)
 {
 	struct redis *redis = user;
 	struct redis_client *client = xcalloc(1, sizeof(*client));
-	bool is_full = conn_set_n_open(redis->set) >=
-			   redis->settings.max_connections ||
-		       redis->stats.n_open >= redis->settings.clients_max;
+	bool is_full =
+	    conn_set_n_open(redis->set) >= redis->settings.max_connections ||
+	    redis->stats.n_open >= redis->settings.clients_max;
 
 	client->redis = redis;
 	client->peer = *peer;

@@ -22,13 +22,13 @@
 struct redis;
 
 struct redis_settings {
-	const char *version;  /* ours, for INFO */
-	const char *socket;   /* where we listen, for CLIENT LIST */
-	const char *password; /* NULL or empty: none is wanted */
+	const char *version;      /* ours, for INFO */
+	const char *socket;       /* where we listen, for CLIENT LIST */
+	const char *password;     /* NULL or empty: none is wanted */
 	uint32_t max_connections; /* of the whole set */
 	uint32_t clients_max;     /* of these */
-	size_t max_frame;       /* length field of what native workers get */
-	size_t topic_max_bytes; /* of a channel */
+	size_t max_frame;         /* length field of what native workers get */
+	size_t topic_max_bytes;   /* of a channel */
 	uint32_t subscriptions_max;
 };
 

@@ -85,7 +85,9 @@ struct redis {
 	struct redis_form {
 		struct slice source, bytes;
 	} forms[2];
-	struct loop_task forgetting; /* of the forms */
+	struct blob *room; /* of this turn's small messages, or NULL */
+	size_t room_used;  /* bytes */
+	struct loop_task forgetting; /* of the forms and the room */
 	struct redis_asked asked[REDIS_ASKED_MAX];
 	int64_t asked_until_ms; /* the last of them */
 	bool is_widened;        /* the publish at hand: only its first topic

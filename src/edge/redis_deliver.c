@@ -17,6 +17,8 @@
  * all who have it by their channel share the bytes.
  */
 
+#define ROOM_MAX 4096 /* bytes of what shares a blob with others */
+
 /* What one message is: a topic and a payload, in the bytes of a frame. */
 struct message {
 	const uint8_t *topic;
@@ -115,16 +117,40 @@ has_several_topics(const struct slice *run)
 	return slice_data(run)[FRAME_LENGTH_SIZE + 1] & FRAME_SEVERAL;
 }
 
+/* Bytes to be filled at once. Small ones of one turn lie behind each other in
+ * one blob: an allocation for many, and in queues they become one slice. */
+static struct slice
+take_room(struct redis *redis, size_t size)
+{
+	struct slice s = { .len = size };
+
+	if (size > ROOM_MAX) {
+		s.blob = blob_new(size);
+		return s;
+	}
+	if (redis->room == NULL || BLOB_CHUNK - redis->room_used < size) {
+		blob_unref(redis->room);
+		redis->room = blob_new(BLOB_CHUNK);
+		redis->room_used = 0;
+		loop_flush_later(redis->loop, &redis->forgetting);
+	}
+	s.blob = blob_ref(redis->room);
+	s.off = redis->room_used;
+	redis->room_used += size;
+	return s;
+}
+
 /* What has been written to scratch, which is emptied. */
 static struct slice
 take_scratch(struct redis *redis)
 {
 	struct msg_writer *w = &redis->scratch;
-	struct slice s = { .len = w->len };
+	struct slice s;
 
 	if (w->fault)
 		log_fatal("out-of-memory", "bytes=%zu", w->len);
-	s.blob = blob_copy(w->data, w->len);
+	s = take_room(redis, w->len);
+	memcpy(s.blob->data + s.off, w->data, w->len);
 	w->len = 0;
 	return s;
 }
@@ -140,6 +166,8 @@ redis_drop_forms(struct redis *redis)
 		blob_unref(redis->forms[i].bytes.blob);
 		redis->forms[i] = (struct redis_form){ 0 };
 	}
+	blob_unref(redis->room);
+	redis->room = NULL;
 }
 
 /* The run for whoever has its one topic by its channel alone. */
@@ -196,15 +224,16 @@ redis_on_message(struct member *to, const struct message_run *run)
 
 /* The message as the frame that native workers get. */
 static struct slice
-frame_of(uint8_t flags, const void *topic, size_t topic_len,
+frame_of(struct redis *redis, uint8_t flags, const struct resp_arg *topic,
     const struct resp_arg *payload)
 {
-	size_t size = FRAME_HEADER_SIZE + topic_len + payload->len;
-	struct slice s = { blob_new(size), 0, size };
+	struct slice s =
+	    take_room(redis, FRAME_HEADER_SIZE + topic->len + payload->len);
+	uint8_t *out = s.blob->data + s.off;
 	size_t head = frame_write_head(
-	    s.blob->data, FRAME_PUBLISH, flags, topic, topic_len, payload->len);
+	    out, FRAME_PUBLISH, flags, topic->data, topic->len, payload->len);
 
-	memcpy(s.blob->data + head, payload->data, payload->len);
+	memcpy(out + head, payload->data, payload->len);
 	return s;
 }
 
@@ -248,6 +277,7 @@ publish(struct redis_call *call)
 	const struct resp_arg *channel = &call->args[1];
 	const struct redis_asked *asked = redis_asked_find(redis, channel);
 	struct topic_name names[2] = { redis_name(channel) };
+	struct resp_arg field = *channel;
 	struct message_run run = { .n = 1 };
 	struct slice topics = { 0 };
 	size_t n;
@@ -258,12 +288,11 @@ publish(struct redis_call *call)
 	if (redis->is_widened) {
 		names[1].bytes = asked->topic;
 		names[1].len = asked->len;
-		run.bytes = frame_of(FRAME_SEVERAL, slice_data(&topics),
-		    topics.len, &call->args[2]);
-	} else {
-		run.bytes =
-		    frame_of(0, channel->data, channel->len, &call->args[2]);
+		field.data = slice_data(&topics);
+		field.len = topics.len;
 	}
+	run.bytes = frame_of(redis, redis->is_widened ? FRAME_SEVERAL : 0,
+	    &field, &call->args[2]);
 	redis->n_extra = 0;
 	redis->stats.n_published++;
 	n = broker_publish(redis->broker, call->client->member, names,

@@ -1,6 +1,5 @@
 #include "wire/resp_write.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +10,20 @@
 static void
 put_head(struct msg_writer *w, char sign, int64_t n)
 {
-	char text[32];
-	int len = snprintf(text, sizeof(text), "%c%" PRId64 "\r\n", sign, n);
+	char text[24];
+	char *end = text + sizeof(text), *p = end;
+	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
 
-	msg_put_raw(w, text, (size_t)len);
+	*--p = '\n';
+	*--p = '\r';
+	do {
+		*--p = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (n < 0)
+		*--p = '-';
+	*--p = sign;
+	msg_put_raw(w, p, (size_t)(end - p));
 }
 
 void
