@@ -10,10 +10,10 @@
  * Runs take turns, so that what else the machine does falls on all; a figure is
  * the median of its runs. Bounds are ratios within one run of this program, or
  * bytes. QUICK=1 makes fewer and shorter runs, and judges nothing. Arguments
- * name the questions: fanout, topics, latency, crowd, stall; all by default.
- * Environment: PM2ADAPTERD, PUMP, RELAY, REDIS_SERVER and NATS_SERVER name the
- * binaries. Exit code 1: over a bound, or a message was lost, doubled or out of
- * order.
+ * name the questions: fanout, topics, latency, crowd, stall, publish; all by
+ * default. Environment: PM2ADAPTERD, PUMP, RELAY, REDIS_SERVER and NATS_SERVER
+ * name the binaries. Exit code 1: over a bound, or a message was lost, doubled
+ * or out of order.
  */
 
 const fs = require('node:fs');
@@ -22,6 +22,7 @@ const path = require('node:path');
 
 const { IS_PINNED, installed, stopAll } = require('./brokers');
 const { fanout } = require('./fanout');
+const { publishing } = require('./publish');
 const { crowd, latency, stall, topics } = require('./questions');
 const { QUICK, RUNS, SECONDS } = require('./runs');
 
@@ -56,6 +57,12 @@ const QUESTIONS = {
 	},
 	crowd: ([ours], dir) => crowd(ours, dir),
 	stall: ([ours], dir) => stall(ours, dir),
+	publish: (brokers, dir) => {
+		const pair = installed('resp', 'redis');
+		if (pair.length < 2)
+			throw new Error('there is no redis-server to compare with');
+		return withAll(pair, dir, () => publishing(...pair));
+	},
 };
 
 async function main(names) {

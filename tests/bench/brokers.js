@@ -51,8 +51,9 @@ function freePort() {
 const started = new Set();
 
 /*
- * kind: { title, protocol, command, about, args, env, isTcp }, where args is called
- * with the address and a folder. Without about, it is asked for its version.
+ * kind: { title, protocol, command, about, args, env, isTcp, file }, where args is
+ * called with the address and a folder. Without about, it is asked for its
+ * version. Two with one protocol have each a name of its own for its file.
  */
 class Broker {
 	constructor(kind) {
@@ -63,9 +64,9 @@ class Broker {
 	async start(dir, ...more) {
 		const port = this.isTcp && await freePort();
 		this.address = port ? `127.0.0.1:${port}` :
-			path.join(dir, `${this.protocol}.sock`);
+			path.join(dir, `${this.file ?? this.protocol}.sock`);
 		/* A file: nobody would read a pipe while spawnSync() waits. */
-		const log = path.join(dir, `${this.protocol}.log`);
+		const log = path.join(dir, `${this.file ?? this.protocol}.log`);
 		const out = fs.openSync(log, 'w');
 		const [command, ...args] = pinned(0,
 			[this.command, ...this.args(this.address, dir), ...more]);
@@ -130,6 +131,14 @@ const KINDS = {
 		args: (address, dir) => ['--port', '0', '--unixsocket', address,
 			'--dir', dir, '--save', '', '--appendonly', 'no'],
 	},
+	resp: {
+		title: 'pm2adapterd, resp-listen',
+		protocol: 'resp',
+		file: 'resp-listen',
+		command: process.env.PM2ADAPTERD ?? path.join(BUILD, 'pm2adapterd'),
+		args: (address) => ['--socket', `${address}.native`,
+			'--resp-listen', address],
+	},
 	nats: {
 		title: 'nats-server',
 		protocol: 'nats',
@@ -159,4 +168,4 @@ function installed(...names) {
 		.filter(({ version }) => version);
 }
 
-module.exports = { Broker, IS_PINNED, installed, stopAll };
+module.exports = { Broker, IS_PINNED, installed, pinned, stopAll };

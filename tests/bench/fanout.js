@@ -83,4 +83,4 @@ async function fanout(brokers) {
 	return table.isOver;
 }
 
-module.exports = { fanout };
+module.exports = { fanout, loadOf };
