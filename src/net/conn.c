@@ -407,7 +407,10 @@ write_some(struct conn *conn, bool *full)
 	} else {
 		msg.msg_iovlen = (size_t)outq_fill(
 		    &conn->out, iov, N_IOVECS, conn->set->scratch);
-		n = sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = msg.msg_iovlen == 1
+			? send(conn->fd, iov->iov_base, iov->iov_len,
+			      MSG_NOSIGNAL | MSG_DONTWAIT)
+			: sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		*full = false;
 	}
 	*full |= n < 0 && errno == EAGAIN;
