@@ -137,7 +137,7 @@ UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)
 UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
 
 .PHONY: all deps deps-test demo test check-unit check-system check-node \
-	check-instructions asan \
+	check-instructions check-fuzz asan \
 	bench fuzz coverage lint layers format format-check generated \
 	check-generated install uninstall dist clean help test-programs
 
@@ -263,13 +263,14 @@ asan: ## build with AddressSanitizer and UBSan; unit and system tests
 	@$(MAKE) --no-print-directory VARIANT=asan check-unit check-system
 
 FUZZ_frame := wire/frame
+FUZZ_resp := wire/resp wire/glob
 FUZZ_msg := wire/control wire/frame wire/msg
 FUZZ_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
 	base/blob base/hash base/xalloc base/log wire/asking wire/control \
 	wire/frame wire/msg
 FUZZ_config := daemon/config base/xalloc base/log
 FUZZ_client := $(LIB_SOURCES:src/%.c=%)
-FUZZERS := frame msg broker client config
+FUZZERS := frame msg resp broker client config
 
 define FUZZ_RULE
 build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(FUZZ_$(1):%=src/%.c) $$(HEADERS)
@@ -279,6 +280,20 @@ build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(FUZZ_$(1):%=src/%.c) $$(HEADERS)
 		-o $$@ $$(filter %.c,$$^) $$(LDLIBS_ALL))
 endef
 $(foreach f,$(FUZZERS),$(eval $(call FUZZ_RULE,$(f))))
+
+define REPLAY_RULE
+$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(B)/tests/fuzz/replay.o \
+		$$(FUZZ_$(1):%=$(B)/%.o)
+	@mkdir -p $$(@D)
+	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
+		$$(LDLIBS_ALL))
+endef
+$(foreach f,$(FUZZERS),$(eval $(call REPLAY_RULE,$(f))))
+
+check-fuzz: $(FUZZERS:%=$(B)/fuzz/replay_%) ## run the seeds of the fuzz targets through them
+	@tests/fuzz/seeds
+	@set -e; for f in $(FUZZERS); do \
+		$(B)/fuzz/replay_$$f build/fuzz/seeds-$$f/*; done
 
 fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
 	@tests/fuzz/run $(or $(SECONDS),30)
@@ -300,7 +315,7 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		--include=/usr/include/bsd/sys/tree.h \
 		-Isrc -Iinclude -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
-	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions} tests/fuzz/run .ci/run
+	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions} tests/fuzz/{run,seeds} .ci/run
 	@npm --prefix src/node run --silent lint
 
 layers: ## check that no file includes upward or sideways

@@ -30,11 +30,14 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct frame f;
+	uint32_t n;
 
 	while (frame_peek(data, len, MAX_FRAME, &f) == FRAME_READY) {
 		assert(f.size >= FRAME_HEADER_SIZE && f.size <= len);
 		assert(f.body + f.body_len == data + f.size);
-		assert(frame_follows(&f, data, len) == f.size);
+		assert(frame_run(&f, f.size, f.size, &n) == f.size && n == 1);
+		assert(frame_run(&f, len, len, &n) >= f.size);
+		assert(frame_run(&f, len, len, &n) <= len && n >= 1);
 		if (f.size < 256)
 			check_prefixes(&f);
 		data += f.size;

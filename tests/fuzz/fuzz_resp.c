@@ -1,0 +1,139 @@
+/*
+ * Requests of Redis's protocol: what is found in the bytes doesn't depend on
+ * how they come in pieces, and lies inside of them; what is too long is kept
+ * nowhere. Patterns: what one matches begins as glob_prefix() says.
+ *
+ * The first byte says how: the length of pieces, and whether the client has
+ * said its password.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/glob.h"
+#include "wire/resp.h"
+
+#define RESTRICTED 0x80
+#define OVER_SLACK 64 /* bytes of heads in a request at its limit */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+/* All that was found, in order. */
+struct found {
+	uint8_t *data;
+	size_t len, size;
+};
+
+static void
+note(struct found *found, const void *data, size_t len)
+{
+	if (found->size - found->len < len) {
+		found->size = 2 * (found->size + len);
+		found->data = realloc(found->data, found->size);
+		assert(found->data != NULL);
+	}
+	memcpy(found->data + found->len, data, len);
+	found->len += len;
+}
+
+static void
+note_request(struct found *found, const struct resp_parser *parser,
+    const uint8_t *buf, size_t len)
+{
+	assert(parser->at <= len);
+	note(found, &parser->n, sizeof(parser->n));
+	for (size_t i = 0; i < parser->n; i++) {
+		struct resp_arg arg = resp_parser_arg(parser, buf, i);
+
+		assert(parser->words != NULL ||
+		       arg.data + arg.len + 2 <= buf + parser->at);
+		note(found, &arg.len, sizeof(arg.len));
+		note(found, arg.data, arg.len);
+	}
+}
+
+/* Notes what is found in data, of which piece bytes more are shown each time,
+ * in a buffer of their length. */
+static void
+parse(struct found *found, const struct resp_limits *limits,
+    const uint8_t *data, size_t len, size_t piece)
+{
+	struct resp_parser parser;
+	enum resp_verdict verdict = RESP_SHORT;
+	size_t begin = 0, end = 0;
+
+	resp_parser_init(&parser);
+	while (verdict != RESP_BAD && (verdict != RESP_SHORT || end < len)) {
+		uint8_t *buf;
+
+		if (verdict == RESP_SHORT)
+			end = len - end < piece ? len : end + piece;
+		buf = malloc(end - begin + 1);
+		memcpy(buf, data + begin, end - begin);
+		verdict = resp_parse(&parser, limits, buf, end - begin);
+		if (verdict == RESP_READY || verdict == RESP_OVER) {
+			note(found, &verdict, sizeof(verdict));
+			note_request(found, &parser, buf, end - begin);
+			begin += parser.at;
+			resp_parser_next(&parser);
+		} else if (verdict == RESP_SHORT) {
+			begin += resp_parser_pass(&parser);
+			assert(begin <= end);
+		}
+		free(buf);
+	}
+	if (verdict == RESP_BAD)
+		note(found, parser.error, strlen(parser.error));
+	resp_parser_fini(&parser);
+}
+
+static void
+check_requests(const uint8_t *data, size_t len, uint8_t how)
+{
+	const struct resp_limits limits =
+	    how & RESTRICTED
+		? (struct resp_limits){ 10, 32, SIZE_MAX, true }
+		: (struct resp_limits){ 16, 64, 128 + OVER_SLACK, false };
+	struct found whole = { 0 }, pieces = { 0 };
+
+	parse(&whole, &limits, data, len, len == 0 ? 1 : len);
+	parse(&pieces, &limits, data, len, 1u + (how & ~RESTRICTED));
+	assert(whole.len == pieces.len);
+	assert(
+	    whole.len == 0 || memcmp(whole.data, pieces.data, whole.len) == 0);
+	free(whole.data);
+	free(pieces.data);
+}
+
+static void
+check_pattern(const uint8_t *pattern, size_t pattern_len, const uint8_t *name,
+    size_t name_len)
+{
+	uint8_t *prefix = malloc(pattern_len + 1);
+	bool is_prefix, matches, begins;
+	size_t n = glob_prefix(pattern, pattern_len, prefix, &is_prefix);
+
+	assert(n <= pattern_len);
+	matches = glob_match(pattern, pattern_len, name, name_len);
+	begins = n <= name_len && memcmp(prefix, name, n) == 0;
+	assert(!matches || begins);
+	assert(!is_prefix || matches == begins || name_len == 0);
+	free(prefix);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	uint8_t how = len == 0 ? 0 : *data;
+	size_t half;
+
+	if (len == 0)
+		return 0;
+	data++;
+	len--;
+	check_requests(data, len, how);
+	half = len < 2u * how ? len / 2 : how;
+	check_pattern(data, half, data + half, len - half);
+	return 0;
+}
