@@ -128,7 +128,7 @@ UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/
 UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)
-UNIT_config := daemon/config base/xalloc base/log
+UNIT_config := daemon/config daemon/config_option daemon/config_print base/xalloc base/log
 UNIT_print := daemon/print daemon/text wire/msg
 UNIT_text := daemon/text
 UNIT_json := daemon/json daemon/text wire/msg
@@ -268,7 +268,7 @@ FUZZ_msg := wire/control wire/frame wire/msg
 FUZZ_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
 	base/blob base/hash base/xalloc base/log wire/asking wire/control \
 	wire/frame wire/msg
-FUZZ_config := daemon/config base/xalloc base/log
+FUZZ_config := daemon/config daemon/config_option daemon/config_print base/xalloc base/log
 FUZZ_client := $(LIB_SOURCES:src/%.c=%)
 FUZZERS := frame msg resp broker client config
 

@@ -1,6 +1,8 @@
-/* Configuration files: what is taken can be printed, and reads the same. */
+/* Configuration files: what is taken can be printed, and reads the same; but
+ * the password is not printed. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/config.h"
 
@@ -20,7 +22,8 @@ read_again(const struct config *config)
 	config_init(&again, config->socket);
 	assert(config_read(&again, "printed", text, len, &why) == 0);
 	for (size_t i = 0; i < config_n_options(); i++)
-		assert(!config_differs(config, &again, i));
+		if (strcmp(config_name(i), "resp-password") != 0)
+			assert(!config_differs(config, &again, i));
 	config_fini(&again);
 	free(text);
 }

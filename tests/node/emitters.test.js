@@ -245,20 +245,19 @@ for (const by of ['redisPublisher()', 'redis 5, RESP2', 'ioredis 5'])
 			assert.deepEqual(clients.map(({ got }) => got), [[], [], [['welcome']], [['welcome']]]);
 		});
 
-		if (by === 'redisPublisher()')
-			test('join, and what is emitted to the room right behind it', async (t) => {
-				await visit(t);
-				const rooms = Array.from({ length: 20 }, (_, n) => `new ${n}`);
-				for (const room of rooms) {
-					emitter.in('some').socketsJoin(room);
-					emitter.to(room).emit('welcome', room);
-					link.ours.to(room).emit('welcome', room);
-				}
-				await settle();
-				const twice = rooms.flatMap((room) => [room, room]);
-				assert.deepEqual(clients.map(({ got }) => got.map(([, room]) => room)),
-					[[], [], twice, twice]);
-			});
+		test('join, and what is emitted to the room right behind it', async (t) => {
+			await visit(t);
+			const rooms = Array.from({ length: 20 }, (_, n) => `new ${n}`);
+			for (const room of rooms) {
+				emitter.in('some').socketsJoin(room);
+				emitter.to(room).emit('welcome', room);
+				link.ours?.to(room).emit('welcome', room);
+			}
+			await settle();
+			const got = link.ours ? rooms.flatMap((room) => [room, room]) : rooms;
+			assert.deepEqual(clients.map((client) => client.got.map(([, room]) => room)),
+				[[], [], got, got]);
+		});
 
 		test('in another namespace', async (t) => {
 			await visit(t);

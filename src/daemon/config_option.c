@@ -1,0 +1,173 @@
+#include "daemon/config_option.h"
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/log.h"
+
+static const struct unit size_units[] = {
+	{ "g", 1 << 30 },
+	{ "m", 1 << 20 },
+	{ "k", 1 << 10 },
+	{ "", 1 },
+	{ NULL, 0 },
+};
+
+static const struct unit duration_units[] = {
+	{ "h", 3600000 },
+	{ "m", 60000 },
+	{ "s", 1000 },
+	{ "ms", 1 },
+	{ NULL, 0 },
+};
+
+static const struct unit no_units[] = {
+	{ "", 1 },
+	{ NULL, 0 },
+};
+
+const struct type config_types[] = {
+	[PATH] = { "PATH", "a path", NULL },
+	[ADDRESSES] = { "ADDRESS", "a path or an address and a port", NULL },
+	[SECRET] = { "TEXT", "a text", NULL },
+	[MODE] = { "MODE", "an octal number", NULL },
+	[LEVEL] = { "LEVEL", "one of debug, info, warn, error", NULL },
+	[COUNT] = { "N", "a whole number", no_units },
+	[SIZE] = { "SIZE", "bytes, or a number with k, m or g", size_units },
+	[DURATION] = { "TIME", "a number with ms, s, m or h", duration_units },
+};
+
+#define KIB 1024
+#define MIB (1024 * KIB)
+#define GIB (1024LL * MIB)
+#define SECOND 1000
+#define HOUR (3600 * SECOND)
+#define FIELD(member) offsetof(struct config, member)
+
+const struct option config_options[] = {
+	{ "socket", PATH, FIELD(socket), 1, 107, 0, false,
+	    "The Unix socket to listen on, or to connect to. By default "
+	    "$PM2ADAPTERD_SOCKET, else pm2adapterd.sock in $PM2_HOME, else in "
+	    "~/.pm2." },
+	{ "socket-mode", MODE, FIELD(socket_mode), 0, 0777, 0600, false,
+	    "The permission bits of the socket. Who may write to it may "
+	    "publish to every worker." },
+	{ "resp-listen", ADDRESSES, FIELD(resp_listen), 1, 107, 0, false,
+	    "Where to listen for what speaks Redis's protocol: the path of a "
+	    "Unix socket, or an address and a port such as 127.0.0.1:6379. May "
+	    "be given several times. By default nowhere. An address that is "
+	    "not of this host's loopback needs resp-password." },
+	{ "resp-password", SECRET, FIELD(resp_password), 1, 512, 0, false,
+	    "What who speaks Redis's protocol must say with AUTH. Keep it in "
+	    "the file: the command line can be seen by others." },
+	{ "log-level", LEVEL, FIELD(log_level), LOG_DEBUG, LOG_ERROR, LOG_INFO,
+	    true, "Lines below this level are not written." },
+	{ "max-connections", COUNT, FIELD(max_connections), 1, 1000000, 10000,
+	    true,
+	    "Connections at the most; clients of resp-listen have half of "
+	    "them. More are told so and closed." },
+	{ "max-frame", SIZE, FIELD(max_frame_bytes), 4 * KIB, GIB, 16 * MIB,
+	    false,
+	    "The largest frame, less its length field. A larger message is "
+	    "refused with an error to its publisher." },
+	{ "max-topic", SIZE, FIELD(max_topic_bytes), 64, 65535, 4096, false,
+	    "The longest topic. Topics hold the names of rooms." },
+	{ "max-subscriptions", COUNT, FIELD(max_subscriptions), 1, 100000000,
+	    2000000, true,
+	    "Subscriptions of one connection. A worker has one for each of its "
+	    "rooms, and every socket has a room of its own." },
+	{ "max-questions", COUNT, FIELD(max_questions), 1, 1000000, 4096, true,
+	    "Questions of one connection that may be open at once." },
+	{ "max-questions-all", COUNT, FIELD(max_questions_all), 1, 10000000,
+	    65536, true, "Questions of all connections that may be open." },
+	{ "max-answer", SIZE, FIELD(max_answer_bytes), 0, GIB, 16 * MIB, true,
+	    "The largest answer to a question; never quite max-frame. A larger "
+	    "one is refused, and the asker is told who has given it." },
+	{ "max-gather", SIZE, FIELD(max_gather_bytes), 0, GIB, 16 * MIB, true,
+	    "Bytes of answers that are gathered for one question; with more "
+	    "it ends with an error. Never above max-frame, which the result "
+	    "must fit." },
+	{ "max-gather-all", SIZE, FIELD(max_gather_all_bytes), MIB, 64 * GIB,
+	    256 * MIB, true,
+	    "Bytes of answers that are gathered for all open questions; the "
+	    "one that would have more ends with an error." },
+	{ "hello-timeout", DURATION, FIELD(hello_timeout_ms), 10, HOUR,
+	    5 * SECOND, true,
+	    "How long a new connection may take to say HELLO." },
+	{ "ping-interval", DURATION, FIELD(ping_interval_ms), 0, HOUR,
+	    30 * SECOND, false,
+	    "How often clients are asked to ping when they hear nothing; 0ms: "
+	    "never." },
+	{ "drain-timeout", DURATION, FIELD(drain_timeout_ms), 0, HOUR, SECOND,
+	    true,
+	    "How long clients have to finish when the daemon ends. Keep it "
+	    "below pm2's kill_timeout." },
+	{ "queue-limit", SIZE, FIELD(queue_limit_bytes), 8 * KIB, 64 * GIB,
+	    64 * MIB, true,
+	    "Bytes that may wait for one connection; a slow consumer that has "
+	    "more is closed. At least twice max-frame." },
+	{ "queue-soft-limit", SIZE, FIELD(queue_soft_limit_bytes), 0, 64 * GIB,
+	    16 * MIB, true,
+	    "With more bytes than this waiting, volatile messages to the "
+	    "connection are dropped. At most queue-limit." },
+	{ "queue-soft-time", DURATION, FIELD(queue_soft_time_ms), 10, HOUR,
+	    10 * SECOND, true,
+	    "A connection that stays above queue-soft-limit for so long is "
+	    "closed as a slow consumer." },
+	{ "memory-limit", SIZE, FIELD(memory_limit_bytes), 64 * KIB, 1024 * GIB,
+	    GIB, true,
+	    "Bytes that messages may take in all: those that are read, and "
+	    "those that wait, each once, however many connections they wait "
+	    "for. With more, the connection that keeps most of them is closed, "
+	    "and then the next. At least four times max-frame." },
+	{ "splice-above", SIZE, FIELD(splice_above_bytes), 0, GIB, 16 * KIB,
+	    true,
+	    "Messages of so many bytes or more, up to 1m, are passed on with "
+	    "splice(2) and tee(2), without being copied; 0: none are. Before "
+	    "Linux 6.5 none are either." },
+};
+
+_Static_assert(
+    sizeof(config_options) / sizeof(*config_options) == CONFIG_N_OPTIONS,
+    "CONFIG_N_OPTIONS is their number");
+
+int64_t *
+config_number(const struct config *config, const struct option *option)
+{
+	return (int64_t *)(void *)((char *)(uintptr_t)config + option->field);
+}
+
+char **
+config_string(const struct config *config, const struct option *option)
+{
+	return (char **)(void *)((char *)(uintptr_t)config + option->field);
+}
+
+bool
+config_is_text(const struct option *option)
+{
+	return option->type == PATH || option->type == ADDRESSES ||
+	       option->type == SECRET;
+}
+
+const char *
+config_format(
+    const struct option *option, int64_t value, char *out, size_t size)
+{
+	const struct unit *unit = config_types[option->type].units;
+
+	if (option->type == LEVEL) {
+		snprintf(
+		    out, size, "%s", log_level_name((enum log_level)value));
+	} else if (option->type == MODE) {
+		snprintf(out, size, "%04" PRIo64, value);
+	} else {
+		while (unit->factor > 1 &&
+		       (value < unit->factor || value % unit->factor != 0))
+			unit++;
+		snprintf(out, size, "%" PRId64 "%s", value / unit->factor,
+		    unit->name);
+	}
+	return out;
+}
