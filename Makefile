@@ -128,6 +128,8 @@ UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/
 UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)
+UNIT_redis := $(UNIT_native) $(patsubst src/%.c,%,$(wildcard src/edge/redis*.c)) \
+	wire/resp wire/resp_write wire/glob
 UNIT_config := daemon/config daemon/config_option daemon/config_print base/xalloc base/log
 UNIT_print := daemon/print daemon/text wire/msg
 UNIT_text := daemon/text

@@ -86,7 +86,9 @@ add_spans(struct redis_stage *stage, const struct resp_span *spans, size_t n)
 		stage->spans = xreallocarray(
 		    stage->spans, stage->spans_size, sizeof(*stage->spans));
 	}
-	memcpy(stage->spans + stage->n_spans, spans, n * sizeof(*spans));
+	if (n > 0)
+		memcpy(
+		    stage->spans + stage->n_spans, spans, n * sizeof(*spans));
 	stage->n_spans += n;
 }
 

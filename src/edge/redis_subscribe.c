@@ -298,6 +298,21 @@ redis_punsubscribe(struct redis_call *call)
 	    call, &call->client->patterns, "punsubscribe", leave_pattern);
 }
 
+/* The broker's limits hold for what it doesn't know of: 0 or BROKER_E_*. */
+static int
+judge_shard(struct redis_client *client, const struct topic_name *name)
+{
+	const struct redis_settings *settings = &client->redis->settings;
+
+	if (name->len > settings->topic_max_bytes)
+		return BROKER_E_TOPIC_LONG;
+	if (client->shards.n_subs >= settings->subscriptions_max &&
+	    topic_find_subscribed(client->redis->shards, &client->shards,
+		TOPIC_EXACT, name) == NULL)
+		return BROKER_E_SUBSCRIPTIONS;
+	return 0;
+}
+
 void
 redis_ssubscribe(struct redis_call *call)
 {
@@ -307,10 +322,8 @@ redis_ssubscribe(struct redis_call *call)
 	for (size_t i = 1; i < call->n; i++) {
 		struct topic_name name = redis_hashed(shards, &call->args[i]);
 
-		if (name.len > client->redis->settings.topic_max_bytes) {
-			redis_check(call, BROKER_E_TOPIC_LONG);
+		if (!redis_check(call, judge_shard(client, &name)))
 			continue;
-		}
 		if (topic_subscribe(shards, &client->shards, TOPIC_EXACT, &name,
 			NULL) == TOPIC_E_LENGTHS)
 			log_fatal("exact-topic", "refused=lengths");
