@@ -455,6 +455,7 @@ serve(struct daemon *daemon)
 	    native_new(daemon->loop, daemon->set, daemon->broker, &settings);
 	daemon->redis = redis_new(daemon->loop, daemon->set, daemon->broker,
 	    &redis, native_closed(daemon->native));
+	redis_report_to(daemon->redis, daemon->native);
 	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
 	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
 	watch_signal(daemon, &daemon->on_hup, SIGHUP, on_reload);

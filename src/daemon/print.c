@@ -413,6 +413,7 @@ print_overview(FILE *out, const struct msg_node *o)
 	fputc('\n', out);
 	print_counts(out, o, "questions");
 	print_counts(out, o, "spliced");
+	print_counts(out, o, "redis");
 	print_counts(out, o, "drops");
 	print_counts(out, o, "errors");
 	print_counts(out, o, "closes");

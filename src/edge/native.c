@@ -405,6 +405,12 @@ native_closed(struct native *native)
 }
 
 void
+native_set_others(struct native *native, const struct native_others *others)
+{
+	native->others = *others;
+}
+
+void
 native_set_listener(struct native *native, const struct listener *listener)
 {
 	native->listener = listener;

@@ -56,6 +56,22 @@ void native_configure(
 /* Who has gone: for other edges, whose connections belong there too. */
 struct closed *native_closed(struct native *native);
 
+/* What another edge adds to STATS; arg is handed to each. */
+struct native_others {
+	void *arg;
+	/* Puts a map of counters, which is "redis" of the overview. */
+	void (*put_counters)(struct msg_writer *w, void *arg);
+	uint32_t (*n_clients)(void *arg);
+	/* Puts the first n of them, each as a map with the keys of a native
+	 * client. */
+	void (*put_clients)(struct msg_writer *w, uint32_t n, void *arg);
+	size_t (*queue_bytes)(void *arg);
+};
+
+/* others is copied. */
+void native_set_others(
+    struct native *native, const struct native_others *others);
+
 /* The listener whose counters STATS shows, or NULL. */
 void native_set_listener(
     struct native *native, const struct listener *listener);

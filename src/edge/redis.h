@@ -15,6 +15,7 @@
 
 #include "core/broker.h"
 #include "edge/closed.h"
+#include "edge/native.h"
 #include "net/conn.h"
 #include "net/listen.h"
 #include "net/loop.h"
@@ -51,6 +52,10 @@ void redis_configure(
 /* Ends all connections once what waits for them is written, and calls done(arg)
  * when they are gone. To be called once, after the listeners are closed. */
 void redis_drain(struct redis *redis, void (*done)(void *arg), void *arg);
+
+/* Has STATS of native tell of this too; redis must outlive native's sessions.
+ */
+void redis_report_to(struct redis *redis, struct native *native);
 
 struct redis_stats {
 	uint64_t n_connections; /* that have been there, in all */

@@ -151,15 +151,31 @@ struct sums {
 static struct sums
 sum_up(struct native *native)
 {
+	const struct native_others *others = &native->others;
 	struct sums sums = { 0 };
 	struct session *s;
 
+	if (others->queue_bytes != NULL)
+		sums.queue_bytes = others->queue_bytes(others->arg);
 	TAILQ_FOREACH (s, &native->sessions, in_native) {
 		sums.n_members +=
 		    s->member != NULL && s->role == CONTROL_MEMBER;
 		sums.queue_bytes += conn_queue_bytes(s->conn);
 	}
 	return sums;
+}
+
+/* Who speaks Redis's protocol: empty where nobody can. */
+static void
+put_others(struct native *native, struct msg_writer *w)
+{
+	const struct native_others *others = &native->others;
+
+	msg_put_str(w, "redis");
+	if (others->put_counters == NULL)
+		msg_put_map(w, 0);
+	else
+		others->put_counters(w, others->arg);
 }
 
 static void
@@ -174,7 +190,7 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	struct sums sums = sum_up(native);
 
 	(void)n_rows;
-	msg_put_map(w, 32);
+	msg_put_map(w, 33);
 	put_str(w, "server", native->settings.server);
 	put_str(w, "socket", native->settings.socket);
 	put_int(w, "pid", getpid());
@@ -204,6 +220,7 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	put_rates(native, w);
 	put_drops(native, w);
 	put_spliced(native, w);
+	put_others(native, w);
 	put_closes(native, w);
 	put_errors(native, w);
 	put_questions(native, w);
@@ -250,17 +267,24 @@ put_client(struct native *native, struct msg_writer *w, struct session *s)
 static void
 put_clients(struct native *native, struct msg_writer *w, uint32_t n_rows)
 {
+	const struct native_others *others = &native->others;
 	struct session *s;
-	uint32_t n = 0;
+	uint32_t n = 0, n_others = 0;
 
 	TAILQ_FOREACH (s, &native->sessions, in_native)
 		n += s->member != NULL && n < n_rows;
-	msg_put_array(w, n);
+	if (others->n_clients != NULL)
+		n_others = others->n_clients(others->arg);
+	if (n_others > n_rows - n)
+		n_others = n_rows - n;
+	msg_put_array(w, n + n_others);
 	TAILQ_FOREACH (s, &native->sessions, in_native)
 		if (s->member != NULL && n > 0) {
 			put_client(native, w, s);
 			n--;
 		}
+	if (n_others > 0)
+		others->put_clients(w, n_others, others->arg);
 }
 
 /* The topics with the most subscribers, of which there are at most max. */
