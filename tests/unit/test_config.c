@@ -300,3 +300,43 @@ TEST(an_option_can_be_taken_over_from_another_configuration)
 	config_fini(&config);
 	config_fini(&other);
 }
+
+TEST(addresses_are_added_to_each_other_and_a_password_is_not_shown)
+{
+	static const char text[] =
+	    "resp-listen /run/r\nresp-listen [::1]:6379\nresp-password a b\n";
+	char value[64];
+	char *file;
+
+	config_init(&config, "/run/s");
+	ck_assert_int_eq(
+	    config_read(&config, "f", text, sizeof(text) - 1, &why), 0);
+	ck_assert_str_eq(config.resp_listen, "/run/r [::1]:6379");
+	ck_assert_str_eq(config.resp_password, "a b");
+	for (size_t i = 0; i < config_n_options(); i++)
+		ck_assert_ptr_null(strstr(
+		    config_value(&config, i, value, sizeof(value)), "a b"));
+	file = print(print_file);
+	ck_assert_ptr_nonnull(
+	    strstr(file, "\nresp-listen /run/r\nresp-listen [::1]:6379\n"));
+	ck_assert_ptr_nonnull(strstr(file, "\n#resp-password ***\n"));
+	free(file);
+	config_fini(&config);
+}
+
+TEST(a_password_has_a_longest_length_and_is_not_empty)
+{
+	char text[514];
+
+	memset(text, 'x', sizeof(text));
+	text[513] = '\0';
+	config_init(&config, "/run/s");
+	ck_assert_int_eq(
+	    config_set(&config, "resp-password", text, &why), CONFIG_E_VALUE);
+	ck_assert_str_eq(why.text,
+	    "resp-password: a text of 513 bytes; the range is 1 to 512");
+	ck_assert_int_eq(
+	    config_set(&config, "resp-password", "", &why), CONFIG_E_VALUE);
+	ck_assert_str_eq(config.resp_password, "");
+	config_fini(&config);
+}

@@ -1,7 +1,9 @@
 #include "net/listen.h"
 
 #include <bsd/libutil.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +328,76 @@ TEST(without_descriptors_it_pauses_and_goes_on_when_there_are_some)
 	while (n_accepted == 0)
 		ck_assert_int_eq(loop_turn(loop, true), 0);
 	ck_assert_uint_eq(n_accepted, 1);
+	close(fd);
+	end();
+}
+
+static const struct {
+	const char *text;
+	bool is_address, is_loopback;
+} addresses[] = {
+	{ "127.0.0.1:6379", true, true },
+	{ "127.8.9.10:1", true, true },
+	{ "localhost:65535", true, true },
+	{ "[::1]:6379", true, true },
+	{ "0.0.0.0:6379", true, false },
+	{ "128.0.0.1:6379", true, false },
+	{ "[::]:6379", true, false },
+	{ "[::ffff:127.0.0.1]:6379", true, false },
+	{ "[fe80::1]:6379", true, false },
+	{ "", false, false },
+	{ "6379", false, false },
+	{ ":6379", false, false },
+	{ "127.0.0.1", false, false },
+	{ "127.0.0.1:", false, false },
+	{ "127.0.0.1:0", false, false },
+	{ "127.0.0.1:65536", false, false },
+	{ "127.0.0.1:x", false, false },
+	{ "localhost", false, false },
+	{ "localhost:x", false, false },
+	{ "example.org:6379", false, false },
+	{ "[::1]", false, false },
+	{ "127.0.0.1:000000000000000000000000000000000000000000000000006379",
+	    false, false },
+};
+
+TEST_EACH(an_address_has_numbers_and_a_port, addresses)
+{
+	struct listen_address address;
+
+	ck_assert_int_eq(listen_read_address(addresses[row].text, &address),
+	    addresses[row].is_address ? 0 : LISTEN_E_ADDRESS);
+	ck_assert(address.is_loopback == addresses[row].is_loopback);
+}
+
+/* At a port that was free a moment ago. */
+TEST(who_connects_over_tcp_is_nobody_the_kernel_knows)
+{
+	struct listen_address address;
+	socklen_t len = sizeof(address.bytes);
+	char text[32];
+	int fd, taken = socket(AF_INET, SOCK_STREAM, 0);
+
+	begin();
+	ck_assert_int_eq(listen_read_address("127.0.0.1:1", &address), 0);
+	((struct sockaddr_in *)&address.bytes)->sin_port = 0;
+	ck_assert_int_eq(
+	    bind(taken, (struct sockaddr *)&address.bytes, address.len), 0);
+	ck_assert_int_eq(
+	    getsockname(taken, (struct sockaddr *)&address.bytes, &len), 0);
+	close(taken);
+	snprintf(text, sizeof(text), "localhost:%u",
+	    ntohs(((struct sockaddr_in *)&address.bytes)->sin_port));
+	ck_assert_int_eq(listen_read_address(text, &address), 0);
+	ck_assert_int_eq(
+	    listen_open_tcp(loop, &address, &ops, &n_accepted, &listener), 0);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(
+	    connect(fd, (struct sockaddr *)&address.bytes, address.len), 0);
+	ck_assert_int_eq(loop_turn(loop, true), 0);
+	ck_assert_uint_eq(n_accepted, 1);
+	ck_assert_int_eq(last_peer.pid, 0);
+	ck_assert_uint_eq(last_peer.uid, (uid_t)-1);
 	close(fd);
 	end();
 }
