@@ -11,6 +11,8 @@
  * clients look for them: node-redis for NOAUTH and NOPROTO.
  */
 
+#define NAME_MAX_BYTES 256 /* of a client: CLIENT LIST and STATS show it */
+
 static void
 put_ok(struct redis_call *call)
 {
@@ -144,6 +146,12 @@ set_name(struct redis_call *call, const struct resp_arg *arg)
 {
 	struct redis_client *client = call->client;
 
+	if (arg->len > NAME_MAX_BYTES) {
+		redis_error(call,
+		    "ERR Client names cannot be longer than %d bytes",
+		    NAME_MAX_BYTES);
+		return false;
+	}
 	if (!is_name(arg)) {
 		redis_error(call,
 		    "ERR Client names cannot contain spaces, newlines or "

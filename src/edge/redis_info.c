@@ -15,7 +15,7 @@
  * value in the lines of CLIENT LIST, which programs take apart.
  */
 
-#define CLIENT_LINE_MAX 512
+#define CLIENT_LINE_MAX 1024
 
 static void put_line(struct msg_writer *w, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -51,7 +51,7 @@ static void
 put_clients(const struct redis *redis, struct msg_writer *w)
 {
 	put_line(w, "connected_clients:%" PRIu64, redis->stats.n_open);
-	put_line(w, "maxclients:%u", redis->settings.max_connections);
+	put_line(w, "maxclients:%u", redis->settings.clients_max);
 	put_line(w, "blocked_clients:0");
 }
 

@@ -444,6 +444,23 @@ TEST(what_follows_a_request_to_a_room_reaches_all_of_its_namespace)
 	finish();
 }
 
+TEST(a_name_has_a_longest_length)
+{
+	char text[512];
+	struct client *c;
+
+	begin_with("");
+	c = dial_redis();
+	snprintf(text, sizeof(text), "CLIENT SETNAME %0256d\r\n", 7);
+	ask(c, text, "+OK\r\n");
+	snprintf(text, sizeof(text), "CLIENT SETNAME %0257d\r\n", 7);
+	ask(c, text, "-ERR Client names cannot be longer than 256 bytes\r\n");
+	tell(c, "CLIENT LIST\r\n");
+	settle();
+	ck_assert_mem_eq(c->got + c->n_got - 3, "\n\r\n", 3);
+	finish();
+}
+
 static const struct {
 	const char *command, *error;
 	int n;
