@@ -1,0 +1,251 @@
+#include "daemon/serve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "daemon/settings.h"
+#include "daemon/sockets.h"
+
+#define EXIT_INTERRUPTED (128 + SIGINT)
+
+struct daemon {
+	const struct command *command;
+	struct config config;
+	struct loop *loop;
+	struct conn_set *set;
+	struct broker *broker;
+	struct native *native;
+	struct redis *redis;
+	struct sockets sockets;
+	unsigned n_drains; /* edges whose connections are not yet gone */
+	struct event on_int, on_term, on_hup;
+	bool is_draining;
+	unsigned n_interrupts;
+};
+
+static void
+on_drained(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (--daemon->n_drains > 0)
+		return;
+	log_info("ended", "pid=%d", getpid());
+	loop_stop(daemon->loop);
+}
+
+/* Nobody new comes, and who is here finishes. why is for the log. */
+static void
+drain(struct daemon *daemon, const char *why)
+{
+	if (daemon->is_draining)
+		return;
+	daemon->is_draining = true;
+	log_info("draining", "signal=%s connections=%zu timeout_ms=%" PRId64,
+	    why, conn_set_n_open(daemon->set), daemon->config.drain_timeout_ms);
+	sockets_close(&daemon->sockets);
+	daemon->n_drains = 2;
+	redis_drain(daemon->redis, on_drained, daemon);
+	native_drain(daemon->native, on_drained, daemon);
+}
+
+static void
+on_end(evutil_socket_t signo, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	(void)what;
+	daemon->n_interrupts += signo == SIGINT;
+	if (daemon->n_interrupts > 1) {
+		log_warn("interrupted", "signal=SIGINT times=2");
+		_exit(EXIT_INTERRUPTED);
+	}
+	drain(daemon, signo == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+/* Takes from fresh what can change now, and says what can't. */
+static void
+apply_config(struct daemon *daemon, struct config *fresh)
+{
+	struct config old = config_copy(&daemon->config);
+	char before[4096], after[4096];
+	struct conn_limits net;
+	struct broker_limits core;
+	struct native_settings settings;
+	struct redis_settings redis;
+
+	for (size_t i = 0; i < config_n_options(); i++)
+		if (config_differs(&old, fresh, i)) {
+			config_value(&old, i, before, sizeof(before));
+			config_value(fresh, i, after, sizeof(after));
+			log_info("config-changed", "key=%s from=%s to=%s%s",
+			    config_name(i), before, after,
+			    config_is_reloadable(i) ? "" : " needs=restart");
+			if (config_is_reloadable(i))
+				config_take(&daemon->config, fresh, i);
+		}
+	log_set_level((enum log_level)daemon->config.log_level);
+	net = settings_conn(&daemon->config);
+	conn_set_limit(daemon->set, &net);
+	conn_set_splice_above(
+	    daemon->set, settings_splice_above(&daemon->config));
+	core = settings_broker(&daemon->config);
+	broker_set_limits(daemon->broker, &core);
+	settings = settings_native(&daemon->config);
+	native_configure(daemon->native, &settings);
+	redis = settings_redis(&daemon->config);
+	redis_configure(daemon->redis, &redis);
+	config_fini(&old);
+}
+
+/* What can change now must go with what can't. */
+static bool
+goes_with_the_rest(const struct daemon *daemon, const struct config *fresh,
+    struct config_why *why)
+{
+	struct config merged = config_copy(&daemon->config);
+	int r;
+
+	for (size_t i = 0; i < config_n_options(); i++)
+		if (config_is_reloadable(i))
+			config_take(&merged, fresh, i);
+	r = config_check(&merged, why);
+	config_fini(&merged);
+	return r == 0;
+}
+
+static void
+reload(struct daemon *daemon)
+{
+	struct config_why why;
+	struct config fresh;
+
+	if (command_config(daemon->command, &fresh, &why) != 0) {
+		log_error("config-refused", "error=\"%s\"", why.text);
+		return;
+	}
+	if (!goes_with_the_rest(daemon, &fresh, &why)) {
+		log_error("config-refused", "error=\"%s\"", why.text);
+		config_fini(&fresh);
+		return;
+	}
+	apply_config(daemon, &fresh);
+	config_fini(&fresh);
+}
+
+static void
+on_hangup(evutil_socket_t signo, short what, void *arg)
+{
+	(void)signo;
+	(void)what;
+	reload(arg);
+}
+
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("descriptor-limit", "error=\"%s\"", strerror(errno));
+}
+
+static void
+watch_signal(struct daemon *daemon, struct event *event, int signo,
+    event_callback_fn callback)
+{
+	event_assign(event, loop_base(daemon->loop), signo,
+	    EV_SIGNAL | EV_PERSIST, callback, daemon);
+	event_add(event, NULL);
+}
+
+/* Without its event a signal has its default action again, and one that comes
+ * in the last moment would spoil the exit code. */
+static void
+forget_signals(struct daemon *daemon)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	event_del(&daemon->on_int);
+	event_del(&daemon->on_term);
+	event_del(&daemon->on_hup);
+}
+
+static int
+serve(struct daemon *daemon)
+{
+	struct conn_limits net = settings_conn(&daemon->config);
+	struct broker_limits core = settings_broker(&daemon->config);
+	struct native_settings settings = settings_native(&daemon->config);
+	struct redis_settings redis = settings_redis(&daemon->config);
+	int code;
+
+	/* Who reads the log may go: that costs lines, not workers. */
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	daemon->set = conn_set_new(daemon->loop, &net);
+	conn_set_splice_above(
+	    daemon->set, settings_splice_above(&daemon->config));
+	daemon->broker = broker_new(&core, hash_key_random());
+	daemon->native =
+	    native_new(daemon->loop, daemon->set, daemon->broker, &settings);
+	daemon->redis = redis_new(daemon->loop, daemon->set, daemon->broker,
+	    &redis, native_closed(daemon->native));
+	redis_report_to(daemon->redis, daemon->native);
+	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
+	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
+	watch_signal(daemon, &daemon->on_hup, SIGHUP, on_hangup);
+	daemon->sockets = (struct sockets){
+		.loop = daemon->loop,
+		.native = daemon->native,
+		.redis = daemon->redis,
+	};
+	code = sockets_open(&daemon->sockets, &daemon->config);
+	if (code != 0)
+		sockets_close(&daemon->sockets);
+	if (code == 0 && loop_run(daemon->loop) != 0)
+		code = EX_OSERR;
+	forget_signals(daemon);
+	redis_free(daemon->redis);
+	native_free(daemon->native);
+	broker_free(daemon->broker);
+	conn_set_free(daemon->set);
+	blob_trim();
+	return code;
+}
+
+int
+serve_run(const struct command *command, const struct config *config)
+{
+	struct daemon daemon = { .command = command };
+	int code;
+
+	xtune();
+	if (loop_new(&daemon.loop) != 0) {
+		fputs("pm2adapterd: no event loop can be made\n", stderr);
+		return EX_OSERR;
+	}
+	daemon.config = config_copy(config);
+	log_set_level((enum log_level)config->log_level);
+	code = serve(&daemon);
+	loop_free(daemon.loop);
+	config_fini(&daemon.config);
+	return code;
+}

@@ -1,0 +1,105 @@
+#include "daemon/settings.h"
+
+#include <sys/utsname.h>
+
+#include "base/log.h"
+#include "base/piped.h"
+
+#define SERVER_NAME "pm2adapterd/" VERSION
+#define FRAME_ROOM 64 /* for what stands around answers */
+
+size_t
+settings_splice_above(const struct config *config)
+{
+	struct utsname name;
+
+	if (config->splice_above_bytes == 0)
+		return 0;
+	if (uname(&name) == 0 && piped_is_known_good(name.release))
+		return (size_t)config->splice_above_bytes;
+	log_info("splice-off", "kernel=%s", name.release);
+	return 0;
+}
+
+struct conn_limits
+settings_conn(const struct config *config)
+{
+	return (struct conn_limits){
+		.hard_bytes = (size_t)config->queue_limit_bytes,
+		.soft_bytes = (size_t)config->queue_soft_limit_bytes,
+		.soft_ms = config->queue_soft_time_ms,
+		.memory_bytes = (size_t)config->memory_limit_bytes,
+	};
+}
+
+/* What goes on in a frame of ours must fit one. */
+static size_t
+fitting(const struct config *config, int64_t max)
+{
+	int64_t room = config->max_frame_bytes - FRAME_ROOM;
+
+	return (size_t)(max < room ? max : room);
+}
+
+struct broker_limits
+settings_broker(const struct config *config)
+{
+	return (struct broker_limits){
+		.topic_max_bytes = (size_t)config->max_topic_bytes,
+		.subscriptions_max = (uint32_t)config->max_subscriptions,
+		.questions_max = (uint32_t)config->max_questions,
+		.questions_all_max = (uint32_t)config->max_questions_all,
+		.answer_max_bytes = fitting(config, config->max_answer_bytes),
+		.gather_max_bytes = fitting(config, config->max_gather_bytes),
+		.gather_all_max_bytes = (size_t)config->max_gather_all_bytes,
+	};
+}
+
+static void
+put_config(struct msg_writer *w, void *arg)
+{
+	const struct config *config = arg;
+	char text[4096];
+
+	msg_put_map(w, config_n_options());
+	for (size_t i = 0; i < config_n_options(); i++) {
+		msg_put_str(w, config_name(i));
+		msg_put_str(w, config_value(config, i, text, sizeof(text)));
+	}
+}
+
+struct native_settings
+settings_native(struct config *config)
+{
+	return (struct native_settings){
+		.server = SERVER_NAME,
+		.socket = config->socket,
+		.max_frame = (uint32_t)config->max_frame_bytes,
+		.max_connections = (uint32_t)config->max_connections,
+		.hello_timeout_ms = config->hello_timeout_ms,
+		.ping_interval_ms = config->ping_interval_ms,
+		.drain_timeout_ms = config->drain_timeout_ms,
+		.topic_max_bytes = (size_t)config->max_topic_bytes,
+		.subscriptions_max = (uint32_t)config->max_subscriptions,
+		.questions_max = (uint32_t)config->max_questions,
+		.questions_all_max = (uint32_t)config->max_questions_all,
+		.answer_max_bytes = fitting(config, config->max_answer_bytes),
+		.put_config = put_config,
+		.put_config_arg = config,
+	};
+}
+
+struct redis_settings
+settings_redis(const struct config *config)
+{
+	return (struct redis_settings){
+		.version = VERSION,
+		.socket = config->socket,
+		.password = config->resp_password,
+		.max_connections = (uint32_t)config->max_connections,
+		.clients_max = (uint32_t)(config->max_connections + 1) / 2,
+		.max_frame = (size_t)config->max_frame_bytes,
+		.topic_max_bytes = (size_t)config->max_topic_bytes,
+		.subscriptions_max = (uint32_t)config->max_subscriptions,
+	};
+}

@@ -1,0 +1,26 @@
+/*
+ * settings - what each module is told of the configuration: limits and names,
+ * in its own terms. What splicing needs of the kernel is asked here.
+ */
+#ifndef PM2A_DAEMON_SETTINGS_H
+#define PM2A_DAEMON_SETTINGS_H
+
+#include "core/broker.h"
+#include "daemon/config.h"
+#include "edge/native.h"
+#include "edge/redis.h"
+#include "net/conn.h"
+
+struct conn_limits settings_conn(const struct config *config);
+struct broker_limits settings_broker(const struct config *config);
+
+/* Both point into config, which must outlive what is made with them; STATS
+ * shows config as it is then. */
+struct native_settings settings_native(struct config *config);
+struct redis_settings settings_redis(const struct config *config);
+
+/* For conn_set_splice_above(): 0 where the kernel is not known to be good at
+ * it, which is logged. */
+size_t settings_splice_above(const struct config *config);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * sockets - what the daemon listens on: inherited from a supervisor or opened
+ * here. What can't be had is complained of on standard error, in words for who
+ * has started it.
+ */
+#ifndef PM2A_DAEMON_SOCKETS_H
+#define PM2A_DAEMON_SOCKETS_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "daemon/config.h"
+#include "edge/native.h"
+#include "edge/redis.h"
+#include "net/listen.h"
+#include "net/loop.h"
+
+#define SOCKETS_REDIS_MAX 16
+
+/* Who takes the connections, and what they come by. Embedded. */
+struct sockets {
+	struct loop *loop;
+	struct native *native;
+	struct redis *redis;
+	struct listener *listener; /* of native */
+	struct listener *redis_listeners[SOCKETS_REDIS_MAX];
+	size_t n_redis_listeners;
+};
+
+/* Opens all that config names; loop, native and redis are set. Returns 0 or an
+ * exit code, which has been explained; sockets_close() is due in both cases. */
+int must_check sockets_open(
+    struct sockets *sockets, const struct config *config);
+
+/* Nobody else can connect any more. Idempotent. */
+void sockets_close(struct sockets *sockets);
+
+#endif
