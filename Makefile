@@ -88,6 +88,7 @@ UNIT_xalloc := base/xalloc base/log
 UNIT_bytes :=
 UNIT_blob := base/blob base/xalloc base/log
 UNIT_hash := base/hash
+UNIT_histogram := base/histogram
 UNIT_log := base/log
 UNIT_frame := wire/frame
 UNIT_resp := wire/resp
@@ -122,9 +123,9 @@ UNIT_conn := net/conn net/conn_cause net/input net/memory net/outq net/loop base
 UNIT_splice := $(UNIT_conn)
 UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc base/log
-UNIT_native := edge/native edge/session edge/verbs edge/report edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
+UNIT_native := edge/native edge/session edge/verbs edge/report edge/figures edge/timing edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
 	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
-	wire/msg wire/control wire/asking base/piped base/blob base/hash $(BASE)
+	wire/msg wire/control wire/asking base/piped base/blob base/hash base/histogram $(BASE)
 UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)

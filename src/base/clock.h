@@ -39,6 +39,9 @@ instant_earlier(struct instant a, struct instant b)
 /* The monotonic clock, now. */
 struct instant clock_now(void);
 
+/* The same clock in microseconds, for how long something takes. */
+int64_t clock_us(void);
+
 /* The wall clock, milliseconds since 1970: for people and for epochs. */
 int64_t clock_wall_ms(void);
 

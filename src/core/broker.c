@@ -433,6 +433,7 @@ broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
 		.timeout_ms = ask->timeout_ms == 0 ? BROKER_TIMEOUT_DEFAULT_MS
 						   : ask->timeout_ms,
 		.gather_max_bytes = broker->limits.gather_max_bytes,
+		.asked_us = ask->asked_us,
 	};
 	struct request *request;
 	int r = check_ask(broker, from, ask);

@@ -58,6 +58,7 @@ struct request_spec {
 	int64_t timeout_ms; /* at least 1 */
 	const void *scope;  /* see request_release(); NULL: none */
 	size_t gather_max_bytes;
+	int64_t asked_us; /* kept for who asks */
 };
 
 struct answer {

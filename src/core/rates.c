@@ -30,7 +30,7 @@ rates_due(const struct rates *rates)
 }
 
 double
-rates_per_second(const struct rates *rates, size_t i)
+rates_per_second(const struct rates *rates, enum rates_counter counter)
 {
 	const struct rates_sample *first, *last;
 
@@ -40,6 +40,6 @@ rates_per_second(const struct rates *rates, size_t i)
 	last = sample(rates, 0);
 	if (last->at.ms <= first->at.ms)
 		return 0;
-	return (double)(last->counters[i] - first->counters[i]) * 1000 /
-	       (double)(last->at.ms - first->at.ms);
+	return (double)(last->counters[counter] - first->counters[counter]) *
+	       1000 / (double)(last->at.ms - first->at.ms);
 }

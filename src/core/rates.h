@@ -12,7 +12,15 @@
 
 #define RATES_INTERVAL_MS 1000
 #define RATES_SAMPLES 11
-#define RATES_COUNTERS 4
+
+enum rates_counter {
+	RATES_PUBLISHED,
+	RATES_DELIVERED,
+	RATES_BYTES_IN,
+	RATES_BYTES_OUT,
+	RATES_BUSY_US, /* that the loop has worked */
+	RATES_COUNTERS,
+};
 
 struct rates_sample {
 	struct instant at;
@@ -32,8 +40,8 @@ void rates_add(
 /* When the next sample is due: at once while there is none. */
 struct instant rates_due(const struct rates *rates);
 
-/* Growth per second of counter i between the oldest sample and the newest;
+/* Growth per second of a counter between the oldest sample and the newest;
  * 0 while there are fewer than two. */
-double rates_per_second(const struct rates *rates, size_t i);
+double rates_per_second(const struct rates *rates, enum rates_counter counter);
 
 #endif

@@ -316,6 +316,7 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	assert(spec->timeout_ms > 0);
 	request->id = ++reg->last_id;
 	request->ask_id = spec->ask_id;
+	request->asked_us = spec->asked_us;
 	request->gather = spec->gather;
 	request->asker = asker;
 	request->scope = spec->scope;

@@ -47,7 +47,8 @@ struct request_class;
 
 struct request {
 	uint64_t id;
-	int64_t ask_id; /* the asker's number for it */
+	int64_t ask_id;   /* the asker's number for it */
+	int64_t asked_us; /* likewise its time, which nothing here reads */
 	enum request_gather gather;
 	enum request_outcome outcome;
 	struct request_owner *asker;

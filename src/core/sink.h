@@ -44,6 +44,7 @@ struct ask {
 	size_t n_topics;
 	const void *payload;
 	size_t payload_len;
+	int64_t asked_us; /* for who asks: request->asked_us */
 };
 
 struct broker_sink {

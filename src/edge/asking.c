@@ -157,6 +157,7 @@ asking_on_result(struct member *to, const struct request *request)
 	struct msg_writer *w = &native->out;
 	size_t start;
 
+	timing_gathered(&native->timing, request->asked_us);
 	if (conn_is_closing(session->conn))
 		return;
 	if (request->outcome == REQUEST_FULL) {
@@ -243,6 +244,7 @@ ask(struct session *session, const struct frame *f, const struct asking_ask *in)
 		.to_subscribers = f->flags & FRAME_TO_SUBSCRIBERS,
 		.payload = in->payload,
 		.payload_len = in->payload_len,
+		.asked_us = loop_began_us(native->loop),
 	};
 	int r;
 

@@ -304,6 +304,7 @@ sample_rates(struct native *native, struct instant now)
 		broker->n_delivered,
 		net->bytes_in,
 		net->bytes_out,
+		native->timing.turn.sum_us,
 	};
 
 	rates_add(&native->rates, now, counters);
@@ -361,6 +362,7 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	native->set = set;
 	native->broker = broker;
 	native->settings = *settings;
+	timing_init(&native->timing, loop);
 	native->started = loop_now(loop);
 	native->epoch_ms = clock_wall_ms();
 	native->drain_deadline = INSTANT_NEVER;
@@ -380,6 +382,7 @@ native_free(struct native *native)
 		return;
 	assert(TAILQ_EMPTY(&native->sessions));
 	loop_remove_source(native->loop, &native->source);
+	timing_fini(&native->timing);
 	msg_writer_fini(&native->out);
 	blob_discharge(native->n_scratch);
 	closed_fini(&native->closed);
@@ -402,6 +405,12 @@ struct closed *
 native_closed(struct native *native)
 {
 	return &native->closed;
+}
+
+struct timing *
+native_timing(struct native *native)
+{
+	return &native->timing;
 }
 
 void

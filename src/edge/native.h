@@ -19,6 +19,7 @@
 #include "wire/msg.h"
 
 struct native;
+struct timing;
 
 struct native_settings {
 	const char *server; /* name and version, for WELCOME */
@@ -56,16 +57,20 @@ void native_configure(
 /* Who has gone: for other edges, whose connections belong there too. */
 struct closed *native_closed(struct native *native);
 
+/* How long things take: for other edges, whose messages count too. */
+struct timing *native_timing(struct native *native);
+
+struct figures;
+
 /* What another edge adds to STATS; arg is handed to each. */
 struct native_others {
 	void *arg;
-	/* Puts a map of counters, which is "redis" of the overview. */
-	void (*put_counters)(struct msg_writer *w, void *arg);
+	/* Sets the figures that are its own, and adds to those it shares. */
+	void (*figures)(struct figures *figures, void *arg);
 	uint32_t (*n_clients)(void *arg);
 	/* Puts the first n of them, each as a map with the keys of a native
 	 * client. */
 	void (*put_clients)(struct msg_writer *w, uint32_t n, void *arg);
-	size_t (*queue_bytes)(void *arg);
 };
 
 /* others is copied. */

@@ -112,6 +112,8 @@ stage(struct redis_client *client, const struct slice *data, bool is_over)
 		request.blob = blob_ref(data->blob);
 		request.off = data->off;
 	}
+	if (fresh->n == 0)
+		fresh->read_us = loop_began_us(redis->loop);
 	add_spans(fresh, parser->spans, parser->n);
 	add_request(fresh, &request);
 	client->n_staged++;
@@ -182,6 +184,7 @@ on_staging(struct loop_task *task)
 {
 	struct redis *redis =
 	    (struct redis *)((char *)task - offsetof(struct redis, staging));
+	uint64_t n_before = redis->stats.n_published;
 	struct redis_stage done;
 
 	redis->is_handling = true;
@@ -189,6 +192,9 @@ on_staging(struct loop_task *task)
 		if (redis->ripe.at[i].client != NULL)
 			handle(&redis->ripe, i);
 	redis->is_handling = false;
+	if (redis->timing != NULL)
+		timing_routed(redis->timing, redis->ripe.read_us,
+		    redis->stats.n_published - n_before);
 	done = redis->ripe;
 	redis->ripe = redis->fresh;
 	redis->fresh = done;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "edge/redis.h"
+#include "edge/timing.h"
 #include "wire/resp.h"
 #include "wire/resp_write.h"
 
@@ -51,6 +52,7 @@ struct redis_stage {
 	size_t n, size;
 	struct resp_span *spans;
 	size_t n_spans, spans_size;
+	int64_t read_us; /* when the turn began that staged it */
 };
 
 /* A namespace's topic, and how long what goes to its rooms goes to all of it.
@@ -71,6 +73,7 @@ struct redis {
 	struct conn_set *set;
 	struct broker *broker;
 	struct closed *closed;
+	struct timing *timing; /* NULL: nobody counts */
 	struct redis_settings settings;
 	TAILQ_HEAD(redis_client_list, redis_client) clients; /* oldest first */
 	struct topic_registry *patterns; /* whose: pattern → clients */

@@ -1,6 +1,7 @@
+#include "edge/figures.h"
 #include "edge/redis_client.h"
 
-/* What redis adds to STATS: counters, and its clients as rows beside native
+/* What redis adds to STATS: figures, and its clients as rows beside native
  * ones, with the same keys. */
 
 static void
@@ -18,19 +19,23 @@ put_str(struct msg_writer *w, const char *key, const char *value)
 }
 
 static void
-put_counters(struct msg_writer *w, void *arg)
+figures(struct figures *out, void *arg)
 {
 	const struct redis *redis = arg;
 	const struct redis_stats *stats = &redis->stats;
+	const struct redis_client *client;
+	int64_t *v = out->values;
 
-	msg_put_map(w, 7);
-	put_count(w, "clients", stats->n_open);
-	put_count(w, "connections", stats->n_connections);
-	put_count(w, "commands", stats->n_commands);
-	put_count(w, "errors", stats->n_errors);
-	put_count(w, "published", stats->n_published);
-	put_count(w, "delivered", stats->n_delivered);
-	put_count(w, "patterns", topic_n_exact(redis->patterns));
+	v[FIGURE_REDIS_CLIENTS] = (int64_t)stats->n_open;
+	v[FIGURE_REDIS_CONNECTIONS] = (int64_t)stats->n_connections;
+	v[FIGURE_REDIS_COMMANDS] = (int64_t)stats->n_commands;
+	v[FIGURE_REDIS_ERRORS] = (int64_t)stats->n_errors;
+	v[FIGURE_REDIS_PUBLISHED] = (int64_t)stats->n_published;
+	v[FIGURE_REDIS_DELIVERED] = (int64_t)stats->n_delivered;
+	v[FIGURE_REDIS_PATTERNS] = (int64_t)topic_n_exact(redis->patterns);
+	TAILQ_FOREACH (client, &redis->clients, in_redis)
+		v[FIGURE_QUEUE_BYTES] +=
+		    (int64_t)conn_queue_bytes(client->conn);
 }
 
 static uint32_t
@@ -90,28 +95,16 @@ put_clients(struct msg_writer *w, uint32_t n, void *arg)
 		}
 }
 
-static size_t
-queue_bytes(void *arg)
-{
-	const struct redis *redis = arg;
-	const struct redis_client *client;
-	size_t n = 0;
-
-	TAILQ_FOREACH (client, &redis->clients, in_redis)
-		n += conn_queue_bytes(client->conn);
-	return n;
-}
-
 void
 redis_report_to(struct redis *redis, struct native *native)
 {
 	const struct native_others others = {
 		.arg = redis,
-		.put_counters = put_counters,
+		.figures = figures,
 		.n_clients = n_clients,
 		.put_clients = put_clients,
-		.queue_bytes = queue_bytes,
 	};
 
+	redis->timing = native_timing(native);
 	native_set_others(native, &others);
 }

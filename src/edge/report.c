@@ -1,12 +1,10 @@
-#include "edge/session.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "base/piped.h"
 #include "base/xalloc.h"
+#include "edge/figures.h"
+#include "edge/session.h"
 #include "wire/frame.h"
 
 static void
@@ -30,46 +28,84 @@ put_str(struct msg_writer *w, const char *key, const char *value)
 }
 
 static void
-put_rates(struct native *native, struct msg_writer *w)
+put_rates(struct msg_writer *w, const struct figures *figures)
 {
-	static const char *const names[RATES_COUNTERS] = {
-		"published",
-		"delivered",
-		"bytes_in",
-		"bytes_out",
-	};
-
 	msg_put_str(w, "rates");
-	msg_put_map(w, RATES_COUNTERS);
-	for (size_t i = 0; i < RATES_COUNTERS; i++) {
-		msg_put_str(w, names[i]);
-		msg_put_float(w, rates_per_second(&native->rates, i));
+	msg_put_map(w, RATES_BUSY_US);
+	for (int i = 0; i < RATES_BUSY_US; i++) {
+		msg_put_str(w, figures_rate_name((enum rates_counter)i));
+		msg_put_float(w, figures->rates[i]);
 	}
+	msg_put_str(w, "busy");
+	msg_put_float(w, figures->busy);
 }
 
 static void
-put_drops(struct native *native, struct msg_writer *w)
+put_histogram(struct msg_writer *w, const char *key, const struct histogram *h)
 {
-	msg_put_str(w, "drops");
+	msg_put_str(w, key);
+	msg_put_map(w, 6);
+	put_count(w, "count", h->n);
+	put_count(w, "sum_us", h->sum_us);
+	put_count(w, "p50_us", histogram_quantile(h, 0.5));
+	put_count(w, "p99_us", histogram_quantile(h, 0.99));
+	put_count(w, "p999_us", histogram_quantile(h, 0.999));
+	put_count(w, "max_us", h->max_us);
+}
+
+static void
+put_latency(struct msg_writer *w, const struct figures *figures)
+{
+	msg_put_str(w, "latency");
 	msg_put_map(w, 3);
-	put_count(w, "volatile", native->n_volatile_dropped);
-	put_count(w, "undelivered", native->n_undelivered);
-	put_count(
-	    w, "unwritten_bytes", conn_set_stats(native->set)->n_unwritten);
+	put_histogram(w, "transit", figures->transit);
+	put_histogram(w, "gather", figures->gather);
+	put_histogram(w, "turn", figures->turn);
+}
+
+static bool
+is_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Figures of one group stand together in the table. */
+static size_t
+group_end(size_t i)
+{
+	const char *group = figures_info[i].group;
+
+	while (i < N_FIGURES && is_same(figures_info[i].group, group))
+		i++;
+	return i;
+}
+
+/* How many keys the figures put into the overview. */
+static size_t
+n_figure_keys(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_FIGURES; i = group_end(i))
+		n += figures_info[i].group == NULL ? group_end(i) - i : 1;
+	return n;
 }
 
 static void
-put_spliced(struct native *native, struct msg_writer *w)
+put_figures(struct msg_writer *w, const struct figures *figures)
 {
-	const struct conn_set_stats *net = conn_set_stats(native->set);
-	const struct piped_stats *piped = piped_stats();
+	size_t i = 0;
 
-	msg_put_str(w, "spliced");
-	msg_put_map(w, 4);
-	put_count(w, "messages", net->n_spliced);
-	put_count(w, "bytes", net->spliced_bytes);
-	put_count(w, "settled", piped->n_settled);
-	put_count(w, "failed", piped->n_failed);
+	while (i < N_FIGURES) {
+		size_t end = group_end(i);
+
+		if (figures_info[i].group != NULL) {
+			msg_put_str(w, figures_info[i].group);
+			msg_put_map(w, end - i);
+		}
+		for (; i < end; i++)
+			put_int(w, figures_info[i].name, figures->values[i]);
+	}
 }
 
 static void
@@ -103,27 +139,6 @@ put_errors(struct native *native, struct msg_writer *w)
 			    native->n_refused[i]);
 }
 
-static void
-put_questions(struct native *native, struct msg_writer *w)
-{
-	const struct broker_stats *stats = broker_stats(native->broker);
-	const struct request_registry *requests =
-	    broker_requests(native->broker);
-
-	msg_put_str(w, "questions");
-	msg_put_map(w, 10);
-	put_count(w, "asked", stats->n_asked);
-	put_count(w, "open", request_n_open(requests));
-	put_count(w, "gathered_bytes", request_n_gathered_bytes(requests));
-	put_count(w, "sent", stats->n_questions);
-	put_count(w, "answers", stats->n_answers);
-	put_count(w, "timeout", stats->n_timeouts);
-	put_count(w, "abandoned", stats->n_abandoned);
-	put_count(w, "late", stats->n_late);
-	put_count(w, "doubled", stats->n_doubled);
-	put_count(w, "foreign", stats->n_foreign);
-}
-
 /* Keys whose members run different scripts. */
 static void
 put_mixed_keys(struct native *native, struct msg_writer *w)
@@ -143,87 +158,23 @@ put_mixed_keys(struct native *native, struct msg_writer *w)
 	}
 }
 
-struct sums {
-	size_t n_members;
-	size_t queue_bytes;
-};
-
-static struct sums
-sum_up(struct native *native)
-{
-	const struct native_others *others = &native->others;
-	struct sums sums = { 0 };
-	struct session *s;
-
-	if (others->queue_bytes != NULL)
-		sums.queue_bytes = others->queue_bytes(others->arg);
-	TAILQ_FOREACH (s, &native->sessions, in_native) {
-		sums.n_members +=
-		    s->member != NULL && s->role == CONTROL_MEMBER;
-		sums.queue_bytes += conn_queue_bytes(s->conn);
-	}
-	return sums;
-}
-
-/* Who speaks Redis's protocol: empty where nobody can. */
-static void
-put_others(struct native *native, struct msg_writer *w)
-{
-	const struct native_others *others = &native->others;
-
-	msg_put_str(w, "redis");
-	if (others->put_counters == NULL)
-		msg_put_map(w, 0);
-	else
-		others->put_counters(w, others->arg);
-}
-
 static void
 put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 {
-	const struct broker_stats *broker = broker_stats(native->broker);
-	const struct conn_set_stats *net = conn_set_stats(native->set);
-	const struct topic_registry *topics = broker_topics(native->broker);
-	static const struct listen_stats none;
-	const struct listen_stats *accepts =
-	    native->listener == NULL ? &none : listen_stats(native->listener);
-	struct sums sums = sum_up(native);
+	struct figures figures;
 
 	(void)n_rows;
-	msg_put_map(w, 33);
+	native_figures(native, &figures);
+	msg_put_map(w, n_figure_keys() + 10);
 	put_str(w, "server", native->settings.server);
 	put_str(w, "socket", native->settings.socket);
 	put_int(w, "pid", getpid());
 	put_int(w, "epoch", native->epoch_ms);
-	put_int(w, "uptime_ms", loop_now(native->loop).ms - native->started.ms);
-	put_count(w, "connections", conn_set_n_open(native->set));
-	put_count(w, "members", sums.n_members);
-	put_count(w, "topics", topic_n_exact(topics));
-	put_count(w, "prefixes", topic_n_prefixes(topics));
-	put_count(w, "subscriptions", topic_n_subscriptions(topics));
-	put_count(w, "published", broker->n_published);
-	put_count(w, "published_bytes", broker->published_bytes);
-	put_count(w, "delivered", broker->n_delivered);
-	put_count(w, "delivered_bytes", broker->delivered_bytes);
-	put_count(w, "unrouted", broker->n_unrouted);
-	put_count(w, "bytes_in", net->bytes_in);
-	put_count(w, "bytes_out", net->bytes_out);
-	put_count(w, "queue_bytes", sums.queue_bytes);
-	put_count(w, "blob_bytes", blob_total_bytes());
-	put_count(w, "memory_bytes", blob_held_bytes());
-	put_count(w, "memory_peak_bytes", blob_peak_bytes());
-	put_count(w, "memory_limit_bytes",
-	    conn_set_limits(native->set)->memory_bytes);
-	put_count(w, "accepted", accepts->n_accepted);
-	put_count(w, "accept_pauses", accepts->n_paused);
-	put_count(w, "log_dropped", log_n_dropped());
-	put_rates(native, w);
-	put_drops(native, w);
-	put_spliced(native, w);
-	put_others(native, w);
+	put_figures(w, &figures);
+	put_rates(w, &figures);
+	put_latency(w, &figures);
 	put_closes(native, w);
 	put_errors(native, w);
-	put_questions(native, w);
 	put_mixed_keys(native, w);
 }
 

@@ -85,6 +85,8 @@ stage(struct session *session, const struct slice *bytes, uint32_t n,
 		fresh->at =
 		    xreallocarray(fresh->at, fresh->size, sizeof(*fresh->at));
 	}
+	if (fresh->n == 0)
+		fresh->read_us = loop_began_us(native->loop);
 	fresh->at[fresh->n++] = (struct staged){ session, *bytes, n, hash };
 	blob_ref(bytes->blob);
 	if (n > 0) {
@@ -377,6 +379,7 @@ look_ahead(const struct native *native, size_t i)
 void
 session_run_ripe(struct native *native)
 {
+	uint64_t n_before = broker_stats(native->broker)->n_published;
 	struct stage done;
 
 	native->is_handling = true;
@@ -386,6 +389,8 @@ session_run_ripe(struct native *native)
 			handle_staged(&native->ripe.at[i]);
 	}
 	native->is_handling = false;
+	timing_routed(&native->timing, native->ripe.read_us,
+	    broker_stats(native->broker)->n_published - n_before);
 	done = native->ripe;
 	native->ripe = native->fresh;
 	native->fresh = done;

@@ -1,8 +1,8 @@
 /*
  * session - what native keeps of one connection, and native itself: shared by
  * native.c, which is their life, session.c, which judges and orders frames,
- * verbs.c and asking.c, which know what they mean, and report.c, which tells of
- * them.
+ * verbs.c and asking.c, which know what they mean, and report.c and figures.c,
+ * which tell of them.
  * Nobody else includes it.
  */
 #ifndef PM2A_EDGE_SESSION_H
@@ -14,6 +14,7 @@
 #include "edge/apps.h"
 #include "edge/closed.h"
 #include "edge/native.h"
+#include "edge/timing.h"
 #include "wire/control.h"
 
 /* Refusals that leave the connection open; the rest are causes of its end. */
@@ -72,6 +73,7 @@ struct staged {
 struct stage {
 	struct staged *at;
 	size_t n, size;
+	int64_t read_us; /* when the turn began that staged it */
 };
 
 struct native {
@@ -105,6 +107,7 @@ struct native {
 	struct apps apps;
 	struct closed closed;
 	struct rates rates;
+	struct timing timing;
 	struct instant started;
 	int64_t epoch_ms;
 	uint64_t n_refused[N_REFUSALS];

@@ -346,6 +346,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_began_us(conn->set->loop);
 	if (conn->cause != CONN_OPEN)
 		return;
 	if (!has_room(conn))
@@ -486,6 +487,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_began_us(conn->set->loop);
 	if (conn->cause == CONN_OPEN)
 		flush(conn);
 }

@@ -120,6 +120,7 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 	int accepted;
 
 	(void)what;
+	loop_began_us(listener->loop);
 	for (int i = 0; i < ACCEPTS_MAX; i++) {
 		accepted =
 		    accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -13,8 +13,9 @@ struct loop {
 	struct event_base *base;
 	struct event *timer;
 	struct instant armed; /* what the timer is set to */
-	struct instant now; /* when this turn began, once somebody has asked */
-	bool has_now;
+	int64_t began_us;     /* when this turn began to work: see loop.h */
+	bool has_begun;
+	struct loop_watch *watch; /* or NULL */
 	struct task_list work;
 	struct task_list flush;
 	struct task_list reap;
@@ -29,6 +30,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_began_us(loop);
 	loop->armed = INSTANT_NEVER;
 }
 
@@ -96,6 +98,7 @@ end_turn(struct loop *loop)
 {
 	struct loop_source *source, *next;
 
+	loop_began_us(loop);
 	TAILQ_FOREACH_SAFE (source, &loop->sources, link, next)
 		if (instant_reached(
 			source->next_deadline(source), loop_now(loop)))
@@ -105,6 +108,9 @@ end_turn(struct loop *loop)
 		run_tasks(&loop->flush);
 		run_tasks(&loop->reap);
 	} while (!TAILQ_EMPTY(&loop->flush));
+	if (loop->watch != NULL)
+		loop->watch->turned(
+		    loop->watch, loop_began_us(loop), clock_us());
 }
 
 static int
@@ -137,7 +143,7 @@ loop_turn(struct loop *loop, bool may_wait)
 
 	if (arm_timer(loop) != 0)
 		return err_trace(-ENOMEM);
-	loop->has_now = false;
+	loop->has_begun = false;
 	if (event_base_loop(
 		loop->base, EVLOOP_ONCE | (waits ? 0 : EVLOOP_NONBLOCK)) < 0)
 		return err_trace(-EIO);
@@ -165,10 +171,22 @@ loop_stop(struct loop *loop)
 struct instant
 loop_now(struct loop *loop)
 {
-	if (!loop->has_now)
-		loop->now = clock_now();
-	loop->has_now = true;
-	return loop->now;
+	return (struct instant){ loop_began_us(loop) / 1000 };
+}
+
+int64_t
+loop_began_us(struct loop *loop)
+{
+	if (!loop->has_begun)
+		loop->began_us = clock_us();
+	loop->has_begun = true;
+	return loop->began_us;
+}
+
+void
+loop_set_watch(struct loop *loop, struct loop_watch *watch)
+{
+	loop->watch = watch;
 }
 
 struct event_base *

@@ -35,6 +35,13 @@ struct loop_source {
 	void (*expire)(struct loop_source *source, struct instant now);
 };
 
+/* Who is told of each turn that has ended: when it began to work, which is
+ * after it has waited, and when it was done, on clock_us(). Embedded. */
+struct loop_watch {
+	void (*turned)(
+	    struct loop_watch *watch, int64_t began_us, int64_t ended_us);
+};
+
 /* Returns 0 or a negative errno. */
 int must_check loop_new(struct loop **out);
 
@@ -53,6 +60,13 @@ void loop_stop(struct loop *loop);
 
 /* The time of this turn: one reading of the clock, when it is first asked. */
 struct instant loop_now(struct loop *loop);
+
+/* The same in microseconds. Every callback of an event calls it or loop_now()
+ * first, so that what it reads is when the turn has begun to work. */
+int64_t loop_began_us(struct loop *loop);
+
+/* There is one watch at most; NULL: none. */
+void loop_set_watch(struct loop *loop, struct loop_watch *watch);
 
 /* For event_assign() alone. */
 struct event_base *loop_base(struct loop *loop);

@@ -353,3 +353,62 @@ TEST(the_library_tells_its_version_and_its_method)
 {
 	ck_assert_ptr_nonnull(strstr(loop_library_version(), "2."));
 }
+
+struct noted_watch {
+	struct loop_watch watch;
+	int64_t began_us, ended_us;
+	int n;
+};
+
+static void
+on_turned(struct loop_watch *watch, int64_t began_us, int64_t ended_us)
+{
+	struct noted_watch *noted = (struct noted_watch *)watch;
+
+	noted->began_us = began_us;
+	noted->ended_us = ended_us;
+	noted->n++;
+}
+
+static void
+on_slow_flush(struct loop_task *task)
+{
+	int64_t end_us = clock_us() + 3000;
+
+	(void)task;
+	while (clock_us() < end_us)
+		;
+}
+
+TEST(a_watch_is_told_how_long_a_turn_has_worked)
+{
+	struct noted_watch noted = { .watch = { on_turned } };
+	struct loop_task slow = { .run = on_slow_flush };
+
+	begin();
+	loop_set_watch(loop, &noted.watch);
+	loop_flush_later(loop, &slow);
+	turn();
+	ck_assert_int_eq(noted.n, 1);
+	ck_assert_int_ge(noted.ended_us - noted.began_us, 3000);
+	loop_set_watch(loop, NULL);
+	turn();
+	ck_assert_int_eq(noted.n, 1);
+	loop_free(loop);
+}
+
+TEST(waiting_is_no_work)
+{
+	struct noted_watch noted = { .watch = { on_turned } };
+	struct timed timed = { .letter = 't' };
+	int64_t asked_us;
+
+	begin();
+	loop_set_watch(loop, &noted.watch);
+	asked_us = clock_us();
+	add(&timed, 't', instant_after(clock_now(), 20));
+	ck_assert_int_eq(loop_turn(loop, true), 0);
+	ck_assert_int_ge(noted.began_us - asked_us, 10000);
+	loop_remove_source(loop, &timed.source);
+	loop_free(loop);
+}

@@ -5,7 +5,7 @@
 static void
 add(struct rates *rates, int64_t ms, uint64_t n)
 {
-	const uint64_t counters[RATES_COUNTERS] = { n, 2 * n, 0, 7 };
+	const uint64_t counters[RATES_COUNTERS] = { n, 2 * n, 0, 7, 0 };
 
 	rates_add(rates, (struct instant){ ms }, counters);
 }

@@ -123,6 +123,9 @@ TEST(the_overview_counts_what_has_happened)
 	ck_assert_uint_eq(msg_count(get(o, "closes")), 1);
 	ck_assert_int_eq(number(get(o, "drops"), "volatile"), 0);
 	ck_assert_uint_eq(msg_count(get(o, "rates")), 4);
+	ck_assert_int_eq(number(get(get(o, "latency"), "transit"), "count"), 4);
+	ck_assert_int_eq(number(get(get(o, "latency"), "gather"), "count"), 0);
+	ck_assert_int_gt(number(get(get(o, "latency"), "turn"), "count"), 0);
 	msg_tree_free(tree);
 	end();
 }
