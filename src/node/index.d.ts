@@ -72,7 +72,8 @@ declare namespace adapter {
 		queueMaxBytes?: number;
 		/**
 		 * The first delay before a new attempt, in ms, 1 to 600,000; it doubles with
-		 * each, and a random part of it is waited. Default: 50.
+		 * each, and a random part of it is waited. A socket that appears where the
+		 * daemon's should be is tried at once. Default: 50.
 		 */
 		reconnectDelay?: number;
 		/** The longest delay, in ms, reconnectDelay to 600,000. Default: 2000. */
@@ -302,7 +303,10 @@ declare namespace adapter {
 		readonly key: string;
 		/** Whether everything is in force. */
 		readonly connected: boolean;
-		/** Messages that wait. */
+		/**
+		 * Messages that wait: for a connection, for room in it, or, at a daemon that
+		 * has just started, for the others to come back, 250 ms at most.
+		 */
 		readonly queued: { messages: number; bytes: number };
 		/** What the daemon said of itself, or null. */
 		readonly welcome: Welcome | null;

@@ -256,6 +256,15 @@ describe('adapter: hooks and listeners', PATIENT, () => {
 		isIdle(adapters[0]);
 	});
 
+	test('who listens to the questions of a server\'s connection does not take its own', async (t) => {
+		const { servers, adapters } = await ground(t);
+		const heard = [];
+		adapters[1].client.on('question', ({ topics }) => heard.push(...topics));
+		const { socket } = await servers.client(1);
+		assert.deepEqual(await within(adapters[0].clients(), 'answer'), [socket.id]);
+		assert.deepEqual(heard, [MAIN]);
+	});
+
 	test('servers whose namespace nobody listens to are not waited for', async (t) => {
 		const { servers } = await ground(t, 3);
 		servers.ios[1].on('ask', (value, cb) => cb(value));

@@ -8,7 +8,8 @@
  * and subscribes to all that is wanted in the same write, so that no message
  * falls between the two. What waited to be published follows when WELCOME has
  * come: before that the daemon may still refuse us, and what had been sent to
- * it would be lost. A PING behind it is answered when all subscriptions are in
+ * it would be lost. A daemon that has just started gets it when the others are
+ * there to hear it (hold.js). A PING behind it is answered when all subscriptions are in
  * force, and that is when 'connect' is emitted.
  *
  * While there is no connection, or while the kernel takes no more, published
@@ -29,10 +30,10 @@
 const { EventEmitter } = require('node:events');
 const debug = require('debug')('socket.io-pm2adapter:client');
 const { Asking } = require('./asking');
-const { Backoff } = require('./backoff');
 const { counters } = require('./counters');
 const { Drops } = require('./drops');
 const { Pm2aError } = require('./errors');
+const { Hold } = require('./hold');
 const { identity } = require('./identity');
 const { Link } = require('./link');
 const { Missed } = require('./missed');
@@ -40,6 +41,7 @@ const { clientOptions } = require('./options');
 const { COPY_MAX } = require('./outbox');
 const { askOptions } = require('./questions');
 const { Queue } = require('./queue');
+const { Retry } = require('./retry');
 const sender = require('./sender');
 const { Wanted } = require('./wanted');
 
@@ -64,8 +66,8 @@ class Client extends EventEmitter {
 	#queue; // published frames that wait
 	#drops;
 	#asking;
-	#backoff;
-	#retryTimer = null;
+	#hold = new Hold(() => this.#sendQueue(WRITE_AHEAD_BYTES));
+	#retry;
 	#missed = new Missed();
 	#deliver = null; // see onDelivery
 	#waiters = []; // of ready()
@@ -77,9 +79,8 @@ class Client extends EventEmitter {
 	constructor(opts) {
 		super();
 		this.#options = clientOptions(opts);
-		const { queueMaxBytes, reconnectDelay, reconnectDelayMax } = this.#options;
-		this.#queue = new Queue(queueMaxBytes);
-		this.#backoff = new Backoff(reconnectDelay, reconnectDelayMax);
+		this.#queue = new Queue(this.#options.queueMaxBytes);
+		this.#retry = new Retry(this.#options, () => this.#open());
 		this.stats = counters();
 		this.#drops = new Drops(this.stats, (drop) => this.emit('drop', drop));
 		this.#asking = new Asking(this.stats, this.#queue, this.#viewForAsking());
@@ -122,7 +123,7 @@ class Client extends EventEmitter {
 		this.#closing = null;
 		if (this.#life !== 'wanted') {
 			this.#life = 'wanted';
-			this.#backoff.reset();
+			this.#retry.reset();
 			this.#open();
 		}
 		return this;
@@ -162,6 +163,7 @@ class Client extends EventEmitter {
 
 	unsubscribe(topic) {
 		const member = this.#wanted.remove(topic);
+		this.#hold.onUnsubscribe(topic);
 		if (member !== undefined) {
 			this.#changeTopic(TYPE.UNSUBSCRIBE, topic, member);
 		}
@@ -278,6 +280,7 @@ class Client extends EventEmitter {
 		const link = this.#link;
 		const hasBegun = link?.isOpen || link?.isLeaving;
 		if (hasBegun) {
+			this.#hold.end();
 			this.#sendQueue(Infinity);
 		}
 		this.#shut();
@@ -296,7 +299,8 @@ class Client extends EventEmitter {
 		this.#missed.forget();
 		this.#queue.clearTurns();
 		this.#asking.failAll('PM2A_ERR_CLOSED');
-		clearTimeout(this.#retryTimer);
+		this.#retry.stop();
+		this.#hold.end();
 		this.#closing?.resolve();
 		this.#closing = null;
 		const error = new Pm2aError('PM2A_ERR_CLOSED');
@@ -325,7 +329,7 @@ class Client extends EventEmitter {
 			onWelcome: (body) => this.#onWelcome(body),
 			onDrain: () => this.#sendQueue(WRITE_AHEAD_BYTES),
 			onMessage: (...message) => this.#onMessage(...message),
-			onPresence: (presence) => this.#tell('presence', presence),
+			onPresence: (presence) => this.#onPresence(presence),
 			onQuestion: (question) => this.#asking.onQuestion(question),
 			onResult: (body) => this.#asking.onResult(body),
 			onPart: (body) => this.#asking.onPart(body),
@@ -351,6 +355,9 @@ class Client extends EventEmitter {
 		this.#welcome = body;
 		this.#limits = { maxFrame: body.max_frame, maxTopic: body.max_topic };
 		this.#missed.onWelcome(body);
+		if (this.#missed.previous !== undefined || !this.#queue.isEmpty) {
+			this.#hold.begin(body.epoch);
+		}
 		this.#sendQueue(WRITE_AHEAD_BYTES);
 		this.#link.ask((isInForce) => {
 			if (isInForce) {
@@ -362,7 +369,7 @@ class Client extends EventEmitter {
 
 	#onReady() {
 		this.#isReady = true;
-		this.#backoff.reset();
+		this.#retry.reset();
 		this.stats.connects++;
 		debug('connected as %d', this.#welcome.id);
 		for (const { resolve } of this.#waiters.splice(0)) {
@@ -393,6 +400,11 @@ class Client extends EventEmitter {
 		}
 	}
 
+	#onPresence(presence) {
+		this.#hold.onPresence(presence);
+		this.#tell('presence', presence);
+	}
+
 	#onRefusal({ code, message, fatal, askId }) {
 		this.stats.errors++;
 		if (this.#asking.refuse(askId, code, message)) {
@@ -400,7 +412,7 @@ class Client extends EventEmitter {
 		}
 		debug('the daemon says %s: %s', code, message);
 		if (LASTING.has(code)) {
-			this.#backoff.slowDown();
+			this.#retry.slowDown();
 		}
 		this.#tell('daemon_error', new Pm2aError('PM2A_ERR_DAEMON',
 			`${code}: ${message}`), { code, message, fatal });
@@ -408,8 +420,9 @@ class Client extends EventEmitter {
 
 	/* What waits goes with what was begun, as far as the stream takes it. */
 	#onGoodbye({ retry_after_ms: retryAfter }) {
+		this.#hold.end();
 		this.#sendQueue(WRITE_AHEAD_BYTES);
-		this.#backoff.postpone(retryAfter);
+		this.#retry.postpone(retryAfter);
 	}
 
 	/* The connection is over, for the reason in error or without one. */
@@ -424,10 +437,11 @@ class Client extends EventEmitter {
 		if (wasReady) {
 			this.#missed.onEnd(reason);
 		}
+		this.#hold.onEnd(wasReady);
 		this.#requeue(this.#link.destroy());
 		this.#link = null;
 		this.#isReady = false;
-		this.#retry();
+		this.#retry.later();
 		this.#endIfClosing();
 		if (wasReady) {
 			debug('disconnected: %s', reason);
@@ -449,13 +463,6 @@ class Client extends EventEmitter {
 		}
 	}
 
-	#retry() {
-		this.#retryTimer = setTimeout(() => this.#open(), this.#backoff.next());
-		if (!this.#options.ref) {
-			this.#retryTimer.unref();
-		}
-	}
-
 	#changeTopic(type, topic, member) {
 		if (this.#link?.canSend) {
 			this.#link.changeTopic(type, member ? FLAG.MEMBER : 0, topic,
@@ -465,7 +472,7 @@ class Client extends EventEmitter {
 
 	/* Whether what is to be sent can go at once, and overtakes nothing. */
 	#isFree() {
-		return this.#queue.isEmpty && this.#hasRoom();
+		return this.#queue.isEmpty && !this.#hold.isOn && this.#hasRoom();
 	}
 
 	/* A tick may publish more than memory has, so much of it goes to the stream
@@ -488,7 +495,7 @@ class Client extends EventEmitter {
 
 	/* Hands what waits to the stream, until that has about maxBytes. */
 	#sendQueue(maxBytes) {
-		while (!this.#queue.isEmpty && this.#link.isOpen &&
+		while (!this.#hold.isOn && !this.#queue.isEmpty && this.#link.isOpen &&
 			this.#link.pending < maxBytes) {
 			const turn = this.#queue.nextTurn();
 			if (turn === null) {

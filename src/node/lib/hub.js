@@ -147,7 +147,7 @@ class Hub {
 	/* Questions on topics of the application are for those who listen to the
 	 * client, if there is anybody but us. */
 	#question(question) {
-		const isOurs = this.#takers(question.topics).size > 0;
+		const isOurs = this.#takers(question.topics).length > 0;
 		if (!isOurs && this.client.listenerCount('question') > 1) {
 			return;
 		}
