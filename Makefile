@@ -131,10 +131,11 @@ UNIT_session := $(UNIT_native)
 UNIT_report := $(UNIT_native)
 UNIT_redis := $(UNIT_native) $(patsubst src/%.c,%,$(wildcard src/edge/redis*.c)) \
 	wire/resp wire/resp_write wire/glob
+UNIT_pm2 := $(UNIT_native) edge/pm2 edge/pm2_channel wire/json base/text
 UNIT_config := daemon/config daemon/config_option daemon/config_print base/xalloc base/log
-UNIT_print := daemon/print daemon/text wire/msg
-UNIT_text := daemon/text
-UNIT_json := daemon/json daemon/text wire/msg
+UNIT_print := daemon/print base/text wire/msg
+UNIT_text := base/text
+UNIT_json := wire/json base/text wire/msg
 EXAMPLES := $(patsubst docs/examples/%.c,$(B)/examples/%,$(sort $(wildcard docs/examples/*.c)))
 UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)

@@ -24,6 +24,11 @@ module.exports = {
 			interpreter: 'none',
 			exec_mode: 'fork',
 			instances: 1,
+			// pm2 waits until it says that it listens before it starts the next app. pm2
+			// starts two apps at a time, so one worker may begin beside it and wait by
+			// itself; with PM2_CONCURRENT_ACTIONS=1 in its environment, none does.
+			wait_ready: true,
+			listen_timeout: 5000,
 			// pm2 kills what hasn't ended by then; the daemon takes up to its drain-timeout to
 			// deliver what is under way.
 			kill_timeout: 3000,

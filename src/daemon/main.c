@@ -4,10 +4,10 @@
 #include "daemon/command.h"
 #include "daemon/config.h"
 #include "daemon/inspect.h"
-#include "daemon/json.h"
 #include "daemon/serve.h"
 #include "daemon/shell.h"
 #include "net/loop.h"
+#include "wire/json.h"
 #include "wire/msg.h"
 
 static void

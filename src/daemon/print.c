@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/text.h"
+#include "base/text.h"
 
 #define CELL_SIZE 80
 

@@ -17,6 +17,7 @@
 #include "base/xalloc.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
+#include "edge/pm2.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
 
@@ -28,6 +29,7 @@ struct daemon {
 	struct broker *broker;
 	struct native *native;
 	struct redis *redis;
+	struct pm2 *pm2; /* NULL: not there */
 	struct sockets sockets;
 	unsigned n_drains; /* edges whose connections are not yet gone */
 	struct event on_int, on_term, on_hup;
@@ -75,39 +77,55 @@ on_end(evutil_socket_t signo, short what, void *arg)
 	drain(daemon, signo == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
-/* Takes from fresh what can change now, and says what can't. */
+/* Each module is told what has changed for it. */
 static void
-apply_config(struct daemon *daemon, struct config *fresh)
+configure_all(struct daemon *daemon)
 {
-	struct config old = config_copy(&daemon->config);
-	char before[4096], after[4096];
-	struct conn_limits net;
-	struct broker_limits core;
-	struct native_settings settings;
-	struct redis_settings redis;
+	struct conn_limits net = settings_conn(&daemon->config);
+	struct broker_limits core = settings_broker(&daemon->config);
+	struct native_settings native = settings_native(&daemon->config);
+	struct redis_settings redis = settings_redis(&daemon->config);
 
-	for (size_t i = 0; i < config_n_options(); i++)
-		if (config_differs(&old, fresh, i)) {
-			config_value(&old, i, before, sizeof(before));
-			config_value(fresh, i, after, sizeof(after));
-			log_info("config-changed", "key=%s from=%s to=%s%s",
-			    config_name(i), before, after,
-			    config_is_reloadable(i) ? "" : " needs=restart");
-			if (config_is_reloadable(i))
-				config_take(&daemon->config, fresh, i);
-		}
 	log_set_level((enum log_level)daemon->config.log_level);
-	net = settings_conn(&daemon->config);
 	conn_set_limit(daemon->set, &net);
 	conn_set_splice_above(
 	    daemon->set, settings_splice_above(&daemon->config));
-	core = settings_broker(&daemon->config);
 	broker_set_limits(daemon->broker, &core);
-	settings = settings_native(&daemon->config);
-	native_configure(daemon->native, &settings);
-	redis = settings_redis(&daemon->config);
+	native_configure(daemon->native, &native);
 	redis_configure(daemon->redis, &redis);
+}
+
+/* How a reload went, for who has asked for it. */
+struct reloaded {
+	size_t n_changed, n_need_restart;
+};
+
+/* Takes from fresh what can change now, and says what can't. */
+static struct reloaded
+apply_config(struct daemon *daemon, struct config *fresh)
+{
+	struct config old = config_copy(&daemon->config);
+	struct reloaded reloaded = { 0 };
+	char before[4096], after[4096];
+
+	for (size_t i = 0; i < config_n_options(); i++) {
+		if (!config_differs(&old, fresh, i))
+			continue;
+		config_value(&old, i, before, sizeof(before));
+		config_value(fresh, i, after, sizeof(after));
+		log_info("config-changed", "key=%s from=%s to=%s%s",
+		    config_name(i), before, after,
+		    config_is_reloadable(i) ? "" : " needs=restart");
+		if (config_is_reloadable(i)) {
+			config_take(&daemon->config, fresh, i);
+			reloaded.n_changed++;
+		} else {
+			reloaded.n_need_restart++;
+		}
+	}
+	configure_all(daemon);
 	config_fini(&old);
+	return reloaded;
 }
 
 /* What can change now must go with what can't. */
@@ -126,31 +144,82 @@ goes_with_the_rest(const struct daemon *daemon, const struct config *fresh,
 	return r == 0;
 }
 
-static void
-reload(struct daemon *daemon)
+/* All or nothing. Puts what came of it into said. */
+static bool
+reload(char *said, size_t size, void *arg)
 {
+	struct daemon *daemon = arg;
+	struct reloaded reloaded;
 	struct config_why why;
 	struct config fresh;
+	bool is_good;
 
 	if (command_config(daemon->command, &fresh, &why) != 0) {
 		log_error("config-refused", "error=\"%s\"", why.text);
-		return;
+		snprintf(said, size, "%s", why.text);
+		return false;
 	}
-	if (!goes_with_the_rest(daemon, &fresh, &why)) {
+	is_good = goes_with_the_rest(daemon, &fresh, &why);
+	if (is_good) {
+		reloaded = apply_config(daemon, &fresh);
+		snprintf(said, size, "%zu changed, %zu need a restart",
+		    reloaded.n_changed, reloaded.n_need_restart);
+		log_info("config-reloaded", "changed=%zu need_restart=%zu",
+		    reloaded.n_changed, reloaded.n_need_restart);
+	} else {
 		log_error("config-refused", "error=\"%s\"", why.text);
-		config_fini(&fresh);
-		return;
+		snprintf(said, size, "%s", why.text);
 	}
-	apply_config(daemon, &fresh);
 	config_fini(&fresh);
+	return is_good;
 }
 
 static void
 on_hangup(evutil_socket_t signo, short what, void *arg)
 {
+	char said[sizeof(((struct config_why *)NULL)->text)];
+
 	(void)signo;
 	(void)what;
-	reload(arg);
+	reload(said, sizeof(said), arg);
+}
+
+static bool
+set_log_level(const char *level, char *said, size_t size, void *arg)
+{
+	(void)arg;
+	for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
+		if (strcmp(level, log_level_name((enum log_level)i)) == 0) {
+			log_set_level((enum log_level)i);
+			snprintf(said, size,
+			    "the level is %s until the next reload", level);
+			return true;
+		}
+	snprintf(said, size,
+	    "log-level wants debug, info, warn or error, not '%.20s'", level);
+	return false;
+}
+
+static void
+on_pm2_shutdown(void *arg)
+{
+	drain(arg, "pm2-shutdown");
+}
+
+/* Where pm2 is there. */
+static struct pm2 *
+meet_pm2(struct daemon *daemon)
+{
+	const struct pm2_hooks hooks = {
+		.arg = daemon,
+		.shutdown = on_pm2_shutdown,
+		.reload = reload,
+		.set_log_level = set_log_level,
+	};
+	int fd = pm2_inherited();
+
+	return fd < 0 ? NULL
+		      : pm2_new(daemon->loop, fd, daemon->native, &hooks);
 }
 
 static void
@@ -209,6 +278,7 @@ serve(struct daemon *daemon)
 	daemon->redis = redis_new(daemon->loop, daemon->set, daemon->broker,
 	    &redis, native_closed(daemon->native));
 	redis_report_to(daemon->redis, daemon->native);
+	daemon->pm2 = meet_pm2(daemon);
 	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
 	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
 	watch_signal(daemon, &daemon->on_hup, SIGHUP, on_hangup);
@@ -220,9 +290,12 @@ serve(struct daemon *daemon)
 	code = sockets_open(&daemon->sockets, &daemon->config);
 	if (code != 0)
 		sockets_close(&daemon->sockets);
+	else
+		pm2_say_ready(daemon->pm2);
 	if (code == 0 && loop_run(daemon->loop) != 0)
 		code = EX_OSERR;
 	forget_signals(daemon);
+	pm2_free(daemon->pm2);
 	redis_free(daemon->redis);
 	native_free(daemon->native);
 	broker_free(daemon->broker);

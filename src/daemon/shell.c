@@ -7,10 +7,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "base/xalloc.h"
-#include "daemon/json.h"
-#include "daemon/text.h"
 #include "pm2a.h"
+#include "wire/json.h"
 
 #define CLIENT_NAME "pm2adapterd"
 #define UID_OF_ASKERS "pm2adapterd"

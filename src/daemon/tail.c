@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "daemon/json.h"
+#include "base/text.h"
 #include "daemon/shell.h"
-#include "daemon/text.h"
 #include "pm2a.h"
+#include "wire/json.h"
 
 struct tail {
 	const struct shell *shell;

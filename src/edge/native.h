@@ -57,6 +57,12 @@ void native_configure(
 /* Who has gone: for other edges, whose connections belong there too. */
 struct closed *native_closed(struct native *native);
 
+struct control_stats;
+
+/* Appends what STATS answers: a map of the wanted sections. */
+void native_report(struct native *native, const struct control_stats *wanted,
+    struct msg_writer *w);
+
 /* How long things take: for other edges, whose messages count too. */
 struct timing *native_timing(struct native *native);
 

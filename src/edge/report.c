@@ -343,7 +343,7 @@ put_config(struct native *native, struct msg_writer *w, uint32_t n_rows)
 }
 
 void
-report_write(struct native *native, const struct control_stats *wanted,
+native_report(struct native *native, const struct control_stats *wanted,
     struct msg_writer *w)
 {
 	static void (*const sections[CONTROL_N_SECTIONS])(
@@ -354,7 +354,7 @@ report_write(struct native *native, const struct control_stats *wanted,
 		[CONTROL_CLOSED] = put_closed,
 		[CONTROL_CONFIG] = put_config,
 	};
-	size_t start = control_begin(w), n_wanted = 0;
+	size_t n_wanted = 0;
 
 	for (int i = 0; i < CONTROL_N_SECTIONS; i++)
 		n_wanted += wanted->wanted[i];
@@ -365,5 +365,4 @@ report_write(struct native *native, const struct control_stats *wanted,
 			    w, control_section_name((enum control_section)i));
 			sections[i](native, w, wanted->n_rows);
 		}
-	control_end(w, start, FRAME_STATS_REPLY);
 }

@@ -185,8 +185,4 @@ void asking_on_part(struct member *to, const struct request *request,
     const struct member *from, const struct answer *answer);
 void asking_on_result(struct member *to, const struct request *request);
 
-/* Appends one STATS_REPLY with the wanted sections to w. */
-void report_write(struct native *native, const struct control_stats *wanted,
-    struct msg_writer *w);
-
 #endif

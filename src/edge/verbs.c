@@ -486,12 +486,16 @@ verb_stats(struct session *session, const struct frame *f)
 {
 	struct control_stats wanted;
 	struct control_why why;
+	struct msg_writer *w = &session->native->out;
 	int r = control_read_stats(f->body, f->body_len, &wanted, &why);
+	size_t start;
 
 	switch (r) {
 	case 0:
 		session->has_asked = true;
-		report_write(session->native, &wanted, &session->native->out);
+		start = control_begin(w);
+		native_report(session->native, &wanted, w);
+		control_end(w, start, FRAME_STATS_REPLY);
 		session_send_out(session);
 		break;
 	case CONTROL_E_SECTION:

@@ -1,4 +1,4 @@
-#include "daemon/json.h"
+#include "wire/json.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * text - bytes of a peer as text: for a terminal, whose controls they must not
  * reach, and as JSON strings.
  */
-#ifndef PM2A_DAEMON_TEXT_H
-#define PM2A_DAEMON_TEXT_H
+#ifndef PM2A_BASE_TEXT_H
+#define PM2A_BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

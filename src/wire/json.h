@@ -1,9 +1,9 @@
 /*
- * json - JSON texts as msgpack and back, for the shell. What is read comes from
- * a command line, and what is printed from peers: it may nest however deep.
+ * json - JSON texts as msgpack and back. What is read comes from a command line,
+ * and what is printed from peers: it may nest however deep.
  */
-#ifndef PM2A_DAEMON_JSON_H
-#define PM2A_DAEMON_JSON_H
+#ifndef PM2A_WIRE_JSON_H
+#define PM2A_WIRE_JSON_H
 
 #include <stdbool.h>
 #include <stdio.h>

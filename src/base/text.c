@@ -1,4 +1,4 @@
-#include "daemon/text.h"
+#include "base/text.h"
 
 #include <stdint.h>
 

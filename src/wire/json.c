@@ -1,11 +1,11 @@
-#include "daemon/json.h"
+#include "wire/json.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
 
-#include "daemon/text.h"
+#include "base/text.h"
 
 static int put_value(
     struct msg_writer *w, json_t *value, int depth, struct json_why *why);
