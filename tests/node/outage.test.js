@@ -3,6 +3,7 @@
 /* Servers whose daemon is away, dies, or ends in good order, in the midst of traffic. */
 
 const assert = require('assert/strict');
+const fs = require('fs');
 const { test } = require('node:test');
 
 const { Daemon } = require('./support/daemon');
@@ -127,8 +128,12 @@ test('kill -9 under traffic: local clients miss nothing, nothing comes twice, al
 	});
 
 test('an orderly end under traffic loses nothing to who is back in time', PATIENT, async (t) => {
-	// Who only listens is back before who speaks, so that this can be counted exactly.
+	// Who only listens is back before who speaks, so that this can be counted exactly. For that,
+	// nobody sees the daemon come.
 	t.mock.method(Math, 'random', () => 0.5);
+	t.mock.method(fs, 'watch', () => {
+		throw new Error('no watching');
+	});
 	const listens = (i) => (i === 0 ?
 		{ reconnectDelay: 3000, reconnectDelayMax: 3000 } :
 		{ reconnectDelay: 1, reconnectDelayMax: 2 });

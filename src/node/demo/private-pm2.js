@@ -13,7 +13,6 @@ const os = require('os');
 const path = require('path');
 const { setTimeout: sleep } = require('timers/promises');
 
-const PM2 = path.join(path.dirname(require.resolve('pm2/package.json')), 'bin/pm2');
 const REPO = path.join(__dirname, '../../..');
 const ECOSYSTEM = path.join(REPO, 'conf/ecosystem.config.js');
 const DAEMON = path.resolve(
@@ -41,6 +40,9 @@ function cleanEnv() {
 	const own = /^(PM2_|PM2ADAPTERD_|pm_|NODE_APP_INSTANCE$|NODE_CHANNEL_|name$|instances$|unique_id$)/;
 	return Object.fromEntries(Object.entries(process.env).filter(([key]) => !own.test(key)));
 }
+
+/* The command of an installed package, which may have another name than pm2. */
+const commandOf = (name) => path.join(path.dirname(require.resolve(`${name}/package.json`)), 'bin/pm2');
 
 function isAlive(pid) {
 	try {
@@ -71,8 +73,12 @@ async function waitUntil(what, timeoutMs, probe) {
 class PrivatePm2 {
 	#commands = new Set();
 	#ended = null;
+	#pm2;
+	#ecosystem;
 
-	constructor({ daemon = DAEMON, env = {} } = {}) {
+	constructor({ daemon = DAEMON, env = {}, pm2 = 'pm2', ecosystem = ECOSYSTEM } = {}) {
+		this.#pm2 = commandOf(pm2);
+		this.#ecosystem = ecosystem;
 		this.daemon = path.resolve(daemon);
 		this.home = makeHome();
 		this.env = {
@@ -90,7 +96,7 @@ class PrivatePm2 {
 	}
 
 	start(...args) {
-		return this.run('start', ECOSYSTEM, ...args);
+		return this.run('start', this.#ecosystem, ...args);
 	}
 
 	async list() {
@@ -186,7 +192,7 @@ class PrivatePm2 {
 	#command(args, timeoutMs) {
 		return new Promise((resolve, reject) => {
 			// In a session of its own: a Ctrl-C in the terminal is for the caller, who ends this.
-			const child = spawn(process.execPath, [PM2, ...args],
+			const child = spawn(process.execPath, [this.#pm2, ...args],
 				{ env: this.env, cwd: REPO, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
 			const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
 			let output = '';
