@@ -20,6 +20,7 @@
  */
 
 #define SPANS_MIN 8
+#define SPANS_KEPT 1024      /* for the next request: a million are 16 MiB */
 #define BULK_MAX (512 << 20) /* bytes; redis-server's: nobody sends more */
 
 void
@@ -41,6 +42,11 @@ resp_parser_next(struct resp_parser *parser)
 {
 	free(parser->words);
 	parser->words = NULL;
+	if (parser->size > SPANS_KEPT) {
+		free(parser->spans);
+		parser->spans = NULL;
+		parser->size = 0;
+	}
 	parser->at = 0;
 	parser->n = 0;
 	parser->n_left = -1;
@@ -78,6 +84,14 @@ bad(struct resp_parser *parser, const char *what)
 	snprintf(
 	    parser->error, sizeof(parser->error), "Protocol error: %s", what);
 	return RESP_BAD;
+}
+
+static enum resp_verdict
+too_many(struct resp_parser *parser, const struct resp_limits *limits)
+{
+	return bad(parser, limits->is_restricted
+			       ? "unauthenticated multibulk length"
+			       : "invalid multibulk length");
 }
 
 static bool
@@ -152,9 +166,7 @@ take_count(struct resp_parser *parser, const struct resp_limits *limits,
 	if (!resp_read_number(line, &n) || n > INT_MAX)
 		return bad(parser, "invalid multibulk length");
 	if (n > 0 && (uint64_t)n > limits->args_max)
-		return bad(parser, limits->is_restricted
-				       ? "unauthenticated multibulk length"
-				       : "invalid multibulk length");
+		return too_many(parser, limits);
 	parser->at += line.len + 3;
 	parser->n_left = n < 0 ? 0 : n;
 	return RESP_READY;
@@ -344,7 +356,7 @@ split_line(struct resp_parser *parser, const struct resp_limits *limits,
 		if (!take_word(&w))
 			return bad(parser, "unbalanced quotes in request");
 		if (parser->n == limits->args_max)
-			return bad(parser, "invalid multibulk length");
+			return too_many(parser, limits);
 		if (!add_span(parser, (size_t)(word - parser->words),
 			(size_t)(w.out - word)))
 			return RESP_FAULT;

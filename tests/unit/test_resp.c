@@ -138,10 +138,15 @@ TEST(who_is_not_authenticated_hears_of_it)
 {
 	const struct resp_limits tight = { 1, 2, SIZE_MAX, true };
 	static const uint8_t many[] = "*2\r\n", large[] = "*1\r\n$3\r\n";
+	static const uint8_t line[] = "a b\n";
 	struct resp_parser parser;
 
 	resp_parser_init(&parser);
 	ck_assert_int_eq(resp_parse(&parser, &tight, many, 4), RESP_BAD);
+	ck_assert_str_eq(
+	    parser.error, "Protocol error: unauthenticated multibulk length");
+	resp_parser_fini(&parser);
+	ck_assert_int_eq(resp_parse(&parser, &tight, line, 4), RESP_BAD);
 	ck_assert_str_eq(
 	    parser.error, "Protocol error: unauthenticated multibulk length");
 	resp_parser_fini(&parser);
@@ -288,6 +293,29 @@ TEST_EACH(what_is_too_long_is_passed_over, excess)
 	}
 	ck_assert_int_eq(
 	    resp_parse(&parser, &limits, (const uint8_t *)"a\r\n", 3),
+	    RESP_READY);
+	ck_assert_uint_eq(parser.n, 1);
+	resp_parser_fini(&parser);
+}
+
+/* A connection that is quiet again must not hold what one request took. */
+TEST(room_for_many_arguments_is_given_back)
+{
+	const struct resp_limits wide = { 1 << 20, 1 << 20, SIZE_MAX, false };
+	static char text[8 + 100000 * 7];
+	size_t len = (size_t)snprintf(text, sizeof(text), "*%d\r\n", 100000);
+	struct resp_parser parser;
+
+	for (int i = 0; i < 100000; i++, len += 6)
+		memcpy(text + len, "$0\r\n\r\n", 6);
+	resp_parser_init(&parser);
+	ck_assert_int_eq(
+	    resp_parse(&parser, &wide, (const uint8_t *)text, len), RESP_READY);
+	ck_assert_uint_eq(parser.n, 100000);
+	resp_parser_next(&parser);
+	ck_assert_uint_eq(parser.size, 0);
+	ck_assert_int_eq(
+	    resp_parse(&parser, &wide, (const uint8_t *)"PING\n", 5),
 	    RESP_READY);
 	ck_assert_uint_eq(parser.n, 1);
 	resp_parser_fini(&parser);
