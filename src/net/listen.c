@@ -25,6 +25,7 @@
 	4096 /* with a short one, clients that come at once get EAGAIN */
 #define ACCEPTS_MAX 64 /* a turn */
 #define PAUSE_MS 100
+#define KEEPALIVE_S 300 /* of silence, until a TCP peer is asked */
 #define HOLDER_RETRIES 20
 #define HOLDER_RETRY_MS 10
 
@@ -95,14 +96,26 @@ peer_of(int fd)
 	return (struct peer){ cred.pid, cred.uid, cred.gid };
 }
 
-/* A turn's output leaves in one write, so there is nothing to wait for. */
+/* A turn's output leaves in one write, so there is nothing to wait for. A host
+ * that has vanished says nothing, and who only listens would never find out. */
 static void
-send_at_once(int fd)
+set_up_tcp(int fd)
 {
-	int on = 1;
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S / 3 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 3 },
+	};
 
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
-		log_debug("no-delay", "error=\"%s\"", strerror(errno));
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		if (setsockopt(fd, options[i].level, options[i].name,
+			&options[i].value, sizeof(options[i].value)) != 0)
+			log_debug("tcp-option", "name=%d error=\"%s\"",
+			    options[i].name, strerror(errno));
 }
 
 static bool
@@ -137,7 +150,7 @@ on_acceptable(evutil_socket_t fd, short what, void *arg)
 		}
 		listener->stats.n_accepted++;
 		if (listener->is_tcp)
-			send_at_once(accepted);
+			set_up_tcp(accepted);
 		peer = peer_of(accepted);
 		listener->ops->accepted(listener->user, accepted, &peer);
 	}

@@ -376,7 +376,7 @@ TEST(who_connects_over_tcp_is_nobody_the_kernel_knows)
 	struct listen_address address;
 	socklen_t len = sizeof(address.bytes);
 	char text[32];
-	int fd, taken = socket(AF_INET, SOCK_STREAM, 0);
+	int on, fd, taken = socket(AF_INET, SOCK_STREAM, 0);
 
 	begin();
 	ck_assert_int_eq(listen_read_address("127.0.0.1:1", &address), 0);
@@ -398,6 +398,11 @@ TEST(who_connects_over_tcp_is_nobody_the_kernel_knows)
 	ck_assert_uint_eq(n_accepted, 1);
 	ck_assert_int_eq(last_peer.pid, 0);
 	ck_assert_uint_eq(last_peer.uid, (uid_t)-1);
+	/* Its host may vanish without a word. */
+	len = sizeof(on);
+	ck_assert_int_eq(
+	    getsockopt(accepted[0], SOL_SOCKET, SO_KEEPALIVE, &on, &len), 0);
+	ck_assert_int_ne(on, 0);
 	close(fd);
 	end();
 }
