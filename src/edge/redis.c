@@ -10,26 +10,23 @@
 #include "base/xalloc.h"
 
 /*
- * The life of clients, and the order of their requests.
- *
- * Requests are found as they are read and carried out one turn later, as the
- * native protocol does it and for its reason: a native worker's subscription
- * that was sent before a message was published here is in force for it. Replies
- * are in the order of requests, so all of them wait, not PUBLISH alone. A
- * request is kept as a reference to the bytes it came in, so it is neither
- * copied nor parsed twice.
+ * The life of clients: accepted, read from, gone. What they ask for is put in
+ * order by redis_requests.c and done by the commands.
  *
  * Who is not authenticated can do nothing that others see. It has small limits,
  * and its requests are carried out at once, since those behind an AUTH in the
  * same packet already have the others.
+ *
+ * A drain answers what has come, in the order in which it came, and then ends
+ * each connection when its queue has been written. Redis's protocol has no word
+ * for "send what you have begun", so nobody is waited for but who reads, and
+ * for them until the drain's deadline.
  */
 
 #define TIGHT_ARGS_MAX 10
 #define TIGHT_BULK_MAX 16384
-#define TIGHT_OUTPUT_MAX 65536
 #define ARGS_MAX (1 << 20)
 #define REQUEST_EXTRA 65536 /* bytes, to what a message may have */
-#define FLUSH_ABOVE 65536   /* bytes of replies */
 
 static const struct broker_sink sink = {
 	.message = redis_on_message,
@@ -47,185 +44,6 @@ limits_of(const struct redis_client *client)
 		settings->max_frame + REQUEST_EXTRA, false };
 }
 
-void
-redis_flush(struct redis_client *client)
-{
-	struct msg_writer *w = &client->redis->out;
-	struct slice s = { .len = w->len };
-
-	if (w->fault)
-		log_fatal("out-of-memory", "bytes=%zu", w->len);
-	if (w->len == 0)
-		return;
-	s.blob = blob_copy(w->data, w->len);
-	w->len = 0;
-	conn_send(client->conn, &s, false);
-	blob_unref(s.blob);
-	if (!client->is_authenticated &&
-	    conn_queue_bytes(client->conn) > TIGHT_OUTPUT_MAX)
-		conn_close(client->conn, CONN_SLOW_CONSUMER);
-}
-
-static void
-add_request(struct redis_stage *stage, const struct redis_request *request)
-{
-	if (stage->n == stage->size) {
-		stage->size = stage->size == 0 ? 64 : 2 * stage->size;
-		stage->at =
-		    xreallocarray(stage->at, stage->size, sizeof(*stage->at));
-	}
-	stage->at[stage->n++] = *request;
-}
-
-static void
-add_spans(struct redis_stage *stage, const struct resp_span *spans, size_t n)
-{
-	while (stage->spans_size - stage->n_spans < n) {
-		stage->spans_size =
-		    stage->spans_size == 0 ? 256 : 2 * stage->spans_size;
-		stage->spans = xreallocarray(
-		    stage->spans, stage->spans_size, sizeof(*stage->spans));
-	}
-	if (n > 0)
-		memcpy(
-		    stage->spans + stage->n_spans, spans, n * sizeof(*spans));
-	stage->n_spans += n;
-}
-
-/* Stages what the parser has found at the beginning of data. */
-static void
-stage(struct redis_client *client, const struct slice *data, bool is_over)
-{
-	struct redis *redis = client->redis;
-	struct redis_stage *fresh = &redis->fresh;
-	const struct resp_parser *parser = &client->parser;
-	struct redis_request request = {
-		.client = client,
-		.span = fresh->n_spans,
-		.n = parser->n,
-		.is_over = is_over,
-	};
-
-	if (parser->words != NULL) {
-		request.blob = blob_copy(parser->words, parser->words_len);
-	} else {
-		request.blob = blob_ref(data->blob);
-		request.off = data->off;
-	}
-	if (fresh->n == 0)
-		fresh->read_us = loop_began_us(redis->loop);
-	add_spans(fresh, parser->spans, parser->n);
-	add_request(fresh, &request);
-	client->n_staged++;
-	loop_work_later(redis->loop, &redis->staging);
-}
-
-static void
-execute(const struct redis_stage *stage, const struct redis_request *request)
-{
-	struct redis_client *client = request->client;
-	struct redis *redis = client->redis;
-	struct redis_call call = { client, NULL, request->n, &redis->out };
-
-	if (redis->args_size < request->n) {
-		redis->args_size = request->n;
-		redis->args = xreallocarray(
-		    redis->args, request->n, sizeof(*redis->args));
-	}
-	for (size_t i = 0; i < request->n; i++) {
-		const struct resp_span *span = &stage->spans[request->span + i];
-
-		redis->args[i] = (struct resp_arg){
-			request->blob->data + request->off + span->off,
-			span->len,
-		};
-	}
-	call.args = redis->args;
-	if (request->is_over)
-		redis_error(&call,
-		    "ERR the request is too long; max-frame is %zu bytes",
-		    redis->settings.max_frame);
-	else
-		redis_execute(&call);
-	if (redis->out.len > FLUSH_ABOVE)
-		redis_flush(client);
-}
-
-/* Whether what is next in the stage belongs to the same client. */
-static bool
-goes_on(const struct redis_stage *stage, size_t i)
-{
-	return i + 1 < stage->n &&
-	       stage->at[i + 1].client == stage->at[i].client;
-}
-
-static void
-handle(struct redis_stage *stage, size_t i)
-{
-	struct redis_request *request = &stage->at[i];
-	struct redis_client *client = request->client;
-	bool is_last = !goes_on(stage, i);
-
-	if (!client->is_quitting)
-		execute(stage, request);
-	request->client = NULL;
-	blob_unref(request->blob);
-	client->n_staged--;
-	if (is_last || client->is_quitting)
-		redis_flush(client);
-	if (client->is_quitting)
-		conn_finish(client->conn, CONN_EOF);
-	if (client->has_eof && client->n_staged == 0)
-		conn_close(client->conn, CONN_EOF);
-}
-
-static void
-on_staging(struct loop_task *task)
-{
-	struct redis *redis =
-	    (struct redis *)((char *)task - offsetof(struct redis, staging));
-	uint64_t n_before = redis->stats.n_published;
-	struct redis_stage done;
-
-	redis->is_handling = true;
-	for (size_t i = 0; i < redis->ripe.n; i++)
-		if (redis->ripe.at[i].client != NULL)
-			handle(&redis->ripe, i);
-	redis->is_handling = false;
-	if (redis->timing != NULL)
-		timing_routed(redis->timing, redis->ripe.read_us,
-		    redis->stats.n_published - n_before);
-	done = redis->ripe;
-	redis->ripe = redis->fresh;
-	redis->fresh = done;
-	redis->fresh.n = 0;
-	redis->fresh.n_spans = 0;
-	if (redis->ripe.n > 0)
-		loop_work_later(redis->loop, &redis->staging);
-}
-
-static void
-run_own(struct redis_stage *stage, const struct redis_client *client)
-{
-	for (size_t i = 0; i < stage->n; i++)
-		if (stage->at[i].client == client)
-			handle(stage, i);
-}
-
-/* Carries out all that is staged of the client, now. */
-static void
-run_staged(struct redis_client *client)
-{
-	struct redis *redis = client->redis;
-
-	if (redis->is_handling || client->n_staged == 0)
-		return;
-	redis->is_handling = true;
-	run_own(&redis->ripe, client);
-	run_own(&redis->fresh, client);
-	redis->is_handling = false;
-}
-
 /* As redis-server: the reply says what is wrong, and that is the end. What is
  * behind a QUIT is not looked at. */
 static void
@@ -233,12 +51,13 @@ refuse(struct redis_client *client)
 {
 	struct redis *redis = client->redis;
 
-	run_staged(client);
+	redis_run_staged(client);
 	if (client->is_quitting)
 		return;
 	client->n_errors++;
 	redis->stats.n_errors++;
-	resp_put_error(&redis->out, "ERR %s", client->parser.error);
+	client->detail = client->parser.error;
+	resp_put_error(&redis->out, "ERR %s", client->detail);
 	redis_flush(client);
 	conn_finish(client->conn, CONN_BAD_FRAME);
 }
@@ -250,9 +69,9 @@ take(struct redis_client *client, const struct slice *data, bool is_over)
 	struct resp_parser *parser = &client->parser;
 
 	if (parser->n > 0 || is_over)
-		stage(client, data, is_over);
+		redis_stage_request(client, data, is_over);
 	if (!client->is_authenticated)
-		run_staged(client);
+		redis_run_staged(client);
 	resp_parser_next(parser);
 }
 
@@ -321,7 +140,8 @@ remember(const struct redis_client *client)
 	};
 	snprintf(e->name, sizeof(e->name), "%s",
 	    client->name == NULL ? "" : client->name);
-	snprintf(e->detail, sizeof(e->detail), "%s", client->parser.error);
+	snprintf(e->detail, sizeof(e->detail), "%s",
+	    client->detail == NULL ? "" : client->detail);
 	log_line(conn_cause(client->conn) == CONN_EOF ? LOG_INFO : LOG_WARN,
 	    "redis-closed",
 	    "id=%" PRIu64 " pid=%" PRId64 " reason=%s age_ms=%" PRId64
@@ -345,10 +165,11 @@ on_gone(struct conn *conn)
 	struct redis_client *client = conn_user(conn);
 	struct redis *redis = client->redis;
 
-	run_staged(client);
+	redis_run_staged(client);
 	remember(client);
 	topic_owner_fini(redis->patterns, &client->patterns);
 	topic_owner_fini(redis->shards, &client->shards);
+	free(client->prefixes.hashes);
 	broker_leave(redis->broker, client->member);
 	TAILQ_REMOVE(&redis->clients, client, in_redis);
 	redis->stats.n_open--;
@@ -407,6 +228,43 @@ on_forgetting(struct loop_task *task)
 	    struct redis *)((char *)task - offsetof(struct redis, forgetting)));
 }
 
+static struct redis *
+redis_of(struct loop_source *source)
+{
+	return (
+	    struct redis *)((char *)source - offsetof(struct redis, source));
+}
+
+static struct instant
+next_deadline(struct loop_source *source)
+{
+	const struct redis *redis = redis_of(source);
+
+	return instant_earlier(redis->trim_at, redis->drain_deadline);
+}
+
+/* Who has not read what waits for it until now is not waited for. */
+static void
+expire_drain(struct redis *redis)
+{
+	struct redis_client *client;
+
+	redis->drain_deadline = INSTANT_NEVER;
+	TAILQ_FOREACH (client, &redis->clients, in_redis)
+		conn_close(client->conn, CONN_SHUTDOWN);
+}
+
+static void
+expire(struct loop_source *source, struct instant now)
+{
+	struct redis *redis = redis_of(source);
+
+	if (instant_reached(redis->trim_at, now))
+		redis_requests_trim(redis);
+	if (instant_reached(redis->drain_deadline, now))
+		expire_drain(redis);
+}
+
 struct redis *
 redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
     const struct redis_settings *settings, struct closed *closed)
@@ -420,19 +278,16 @@ redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	redis->closed = closed;
 	redis->settings = *settings;
 	redis->started = loop_now(loop);
-	redis->staging.run = on_staging;
+	redis_requests_init(redis);
 	redis->forgetting.run = on_forgetting;
 	redis->patterns = topic_registry_new(key);
 	redis->shards = topic_registry_new(key);
 	TAILQ_INIT(&redis->clients);
+	redis->drain_deadline = INSTANT_NEVER;
+	redis->source.next_deadline = next_deadline;
+	redis->source.expire = expire;
+	loop_add_source(loop, &redis->source);
 	return redis;
-}
-
-static void
-stage_fini(struct redis_stage *stage)
-{
-	free(stage->at);
-	free(stage->spans);
 }
 
 void
@@ -443,13 +298,10 @@ redis_free(struct redis *redis)
 	assert(TAILQ_EMPTY(&redis->clients));
 	topic_registry_free(redis->patterns);
 	topic_registry_free(redis->shards);
-	stage_fini(&redis->fresh);
-	stage_fini(&redis->ripe);
+	loop_remove_source(redis->loop, &redis->source);
+	redis_requests_fini(redis);
 	redis_drop_forms(redis);
 	redis_asked_fini(redis);
-	msg_writer_fini(&redis->out);
-	msg_writer_fini(&redis->scratch);
-	free(redis->args);
 	free(redis);
 }
 
@@ -464,13 +316,13 @@ redis_drain(struct redis *redis, void (*done)(void *arg), void *arg)
 {
 	struct redis_client *client;
 
-	redis->is_draining = true;
 	redis->drained = done;
 	redis->drained_arg = arg;
-	TAILQ_FOREACH (client, &redis->clients, in_redis) {
-		run_staged(client);
+	redis->drain_deadline = instant_after(
+	    loop_now(redis->loop), redis->settings.drain_timeout_ms);
+	redis_run_all(redis);
+	TAILQ_FOREACH (client, &redis->clients, in_redis)
 		conn_finish(client->conn, CONN_SHUTDOWN);
-	}
 	finish_drain(redis);
 }
 

@@ -28,8 +28,9 @@ struct redis_settings {
 	const char *password;     /* NULL or empty: none is wanted */
 	uint32_t max_connections; /* of the whole set */
 	uint32_t clients_max;     /* of these */
-	size_t max_frame;         /* length field of what native workers get */
-	size_t topic_max_bytes;   /* of a channel */
+	int64_t drain_timeout_ms;
+	size_t max_frame;       /* length field of what native workers get */
+	size_t topic_max_bytes; /* of a channel */
 	uint32_t subscriptions_max;
 };
 
@@ -49,8 +50,9 @@ void redis_free(struct redis *redis);
 void redis_configure(
     struct redis *redis, const struct redis_settings *settings);
 
-/* Ends all connections once what waits for them is written, and calls done(arg)
- * when they are gone. To be called once, after the listeners are closed. */
+/* Carries out what has come, ends each connection once what waits for it is
+ * written or at the drain timeout, and calls done(arg) when all are gone. To be
+ * called once, after the listeners are closed. */
 void redis_drain(struct redis *redis, void (*done)(void *arg), void *arg);
 
 /* Has STATS of native tell of this too; redis must outlive native's sessions.
@@ -63,7 +65,8 @@ struct redis_stats {
 	uint64_t n_commands;
 	uint64_t n_errors; /* replies that were errors */
 	uint64_t n_published;
-	uint64_t n_delivered; /* messages queued to clients */
+	uint64_t
+	    n_delivered; /* messages to clients, publishers themselves too */
 };
 
 const struct redis_stats *redis_stats(const struct redis *redis);

@@ -1,7 +1,8 @@
 /*
  * redis_client - what redis keeps of one connection, and redis itself: shared
- * by redis.c, which is their life and puts requests in order, and the files
- * redis_*.c, which know the commands. Nobody else includes it.
+ * by redis.c, which is their life, redis_requests.c, which puts requests in
+ * order, and the other files redis_*.c, which know the commands. Nobody else
+ * includes it.
  */
 #ifndef PM2A_EDGE_REDIS_CLIENT_H
 #define PM2A_EDGE_REDIS_CLIENT_H
@@ -17,24 +18,34 @@
 /* Whose words and replies these are. */
 #define REDIS_VERSION "7.0.15"
 
+/* The hashes of what a client's patterns begin with, one for each pattern, in
+ * no order. Where two texts have one hash, the broker's subscription to one may
+ * stay longer than a pattern needs it, which costs a match for each message. */
+struct redis_prefixes {
+	uint32_t *hashes;
+	size_t n, size;
+};
+
 struct redis_client {
 	TAILQ_ENTRY(redis_client) in_redis;
 	struct redis *redis;
 	struct conn *conn;
 	struct member *member; /* its channels, and the prefixes of patterns */
 	struct topic_owner patterns;
+	struct redis_prefixes prefixes;
 	struct topic_owner shards;
 	struct peer peer;
 	struct resp_parser parser;
 	int version; /* of the protocol: 2 or 3 */
 	bool is_authenticated;
-	bool is_quitting;    /* it is answered no more */
-	bool has_eof;        /* all has been read, and some of it is staged */
-	char *name;          /* or NULL */
-	const char *command; /* the last one, in small letters */
-	uint32_t n_channels; /* exact ones */
-	uint32_t n_staged;   /* requests */
-	uint64_t n_commands;
+	bool is_quitting;     /* it is answered no more */
+	bool has_eof;         /* all has been read, and some of it is staged */
+	char *name;           /* or NULL */
+	const char *command;  /* the last one, in small letters */
+	const char *detail;   /* of why it has to go, or NULL */
+	uint32_t n_channels;  /* exact ones */
+	uint32_t n_staged;    /* requests */
+	uint64_t n_delivered; /* messages; the broker counts what it offers */
 	uint64_t n_errors;
 };
 
@@ -97,7 +108,9 @@ struct redis {
 				 * is for who speaks Redis's protocol */
 	struct instant started;
 	struct redis_stats stats;
-	bool is_draining;
+	struct loop_source source;
+	struct instant trim_at;        /* INSTANT_NEVER: nothing is large */
+	struct instant drain_deadline; /* INSTANT_NEVER: it doesn't drain */
 	void (*drained)(void *arg);
 	void *drained_arg;
 };
@@ -110,11 +123,36 @@ struct redis_call {
 	struct msg_writer *out; /* for the reply */
 };
 
-/* Does what the request says. In redis_verbs.c. */
-void redis_execute(struct redis_call *call);
+/* Stages what the client's parser has found at the beginning of data: it is
+ * carried out in the next turn. In redis_requests.c. */
+void redis_stage_request(
+    struct redis_client *client, const struct slice *data, bool is_over);
+
+/* Carries out all that is staged of the client, now; while a request is being
+ * carried out it does nothing. */
+void redis_run_staged(struct redis_client *client);
+
+/* Carries out all that is staged, now. No request is being carried out. */
+void redis_run_all(struct redis *redis);
 
 /* Sends what has been written to redis->out to client. */
 void redis_flush(struct redis_client *client);
+
+void redis_requests_init(struct redis *redis);
+
+/* Frees what requests and replies stand in. Nothing is staged. Idempotent. */
+void redis_requests_fini(struct redis *redis);
+
+/* To be called after redis->out or scratch has held something large: sets
+ * redis->trim_at. */
+void redis_trim_later(struct redis *redis);
+
+/* Gives back what large ones have left behind. To be called at redis->trim_at.
+ */
+void redis_requests_trim(struct redis *redis);
+
+/* Does what the request says. In redis_verbs.c. */
+void redis_execute(struct redis_call *call);
 
 /* An error reply: counted. */
 #define redis_error(call, ...)                            \

@@ -152,6 +152,8 @@ take_scratch(struct redis *redis)
 	s = take_room(redis, w->len);
 	memcpy(s.blob->data + s.off, w->data, w->len);
 	w->len = 0;
+	if (s.len > ROOM_MAX)
+		redis_trim_later(redis);
 	return s;
 }
 
@@ -189,13 +191,27 @@ shared_form(struct redis_client *client, const struct slice *run)
 	return &form->bytes;
 }
 
+/* Whether what comes can only be for one of its channels. */
+static bool
+has_no_prefix(const struct redis_client *client)
+{
+	return client->member->topics.n_subs == client->n_channels;
+}
+
+static void
+count_delivered(struct redis_client *client, size_t n)
+{
+	client->n_delivered += n;
+	client->redis->stats.n_delivered += n;
+}
+
 static bool
 send_to(struct redis_client *client, const struct slice *s, size_t n,
     bool is_volatile)
 {
 	if (conn_send(client->conn, s, is_volatile) != CONN_QUEUED)
 		return false;
-	client->redis->stats.n_delivered += n;
+	count_delivered(client, n);
 	return true;
 }
 
@@ -209,7 +225,7 @@ redis_on_message(struct member *to, const struct message_run *run)
 	size_t n;
 
 	piped_settle(run->bytes.blob);
-	if (client->patterns.n_subs == 0 && !has_several_topics(&run->bytes))
+	if (has_no_prefix(client) && !has_several_topics(&run->bytes))
 		return send_to(client, shared_form(client, &run->bytes), run->n,
 		    run->is_volatile);
 	n = put_run(&redis->scratch, client, &run->bytes);
@@ -266,8 +282,10 @@ publish_to_self(struct redis_call *call)
 {
 	struct message m = { call->args[1].data, call->args[1].len,
 		call->args[2].data, call->args[2].len };
+	size_t n = put_matches(call->out, call->client, &m);
 
-	return put_matches(call->out, call->client, &m);
+	count_delivered(call->client, n);
+	return n;
 }
 
 static size_t
@@ -356,6 +374,7 @@ publish_to_shard(struct redis_call *call, const struct topic *topic)
 		if (to == call->client) {
 			put_message(
 			    call->out, to->version, "smessage", NULL, &m);
+			count_delivered(to, 1);
 			continue;
 		}
 		if (form->blob == NULL) {

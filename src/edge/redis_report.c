@@ -67,7 +67,7 @@ put_client(struct msg_writer *w, const struct redis_client *client)
 	put_count(
 	    w, "age_ms", (uint64_t)(now.ms - conn_since(client->conn).ms));
 	put_count(w, "messages_in", member->stats.n_published);
-	put_count(w, "messages_out", member->stats.n_delivered);
+	put_count(w, "messages_out", client->n_delivered);
 	put_count(w, "bytes_in", stats->bytes_in);
 	put_count(w, "bytes_out", stats->bytes_out);
 	put_count(w, "queue_bytes", conn_queue_bytes(client->conn));

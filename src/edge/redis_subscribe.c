@@ -11,9 +11,10 @@
  * Channels are subscriptions of the broker. A pattern is one by prefix there,
  * on what all it matches begins with, and stands itself in a registry of
  * patterns; what comes by the prefix is held against the client's patterns. So
- * `key#nsp#*`, which is what adapters use, costs a lookup, and what begins with
- * a star costs its client alone a match for each message. Shard channels are in
- * a registry of their own: the broker doesn't know of them.
+ * who has `key#nsp#*`, which is what adapters use, is found by a lookup.
+ * Several patterns may begin alike, so it is counted how many need a prefix.
+ * Shard channels are in a registry of their own: the broker doesn't know of
+ * them.
  */
 
 size_t
@@ -107,8 +108,7 @@ leave_channel(struct redis_call *call, const struct resp_arg *channel)
 	put_event(call, "unsubscribe", channel, redis_n_subscriptions(client));
 }
 
-/* The names of all topics of one owner, prefixes left out, in a copy: leaving
- * them frees them. */
+/* The names of one owner's topics, in a copy: leaving them frees them. */
 struct names {
 	uint8_t *bytes;
 	struct resp_arg *at;
@@ -116,7 +116,7 @@ struct names {
 };
 
 static struct names
-names_of(const struct topic_owner *owner)
+names_of(const struct topic_owner *owner, bool is_prefix)
 {
 	struct names names = { 0 };
 	size_t len = 0;
@@ -129,7 +129,7 @@ names_of(const struct topic_owner *owner)
 	for (size_t i = 0; i < owner->n_subs; i++) {
 		const struct topic *topic = owner->topics[i];
 
-		if (topic->is_prefix)
+		if (topic->is_prefix != is_prefix)
 			continue;
 		memcpy(p, topic->name, topic->len);
 		names.at[names.n++] = (struct resp_arg){ p, topic->len };
@@ -158,7 +158,7 @@ leave_each(struct redis_call *call, const struct topic_owner *owner,
 		leave(call, &call->args[i]);
 	if (call->n > 1)
 		return;
-	names = names_of(owner);
+	names = names_of(owner, false);
 	for (size_t i = 0; i < names.n; i++)
 		leave(call, &names.at[i]);
 	if (names.n == 0)
@@ -184,20 +184,47 @@ redis_hashed(const struct topic_registry *reg, const struct resp_arg *arg)
 	return name;
 }
 
-/* Subscribes the client to what names begin with that the pattern matches. */
-static int
-subscribe_prefix(struct redis_client *client, const struct resp_arg *pattern)
+/* What all that the pattern matches begins with, in *bytes, which is to be
+ * freed. */
+static struct topic_name
+prefix_of(
+    const struct redis *redis, const struct resp_arg *pattern, uint8_t **bytes)
 {
-	uint8_t *prefix = xcalloc(1, pattern->len + 1);
+	struct topic_name prefix = { .len = 0 };
 	bool is_prefix;
-	struct topic_name name = { .bytes = prefix };
-	int r;
 
-	name.len = glob_prefix(pattern->data, pattern->len, prefix, &is_prefix);
-	r = broker_subscribe(
-	    client->redis->broker, client->member, TOPIC_PREFIX, &name);
-	free(prefix);
-	return r;
+	*bytes = xcalloc(1, pattern->len + 1);
+	prefix.bytes = *bytes;
+	prefix.len =
+	    glob_prefix(pattern->data, pattern->len, *bytes, &is_prefix);
+	prefix.hash = broker_hash(redis->broker, &prefix);
+	return prefix;
+}
+
+static void
+note_prefix(struct redis_prefixes *prefixes, uint32_t hash)
+{
+	if (prefixes->n == prefixes->size) {
+		prefixes->size = prefixes->size == 0 ? 4 : 2 * prefixes->size;
+		prefixes->hashes = xreallocarray(prefixes->hashes,
+		    prefixes->size, sizeof(*prefixes->hashes));
+	}
+	prefixes->hashes[prefixes->n++] = hash;
+}
+
+/* Takes one out. Returns how many like it are left. */
+static size_t
+forget_prefix(struct redis_prefixes *prefixes, uint32_t hash)
+{
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < prefixes->n; i++)
+		if (prefixes->hashes[i] == hash) {
+			at = i;
+			n++;
+		}
+	prefixes->hashes[at] = prefixes->hashes[--prefixes->n];
+	return n - 1;
 }
 
 /* A message is held against each pattern of a client, so their number is what a
@@ -217,65 +244,67 @@ has_too_many(struct redis_call *call, const struct topic_name *pattern)
 	return true;
 }
 
+/* Subscribes the client to the pattern and to its prefix. BROKER_E_* says why
+ * it was not done. */
+static int
+join_pattern(struct redis_client *client, const struct resp_arg *pattern,
+    const struct topic_name *name)
+{
+	struct redis *redis = client->redis;
+	uint8_t *bytes;
+	struct topic_name prefix = prefix_of(redis, pattern, &bytes);
+	int r = broker_subscribe(
+	    redis->broker, client->member, TOPIC_PREFIX, &prefix);
+
+	free(bytes);
+	if (r != 0)
+		return r;
+	switch (topic_subscribe(
+	    redis->patterns, &client->patterns, TOPIC_EXACT, name, NULL)) {
+	case 0:
+		note_prefix(&client->prefixes, prefix.hash);
+		return 0;
+	case TOPIC_E_ALREADY:
+		return 0;
+	default:
+		log_fatal("exact-topic", "refused=lengths");
+	}
+}
+
 void
 redis_psubscribe(struct redis_call *call)
 {
 	struct redis_client *client = call->client;
-	struct topic_registry *patterns = client->redis->patterns;
+	struct redis *redis = client->redis;
 
 	for (size_t i = 1; i < call->n; i++) {
 		const struct resp_arg *pattern = &call->args[i];
-		struct topic_name name = redis_hashed(patterns, pattern);
+		struct topic_name name = redis_hashed(redis->patterns, pattern);
 
-		if (pattern->len > client->redis->settings.topic_max_bytes) {
+		if (pattern->len > redis->settings.topic_max_bytes) {
 			redis_check(call, BROKER_E_TOPIC_LONG);
 			continue;
 		}
 		if (has_too_many(call, &name) ||
-		    !redis_check(call, subscribe_prefix(client, pattern)))
+		    !redis_check(call, join_pattern(client, pattern, &name)))
 			continue;
-		if (topic_subscribe(patterns, &client->patterns, TOPIC_EXACT,
-			&name, NULL) == TOPIC_E_LENGTHS)
-			log_fatal("exact-topic", "refused=lengths");
 		put_event(
 		    call, "psubscribe", pattern, redis_n_subscriptions(client));
 	}
 }
 
-#define PREFIXES_MAX 64 /* patterns among which a prefix is looked for */
-
-/* Whether one of the client's patterns begins as this one does. With many it
- * is not looked for: a prefix too many costs a match for each message. */
-static bool
-needs_prefix(
-    const struct redis_client *client, const uint8_t *prefix, size_t len)
-{
-	bool is_prefix, is_needed = client->patterns.n_subs > PREFIXES_MAX;
-
-	for (size_t i = 0; i < client->patterns.n_subs && !is_needed; i++) {
-		const struct topic *topic = client->patterns.topics[i];
-		uint8_t *other = xcalloc(1, topic->len + 1u);
-		size_t n = glob_prefix((const uint8_t *)topic->name, topic->len,
-		    other, &is_prefix);
-
-		is_needed = n == len && memcmp(other, prefix, len) == 0;
-		free(other);
-	}
-	return is_needed;
-}
-
+/* Its prefix goes with the last pattern that begins so. */
 static void
-unsubscribe_prefix(struct redis_client *client, const struct resp_arg *pattern)
+leave_prefix(struct redis_client *client, const struct resp_arg *pattern)
 {
-	uint8_t *prefix = xcalloc(1, pattern->len + 1);
-	bool is_prefix;
-	struct topic_name name = { .bytes = prefix };
+	struct redis *redis = client->redis;
+	uint8_t *bytes;
+	struct topic_name prefix = prefix_of(redis, pattern, &bytes);
 
-	name.len = glob_prefix(pattern->data, pattern->len, prefix, &is_prefix);
-	if (!needs_prefix(client, prefix, name.len))
+	if (forget_prefix(&client->prefixes, prefix.hash) == 0)
 		broker_unsubscribe(
-		    client->redis->broker, client->member, TOPIC_PREFIX, &name);
-	free(prefix);
+		    redis->broker, client->member, TOPIC_PREFIX, &prefix);
+	free(bytes);
 }
 
 static void
@@ -287,7 +316,7 @@ leave_pattern(struct redis_call *call, const struct resp_arg *pattern)
 
 	if (topic_unsubscribe(
 		patterns, &client->patterns, TOPIC_EXACT, &name) == 0)
-		unsubscribe_prefix(client, pattern);
+		leave_prefix(client, pattern);
 	put_event(call, "punsubscribe", pattern, redis_n_subscriptions(client));
 }
 
@@ -350,23 +379,29 @@ redis_sunsubscribe(struct redis_call *call)
 	leave_each(call, &call->client->shards, "sunsubscribe", leave_shard);
 }
 
-void
-redis_unsubscribe_all(struct redis_client *client)
+static void
+leave_kind(struct redis_client *client, enum topic_kind kind)
 {
-	struct names names = names_of(&client->member->topics);
+	struct names names =
+	    names_of(&client->member->topics, kind == TOPIC_PREFIX);
 
 	for (size_t i = 0; i < names.n; i++) {
 		struct topic_name name = redis_name(&names.at[i]);
 
 		broker_unsubscribe(
-		    client->redis->broker, client->member, TOPIC_EXACT, &name);
+		    client->redis->broker, client->member, kind, &name);
 	}
+	names_fini(&names);
+}
+
+void
+redis_unsubscribe_all(struct redis_client *client)
+{
+	leave_kind(client, TOPIC_EXACT);
 	client->n_channels = 0;
-	names_fini(&names);
-	names = names_of(&client->patterns);
+	leave_kind(client, TOPIC_PREFIX);
+	free(client->prefixes.hashes);
+	client->prefixes = (struct redis_prefixes){ .n = 0 };
 	topic_owner_fini(client->redis->patterns, &client->patterns);
-	for (size_t i = 0; i < names.n; i++)
-		unsubscribe_prefix(client, &names.at[i]);
-	names_fini(&names);
 	topic_owner_fini(client->redis->shards, &client->shards);
 }

@@ -297,7 +297,6 @@ redis_execute(struct redis_call *call)
 {
 	const struct redis_verb *verb = judge(call);
 
-	call->client->n_commands++;
 	call->client->redis->stats.n_commands++;
 	if (verb == NULL)
 		return;

@@ -12,6 +12,7 @@ const { RespPeer, command } = require('./support/resp');
 const { until } = require('./support/wait');
 
 const EX_CONFIG = 78;
+const MIB = 1024 * 1024;
 const PASSWORD = 'correct horse battery staple';
 
 function freePort() {
@@ -23,6 +24,13 @@ function freePort() {
 			server.close(() => resolve(port));
 		});
 	});
+}
+
+const isSanitized = /asan/.test(process.env.PM2ADAPTERD ?? '');
+
+function resident(daemon) {
+	const status = fs.readFileSync(`/proc/${daemon.child.pid}/status`, 'utf8');
+	return Number(status.match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
 }
 
 /* The text of the one reply to args. */
@@ -107,6 +115,47 @@ scenario('an address that is taken is named, and the daemon ends',
 		assert.notStrictEqual(code, 0);
 		assert.match(daemon.stderr, new RegExp(`127\\.0\\.0\\.1:${port}`));
 		assert.ok(!fs.existsSync(daemon.socket), 'the other socket is left');
+	});
+
+scenario('who does not read delays the end until the drain timeout, no longer',
+	async (start) => {
+		const dir = folder();
+		const socket = path.join(dir, 'redis');
+		const daemon = await start({ dir, args: ['--resp-listen', socket,
+			'--drain-timeout', '50ms'] });
+		const idle = net.connect(socket);
+		daemon.own(idle).on('error', () => {});
+		idle.write(command('SUBSCRIBE', 't'));
+		await until(() => daemon.rows('overview').subscriptions === 1,
+			'subscription');
+		const big = 'x'.repeat(4 * MIB);
+		assert.strictEqual(
+			await ask({ path: socket }, ['PUBLISH', 't', big]), ':1\r\n');
+		assert.ok(daemon.rows('overview').queue_bytes > MIB);
+		daemon.kill('SIGTERM');
+		assert.deepStrictEqual(await daemon.exited(),
+			{ code: 0, signal: null });
+	});
+
+scenario('a million arguments and a long reply leave no memory behind',
+	async (start, t) => {
+		const dir = folder();
+		const socket = path.join(dir, 'redis');
+		const daemon = await start({ dir, args: ['--resp-listen', socket] });
+		const peer = daemon.own(await RespPeer.connect({ path: socket }));
+		const before = resident(daemon);
+		peer.write(Buffer.from(`*1000000\r\n${'$0\r\n\r\n'.repeat(1e6)}`));
+		await peer.wait(() => peer.replies.length === 1, 'reply to many');
+		assert.strictEqual(peer.taken()[0].type, '-');
+		const long = 'x'.repeat(8 * MIB);
+		peer.write(command('ECHO', long));
+		await peer.wait(() => peer.replies.length === 1, 'echo');
+		assert.strictEqual(peer.taken()[0].value.length, long.length);
+		if (isSanitized)
+			t.diagnostic('resident memory is a sanitizer\'s, and not looked at');
+		else
+			await until(() => resident(daemon) < before + 4 * MIB,
+				'memory to be given back');
 	});
 
 scenario('STATS tells of who speaks Redis\'s protocol', async (start) => {

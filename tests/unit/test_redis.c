@@ -18,6 +18,7 @@ begin_with(const char *password)
 		.password = password,
 		.max_connections = N_PEERS_MAX,
 		.clients_max = CLIENTS_MAX,
+		.drain_timeout_ms = 3600000,
 		.max_frame = 4096,
 		.topic_max_bytes = 64,
 		.subscriptions_max = 1000,
@@ -206,7 +207,7 @@ TEST(publish_counts_what_is_delivered)
 	ask(b, "PUBLISH news hi\r\n",
 	    ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n:5\r\n");
 	expect_message(worker, "news", "hi");
-	ck_assert_uint_eq(redis_stats(redis)->n_delivered, 3);
+	ck_assert_uint_eq(redis_stats(redis)->n_delivered, 4);
 	ck_assert_uint_eq(redis_stats(redis)->n_published, 1);
 	finish();
 }
@@ -227,6 +228,33 @@ TEST(patterns_that_begin_alike_share_a_prefix_and_go_one_by_one)
 	do_it(a, "PUNSUBSCRIBE k#*a\r\n");
 	ask(b, "PUBLISH k#xa 1\r\nPUBSUB NUMPAT\r\n", ":0\r\n:0\r\n");
 	ck_assert_uint_eq(topic_n_subscriptions(broker_topics(broker)), 0);
+	finish();
+}
+
+/* More than a few, so that one which is forgotten would be one too many. */
+TEST(patterns_that_are_gone_leave_nothing_behind)
+{
+	static const char *const gone[] = { "PUNSUBSCRIBE", "RESET" };
+	static char text[4096];
+	struct client *a, *b;
+
+	begin_with("");
+	a = dial_redis();
+	b = dial_redis();
+	for (size_t how = 0; how < 2; how++) {
+		size_t len = (size_t)snprintf(text, sizeof(text), "PSUBSCRIBE");
+
+		for (int i = 0; i < 200; i++)
+			len += (size_t)snprintf(
+			    text + len, sizeof(text) - len, " p%03d*", i);
+		snprintf(
+		    text + len, sizeof(text) - len, "\r\n%s\r\n", gone[how]);
+		do_it(a, text);
+		ck_assert_uint_eq(
+		    topic_n_subscriptions(broker_topics(broker)), 0);
+		ask(b, "PUBLISH p001 x\r\n", ":0\r\n");
+		expect(a, "");
+	}
 	finish();
 }
 
@@ -385,6 +413,26 @@ TEST(a_drain_answers_what_has_come)
 	ck_assert(is_drained);
 	expect(c, "+PONG\r\n");
 	expect_end(c);
+	finish();
+}
+
+/* What the last one has published reaches the first. */
+TEST(a_drain_carries_out_everything_before_it_ends_anybody)
+{
+	bool is_drained = false;
+	struct client *a, *b;
+
+	begin_with("");
+	a = dial_redis();
+	b = dial_redis();
+	do_it(a, "SUBSCRIBE t\r\n");
+	tell(b, "PUBLISH t last\r\n");
+	turn();
+	redis_drain(redis, on_drained, &is_drained);
+	settle();
+	ck_assert(is_drained);
+	expect(b, ":1\r\n");
+	expect(a, "*3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nlast\r\n");
 	finish();
 }
 
