@@ -157,15 +157,90 @@ redis_client_info(struct redis_call *call)
 	put_scratch(call);
 }
 
-void
-redis_client_list(struct redis_call *call)
+static void
+list_all(struct redis *redis)
 {
-	struct redis *redis = call->client->redis;
 	struct redis_client *client;
 
 	TAILQ_FOREACH (client, &redis->clients, in_redis)
 		put_client(redis, client);
+}
+
+/* CLIENT LIST TYPE. Nobody is a replica here, and nobody a master. */
+static void
+list_type(struct redis_call *call, const struct resp_arg *type)
+{
+	struct redis *redis = call->client->redis;
+	struct redis_client *client;
+	bool is_pubsub = redis_is(type, "pubsub");
+
+	if (!is_pubsub && !redis_is(type, "normal") &&
+	    !redis_is(type, "master") && !redis_is(type, "replica") &&
+	    !redis_is(type, "slave")) {
+		redis_error(call, "ERR Unknown client type '%.*s'",
+		    redis_shown(type), (const char *)type->data);
+		return;
+	}
+	TAILQ_FOREACH (client, &redis->clients, in_redis)
+		if ((is_pubsub || redis_is(type, "normal")) &&
+		    redis_is_in_pubsub(client) == is_pubsub)
+			put_client(redis, client);
 	put_scratch(call);
+}
+
+static const struct redis_client *
+find_client(const struct redis *redis, uint64_t id)
+{
+	const struct redis_client *client;
+
+	TAILQ_FOREACH (client, &redis->clients, in_redis)
+		if (client->member->id == id)
+			return client;
+	return NULL;
+}
+
+#define IDS_MAX 64 /* of CLIENT LIST ID: each is looked for among all */
+
+/* CLIENT LIST ID, with the ids from args[3] on. */
+static void
+list_ids(struct redis_call *call)
+{
+	struct redis *redis = call->client->redis;
+	const struct redis_client *client;
+	int64_t ids[IDS_MAX];
+	size_t n = call->n - 3;
+
+	if (n > IDS_MAX) {
+		redis_error(call, "ERR at most %d ids at once", IDS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!resp_read_number(call->args[3 + i], &ids[i]) ||
+		    ids[i] <= 0) {
+			redis_error(call, "ERR Invalid client ID");
+			return;
+		}
+	for (size_t i = 0; i < n; i++) {
+		client = find_client(redis, (uint64_t)ids[i]);
+		if (client != NULL)
+			put_client(redis, client);
+	}
+	put_scratch(call);
+}
+
+void
+redis_client_list(struct redis_call *call)
+{
+	if (call->n == 2) {
+		list_all(call->client->redis);
+		put_scratch(call);
+	} else if (call->n == 4 && redis_is(&call->args[2], "type")) {
+		list_type(call, &call->args[3]);
+	} else if (call->n > 3 && redis_is(&call->args[2], "id")) {
+		list_ids(call);
+	} else {
+		redis_error(call, "ERR syntax error");
+	}
 }
 
 static size_t

@@ -118,7 +118,7 @@ const struct redis_verb redis_verbs[] = {
 	    "Returns documentary information about one, multiple or all "
 	    "commands.",
 	    "7.0.0" },
-	{ "command|list", -2, VERB_PART, redis_command_list,
+	{ "command|list", 2, VERB_PART, redis_command_list,
 	    "Returns a list of command names.", "7.0.0" },
 	{ "command|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "5.0.0" },
@@ -218,6 +218,25 @@ run_help(struct redis_call *call)
 	}
 }
 
+/*
+ * A page in somebody's browser can have it send an HTTP request to any port of
+ * the host, with a body of the page's choice. Its first line, or a header that
+ * every request has, ends the connection before that body is read as requests.
+ */
+static bool
+is_http(const struct resp_arg *name)
+{
+	return redis_is(name, "post") || redis_is(name, "host:");
+}
+
+static void
+refuse_http(struct redis_client *client)
+{
+	client->is_quitting = true;
+	client->detail = "HTTP where Redis's protocol is spoken";
+	conn_close(client->conn, CONN_BAD_FRAME);
+}
+
 static void
 refuse_unknown(struct redis_call *call)
 {
@@ -295,8 +314,13 @@ judge(struct redis_call *call)
 void
 redis_execute(struct redis_call *call)
 {
-	const struct redis_verb *verb = judge(call);
+	const struct redis_verb *verb;
 
+	if (is_http(&call->args[0])) {
+		refuse_http(call->client);
+		return;
+	}
+	verb = judge(call);
 	call->client->redis->stats.n_commands++;
 	if (verb == NULL)
 		return;

@@ -436,6 +436,85 @@ TEST(a_drain_carries_out_everything_before_it_ends_anybody)
 	finish();
 }
 
+static const struct {
+	const char *bytes;
+} https[] = {
+	{ "POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\nPUBLISH t x\r\n" },
+	{ "PUT / HTTP/1.1\r\nhost: localhost:6379\r\n\r\nPUBLISH t x\r\n" },
+	{ "*2\r\n$4\r\nPOST\r\n$1\r\n/\r\nPUBLISH t x\r\n" },
+};
+
+/* A page's requests from the browser of whoever works on this host. */
+TEST_EACH(http_ends_the_connection_and_is_not_obeyed, https)
+{
+	static const char *const passwords[] = { "", SECRET };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct client *c;
+
+		begin_with(passwords[i]);
+		c = dial_redis();
+		do_it(c, https[row].bytes);
+		expect_end(c);
+		ck_assert_uint_eq(redis_stats(redis)->n_published, 0);
+		ck_assert_uint_eq(
+		    conn_set_stats(set)->n_closed[CONN_BAD_FRAME], 1);
+		finish();
+	}
+}
+
+static const struct {
+	const char *args;
+	size_t n; /* lines */
+} lists[] = {
+	{ "", 3 },
+	{ " TYPE normal", 2 },
+	{ " type PubSub", 1 },
+	{ " TYPE master", 0 },
+	{ " ID 1", 1 },
+	{ " ID 3 99 2", 2 },
+};
+
+TEST_EACH(a_list_of_clients_has_who_was_asked_for, lists)
+{
+	char text[64];
+	struct client *c;
+	size_t n = 0;
+
+	begin_with("");
+	c = dial_redis();
+	dial_redis();
+	do_it(dial_redis(), "SUBSCRIBE t\r\n");
+	snprintf(text, sizeof(text), "CLIENT LIST%s\r\n", lists[row].args);
+	tell(c, text);
+	settle();
+	for (size_t i = 0; i + 5 <= c->n_got; i++)
+		n += memcmp(c->got + i, " sub=", 5) == 0;
+	ck_assert_uint_eq(n, lists[row].n);
+	finish();
+}
+
+static const struct {
+	const char *args, *reply;
+} bad_lists[] = {
+	{ "TYPE", "-ERR syntax error\r\n" },
+	{ "TYPE normal more", "-ERR syntax error\r\n" },
+	{ "NAME x", "-ERR syntax error\r\n" },
+	{ "TYPE odd", "-ERR Unknown client type 'odd'\r\n" },
+	{ "ID 1 x", "-ERR Invalid client ID\r\n" },
+	{ "ID 0", "-ERR Invalid client ID\r\n" },
+};
+
+TEST_EACH(a_list_that_cannot_be_is_refused_as_redis_does, bad_lists)
+{
+	char text[64];
+
+	begin_with("");
+	snprintf(text, sizeof(text), "CLIENT LIST %s\r\n", bad_lists[row].args);
+	ask(dial_redis(), text, bad_lists[row].reply);
+	finish();
+}
+
 TEST(one_client_too_many_is_told_so)
 {
 	struct client *c;
