@@ -83,8 +83,9 @@ redis_asked_find(const struct redis *redis, const struct resp_arg *channel)
 	for (size_t i = 0; i < REDIS_ASKED_MAX; i++) {
 		const struct redis_asked *asked = &redis->asked[i];
 
-		if (asked->len > 0 && now <= asked->until_ms &&
-		    channel->len > asked->len &&
+		if (asked->topic == NULL)
+			break;
+		if (now <= asked->until_ms && channel->len > asked->len &&
 		    memcmp(channel->data, asked->topic, asked->len) == 0)
 			return asked;
 	}

@@ -74,7 +74,7 @@ struct redis_asked {
 	int64_t until_ms;
 };
 
-#define REDIS_ASKED_MAX 16
+#define REDIS_ASKED_MAX 64
 
 struct redis {
 	struct loop *loop;
@@ -102,10 +102,10 @@ struct redis {
 	struct blob *room; /* of this turn's small messages, or NULL */
 	size_t room_used;  /* bytes */
 	struct loop_task forgetting; /* of the forms and the room */
-	struct redis_asked asked[REDIS_ASKED_MAX];
-	int64_t asked_until_ms; /* the last of them */
-	bool is_widened;        /* the publish at hand: only its first topic
-				 * is for who speaks Redis's protocol */
+	struct redis_asked asked[REDIS_ASKED_MAX]; /* unused ones last */
+	int64_t asked_until_ms;                    /* the last of them */
+	bool is_widened; /* the publish at hand: only its first topic
+			  * is for who speaks Redis's protocol */
 	struct instant started;
 	struct redis_stats stats;
 	struct loop_source source;

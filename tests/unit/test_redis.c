@@ -1,6 +1,6 @@
 #include "unit/daemon.h"
 
-#include "edge/redis.h"
+#include "edge/redis_client.h"
 
 /* Clients of Redis's protocol beside native ones, in one daemon. */
 
@@ -568,6 +568,27 @@ TEST(what_follows_a_request_to_a_room_reaches_all_of_its_namespace)
 	expect(redis_worker,
 	    "*4\r\n$8\r\npmessage\r\n$5\r\nk#/#*\r\n$9\r\nk#/#room#\r\n"
 	    "$1\r\n1\r\n");
+	finish();
+}
+
+/* As many as there is room for; one more, and the first is forgotten. */
+TEST(many_namespaces_can_be_asked_at_a_time)
+{
+	char text[64];
+	struct client *emitter, *worker;
+
+	begin_with("");
+	worker = join();
+	emitter = dial_redis();
+	subscribe(worker, "k#/0#", 0);
+	settle();
+	for (int i = 0; i < REDIS_ASKED_MAX; i++) {
+		snprintf(text, sizeof(text), "PUBLISH k-request#/%d# x\r\n", i);
+		ask(emitter, text, ":0\r\n");
+	}
+	ask(emitter, "PUBLISH k#/0#room# x\r\n", ":1\r\n");
+	ask(emitter, "PUBLISH k-request#/more# x\r\n", ":0\r\n");
+	ask(emitter, "PUBLISH k#/0#room# x\r\n", ":0\r\n");
 	finish();
 }
 
