@@ -232,13 +232,14 @@ native_figures(struct native *native, struct figures *out)
 {
 	const struct native_others *others = &native->others;
 	const struct timing *timing = &native->timing;
-	int64_t *v = out->values;
+	int64_t *v;
 
 	*out = (struct figures){
 		.transit = &timing->transit,
 		.gather = &timing->gather,
 		.turn = &timing->turn,
 	};
+	v = out->values;
 	for (int i = 0; i < RATES_COUNTERS; i++)
 		out->rates[i] =
 		    rates_per_second(&native->rates, (enum rates_counter)i);

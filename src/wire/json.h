@@ -1,6 +1,6 @@
 /*
- * json - JSON texts as msgpack and back. What is read comes from a command line,
- * and what is printed from peers: it may nest however deep.
+ * json - JSON texts as msgpack and back. What is read comes from a command
+ * line, and what is printed from peers: it may nest however deep.
  */
 #ifndef PM2A_WIRE_JSON_H
 #define PM2A_WIRE_JSON_H
