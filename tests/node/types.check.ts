@@ -1,5 +1,6 @@
 import { Server } from 'socket.io';
 import pm2Adapter = require('../../src/node');
+import pm2App = require('../../src/node/pm2');
 
 const make = pm2Adapter({ socket: '/run/s', key: 'shop', requestsTimeout: 100 });
 const io = new Server({ adapter: make });
@@ -62,6 +63,13 @@ async function methods() {
 	return [ids, rooms, answers, done, await adapter.clientRooms('id'), await adapter.serverCount()];
 }
 
+const apps: pm2App.App[] = [pm2App(), { ...pm2App({ socket: '/run/s', args: ['--max-frame', '1m'] }), name: 'x' }];
+const waits: boolean = apps[0].wait_ready;
+
+// @ts-expect-error: options are a list
+pm2App({ args: '--max-frame 1m' });
+// @ts-expect-error: no such option
+pm2App({ instances: 2 });
 // @ts-expect-error: no such option
 pm2Adapter({ sockets: '/run/s' });
 // @ts-expect-error: bytes are a number
@@ -81,7 +89,7 @@ client.on('error', () => {});
 // @ts-expect-error: counters belong to the client
 client.stats = {};
 
-export { ask, closed, methods, timeout, uid, wasSent, why };
+export { ask, closed, methods, timeout, uid, waits, wasSent, why };
 
 interface Events {
 	message: (text: string, n: number) => void;

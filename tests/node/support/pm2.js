@@ -81,4 +81,4 @@ async function spread(url, { workers, perWorker, options }) {
 	return clients;
 }
 
-module.exports = { startApp, connect, spread, waitUntil, ACK_MS };
+module.exports = { startApp, connect, freePort, spread, waitUntil, ACK_MS };
