@@ -191,12 +191,10 @@ prefix_of(
     const struct redis *redis, const struct resp_arg *pattern, uint8_t **bytes)
 {
 	struct topic_name prefix = { .len = 0 };
-	bool is_prefix;
 
 	*bytes = xcalloc(1, pattern->len + 1);
 	prefix.bytes = *bytes;
-	prefix.len =
-	    glob_prefix(pattern->data, pattern->len, *bytes, &is_prefix);
+	prefix.len = glob_prefix(pattern->data, pattern->len, *bytes);
 	prefix.hash = broker_hash(redis->broker, &prefix);
 	return prefix;
 }

@@ -88,12 +88,11 @@ glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *name,
 }
 
 size_t
-glob_prefix(
-    const uint8_t *pattern, size_t pattern_len, uint8_t *out, bool *is_prefix)
+glob_prefix(const uint8_t *pattern, size_t pattern_len, uint8_t *out)
 {
-	size_t n = 0, i = 0;
+	size_t n = 0;
 
-	for (; i < pattern_len; i++) {
+	for (size_t i = 0; i < pattern_len; i++) {
 		uint8_t c = pattern[i];
 
 		if (c == '*' || c == '?' || c == '[')
@@ -102,6 +101,5 @@ glob_prefix(
 			c = pattern[++i];
 		out[n++] = c;
 	}
-	*is_prefix = i + 1 == pattern_len && pattern[i] == '*';
 	return n;
 }

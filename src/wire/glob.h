@@ -20,10 +20,8 @@ bool glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *name,
 
 /*
  * Writes what every name that the pattern matches begins with to out, which has
- * room for pattern_len bytes, and returns its length. *is_prefix: names that
- * begin so are matched, whatever follows (it has a "*" behind it and no more).
+ * room for pattern_len bytes, and returns its length.
  */
-size_t glob_prefix(
-    const uint8_t *pattern, size_t pattern_len, uint8_t *out, bool *is_prefix);
+size_t glob_prefix(const uint8_t *pattern, size_t pattern_len, uint8_t *out);
 
 #endif
