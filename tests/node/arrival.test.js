@@ -82,7 +82,9 @@ describe('a client that is away', () => {
 	});
 
 	test('may end', async (t) => {
-		const { ended } = script(t, { socket: path.join(folder(), 's'), ...NEVER }, 'client.connect()');
+		const { socket, dir } = ground(t);
+		fs.mkdirSync(dir);
+		const { ended } = script(t, { socket, ...NEVER }, 'client.connect()');
 		assert.equal(await ended, 0);
 	});
 });
