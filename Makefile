@@ -123,7 +123,9 @@ UNIT_conn := net/conn net/conn_cause net/input net/memory net/outq net/loop base
 UNIT_splice := $(UNIT_conn)
 UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc base/log
-UNIT_native := edge/native edge/session edge/verbs edge/report edge/figures edge/timing edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
+UNIT_slow := edge/slow base/xalloc base/log
+UNIT_rows := edge/rows net/conn net/conn_cause net/input net/memory net/outq net/loop base/piped base/blob wire/msg $(BASE)
+UNIT_native := edge/native edge/session edge/verbs edge/report edge/report_topics edge/report_questions edge/rows edge/figures edge/timing edge/slow edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
 	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
 	wire/msg wire/control wire/asking base/piped base/blob base/hash base/histogram $(BASE)
 UNIT_edge_asking := $(UNIT_native)

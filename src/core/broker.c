@@ -434,6 +434,8 @@ broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
 						   : ask->timeout_ms,
 		.gather_max_bytes = broker->limits.gather_max_bytes,
 		.asked_us = ask->asked_us,
+		.label = ask->topics->bytes,
+		.label_len = ask->topics->len,
 	};
 	struct request *request;
 	int r = check_ask(broker, from, ask);

@@ -58,7 +58,9 @@ struct request_spec {
 	int64_t timeout_ms; /* at least 1 */
 	const void *scope;  /* see request_release(); NULL: none */
 	size_t gather_max_bytes;
-	int64_t asked_us; /* kept for who asks */
+	int64_t asked_us;  /* kept for who asks */
+	const void *label; /* what it is called in statistics */
+	size_t label_len;
 };
 
 struct answer {

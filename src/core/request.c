@@ -317,6 +317,11 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	request->id = ++reg->last_id;
 	request->ask_id = spec->ask_id;
 	request->asked_us = spec->asked_us;
+	request->label_len = spec->label_len < REQUEST_LABEL_SIZE
+				 ? spec->label_len
+				 : REQUEST_LABEL_SIZE;
+	if (request->label_len > 0)
+		memcpy(request->label, spec->label, request->label_len);
 	request->gather = spec->gather;
 	request->asker = asker;
 	request->scope = spec->scope;
@@ -494,6 +499,17 @@ request_free(struct request *request)
 	gather_fini(&request->gathered);
 	free(request->debts);
 	free(request);
+}
+
+void
+request_for_each(const struct request_registry *reg,
+    void (*each)(const struct request *request, void *arg), void *arg)
+{
+	const struct request *request;
+
+	for (size_t i = 0; i < reg->n_buckets; i++)
+		LIST_FOREACH (request, &reg->buckets[i], in_bucket)
+			each(request, arg);
 }
 
 size_t

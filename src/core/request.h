@@ -43,6 +43,9 @@ struct request_owner {
 /* What each who is asked counts of gather_max_bytes besides its name. */
 #define REQUEST_ROW_BYTES 32
 
+/* What of a label is kept. */
+#define REQUEST_LABEL_SIZE 64
+
 struct request_class;
 
 struct request {
@@ -55,6 +58,8 @@ struct request {
 	const void *scope; /* see request_release() */
 	struct instant deadline;
 	struct gather gathered;
+	uint8_t label[REQUEST_LABEL_SIZE];
+	size_t label_len;
 	uint32_t n_owed, n_answered;
 	uint32_t n_debts;
 	struct debt *debts;            /* by id */
@@ -123,6 +128,10 @@ struct instant request_next_deadline(struct request_registry *reg);
 struct request *request_take_ended(struct request_registry *reg);
 
 void request_free(struct request *request);
+
+/* Calls each(request, arg) for every open question. */
+void request_for_each(const struct request_registry *reg,
+    void (*each)(const struct request *request, void *arg), void *arg);
 
 /* How many are open, and how many bytes of answers they hold. */
 size_t request_n_open(const struct request_registry *reg);

@@ -40,6 +40,8 @@ struct config {
 	int64_t queue_soft_time_ms;
 	int64_t memory_limit_bytes;
 	int64_t splice_above_bytes;
+	int64_t slow_turn_ms;
+	int64_t slow_question_ms;
 };
 
 enum config_error {

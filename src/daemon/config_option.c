@@ -126,6 +126,13 @@ const struct option config_options[] = {
 	    "Messages of so many bytes or more, up to 1m, are passed on with "
 	    "splice(2) and tee(2), without being copied; 0: none are. Before "
 	    "Linux 6.5 none are either." },
+	{ "slow-turn", DURATION, FIELD(slow_turn_ms), 0, HOUR, 50, true,
+	    "A turn of the loop that works as long is kept for --stats slow "
+	    "and logged; 0ms: none is." },
+	{ "slow-question", DURATION, FIELD(slow_question_ms), 0, HOUR, SECOND,
+	    true,
+	    "A question that takes as long is kept for --stats slow and "
+	    "logged; 0ms: none is." },
 };
 
 _Static_assert(

@@ -39,7 +39,7 @@ struct option {
 	const char *text;
 };
 
-#define CONFIG_N_OPTIONS 22
+#define CONFIG_N_OPTIONS 24
 
 extern const struct type config_types[];
 extern const struct option config_options[];

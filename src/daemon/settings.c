@@ -84,6 +84,8 @@ settings_native(struct config *config)
 		.questions_max = (uint32_t)config->max_questions,
 		.questions_all_max = (uint32_t)config->max_questions_all,
 		.answer_max_bytes = fitting(config, config->max_answer_bytes),
+		.slow_turn_us = config->slow_turn_ms * 1000,
+		.slow_question_us = config->slow_question_ms * 1000,
 		.put_config = put_config,
 		.put_config_arg = config,
 	};

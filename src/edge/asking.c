@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -46,6 +47,12 @@ static const char *const missing_reasons[] = {
 	[DEBT_TOO_BIG] = "too-big",
 	[DEBT_DISMISSED] = NULL,
 };
+
+const char *
+asking_name_of(enum request_gather gather)
+{
+	return asking_gather_name(asking_gathers[gather]);
+}
 
 static void
 put_topics(struct msg_writer *w, const struct ask *ask)
@@ -149,6 +156,48 @@ put_answers(struct msg_writer *w, const struct request *request)
 		msg_put_strn(w, bytes, len);
 }
 
+/* The names of who is missing, as long as they fit. */
+static void
+list_missing(const struct request *request, char *out, size_t size)
+{
+	const struct debt *debt = request->debts;
+	size_t n = 0;
+
+	for (; debt < request->debts + request->n_debts; debt++)
+		if (missing_reasons[debt->state] != NULL && n < size)
+			n += (size_t)snprintf(out + n, size - n, "%s%s",
+			    n == 0 ? "" : ", ", (const char *)debt->name->data);
+}
+
+/* A question that took longer than it should is kept and logged. */
+static void
+note_time(struct native *native, const struct request *request, int64_t took_us)
+{
+	struct timing *timing = &native->timing;
+	struct slow_entry *entry;
+	char line[2048];
+
+	if (timing->slow_question_us == 0 || took_us < timing->slow_question_us)
+		return;
+	entry = slow_add(&timing->slow);
+	entry->is_question = true;
+	entry->wall_ms = clock_wall_ms();
+	entry->took_us = took_us;
+	entry->asker_id = (int64_t)request->asker->id;
+	snprintf(entry->asker, sizeof(entry->asker), "%s",
+	    (const char *)request->asker->name->data);
+	snprintf(entry->topic, sizeof(entry->topic), "%.*s",
+	    (int)request->label_len, (const char *)request->label);
+	entry->gather = asking_name_of(request->gather);
+	entry->outcome = request->outcome == REQUEST_FULL
+			     ? "gather-too-big"
+			     : outcome_names[request->outcome];
+	entry->expected = request->n_debts;
+	entry->answered = request->n_answered;
+	list_missing(request, entry->missing, sizeof(entry->missing));
+	log_warn("slow-question", "%s", slow_line(entry, line, sizeof(line)));
+}
+
 void
 asking_on_result(struct member *to, const struct request *request)
 {
@@ -157,7 +206,8 @@ asking_on_result(struct member *to, const struct request *request)
 	struct msg_writer *w = &native->out;
 	size_t start;
 
-	timing_gathered(&native->timing, request->asked_us);
+	note_time(native, request,
+	    timing_gathered(&native->timing, request->asked_us));
 	if (conn_is_closing(session->conn))
 		return;
 	if (request->outcome == REQUEST_FULL) {

@@ -352,6 +352,28 @@ expire(struct loop_source *source, struct instant now)
 		expire_drain(native);
 }
 
+static struct timing_work
+work_so_far(void *arg)
+{
+	const struct native *native = arg;
+	const struct broker_stats *broker = broker_stats(native->broker);
+	const struct conn_set_stats *net = conn_set_stats(native->set);
+
+	return (struct timing_work){
+		.messages = broker->n_published,
+		.deliveries = broker->n_delivered,
+		.bytes_in = net->bytes_in,
+		.bytes_out = net->bytes_out,
+	};
+}
+
+static void
+set_slow(struct native *native)
+{
+	native->timing.slow_turn_us = native->settings.slow_turn_us;
+	native->timing.slow_question_us = native->settings.slow_question_us;
+}
+
 struct native *
 native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
     const struct native_settings *settings)
@@ -362,7 +384,8 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	native->set = set;
 	native->broker = broker;
 	native->settings = *settings;
-	timing_init(&native->timing, loop);
+	timing_init(&native->timing, loop, work_so_far, native);
+	set_slow(native);
 	native->started = loop_now(loop);
 	native->epoch_ms = clock_wall_ms();
 	native->drain_deadline = INSTANT_NEVER;
@@ -399,6 +422,7 @@ void
 native_configure(struct native *native, const struct native_settings *settings)
 {
 	native->settings = *settings;
+	set_slow(native);
 }
 
 struct closed *

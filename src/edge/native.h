@@ -34,6 +34,8 @@ struct native_settings {
 	uint32_t questions_max;
 	uint32_t questions_all_max;
 	size_t answer_max_bytes;
+	int64_t slow_turn_us; /* STATS keeps what takes as long; 0: none */
+	int64_t slow_question_us;
 	/* Puts a map of the configuration, for STATS. */
 	void (*put_config)(struct msg_writer *w, void *arg);
 	void *put_config_arg;
@@ -59,6 +61,9 @@ struct closed *native_closed(struct native *native);
 
 struct control_stats;
 
+/* Whether a section that is wanted can be sorted so. */
+bool native_can_sort(const struct control_stats *wanted);
+
 /* Appends what STATS answers: a map of the wanted sections. */
 void native_report(struct native *native, const struct control_stats *wanted,
     struct msg_writer *w);
@@ -67,16 +72,17 @@ void native_report(struct native *native, const struct control_stats *wanted,
 struct timing *native_timing(struct native *native);
 
 struct figures;
+struct client_row;
 
 /* What another edge adds to STATS; arg is handed to each. */
 struct native_others {
 	void *arg;
 	/* Sets the figures that are its own, and adds to those it shares. */
 	void (*figures)(struct figures *figures, void *arg);
-	uint32_t (*n_clients)(void *arg);
-	/* Puts the first n of them, each as a map with the keys of a native
-	 * client. */
-	void (*put_clients)(struct msg_writer *w, uint32_t n, void *arg);
+	/* Calls each(row, each_arg) for every client that is in. */
+	void (*each_client)(
+	    void (*each)(const struct client_row *row, void *each_arg),
+	    void *each_arg, void *arg);
 };
 
 /* others is copied. */

@@ -4,24 +4,20 @@
 
 #include "base/xalloc.h"
 #include "edge/figures.h"
+#include "edge/report.h"
+#include "edge/rows.h"
 #include "edge/session.h"
 #include "wire/frame.h"
 
-static void
-put_int(struct msg_writer *w, const char *key, int64_t value)
+void
+report_put_int(struct msg_writer *w, const char *key, int64_t value)
 {
 	msg_put_str(w, key);
 	msg_put_int(w, value);
 }
 
-static void
-put_count(struct msg_writer *w, const char *key, uint64_t value)
-{
-	put_int(w, key, (int64_t)value);
-}
-
-static void
-put_str(struct msg_writer *w, const char *key, const char *value)
+void
+report_put_str(struct msg_writer *w, const char *key, const char *value)
 {
 	msg_put_str(w, key);
 	msg_put_str(w, value == NULL ? "" : value);
@@ -45,12 +41,12 @@ put_histogram(struct msg_writer *w, const char *key, const struct histogram *h)
 {
 	msg_put_str(w, key);
 	msg_put_map(w, 6);
-	put_count(w, "count", h->n);
-	put_count(w, "sum_us", h->sum_us);
-	put_count(w, "p50_us", histogram_quantile(h, 0.5));
-	put_count(w, "p99_us", histogram_quantile(h, 0.99));
-	put_count(w, "p999_us", histogram_quantile(h, 0.999));
-	put_count(w, "max_us", h->max_us);
+	report_put_int(w, "count", (int64_t)h->n);
+	report_put_int(w, "sum_us", h->sum_us);
+	report_put_int(w, "p50_us", histogram_quantile(h, 0.5));
+	report_put_int(w, "p99_us", histogram_quantile(h, 0.99));
+	report_put_int(w, "p999_us", histogram_quantile(h, 0.999));
+	report_put_int(w, "max_us", h->max_us);
 }
 
 static void
@@ -104,7 +100,8 @@ put_figures(struct msg_writer *w, const struct figures *figures)
 			msg_put_map(w, end - i);
 		}
 		for (; i < end; i++)
-			put_int(w, figures_info[i].name, figures->values[i]);
+			report_put_int(
+			    w, figures_info[i].name, figures->values[i]);
 	}
 }
 
@@ -120,7 +117,7 @@ put_closes(struct native *native, struct msg_writer *w)
 	msg_put_map(w, n);
 	for (int i = 0; i < CONN_N_CAUSES; i++)
 		if (n_closed[i] > 0)
-			put_count(w, conn_cause_name((enum conn_cause)i),
+			report_put_int(w, conn_cause_name((enum conn_cause)i),
 			    n_closed[i]);
 }
 
@@ -135,7 +132,7 @@ put_errors(struct native *native, struct msg_writer *w)
 	msg_put_map(w, n);
 	for (int i = 0; i < N_REFUSALS; i++)
 		if (native->n_refused[i] > 0)
-			put_count(w, refusal_name((enum refusal)i),
+			report_put_int(w, refusal_name((enum refusal)i),
 			    native->n_refused[i]);
 }
 
@@ -159,17 +156,18 @@ put_mixed_keys(struct native *native, struct msg_writer *w)
 }
 
 static void
-put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
+put_overview(struct native *native, const struct control_stats *wanted,
+    struct msg_writer *w)
 {
 	struct figures figures;
 
-	(void)n_rows;
+	(void)wanted;
 	native_figures(native, &figures);
 	msg_put_map(w, n_figure_keys() + 10);
-	put_str(w, "server", native->settings.server);
-	put_str(w, "socket", native->settings.socket);
-	put_int(w, "pid", getpid());
-	put_int(w, "epoch", native->epoch_ms);
+	report_put_str(w, "server", native->settings.server);
+	report_put_str(w, "socket", native->settings.socket);
+	report_put_int(w, "pid", getpid());
+	report_put_int(w, "epoch", native->epoch_ms);
 	put_figures(w, &figures);
 	put_rates(w, &figures);
 	put_latency(w, &figures);
@@ -178,157 +176,93 @@ put_overview(struct native *native, struct msg_writer *w, uint32_t n_rows)
 	put_mixed_keys(native, w);
 }
 
-static void
-put_client(struct native *native, struct msg_writer *w, struct session *s)
-{
-	const struct conn_stats *stats = conn_stats(s->conn);
-	const struct member *member = s->member;
-
-	msg_put_map(w, 23);
-	put_count(w, "id", member->id);
-	put_str(w, "name", member->name);
-	put_int(w, "pid", session_pid(s));
-	put_int(w, "uid", s->peer.uid);
-	msg_put_str(w, "pm_id");
-	if (s->pm_id < 0)
-		msg_put_nil(w);
-	else
-		msg_put_int(w, s->pm_id);
-	put_str(w, "role", control_role_name(s->role));
-	put_str(w, "client", s->client);
-	put_str(w, "key", s->key);
-	put_str(w, "script", s->script);
-	put_int(
-	    w, "age_ms", loop_now(native->loop).ms - conn_since(s->conn).ms);
-	put_count(w, "messages_in", member->stats.n_published);
-	put_count(w, "messages_out", member->stats.n_delivered);
-	put_count(w, "bytes_in", stats->bytes_in);
-	put_count(w, "bytes_out", stats->bytes_out);
-	put_count(w, "queue_bytes", conn_queue_bytes(s->conn));
-	put_count(w, "queue_peak_bytes", stats->queue_peak);
-	put_count(w, "subscriptions", member->topics.n_subs);
-	put_count(w, "asked", member->stats.n_asked);
-	put_count(w, "asked_open", member->requests.n_asked);
-	put_count(w, "questions", member->stats.n_questions);
-	put_count(w, "questions_owed", member->requests.n_debts);
-	put_count(w, "drops", member->stats.n_refused);
-	put_count(w, "errors", s->n_errors);
-}
-
-static void
-put_clients(struct native *native, struct msg_writer *w, uint32_t n_rows)
-{
-	const struct native_others *others = &native->others;
-	struct session *s;
-	uint32_t n = 0, n_others = 0;
-
-	TAILQ_FOREACH (s, &native->sessions, in_native)
-		n += s->member != NULL && n < n_rows;
-	if (others->n_clients != NULL)
-		n_others = others->n_clients(others->arg);
-	if (n_others > n_rows - n)
-		n_others = n_rows - n;
-	msg_put_array(w, n + n_others);
-	TAILQ_FOREACH (s, &native->sessions, in_native)
-		if (s->member != NULL && n > 0) {
-			put_client(native, w, s);
-			n--;
-		}
-	if (n_others > 0)
-		others->put_clients(w, n_others, others->arg);
-}
-
-/* The topics with the most subscribers, of which there are at most max. */
-struct top {
-	const struct topic **topics;
-	size_t n, max;
-	size_t least; /* the index of the one with the fewest */
+struct client_rows {
+	struct client_row *at;
+	size_t n, size;
 };
 
 static void
-find_least(struct top *top)
+add_row(const struct client_row *row, void *arg)
 {
-	top->least = 0;
-	for (size_t i = 1; i < top->n; i++)
-		if (top->topics[i]->n_subs < top->topics[top->least]->n_subs)
-			top->least = i;
-}
+	struct client_rows *rows = arg;
 
-static void
-consider(const struct topic *topic, void *arg)
-{
-	struct top *top = arg;
-
-	if (top->n < top->max) {
-		top->topics[top->n++] = topic;
-		if (top->n == top->max)
-			find_least(top);
-		return;
+	if (rows->n == rows->size) {
+		rows->size = 2 * rows->size + 64;
+		rows->at =
+		    xreallocarray(rows->at, rows->size, sizeof(*rows->at));
 	}
-	if (topic->n_subs <= top->topics[top->least]->n_subs)
-		return;
-	top->topics[top->least] = topic;
-	find_least(top);
-}
-
-static int
-by_subscribers(const void *a, const void *b)
-{
-	const struct topic *x = *(const struct topic *const *)a;
-	const struct topic *y = *(const struct topic *const *)b;
-
-	if (x->n_subs != y->n_subs)
-		return x->n_subs < y->n_subs ? 1 : -1;
-	return strcmp(x->name, y->name);
+	rows->at[rows->n++] = *row;
 }
 
 static void
-put_topic(struct msg_writer *w, const struct topic *topic)
+add_session(struct client_rows *rows, const struct session *s)
 {
-	msg_put_map(w, 4);
-	msg_put_str(w, "topic");
-	msg_put_strn(w, topic->name, topic->len);
-	put_str(w, "kind", topic->is_prefix ? "prefix" : "exact");
-	put_count(w, "subscribers", topic->n_subs);
-	put_count(w, "members", topic->n_members);
+	const struct member *member = s->member;
+	struct client_row row =
+	    rows_client(s->conn, member, &s->peer, loop_now(s->native->loop));
+
+	row.pid = session_pid(s);
+	row.pm_id = s->pm_id;
+	row.role = control_role_name(s->role);
+	row.client = s->client == NULL ? "" : s->client;
+	row.key = s->key == NULL ? "" : s->key;
+	row.script = s->script == NULL ? "" : s->script;
+	row.subscriptions = member->topics.n_subs;
+	row.asked = (int64_t)member->stats.n_asked;
+	row.asked_open = member->requests.n_asked;
+	row.questions = (int64_t)member->stats.n_questions;
+	row.questions_owed = member->requests.n_debts;
+	row.errors = (int64_t)s->n_errors;
+	add_row(&row, rows);
 }
 
 static void
-put_topics(struct native *native, struct msg_writer *w, uint32_t n_rows)
+put_clients(struct native *native, const struct control_stats *wanted,
+    struct msg_writer *w)
 {
-	struct top top = { .max = n_rows };
+	const struct native_others *others = &native->others;
+	struct client_rows rows = { 0 };
+	const struct session *s;
 
-	top.topics = xcalloc(n_rows, sizeof(*top.topics));
-	topic_for_each(broker_topics(native->broker), consider, &top);
-	qsort(top.topics, top.n, sizeof(*top.topics), by_subscribers);
-	msg_put_array(w, top.n);
-	for (size_t i = 0; i < top.n; i++)
-		put_topic(w, top.topics[i]);
-	free(top.topics);
+	TAILQ_FOREACH (s, &native->sessions, in_native)
+		if (s->member != NULL)
+			add_session(&rows, s);
+	if (others->each_client != NULL)
+		others->each_client(add_row, &rows, others->arg);
+	if (rows_has_column(wanted->sort))
+		rows_sort(rows.at, rows.n, wanted->sort);
+	if (rows.n > wanted->n_rows)
+		rows.n = wanted->n_rows;
+	msg_put_array(w, rows.n);
+	for (size_t i = 0; i < rows.n; i++)
+		rows_put(w, &rows.at[i]);
+	free(rows.at);
 }
 
 static void
 put_closed_entry(struct msg_writer *w, const struct closed_entry *e)
 {
 	msg_put_map(w, 12);
-	put_count(w, "id", e->id);
-	put_str(w, "name", e->name);
-	put_int(w, "pid", e->pid);
-	put_int(w, "uid", e->uid);
-	put_str(w, "reason", e->reason);
-	put_str(w, "detail", e->detail);
-	put_int(w, "closed_at", e->wall_ms);
-	put_int(w, "age_ms", e->age_ms);
-	put_count(w, "bytes_in", e->bytes_in);
-	put_count(w, "bytes_out", e->bytes_out);
-	put_count(w, "queue_bytes", e->queue_bytes);
-	put_count(w, "queue_peak_bytes", e->queue_peak_bytes);
+	report_put_int(w, "id", e->id);
+	report_put_str(w, "name", e->name);
+	report_put_int(w, "pid", e->pid);
+	report_put_int(w, "uid", e->uid);
+	report_put_str(w, "reason", e->reason);
+	report_put_str(w, "detail", e->detail);
+	report_put_int(w, "closed_at", e->wall_ms);
+	report_put_int(w, "age_ms", e->age_ms);
+	report_put_int(w, "bytes_in", e->bytes_in);
+	report_put_int(w, "bytes_out", e->bytes_out);
+	report_put_int(w, "queue_bytes", e->queue_bytes);
+	report_put_int(w, "queue_peak_bytes", e->queue_peak_bytes);
 }
 
 static void
-put_closed(struct native *native, struct msg_writer *w, uint32_t n_rows)
+put_closed(struct native *native, const struct control_stats *wanted,
+    struct msg_writer *w)
 {
-	size_t n = native->closed.n < n_rows ? native->closed.n : n_rows;
+	size_t n = native->closed.n < wanted->n_rows ? native->closed.n
+						     : wanted->n_rows;
 
 	msg_put_array(w, n);
 	for (size_t i = 0; i < n; i++)
@@ -336,10 +270,21 @@ put_closed(struct native *native, struct msg_writer *w, uint32_t n_rows)
 }
 
 static void
-put_config(struct native *native, struct msg_writer *w, uint32_t n_rows)
+put_config(struct native *native, const struct control_stats *wanted,
+    struct msg_writer *w)
 {
-	(void)n_rows;
+	(void)wanted;
 	native->settings.put_config(w, native->settings.put_config_arg);
+}
+
+bool
+native_can_sort(const struct control_stats *wanted)
+{
+	return wanted->sort[0] == '\0' ||
+	       (wanted->wanted[CONTROL_CLIENTS] &&
+		   rows_has_column(wanted->sort)) ||
+	       (wanted->wanted[CONTROL_TOPICS] &&
+		   report_sorts_topics(wanted->sort));
 }
 
 void
@@ -347,11 +292,14 @@ native_report(struct native *native, const struct control_stats *wanted,
     struct msg_writer *w)
 {
 	static void (*const sections[CONTROL_N_SECTIONS])(
-	    struct native * native, struct msg_writer * w, uint32_t n_rows) = {
+	    struct native * native, const struct control_stats *wanted,
+	    struct msg_writer *w) = {
 		[CONTROL_OVERVIEW] = put_overview,
 		[CONTROL_CLIENTS] = put_clients,
-		[CONTROL_TOPICS] = put_topics,
+		[CONTROL_TOPICS] = report_put_topics,
+		[CONTROL_REQUESTS] = report_put_requests,
 		[CONTROL_CLOSED] = put_closed,
+		[CONTROL_SLOW] = report_put_slow,
 		[CONTROL_CONFIG] = put_config,
 	};
 	size_t n_wanted = 0;
@@ -363,6 +311,6 @@ native_report(struct native *native, const struct control_stats *wanted,
 		if (wanted->wanted[i]) {
 			msg_put_str(
 			    w, control_section_name((enum control_section)i));
-			sections[i](native, w, wanted->n_rows);
+			sections[i](native, wanted, w);
 		}
 }

@@ -179,6 +179,9 @@ bool verb_may_publish(struct session *session, const struct frame *f);
 void verb_publish(struct session *session, const struct frame *f,
     const struct staged *staged);
 
+/* "list", "union", "first" or "stream". */
+const char *asking_name_of(enum request_gather gather);
+
 /* The sink's part in asking. */
 void asking_on_question(struct member *to, uint64_t id, const struct ask *ask);
 void asking_on_part(struct member *to, const struct request *request,

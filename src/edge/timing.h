@@ -14,9 +14,15 @@
 #include <stdint.h>
 
 #include "base/histogram.h"
+#include "edge/slow.h"
 #include "net/loop.h"
 
 #define TIMING_BATCHES 4 /* turns that one turn routes messages of */
+
+/* What has been done since the start. */
+struct timing_work {
+	uint64_t messages, deliveries, bytes_in, bytes_out;
+};
 
 struct timing {
 	struct loop_watch watch;
@@ -28,17 +34,25 @@ struct timing {
 		uint64_t n;
 	} batches[TIMING_BATCHES];
 	size_t n_batches;
+	/* What takes as long is kept; 0: nothing is. */
+	int64_t slow_turn_us, slow_question_us;
+	struct slow slow;
+	struct timing_work before; /* this turn */
+	struct timing_work (*work)(void *arg);
+	void *work_arg;
 };
 
-/* Watches the turns of loop, until timing_fini(). */
-void timing_init(struct timing *timing, struct loop *loop);
+/* Watches the turns of loop, until timing_fini(). work(work_arg) tells what has
+ * been done, once a turn. */
+void timing_init(struct timing *timing, struct loop *loop,
+    struct timing_work (*work)(void *arg), void *work_arg);
 void timing_fini(struct timing *timing);
 
 /* n messages are routed in this turn, which were read in the turn that began at
  * read_us. */
 void timing_routed(struct timing *timing, int64_t read_us, uint64_t n);
 
-/* A question that was asked in the turn that began at asked_us has ended. */
-void timing_gathered(struct timing *timing, int64_t asked_us);
+/* How long a question that has ended took, in microseconds. It counts. */
+int64_t timing_gathered(struct timing *timing, int64_t asked_us);
 
 #endif

@@ -492,6 +492,13 @@ verb_stats(struct session *session, const struct frame *f)
 
 	switch (r) {
 	case 0:
+		if (!native_can_sort(&wanted)) {
+			session_refuse(session, REFUSED_BAD_BODY,
+			    "STATS: sort: no section that is wanted has a "
+			    "column '%s' to sort by",
+			    wanted.sort);
+			return;
+		}
 		session->has_asked = true;
 		start = control_begin(w);
 		native_report(session->native, &wanted, w);

@@ -13,7 +13,9 @@ static const char *const section_names[] = {
 	"overview",
 	"clients",
 	"topics",
+	"requests",
 	"closed",
+	"slow",
 	"config",
 };
 
@@ -219,7 +221,8 @@ read_section(const struct msg_node *node, struct control_stats *out,
 			return 0;
 		}
 	return refuse(why, CONTROL_E_SECTION,
-	    "a section is none of overview, clients, topics, closed, config");
+	    "a section is none of overview, clients, topics, requests, closed, "
+	    "slow, config");
 }
 
 static int
@@ -234,6 +237,9 @@ read_stats(const struct msg_node *map, struct control_stats *out,
 	if (r != 0)
 		return r;
 	out->n_rows = (uint32_t)n_rows;
+	r = read_string(map, "sort", CONTROL_SORT_MAX, out->sort, why);
+	if (r != 0)
+		return r;
 	if (sections == NULL) {
 		out->wanted[CONTROL_OVERVIEW] = true;
 		return 0;
@@ -411,12 +417,16 @@ control_write_stats(struct msg_writer *w, const struct control_stats *stats)
 
 	for (size_t i = 0; i < CONTROL_N_SECTIONS; i++)
 		n_wanted += stats->wanted[i];
-	msg_put_map(w, 2);
+	msg_put_map(w, stats->sort[0] == '\0' ? 2 : 3);
 	msg_put_str(w, "sections");
 	msg_put_array(w, n_wanted);
 	for (size_t i = 0; i < CONTROL_N_SECTIONS; i++)
 		if (stats->wanted[i])
 			msg_put_str(w, section_names[i]);
 	put_pair_int(w, "limit", stats->n_rows);
+	if (stats->sort[0] != '\0') {
+		msg_put_str(w, "sort");
+		msg_put_str(w, stats->sort);
+	}
 	control_end(w, start, FRAME_STATS);
 }

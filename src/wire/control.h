@@ -24,6 +24,7 @@
 
 #define CONTROL_ROWS_DEFAULT 100
 #define CONTROL_ROWS_MAX 1000
+#define CONTROL_SORT_MAX 32 /* bytes */
 
 enum control_error {
 	CONTROL_E_BODY = 1, /* not the msgpack that the type wants */
@@ -67,14 +68,17 @@ enum control_section {
 	CONTROL_OVERVIEW,
 	CONTROL_CLIENTS,
 	CONTROL_TOPICS,
+	CONTROL_REQUESTS,
 	CONTROL_CLOSED,
+	CONTROL_SLOW,
 	CONTROL_CONFIG,
 	CONTROL_N_SECTIONS,
 };
 
 struct control_stats {
 	bool wanted[CONTROL_N_SECTIONS];
-	uint32_t n_rows; /* a section's rows at most */
+	uint32_t n_rows;                 /* a section's rows at most */
+	char sort[CONTROL_SORT_MAX + 1]; /* a column; empty: none */
 };
 
 const char *control_section_name(enum control_section section);

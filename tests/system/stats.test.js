@@ -46,7 +46,7 @@ scenario('--stats --json has every section with every key', async (start) => {
 
 	const all = daemon.stats();
 	assert.deepStrictEqual(Object.keys(all),
-		['overview', 'clients', 'topics', 'closed']);
+		['overview', 'clients', 'topics', 'requests', 'closed', 'slow']);
 	assertKeys(all.overview, OVERVIEW);
 	assertKeys(all.overview.rates, RATES);
 	assert.match(all.overview.server, /^pm2adapterd\/\d/);
@@ -73,7 +73,7 @@ scenario('--stats --json has every section with every key', async (start) => {
 
 scenario('--stats SECTION --json has that section alone', async (start) => {
 	const daemon = await start();
-	for (const section of ['overview', 'clients', 'topics', 'closed']) {
+	for (const section of ['overview', 'clients', 'topics', 'requests', 'closed', 'slow']) {
 		const reply = daemon.stats(section);
 		if (Array.isArray(reply))
 			continue;
@@ -240,7 +240,7 @@ scenario('names from outside spoil neither the JSON nor the terminal',
 		const { stdout } = run(['--socket', daemon.socket, '--stats',
 			'--json'], { encoding: 'buffer' });
 		new TextDecoder('utf-8', { fatal: true }).decode(stdout);
-		for (const section of ['overview', 'clients', 'topics', 'closed']) {
+		for (const section of ['overview', 'clients', 'topics', 'requests', 'closed', 'slow']) {
 			assert.doesNotMatch(table(daemon, section),
 				/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
 		}

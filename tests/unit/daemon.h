@@ -282,4 +282,19 @@ publish(struct client *c, const char *topic, uint8_t flags, uint32_t number)
 	say(c, out, put_publish(out, topic, flags, number));
 }
 
+/* Says ASK, whose body is in hex. */
+static inline void
+ask_of(struct client *c, uint8_t flags, const char *topic, const char *body)
+{
+	uint8_t head[256];
+	struct buffer bytes = hex(body);
+	size_t n = frame_write_head(
+	    head, FRAME_ASK, flags, topic, strlen(topic), bytes.len);
+
+	say(c, head, n);
+	say(c, bytes.data, bytes.len);
+	free(bytes.data);
+	settle();
+}
+
 #endif

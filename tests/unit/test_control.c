@@ -233,6 +233,7 @@ TEST_EACH(a_body_that_is_no_map_is_told_from_a_wrong_key, no_maps)
 }
 
 #define SECTIONS "a8 73656374696f6e73 "
+#define SORT "a4 736f7274 "
 #define LIMIT "a5 6c696d6974 "
 #define OVERVIEW "a8 6f76657276696577 "
 
@@ -249,7 +250,12 @@ static const struct {
 	{ "81" SECTIONS "92" OVERVIEW OVERVIEW, 0, 1, 100 },
 	{ "81" SECTIONS "95" OVERVIEW "a7636c69656e7473 a6746f70696373"
 	  "a6636c6f736564 a6636f6e666967",
-	    0, 31, 100 },
+	    0,
+	    1 << CONTROL_OVERVIEW | 1 << CONTROL_CLIENTS | 1 << CONTROL_TOPICS |
+		1 << CONTROL_CLOSED | 1 << CONTROL_CONFIG,
+	    100 },
+	{ "81" SECTIONS "92 a87265717565737473 a4736c6f77", 0,
+	    1 << CONTROL_REQUESTS | 1 << CONTROL_SLOW, 100 },
 	{ "81" LIMIT "01", 0, 1, 1 },
 	{ "81" LIMIT "cd03e8", 0, 1, 1000 },
 	{ "81" LIMIT "cd03e9", CONTROL_E_FIELD, 0, 0 },
@@ -257,6 +263,11 @@ static const struct {
 	{ "81" LIMIT "ff", CONTROL_E_FIELD, 0, 0 },
 	{ "81" LIMIT "a131", CONTROL_E_FIELD, 0, 0 },
 	{ "81" LIMIT "c0", CONTROL_E_FIELD, 0, 0 },
+	{ "81" SORT "c0", CONTROL_E_FIELD, 0, 0 },
+	{ "81" SORT
+	  "d921 3031323334353637383930313233343536373839303132333435363738"
+	  "39303132",
+	    CONTROL_E_FIELD, 0, 0 },
 	{ "81" SECTIONS "c0", CONTROL_E_FIELD, 0, 0 },
 	{ "81" SECTIONS OVERVIEW, CONTROL_E_FIELD, 0, 0 },
 	{ "81" SECTIONS "80", CONTROL_E_FIELD, 0, 0 },
@@ -436,7 +447,7 @@ TEST(a_written_hello_reads_the_same)
 TEST(sections_and_roles_have_the_names_of_the_protocol)
 {
 	static const char *const sections[] = { "overview", "clients", "topics",
-		"closed", "config" };
+		"requests", "closed", "slow", "config" };
 	static const char *const roles[] = { "member", "emitter", "observer" };
 
 	ck_assert_uint_eq(N_ELEMENTS(sections), CONTROL_N_SECTIONS);
@@ -446,4 +457,22 @@ TEST(sections_and_roles_have_the_names_of_the_protocol)
 	for (unsigned i = 0; i < N_ELEMENTS(roles); i++)
 		ck_assert_str_eq(
 		    control_role_name((enum control_role)i), roles[i]);
+}
+
+TEST(what_stats_is_sorted_by_is_read_as_it_was_written)
+{
+	struct control_stats wanted = { .wanted = { [CONTROL_CLIENTS] = true },
+		.n_rows = 10,
+		.sort = "queue_bytes" };
+	struct msg_writer w = { 0 };
+	struct frame f;
+
+	control_write_stats(&w, &wanted);
+	ck_assert_int_eq(frame_peek(w.data, w.len, 1024, &f), FRAME_READY);
+	ck_assert_int_eq(
+	    control_read_stats(f.body, f.body_len, &stats, &why), 0);
+	ck_assert_str_eq(stats.sort, "queue_bytes");
+	ck_assert_uint_eq(stats.n_rows, 10);
+	ck_assert(stats.wanted[CONTROL_CLIENTS]);
+	msg_writer_fini(&w);
 }

@@ -22,20 +22,6 @@ skip_all(struct client *c)
 	c->n_taken = c->n_got;
 }
 
-static void
-ask_of(struct client *c, uint8_t flags, const char *topic, const char *body)
-{
-	uint8_t head[256];
-	struct buffer bytes = hex(body);
-	size_t n = frame_write_head(
-	    head, FRAME_ASK, flags, topic, strlen(topic), bytes.len);
-
-	say(c, head, n);
-	say(c, bytes.data, bytes.len);
-	free(bytes.data);
-	settle();
-}
-
 /* Asks the members of t: ask id 5, timeout of 1000 ms, payload "hi". */
 #define LIST "94 05 a46c697374 cd03e8 c4026869"
 #define UNION "94 05 a5756e696f6e cd03e8 c400"

@@ -322,3 +322,147 @@ TEST_EACH(a_question_that_makes_no_sense_is_a_bad_body, questions)
 	ck_assert_uint_eq(conn_set_n_open(set), !questions[row].fatal);
 	end();
 }
+
+/* A question to two who do not answer. */
+static void
+ask_two(struct client *asker)
+{
+	say_frame(join(), FRAME_SUBSCRIBE, FRAME_AS_MEMBER, "91a174");
+	say_frame(join(), FRAME_SUBSCRIBE, FRAME_AS_MEMBER, "91a174");
+	settle();
+	ask_of(asker, 0, "t", "9407a46c697374cd1388c403787878");
+}
+
+TEST(an_open_question_has_a_row_with_who_still_owes)
+{
+	const struct msg_node *entry;
+	struct client *asker, *observer;
+	struct msg_tree *tree;
+
+	begin();
+	asker = join();
+	ask_two(asker);
+	observer = join_as("watch", CONTROL_OBSERVER);
+	tree = ask(observer, 1 << CONTROL_REQUESTS, 100);
+	ck_assert_uint_eq(msg_count(get(msg_root(tree), "requests")), 1);
+	entry = msg_at(get(msg_root(tree), "requests"), 0);
+	ck_assert_int_eq(number(entry, "asker_id"), 1);
+	ck_assert_str_eq(string(entry, "topic"), "t");
+	ck_assert_str_eq(string(entry, "gather"), "list");
+	ck_assert_int_eq(number(entry, "expected"), 2);
+	ck_assert_int_eq(number(entry, "answered"), 0);
+	ck_assert_int_ge(number(entry, "age_ms"), 0);
+	ck_assert_int_le(number(entry, "left_ms"), 5000);
+	ck_assert_int_gt(number(entry, "left_ms"), 0);
+	ck_assert_uint_eq(msg_count(get(entry, "owed")), 2);
+	ck_assert_uint_eq(msg_count(get(entry, "owed_ids")), 2);
+	msg_tree_free(tree);
+	end();
+}
+
+TEST(what_is_slow_is_kept_the_newest_first)
+{
+	struct native_settings slow = settings;
+	const struct msg_node *entry, *rows;
+	struct client *asker, *observer;
+	struct msg_tree *tree;
+	size_t n;
+
+	begin();
+	log_set_level((enum log_level)(LOG_ERROR + 1));
+	slow.slow_question_us = 1;
+	native_configure(native, &slow);
+	asker = join();
+	ask_two(asker);
+	hang_up(&clients[1]);
+	hang_up(&clients[2]);
+	settle();
+	slow.slow_question_us = 0;
+	slow.slow_turn_us = 1;
+	native_configure(native, &slow);
+	publish(asker, "nobody", 0, 1);
+	settle();
+	observer = join_as("watch", CONTROL_OBSERVER);
+	tree = ask(observer, 1 << CONTROL_SLOW, 1000);
+	rows = get(msg_root(tree), "slow");
+	n = msg_count(rows);
+	ck_assert_uint_ge(n, 2);
+	entry = msg_at(rows, 0);
+	ck_assert_str_eq(string(entry, "kind"), "turn");
+	ck_assert_int_ge(number(entry, "took_us"), 1);
+	entry = msg_at(rows, n - 1);
+	ck_assert_str_eq(string(entry, "kind"), "question");
+	ck_assert_int_eq(number(entry, "asker_id"), 1);
+	ck_assert_str_eq(string(entry, "topic"), "t");
+	ck_assert_str_eq(string(entry, "gather"), "list");
+	ck_assert_str_eq(string(entry, "outcome"), "complete");
+	ck_assert_int_eq(number(entry, "expected"), 2);
+	ck_assert_int_eq(number(entry, "answered"), 0);
+	ck_assert_ptr_nonnull(strstr(string(entry, "missing"), ", "));
+	msg_tree_free(tree);
+	end();
+}
+
+static struct msg_tree *
+ask_sorted(struct client *observer, enum control_section section,
+    const char *sort, uint32_t n_rows)
+{
+	struct control_stats stats = { .n_rows = n_rows };
+	struct msg_tree *tree = NULL;
+	struct msg_writer w = { 0 };
+	struct frame f;
+
+	stats.wanted[section] = true;
+	snprintf(stats.sort, sizeof(stats.sort), "%s", sort);
+	control_write_stats(&w, &stats);
+	say(observer, w.data, w.len);
+	msg_writer_fini(&w);
+	settle();
+	f = next_frame(observer);
+	if (f.type == FRAME_STATS_REPLY)
+		ck_assert_int_eq(msg_tree_new(f.body, f.body_len, &tree), 0);
+	return tree;
+}
+
+TEST(of_many_rows_the_first_in_the_order_are_told)
+{
+	struct client *loud, *observer;
+	struct msg_tree *tree;
+
+	begin();
+	join();
+	loud = join();
+	join();
+	for (uint32_t i = 0; i < 3; i++)
+		publish(loud, "t", 0, i);
+	settle();
+	observer = join_as("watch", CONTROL_OBSERVER);
+	tree = ask_sorted(observer, CONTROL_CLIENTS, "messages_in", 1);
+	ck_assert_uint_eq(msg_count(get(msg_root(tree), "clients")), 1);
+	ck_assert_int_eq(
+	    number(msg_at(get(msg_root(tree), "clients"), 0), "id"), 2);
+	msg_tree_free(tree);
+	say_frame(loud, FRAME_SUBSCRIBE, 0, "93a162a163a161");
+	settle();
+	tree = ask_sorted(observer, CONTROL_TOPICS, "topic", 2);
+	ck_assert_str_eq(
+	    string(msg_at(get(msg_root(tree), "topics"), 0), "topic"), "a");
+	ck_assert_str_eq(
+	    string(msg_at(get(msg_root(tree), "topics"), 1), "topic"), "b");
+	msg_tree_free(tree);
+	end();
+}
+
+TEST(a_column_that_no_wanted_section_has_is_refused)
+{
+	struct client *observer;
+
+	begin();
+	observer = join_as("watch", CONTROL_OBSERVER);
+	ck_assert_ptr_null(
+	    ask_sorted(observer, CONTROL_CLIENTS, "subscribers", 10));
+	ck_assert_ptr_null(ask_sorted(observer, CONTROL_CLOSED, "id", 10));
+	observer->n_taken = observer->n_got;
+	msg_tree_free(ask_sorted(observer, CONTROL_TOPICS, "subscribers", 10));
+	end();
+}
