@@ -5,7 +5,7 @@
 const assert = require('node:assert');
 const fs = require('fs');
 const path = require('path');
-const { AS_MEMBER, TYPE, ask, publish } = require('./support/frames');
+const { AS_MEMBER, TYPE, ask, publish, subscribe } = require('./support/frames');
 const { scenario } = require('./support/daemon');
 const { until } = require('./support/wait');
 
@@ -62,7 +62,8 @@ scenario('docs/STATS.md has every key and every key is there', async (start) => 
 	const asker = await daemon.member({ name: 'asker', pm_id: 3 });
 	const answerer = await daemon.member({ name: 'answerer' });
 	const gone = await daemon.member({ name: 'gone' });
-	await answerer.subscribe(['t'], AS_MEMBER);
+	answerer.write(subscribe(['t'], AS_MEMBER));
+	await answerer.expect(TYPE.PRESENCE);
 	gone.destroy();
 	await daemon.reasonOf(gone.id);
 	asker.write(publish('nobody', 'x'));
