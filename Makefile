@@ -12,7 +12,7 @@ SHELL := /bin/bash
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
 PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 \
-	redis-server redis-tools python3-redis python3-msgpack valgrind
+	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
@@ -134,8 +134,10 @@ UNIT_report := $(UNIT_native)
 UNIT_redis := $(UNIT_native) $(patsubst src/%.c,%,$(wildcard src/edge/redis*.c)) \
 	wire/resp wire/resp_write wire/glob
 UNIT_pm2 := $(UNIT_native) edge/pm2 edge/pm2_channel wire/json base/text
-UNIT_config := daemon/config daemon/config_option daemon/config_print base/xalloc base/log
-UNIT_print := daemon/print base/text wire/msg
+UNIT_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc base/log
+UNIT_print := daemon/print daemon/format base/text wire/msg
+UNIT_view := daemon/view daemon/format base/text wire/msg
+UNIT_format := daemon/format base/text wire/msg
 UNIT_text := base/text
 UNIT_json := wire/json base/text wire/msg
 EXAMPLES := $(patsubst docs/examples/%.c,$(B)/examples/%,$(sort $(wildcard docs/examples/*.c)))
@@ -274,7 +276,7 @@ FUZZ_msg := wire/control wire/frame wire/msg
 FUZZ_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
 	base/blob base/hash base/xalloc base/log wire/asking wire/control \
 	wire/frame wire/msg
-FUZZ_config := daemon/config daemon/config_option daemon/config_print base/xalloc base/log
+FUZZ_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc base/log
 FUZZ_client := $(LIB_SOURCES:src/%.c=%)
 FUZZERS := frame msg resp broker client config
 

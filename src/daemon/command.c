@@ -1,5 +1,3 @@
-#include "daemon/command.h"
-
 #include <bsd/stdlib.h>
 #include <errno.h>
 #include <getopt.h>
@@ -9,41 +7,10 @@
 #include <sysexits.h>
 
 #include "base/xalloc.h"
+#include "daemon/command_word.h"
+#include "daemon/watch.h"
 
 #define CONFIG_FILE_MAX (1 << 20)
-
-/* Long options that aren't in the table of options; those are numbered from 0,
- * and these from here. */
-#define FIRST_WORD 1000
-
-enum word {
-	WORD_ACTION = FIRST_WORD, /* plus the action */
-	WORD_CONFIG = FIRST_WORD + 100,
-	WORD_JSON,
-	WORD_LIMIT,
-	WORD_KEY,
-	WORD_NAMESPACE,
-	WORD_TIMEOUT,
-};
-
-static const struct option words[] = {
-	{ "config", required_argument, NULL, WORD_CONFIG },
-	{ "json", no_argument, NULL, WORD_JSON },
-	{ "limit", required_argument, NULL, WORD_LIMIT },
-	{ "key", required_argument, NULL, WORD_KEY },
-	{ "namespace", required_argument, NULL, WORD_NAMESPACE },
-	{ "timeout", required_argument, NULL, WORD_TIMEOUT },
-	{ "stats", no_argument, NULL, WORD_ACTION + ACTION_STATS },
-	{ "emit", no_argument, NULL, WORD_ACTION + ACTION_EMIT },
-	{ "ask", no_argument, NULL, WORD_ACTION + ACTION_ASK },
-	{ "tail", no_argument, NULL, WORD_ACTION + ACTION_TAIL },
-	{ "version", no_argument, NULL, WORD_ACTION + ACTION_VERSION },
-	{ "help", no_argument, NULL, WORD_ACTION + ACTION_HELP },
-	{ "dump-config", no_argument, NULL, WORD_ACTION + ACTION_DUMP_CONFIG },
-	{ "dump-manual", no_argument, NULL, WORD_ACTION + ACTION_DUMP_MANUAL },
-};
-
-#define N_WORDS (sizeof(words) / sizeof(*words))
 
 struct setting {
 	STAILQ_ENTRY(setting) link;
@@ -63,12 +30,19 @@ static struct option *
 long_options(void)
 {
 	size_t n = config_n_options();
-	struct option *all = xcalloc(n + N_WORDS + 1, sizeof(*all));
+	struct option *all = xcalloc(n + COMMAND_N_WORDS + 1, sizeof(*all));
 
 	for (size_t i = 0; i < n; i++)
 		all[i] = (struct option){ config_name(i), required_argument,
 			NULL, (int)i };
-	memcpy(all + n, words, sizeof(words));
+	for (size_t i = 0; i < COMMAND_N_WORDS; i++) {
+		const struct word *word = &command_words[i];
+
+		all[n + i] = (struct option){ word->name,
+			word->argument == NULL ? no_argument
+					       : required_argument,
+			NULL, word->id };
+	}
 	return all;
 }
 
@@ -83,22 +57,22 @@ add_setting(struct command *command, const char *name, const char *value)
 }
 
 static int
-read_number(const char *name, const char *text, int max, int *out)
+read_number(const char *name, const char *text, int min, int max, int *out)
 {
 	const char *error;
 
-	*out = (int)strtonum(text, 1, max, &error);
+	*out = (int)strtonum(text, min, max, &error);
 	if (error == NULL)
 		return 0;
-	fprintf(stderr, "pm2adapterd: %s: '%s' is %s; the range is 1 to %d\n",
-	    name, text, error, max);
+	fprintf(stderr, "pm2adapterd: %s: '%s' is %s; the range is %d to %d\n",
+	    name, text, error, min, max);
 	return EX_USAGE;
 }
 
 static int
 set_limit(struct command *command, const char *text)
 {
-	int n = 0, r = read_number("limit", text, CONTROL_ROWS_MAX, &n);
+	int n = 0, r = read_number("limit", text, 1, CONTROL_ROWS_MAX, &n);
 
 	command->stats.n_rows = (uint32_t)n;
 	return r;
@@ -113,6 +87,61 @@ set_key(struct command *command, const char *text)
 	if (len > 0 && len <= CONTROL_KEY_MAX && strchr(text, '#') == NULL)
 		return 0;
 	return usage_error("--key wants 1 to 256 bytes without #, not ", text);
+}
+
+static int
+set_sort(struct command *command, const char *key)
+{
+	size_t len = strlen(key);
+
+	if (len == 0 || len > CONTROL_SORT_MAX)
+		return usage_error("--sort wants a key of --json, not ", key);
+	memcpy(command->stats.sort, key, len + 1);
+	return 0;
+}
+
+/* Whether text is one of the values, which blanks separate. */
+static bool
+is_one_of(const char *values, const char *text)
+{
+	size_t len = strlen(text);
+
+	for (const char *at = values; len > 0 && *at != '\0';
+	     at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		if (n == len && strncmp(at, text, len) == 0)
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+static const struct word *
+word_of(enum action action)
+{
+	for (size_t i = 0; i < COMMAND_N_WORDS; i++)
+		if (command_words[i].id == WORD_ACTION + (int)action)
+			return &command_words[i];
+	return NULL;
+}
+
+static int
+set_action(struct command *command, enum action action)
+{
+	const struct word *word = word_of(action);
+
+	command->action = action;
+	if (word == NULL || word->argument == NULL)
+		return 0;
+	command->what = optarg;
+	if (is_one_of(word->values, optarg))
+		return 0;
+	fprintf(stderr,
+	    "pm2adapterd: --%s: '%s' is none of %s\n"
+	    "Try 'pm2adapterd --help'.\n",
+	    word->name, optarg, word->values);
+	return EX_USAGE;
 }
 
 static int
@@ -136,13 +165,21 @@ take_option(struct command *command, int c)
 		command->shell.nsp = optarg;
 		return 0;
 	case WORD_TIMEOUT:
-		return read_number("timeout", optarg, SHELL_TIMEOUT_MAX_MS,
+		return read_number("timeout", optarg, 1, SHELL_TIMEOUT_MAX_MS,
 		    &command->shell.timeout_ms);
+	case WORD_SORT:
+		return set_sort(command, optarg);
+	case WORD_WATCH:
+		command->is_watching = true;
+		return 0;
+	case WORD_INTERVAL:
+		return read_number("interval", optarg, WATCH_INTERVAL_MIN_MS,
+		    WATCH_INTERVAL_MAX_MS, &command->interval_ms);
 	default:
 		if (c >= WORD_ACTION)
-			command->action = (enum action)(c - WORD_ACTION);
-		else
-			add_setting(command, config_name((size_t)c), optarg);
+			return set_action(
+			    command, (enum action)(c - WORD_ACTION));
+		add_setting(command, config_name((size_t)c), optarg);
 		return 0;
 	}
 }
@@ -165,8 +202,10 @@ take_sections(struct command *command, char **names)
 					       (enum control_section)k)) == 0)
 				break;
 		if (k == CONTROL_N_SECTIONS)
-			return usage_error("--stats knows overview, clients, "
-					   "topics, closed, config; not ",
+			return usage_error(
+			    "--stats knows overview, clients, "
+			    "topics, requests, closed, slow, config; "
+			    "not ",
 			    *names);
 		command->stats.wanted[k] = true;
 	}
@@ -179,6 +218,8 @@ check_words(const struct command *command)
 {
 	enum action action = command->action;
 	bool is_shell = action == ACTION_EMIT || action == ACTION_ASK;
+	bool is_probe = action == ACTION_HEALTHZ || action == ACTION_SIGNAL;
+	bool is_stats = action == ACTION_STATS || action == ACTION_WATCH;
 
 	if (command->as_json && action != ACTION_STATS &&
 	    action != ACTION_ASK && action != ACTION_TAIL)
@@ -188,8 +229,14 @@ check_words(const struct command *command)
 		return usage_error("--key goes with --emit and --ask", "");
 	if (command->shell.nsp != NULL && action != ACTION_ASK)
 		return usage_error("--namespace goes with --ask", "");
-	if (command->shell.timeout_ms != 0 && !is_shell)
-		return usage_error("--timeout goes with --emit and --ask", "");
+	if (command->shell.timeout_ms != 0 && !is_shell && !is_probe)
+		return usage_error("--timeout goes with --emit, --ask, "
+				   "--healthz and --signal",
+		    "");
+	if (command->stats.sort[0] != '\0' && !is_stats)
+		return usage_error("--sort goes with --stats and --watch", "");
+	if (command->interval_ms != 0 && action != ACTION_WATCH)
+		return usage_error("--interval goes with --watch", "");
 	return 0;
 }
 
@@ -224,6 +271,11 @@ command_parse(int argc, char **argv, struct command *command)
 	free(all);
 	if (r != 0)
 		return r;
+	if (command->is_watching && (command->action == ACTION_SERVE ||
+					command->action == ACTION_STATS))
+		command->action = ACTION_WATCH;
+	else if (command->is_watching)
+		return usage_error("--watch goes with --stats, or alone", "");
 	r = check_words(command);
 	return r == 0 ? take_arguments(command, argv + optind) : r;
 }
@@ -332,68 +384,4 @@ command_config(
 		return 0;
 	config_fini(out);
 	return EX_CONFIG;
-}
-
-void
-command_print_help(FILE *out)
-{
-	fputs(
-	    "Usage: pm2adapterd [OPTION]...\n"
-	    "       pm2adapterd --stats [SECTION]... [--json] [--limit N]\n"
-	    "       pm2adapterd --emit TARGET EVENT [JSON]...\n"
-	    "       pm2adapterd --ask QUESTION [ARGUMENT]... [--json]\n"
-	    "       pm2adapterd --tail TOPIC [--json]\n"
-	    "\n"
-	    "Carries messages between Socket.IO workers over a Unix socket.\n"
-	    "\n"
-	    "  --config FILE\n"
-	    "        Read options from FILE: `key value` lines.\n"
-	    "  --stats [SECTION]...\n"
-	    "        Ask the running daemon. SECTION is overview, clients,\n"
-	    "        topics, closed or config; default: overview and clients,\n"
-	    "        with --json all but config.\n"
-	    "  --emit TARGET EVENT [JSON]...\n"
-	    "        Emit an event to Socket.IO clients. TARGET is '' for "
-	    "all,\n"
-	    "        '#ROOM', or 'NAMESPACE' and 'NAMESPACE#ROOM'. Behind --, "
-	    "an\n"
-	    "        argument may begin with a hyphen.\n"
-	    "  --ask QUESTION [ARGUMENT]...\n"
-	    "        Ask all workers, and print what each answers: clients\n"
-	    "        [ROOM]..., allRooms, clientRooms ID, remoteJoin ID ROOM,\n"
-	    "        remoteLeave ID ROOM, remoteDisconnect ID [close],\n"
-	    "        customRequest [JSON], fetchSockets [ROOM]... or\n"
-	    "        serverSideEmit EVENT [JSON]...\n"
-	    "  --tail TOPIC\n"
-	    "        Print the messages on a topic as they come; on all that\n"
-	    "        begin so where it ends with *.\n"
-	    "  --key KEY\n"
-	    "        With --emit and --ask: the application, as in the\n"
-	    "        adapter's options; default: socket.io.\n"
-	    "  --namespace NAMESPACE\n"
-	    "        With --ask: the Socket.IO namespace; default: /.\n"
-	    "  --timeout MS\n"
-	    "        With --emit and --ask: 1 to 300000; default 5000.\n"
-	    "  --json\n"
-	    "        With --stats, --ask and --tail: as JSON.\n"
-	    "  --limit N\n"
-	    "        With --stats: rows of a section, 1 to 1000; default 100.\n"
-	    "  --dump-config\n"
-	    "        Print the configuration in force as a file, and end.\n"
-	    "  --dump-manual\n"
-	    "        Print the options as a list in mdoc, and end.\n"
-	    "  --version\n"
-	    "        Print the versions of the daemon and its libraries.\n"
-	    "  --help\n"
-	    "        Print this.\n\n",
-	    out);
-	config_print_help(out);
-	fputs(
-	    "\n"
-	    "Exit codes: 0 ended in order; 64 usage; 66 --ask: nobody has "
-	    "that\n"
-	    "socket; 69 the socket is served by another daemon, or there is\n"
-	    "none to talk to; 73 the socket can't be made; 74 output failed;\n"
-	    "75 --ask: some did not answer; 78 configuration.\n",
-	    out);
 }

@@ -17,6 +17,10 @@
 enum action {
 	ACTION_SERVE,
 	ACTION_STATS,
+	ACTION_WATCH,
+	ACTION_HEALTHZ,
+	ACTION_SIGNAL,
+	ACTION_TEST,
 	ACTION_EMIT,
 	ACTION_ASK,
 	ACTION_TAIL,
@@ -24,6 +28,7 @@ enum action {
 	ACTION_HELP,
 	ACTION_DUMP_CONFIG,
 	ACTION_DUMP_MANUAL,
+	ACTION_DUMP_COMPLETION,
 };
 
 struct setting;
@@ -34,7 +39,10 @@ struct command {
 	const char *config_file; /* or NULL */
 	enum action action;
 	bool as_json;
+	bool is_watching; /* --watch was said */
 	struct control_stats stats;
+	int interval_ms;    /* of --watch */
+	const char *what;   /* of --signal and --dump-completion */
 	struct shell shell; /* what was said of it: see command_shell() */
 };
 
@@ -55,5 +63,8 @@ struct shell command_shell(
 
 /* Prints --help. */
 void command_print_help(FILE *out);
+
+/* Prints what shell completes, "bash" or "zsh". */
+void command_print_completion(const char *shell, FILE *out);
 
 #endif

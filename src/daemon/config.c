@@ -276,6 +276,31 @@ config_name(size_t i)
 	return config_options[i].name;
 }
 
+const char *
+config_text(size_t i)
+{
+	return config_options[i].text;
+}
+
+const char *
+config_argument(size_t i)
+{
+	return config_types[config_options[i].type].argument;
+}
+
+const char *
+config_values(size_t i)
+{
+	return config_types[config_options[i].type].values;
+}
+
+bool
+config_is_file(size_t i)
+{
+	return config_options[i].type == PATH ||
+	       config_options[i].type == ADDRESSES;
+}
+
 bool
 config_is_reloadable(size_t i)
 {

@@ -82,6 +82,14 @@ int must_check config_check(
 size_t config_n_options(void);
 const char *config_name(size_t i);
 
+/* For --help and completion: what it means, what its argument is called, the
+ * values that it can have, separated by blanks (NULL: no list of them), and
+ * whether it is the name of a file. */
+const char *config_text(size_t i);
+const char *config_argument(size_t i);
+const char *config_values(size_t i);
+bool config_is_file(size_t i);
+
 /* Whether the option can change while the daemon runs. */
 bool config_is_reloadable(size_t i);
 

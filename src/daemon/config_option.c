@@ -28,14 +28,18 @@ static const struct unit no_units[] = {
 };
 
 const struct type config_types[] = {
-	[PATH] = { "PATH", "a path", NULL },
-	[ADDRESSES] = { "ADDRESS", "a path or an address and a port", NULL },
-	[SECRET] = { "TEXT", "a text", NULL },
-	[MODE] = { "MODE", "an octal number", NULL },
-	[LEVEL] = { "LEVEL", "one of debug, info, warn, error", NULL },
-	[COUNT] = { "N", "a whole number", no_units },
-	[SIZE] = { "SIZE", "bytes, or a number with k, m or g", size_units },
-	[DURATION] = { "TIME", "a number with ms, s, m or h", duration_units },
+	[PATH] = { "PATH", "a path", NULL, NULL },
+	[ADDRESSES] = { "ADDRESS", "a path or an address and a port", NULL,
+	    NULL },
+	[SECRET] = { "TEXT", "a text", NULL, NULL },
+	[MODE] = { "MODE", "an octal number", NULL, NULL },
+	[LEVEL] = { "LEVEL", "one of debug, info, warn, error", NULL,
+	    "debug info warn error" },
+	[COUNT] = { "N", "a whole number", no_units, NULL },
+	[SIZE] = { "SIZE", "bytes, or a number with k, m or g", size_units,
+	    NULL },
+	[DURATION] = { "TIME", "a number with ms, s, m or h", duration_units,
+	    NULL },
 };
 
 #define KIB 1024

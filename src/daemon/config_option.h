@@ -28,6 +28,7 @@ struct type {
 	const char *argument;     /* in --help and the manual */
 	const char *wanted;       /* in errors */
 	const struct unit *units; /* the largest first; NULL: no number */
+	const char *values; /* that it has, separated by blanks, or NULL */
 };
 
 struct option {

@@ -4,6 +4,7 @@
 
 #include "base/xalloc.h"
 #include "daemon/config_option.h"
+#include "daemon/wrap.h"
 
 #define HIDDEN "***"     /* what the password is shown as */
 #define VALUE_SIZE 65536 /* the longest value, with a zero */
@@ -21,31 +22,6 @@ config_value(const struct config *config, size_t i, char *out, size_t size)
 		? HIDDEN
 		: *config_string(config, option));
 	return out;
-}
-
-/* Prints text in lines of at most width columns, each behind indent. With
- * by_sentence each sentence begins a line, as mdoc wants it. */
-static void
-print_wrapped(FILE *out, const char *indent, size_t width, bool by_sentence,
-    const char *text)
-{
-	size_t column = 0, len;
-	bool is_end = false;
-
-	while (*text != '\0') {
-		len = strcspn(text, " ");
-		if (column > 0 &&
-		    (column + 1 + len > width || (by_sentence && is_end))) {
-			fputc('\n', out);
-			column = 0;
-		}
-		fputs(column == 0 ? indent : " ", out);
-		column += len + (column > 0);
-		fwrite(text, 1, len, out);
-		is_end = len > 0 && text[len - 1] == '.';
-		text += len + strspn(text + len, " ");
-	}
-	fputc('\n', out);
 }
 
 /* "The range is … to …; the default is …." */
@@ -107,8 +83,8 @@ config_print_file(const struct config *config, FILE *out)
 	    out);
 	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
 		fputc('\n', out);
-		print_wrapped(out, "# ", 72, false, config_options[i].text);
-		print_wrapped(out, "# ", 72, false,
+		wrap_print(out, "# ", 72, false, config_options[i].text);
+		wrap_print(out, "# ", 72, false,
 		    describe_range(&config_options[i], text, sizeof(text)));
 		print_line(config, i, out);
 	}
@@ -122,9 +98,8 @@ config_print_help(FILE *out)
 	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
 		fprintf(out, "  --%s %s\n", config_options[i].name,
 		    config_types[config_options[i].type].argument);
-		print_wrapped(
-		    out, "        ", 64, false, config_options[i].text);
-		print_wrapped(out, "        ", 64, false,
+		wrap_print(out, "        ", 64, false, config_options[i].text);
+		wrap_print(out, "        ", 64, false,
 		    describe_range(&config_options[i], text, sizeof(text)));
 	}
 }
@@ -138,8 +113,8 @@ config_print_manual(FILE *out)
 	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
 		fprintf(out, ".It Cm %s Ar %s\n", config_options[i].name,
 		    config_types[config_options[i].type].argument);
-		print_wrapped(out, "", 72, true, config_options[i].text);
-		print_wrapped(out, "", 72, true,
+		wrap_print(out, "", 72, true, config_options[i].text);
+		wrap_print(out, "", 72, true,
 		    describe_range(&config_options[i], text, sizeof(text)));
 	}
 	fputs(".El\n", out);

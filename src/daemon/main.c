@@ -4,8 +4,10 @@
 #include "daemon/command.h"
 #include "daemon/config.h"
 #include "daemon/inspect.h"
+#include "daemon/probe.h"
 #include "daemon/serve.h"
 #include "daemon/shell.h"
+#include "daemon/watch.h"
 #include "net/loop.h"
 #include "wire/json.h"
 #include "wire/msg.h"
@@ -28,6 +30,18 @@ act(const struct command *command, const struct config *config)
 	case ACTION_STATS:
 		return inspect_run(
 		    config->socket, &command->stats, command->as_json);
+	case ACTION_WATCH:
+		return watch_run(config->socket, &command->stats,
+		    command->interval_ms == 0 ? WATCH_INTERVAL_DEFAULT_MS
+					      : command->interval_ms);
+	case ACTION_HEALTHZ:
+		return probe_health(config->socket, shell.timeout_ms);
+	case ACTION_SIGNAL:
+		return probe_signal(
+		    config->socket, command->what, shell.timeout_ms);
+	case ACTION_TEST:
+		puts("configuration ok");
+		return 0;
 	case ACTION_EMIT:
 		return shell_emit(&shell);
 	case ACTION_ASK:
@@ -55,6 +69,9 @@ run(const struct command *command)
 		return 0;
 	case ACTION_DUMP_MANUAL:
 		config_print_manual(stdout);
+		return 0;
+	case ACTION_DUMP_COMPLETION:
+		command_print_completion(command->what, stdout);
 		return 0;
 	default:
 		break;

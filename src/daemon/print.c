@@ -5,11 +5,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
-
-#define CELL_SIZE 80
+#include "daemon/format.h"
 
 static void
 json_scalar(FILE *out, const struct msg_node *value)
@@ -64,114 +62,26 @@ print_json(FILE *out, const struct msg_node *value)
 	fputc('\n', out);
 }
 
-static int64_t
-int_of(const struct msg_node *map, const char *key)
-{
-	const struct msg_node *node = msg_find(map, key);
-	int64_t n = 0;
+enum cell { TEXT, COUNT, ID, BYTES, AGE, TOOK, CLOCK };
 
-	if (node != NULL && !msg_int(node, &n))
-		n = 0;
-	return n;
-}
-
-static double
-float_of(const struct msg_node *map, const char *key)
-{
-	const struct msg_node *node = msg_find(map, key);
-	double d = 0;
-
-	if (node != NULL && !msg_float(node, &d))
-		d = (double)int_of(map, key);
-	return d;
-}
-
-/* 1234567 as "1,234,567". */
+/* Strings, with commas, as many as fit. */
 static char *
-format_count(char out[CELL_SIZE], int64_t n)
+format_list(char out[FORMAT_SIZE], const struct msg_node *list)
 {
-	char digits[32];
-	int len = snprintf(digits, sizeof(digits), "%" PRId64, n), at = 0;
+	char name[FORMAT_SIZE];
+	size_t at = 0, len;
+	const char *s;
 
-	for (int i = 0; i < len; i++) {
-		out[at++] = digits[i];
-		if (digits[i] != '-' && i + 1 < len && (len - 1 - i) % 3 == 0)
-			out[at++] = ',';
-	}
-	out[at] = '\0';
+	for (size_t i = 0; i < msg_count(list) && at < FORMAT_SIZE; i++)
+		if (msg_str(msg_at(list, i), &s, &len))
+			at +=
+			    (size_t)snprintf(out + at, FORMAT_SIZE - at, "%s%s",
+				i == 0 ? "" : ", ", format_text(name, s, len));
 	return out;
 }
 
 static char *
-format_bytes(char out[CELL_SIZE], double n)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
-	size_t i = 0;
-
-	while (n >= 1024 && i + 1 < sizeof(units) / sizeof(*units)) {
-		n /= 1024;
-		i++;
-	}
-	snprintf(out, CELL_SIZE, i == 0 ? "%.0f %s" : "%.1f %s", n, units[i]);
-	return out;
-}
-
-static char *
-format_duration(char out[CELL_SIZE], int64_t ms)
-{
-	int64_t s = ms / 1000;
-
-	if (ms < 1000)
-		snprintf(out, CELL_SIZE, "%" PRId64 "ms", ms);
-	else if (s < 60)
-		snprintf(out, CELL_SIZE, "%" PRId64 "s", s);
-	else if (s < 3600)
-		snprintf(out, CELL_SIZE, "%" PRId64 "m %02" PRId64 "s", s / 60,
-		    s % 60);
-	else if (s < 86400)
-		snprintf(out, CELL_SIZE, "%" PRId64 "h %02" PRId64 "m",
-		    s / 3600, s / 60 % 60);
-	else
-		snprintf(out, CELL_SIZE, "%" PRId64 "d %02" PRId64 "h",
-		    s / 86400, s / 3600 % 24);
-	return out;
-}
-
-static char *
-format_clock(char out[CELL_SIZE], int64_t wall_ms)
-{
-	time_t t = (time_t)(wall_ms / 1000);
-	struct tm tm;
-
-	localtime_r(&t, &tm);
-	strftime(out, CELL_SIZE, "%H:%M:%S", &tm);
-	return out;
-}
-
-/* A peer's text for a terminal: printable ASCII and UTF-8 alone. */
-static char *
-format_text(char out[CELL_SIZE], const char *text, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	size_t at = 0, n;
-
-	for (size_t i = 0; i < len && at + 8 < CELL_SIZE; i += n == 0 ? 1 : n) {
-		n = text_utf8_length(s + i, len - i);
-		if (n == 0 || text_is_control(s + i)) {
-			out[at++] = '?';
-		} else {
-			memcpy(out + at, s + i, n);
-			at += n;
-		}
-	}
-	out[at] = '\0';
-	return out;
-}
-
-enum cell { TEXT, COUNT, ID, BYTES, AGE, CLOCK };
-
-static char *
-format_cell(char out[CELL_SIZE], const struct msg_node *row, const char *key,
+format_cell(char out[FORMAT_SIZE], const struct msg_node *row, const char *key,
     enum cell kind)
 {
 	const struct msg_node *node = msg_find(row, key);
@@ -179,9 +89,11 @@ format_cell(char out[CELL_SIZE], const struct msg_node *row, const char *key,
 	size_t len;
 	int64_t n;
 
-	snprintf(out, CELL_SIZE, "-");
+	snprintf(out, FORMAT_SIZE, "-");
 	if (node == NULL)
 		return out;
+	if (msg_type(node) == MSG_ARRAY)
+		return format_list(out, node);
 	if (kind == TEXT && msg_str(node, &s, &len) && len > 0)
 		return format_text(out, s, len);
 	if (kind == TEXT || !msg_int(node, &n))
@@ -190,10 +102,12 @@ format_cell(char out[CELL_SIZE], const struct msg_node *row, const char *key,
 		return format_bytes(out, (double)n);
 	if (kind == AGE)
 		return format_duration(out, n);
+	if (kind == TOOK)
+		return format_us(out, n);
 	if (kind == CLOCK)
 		return format_clock(out, n);
 	if (kind == ID)
-		snprintf(out, CELL_SIZE, "%" PRId64, n);
+		snprintf(out, FORMAT_SIZE, "%" PRId64, n);
 	else
 		format_count(out, n);
 	return out;
@@ -234,6 +148,36 @@ static const struct column topic_columns[] = {
 	{ NULL, NULL, TEXT },
 };
 
+static const struct column request_columns[] = {
+	{ "ID", "id", ID },
+	{ "ASKER", "asker", TEXT },
+	{ "TOPIC", "topic", TEXT },
+	{ "GATHER", "gather", TEXT },
+	{ "AGE", "age_ms", AGE },
+	{ "LEFT", "left_ms", AGE },
+	{ "EXPECTED", "expected", COUNT },
+	{ "ANSWERED", "answered", COUNT },
+	{ "OWED BY", "owed", TEXT },
+	{ NULL, NULL, TEXT },
+};
+
+static const struct column slow_columns[] = {
+	{ "AT", "ended_at", CLOCK },
+	{ "KIND", "kind", TEXT },
+	{ "TOOK", "took_us", TOOK },
+	{ "MSGS", "messages", COUNT },
+	{ "DELIVERIES", "deliveries", COUNT },
+	{ "IN", "bytes_in", BYTES },
+	{ "OUT", "bytes_out", BYTES },
+	{ "ASKER", "asker", TEXT },
+	{ "TOPIC", "topic", TEXT },
+	{ "OUTCOME", "outcome", TEXT },
+	{ "EXPECTED", "expected", COUNT },
+	{ "ANSWERED", "answered", COUNT },
+	{ "MISSING", "missing", TEXT },
+	{ NULL, NULL, TEXT },
+};
+
 static const struct column closed_columns[] = {
 	{ "AT", "closed_at", CLOCK },
 	{ "ID", "id", ID },
@@ -249,25 +193,14 @@ static const struct column closed_columns[] = {
 	{ NULL, NULL, TEXT },
 };
 
-/* Columns of a terminal that s takes: its code points. */
-static size_t
-width_of(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
 static size_t
 column_width(const struct msg_node *rows, const struct column *column)
 {
-	size_t width = width_of(column->title), w;
-	char cell[CELL_SIZE];
+	size_t width = format_width(column->title), w;
+	char cell[FORMAT_SIZE];
 
 	for (size_t i = 0; i < msg_count(rows); i++) {
-		w = width_of(format_cell(
+		w = format_width(format_cell(
 		    cell, msg_at(rows, i), column->key, column->kind));
 		width = w > width ? w : width;
 	}
@@ -279,7 +212,7 @@ static void
 put_cell(FILE *out, const char *text, const struct column *column, size_t width,
     bool is_last)
 {
-	int pad = (int)(width - width_of(text));
+	int pad = (int)(width - format_width(text));
 
 	if (column->kind != TEXT)
 		fprintf(out, "%*s%s", pad, "", text);
@@ -292,7 +225,7 @@ static void
 print_table(FILE *out, const char *title, const struct msg_node *rows,
     const struct column *columns)
 {
-	char cell[CELL_SIZE];
+	char cell[FORMAT_SIZE];
 	size_t widths[24];
 
 	if (msg_count(rows) == 0) {
@@ -317,14 +250,14 @@ static void
 print_flow(FILE *out, const struct msg_node *o, const char *key, bool bytes)
 {
 	const struct msg_node *rates = msg_find(o, "rates");
-	char total[CELL_SIZE], rate[CELL_SIZE];
-	double per_second = rates == NULL ? 0 : float_of(rates, key);
+	char total[FORMAT_SIZE], rate[FORMAT_SIZE];
+	double per_second = rates == NULL ? 0 : format_get_float(rates, key);
 
 	if (bytes) {
-		format_bytes(total, (double)int_of(o, key));
+		format_bytes(total, (double)format_get_int(o, key));
 		format_bytes(rate, per_second);
 	} else {
-		format_count(total, int_of(o, key));
+		format_count(total, format_get_int(o, key));
 		format_count(rate, (int64_t)(per_second + 0.5));
 	}
 	fprintf(out, "%14s  %10s/s", total, rate);
@@ -334,7 +267,7 @@ static void
 print_counts(FILE *out, const struct msg_node *o, const char *key)
 {
 	const struct msg_node *map = msg_find(o, key);
-	char count[CELL_SIZE], name[CELL_SIZE];
+	char count[FORMAT_SIZE], name[FORMAT_SIZE];
 	size_t n_shown = 0, len;
 	const char *s;
 	int64_t n;
@@ -353,7 +286,7 @@ print_counts(FILE *out, const struct msg_node *o, const char *key)
 static void
 print_scripts(FILE *out, const struct msg_node *scripts)
 {
-	char cell[CELL_SIZE];
+	char cell[FORMAT_SIZE];
 	const char *s;
 	size_t len;
 
@@ -366,7 +299,7 @@ static void
 print_mixed_keys(FILE *out, const struct msg_node *o)
 {
 	const struct msg_node *keys = msg_find(o, "mixed_keys");
-	char cell[CELL_SIZE];
+	char cell[FORMAT_SIZE];
 	const char *s;
 	size_t len;
 
@@ -382,26 +315,48 @@ print_mixed_keys(FILE *out, const struct msg_node *o)
 }
 
 static void
+print_latency(FILE *out, const struct msg_node *o)
+{
+	static const char *const names[] = { "transit", "gather", "turn" };
+	const struct msg_node *latency = msg_find(o, "latency"), *h;
+	char p50[FORMAT_SIZE], p99[FORMAT_SIZE], max[FORMAT_SIZE];
+
+	fprintf(out, "  loop        %13.1f%%  busy\n",
+	    100 * format_get_float(o, "busy"));
+	fputs("  latency    ", out);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		h = latency == NULL ? NULL : msg_find(latency, names[i]);
+		if (h == NULL)
+			continue;
+		fprintf(out, "%s %s %s / %s / %s", i == 0 ? "" : ",", names[i],
+		    format_us(p50, format_get_int(h, "p50_us")),
+		    format_us(p99, format_get_int(h, "p99_us")),
+		    format_us(max, format_get_int(h, "max_us")));
+	}
+	fputs("  (p50 / p99 / max)\n", out);
+}
+
+static void
 print_overview(FILE *out, const struct msg_node *o)
 {
-	char a[CELL_SIZE], b[CELL_SIZE], c[CELL_SIZE];
+	char a[FORMAT_SIZE], b[FORMAT_SIZE], c[FORMAT_SIZE];
 
 	fprintf(out, "%s  pid %" PRId64 "  up %s  %s\n\n",
-	    format_cell(a, o, "server", TEXT), int_of(o, "pid"),
-	    format_duration(b, int_of(o, "uptime_ms")),
+	    format_cell(a, o, "server", TEXT), format_get_int(o, "pid"),
+	    format_duration(b, format_get_int(o, "uptime_ms")),
 	    format_cell(c, o, "socket", TEXT));
 	fprintf(out, "  connections %14s  members %s, queued %s\n",
-	    format_count(a, int_of(o, "connections")),
-	    format_count(b, int_of(o, "members")),
-	    format_bytes(c, (double)int_of(o, "queue_bytes")));
+	    format_count(a, format_get_int(o, "connections")),
+	    format_count(b, format_get_int(o, "members")),
+	    format_bytes(c, (double)format_get_int(o, "queue_bytes")));
 	fprintf(out, "  topics      %14s  prefixes %s, subscriptions %s\n",
-	    format_count(a, int_of(o, "topics")),
-	    format_count(b, int_of(o, "prefixes")),
-	    format_count(c, int_of(o, "subscriptions")));
+	    format_count(a, format_get_int(o, "topics")),
+	    format_count(b, format_get_int(o, "prefixes")),
+	    format_count(c, format_get_int(o, "subscriptions")));
 	fprintf(out, "  memory      %14s  of %s, peak %s\n",
-	    format_bytes(a, (double)int_of(o, "memory_bytes")),
-	    format_bytes(b, (double)int_of(o, "memory_limit_bytes")),
-	    format_bytes(c, (double)int_of(o, "memory_peak_bytes")));
+	    format_bytes(a, (double)format_get_int(o, "memory_bytes")),
+	    format_bytes(b, (double)format_get_int(o, "memory_limit_bytes")),
+	    format_bytes(c, (double)format_get_int(o, "memory_peak_bytes")));
 	fputs("  published   ", out);
 	print_flow(out, o, "published", false);
 	fputs("   in  ", out);
@@ -411,6 +366,7 @@ print_overview(FILE *out, const struct msg_node *o)
 	fputs("   out ", out);
 	print_flow(out, o, "bytes_out", true);
 	fputc('\n', out);
+	print_latency(out, o);
 	print_counts(out, o, "questions");
 	print_counts(out, o, "spliced");
 	print_counts(out, o, "redis");
@@ -423,7 +379,7 @@ print_overview(FILE *out, const struct msg_node *o)
 static void
 print_config(FILE *out, const struct msg_node *config)
 {
-	char key[CELL_SIZE], value[CELL_SIZE];
+	char key[FORMAT_SIZE], value[FORMAT_SIZE];
 	const char *s;
 	size_t len;
 
@@ -455,11 +411,14 @@ print_tables(FILE *out, const struct msg_node *reply)
 {
 	static const struct {
 		const char *section;
+		const char *title;
 		const struct column *columns;
 	} tables[] = {
-		{ "clients", client_columns },
-		{ "topics", topic_columns },
-		{ "closed", closed_columns },
+		{ "clients", "clients", client_columns },
+		{ "topics", "topics", topic_columns },
+		{ "requests", "open questions", request_columns },
+		{ "closed", "closed", closed_columns },
+		{ "slow", "slow turns or questions", slow_columns },
 	};
 	bool is_first = true;
 	const struct msg_node *node =
@@ -471,7 +430,7 @@ print_tables(FILE *out, const struct msg_node *reply)
 		node = begin_section(out, reply, tables[i].section, &is_first);
 		if (node != NULL)
 			print_table(
-			    out, tables[i].section, node, tables[i].columns);
+			    out, tables[i].title, node, tables[i].columns);
 	}
 	node = begin_section(out, reply, "config", &is_first);
 	if (node != NULL)

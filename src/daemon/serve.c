@@ -157,6 +157,7 @@ reload(char *said, size_t size, void *arg)
 	if (command_config(daemon->command, &fresh, &why) != 0) {
 		log_error("config-refused", "error=\"%s\"", why.text);
 		snprintf(said, size, "%s", why.text);
+		native_note_reload(daemon->native, false, said);
 		return false;
 	}
 	is_good = goes_with_the_rest(daemon, &fresh, &why);
@@ -170,6 +171,7 @@ reload(char *said, size_t size, void *arg)
 		log_error("config-refused", "error=\"%s\"", why.text);
 		snprintf(said, size, "%s", why.text);
 	}
+	native_note_reload(daemon->native, is_good, said);
 	config_fini(&fresh);
 	return is_good;
 }

@@ -61,6 +61,14 @@ const struct figure_info figures_info[N_FIGURES] = {
 	[FIGURE_LOG_DROPPED] = { NULL, "log_dropped",
 	    "pm2adapterd_log_dropped_lines", FIGURE_COUNTER,
 	    "Lines of the log that could not be written" },
+	[FIGURE_RELOAD_DONE] = { "reload", "done", "pm2adapterd_reloads",
+	    FIGURE_COUNTER, "Times that the configuration was read again" },
+	[FIGURE_RELOAD_REFUSED] = { "reload", "refused",
+	    "pm2adapterd_reloads_refused", FIGURE_COUNTER,
+	    "Times that it was refused, and nothing changed" },
+	[FIGURE_RELOAD_LAST_REFUSED] = { "reload", "last_refused",
+	    "pm2adapterd_reload_last_refused", FIGURE_GAUGE,
+	    "1 where the last time was refused" },
 	[FIGURE_DROPS_VOLATILE] = { "drops", "volatile",
 	    "pm2adapterd_dropped_volatile_messages", FIGURE_COUNTER,
 	    "Volatile messages that were dropped for slow receivers" },
@@ -248,6 +256,9 @@ native_figures(struct native *native, struct figures *out)
 	v[FIGURE_LOG_DROPPED] = (int64_t)log_n_dropped();
 	v[FIGURE_DROPS_VOLATILE] = (int64_t)native->n_volatile_dropped;
 	v[FIGURE_DROPS_UNDELIVERED] = (int64_t)native->n_undelivered;
+	v[FIGURE_RELOAD_DONE] = (int64_t)native->n_reloaded;
+	v[FIGURE_RELOAD_REFUSED] = (int64_t)native->n_reloads_refused;
+	v[FIGURE_RELOAD_LAST_REFUSED] = native->is_reload_refused;
 	take_broker(native, v);
 	take_questions(native, v);
 	take_net(native, v);

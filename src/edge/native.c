@@ -425,6 +425,15 @@ native_configure(struct native *native, const struct native_settings *settings)
 	set_slow(native);
 }
 
+void
+native_note_reload(struct native *native, bool is_done, const char *said)
+{
+	native->n_reloaded += is_done;
+	native->n_reloads_refused += !is_done;
+	native->is_reload_refused = !is_done;
+	snprintf(native->reload_said, sizeof(native->reload_said), "%s", said);
+}
+
 struct closed *
 native_closed(struct native *native)
 {

@@ -56,6 +56,9 @@ void native_free(struct native *native);
 void native_configure(
     struct native *native, const struct native_settings *settings);
 
+/* The configuration was read again, or refused: for STATS. said is one line. */
+void native_note_reload(struct native *native, bool is_done, const char *said);
+
 /* Who has gone: for other edges, whose connections belong there too. */
 struct closed *native_closed(struct native *native);
 

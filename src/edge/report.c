@@ -163,12 +163,13 @@ put_overview(struct native *native, const struct control_stats *wanted,
 
 	(void)wanted;
 	native_figures(native, &figures);
-	msg_put_map(w, n_figure_keys() + 10);
+	msg_put_map(w, n_figure_keys() + 11);
 	report_put_str(w, "server", native->settings.server);
 	report_put_str(w, "socket", native->settings.socket);
 	report_put_int(w, "pid", getpid());
 	report_put_int(w, "epoch", native->epoch_ms);
 	put_figures(w, &figures);
+	report_put_str(w, "reload_said", native->reload_said);
 	put_rates(w, &figures);
 	put_latency(w, &figures);
 	put_closes(native, w);

@@ -108,6 +108,9 @@ struct native {
 	struct closed closed;
 	struct rates rates;
 	struct timing timing;
+	uint64_t n_reloaded, n_reloads_refused;
+	bool is_reload_refused; /* the last one */
+	char reload_said[256];  /* of the last one */
 	struct instant started;
 	int64_t epoch_ms;
 	uint64_t n_refused[N_REFUSALS];

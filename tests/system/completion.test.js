@@ -1,0 +1,89 @@
+'use strict';
+
+/* What bash and zsh complete, asked of the real shells. */
+
+const assert = require('node:assert');
+const { execFileSync } = require('child_process');
+const fs = require('fs');
+const path = require('path');
+const { test } = require('node:test');
+const { folder, run } = require('./support/daemon');
+const { withTerminal } = require('./support/terminal');
+const { until } = require('./support/wait');
+
+function dump(shell) {
+	const { status, stdout, stderr } = run(['--dump-completion', shell]);
+	assert.deepStrictEqual([status, stderr], [0, '']);
+	return stdout;
+}
+
+/* What is offered behind the words, of which the last has been begun. */
+function bash(...words) {
+	const script = `${dump('bash')}
+COMP_WORDS=(pm2adapterd ${words.map((word) => `'${word}'`).join(' ')})
+COMP_CWORD=${words.length}
+_pm2adapterd
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+	return execFileSync('bash', ['--norc', '-c', script], { encoding: 'utf8', cwd: __dirname })
+		.split('\n').filter(Boolean);
+}
+
+/* What zsh shows behind a line whose end it was asked to complete: until the pattern is there. */
+async function zsh(line, wanted) {
+	const dir = folder();
+	try {
+		fs.writeFileSync(path.join(dir, '_pm2adapterd'), dump('zsh'));
+		await withTerminal({ columns: 160, lines: 70, shell: ['zsh', '-f'] }, async (terminal) => {
+			terminal.type(`fpath=(${dir} $fpath); autoload -Uz compinit && ` +
+				`compinit -u -d ${dir}/dump && PS1='ready$ '`);
+			terminal.enter();
+			await until(() => /^ready\$/m.test(terminal.text()), 'zsh');
+			terminal.type(line);
+			terminal.key('Tab');
+			await until(() => wanted.test(terminal.text()), `${wanted} behind ${line}`);
+		});
+	} finally {
+		fs.rmSync(dir, { recursive: true });
+	}
+}
+
+test('bash completes every option', () => {
+	const options = [...run(['--help']).stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, name]) => name);
+	assert.ok(options.length > 40, String(options));
+	assert.deepStrictEqual(bash('--').sort(), options.sort());
+	assert.deepStrictEqual(bash('--max-f'), ['--max-frame']);
+});
+
+test('bash completes the values of options', () => {
+	assert.deepStrictEqual(bash('--log-level', ''), ['debug', 'info', 'warn', 'error']);
+	assert.deepStrictEqual(bash('--signal', 're'), ['reload', 'reopen']);
+	assert.deepStrictEqual(bash('--config', 'completion.t'), ['completion.test.js']);
+	assert.deepStrictEqual(bash('--max-frame', ''), []);
+});
+
+test('bash completes what stands behind an action', () => {
+	assert.deepStrictEqual(bash('--stats', 'c'), ['clients', 'closed', 'config']);
+	assert.deepStrictEqual(bash('--json', '--stats', 'overview', 'sl'), ['slow']);
+	assert.deepStrictEqual(bash('--ask', 'all'), ['allRooms']);
+	assert.deepStrictEqual(bash('cl'), []);
+});
+
+test('zsh completes options, values, and what stands behind an action', async () => {
+	await zsh('pm2adapterd --max-fr', /^ready\$ pm2adapterd --max-frame/m);
+	await zsh('pm2adapterd --log-level ', /^debug +error +info +warn/m);
+	await zsh('pm2adapterd --stats c', /^clients +closed +config/m);
+});
+
+test('the shells find no fault with it', () => {
+	const dir = folder();
+	try {
+		for (const shell of ['bash', 'zsh']) {
+			const file = path.join(dir, shell);
+			fs.writeFileSync(file, dump(shell));
+			execFileSync(shell, ['-n', file]);
+		}
+		execFileSync('shellcheck', ['-s', 'bash', path.join(dir, 'bash')]);
+	} finally {
+		fs.rmSync(dir, { recursive: true });
+	}
+});
