@@ -87,9 +87,10 @@ send_json(struct pm2 *pm2, json_t *value)
 {
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
-	if (text == NULL)
+	if (text != NULL)
+		pm2_channel_send(&pm2->channel, text, strlen(text));
+	else
 		log_fatal("out-of-memory", "writing=JSON");
-	pm2_channel_send(&pm2->channel, text, strlen(text));
 	free(text);
 	json_decref(value);
 }
@@ -197,11 +198,13 @@ section(struct pm2 *pm2, enum control_section which)
 
 	wanted.wanted[which] = true;
 	native_report(pm2->native, &wanted, &w);
-	if (out == NULL || w.fault)
-		log_fatal("out-of-memory", "writing=STATS");
 	bytes = bytes_over(w.data, w.len);
-	json_print(out, &bytes);
-	fclose(out);
+	if (out != NULL && !w.fault) {
+		json_print(out, &bytes);
+		fclose(out);
+	} else {
+		log_fatal("out-of-memory", "writing=STATS");
+	}
 	value = json_loadb(text, len, 0, NULL);
 	free(text);
 	msg_writer_fini(&w);

@@ -39,6 +39,7 @@ each_client(void (*each)(const struct client_row *row, void *each_arg),
 		row.name = client->name == NULL ? "" : client->name;
 		row.role = "redis";
 		row.client = client->version == 3 ? "RESP3" : "RESP2";
+		row.messages_out = (int64_t)client->n_delivered;
 		row.subscriptions =
 		    redis_n_subscriptions(client) + client->shards.n_subs;
 		row.errors = (int64_t)client->n_errors;
