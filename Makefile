@@ -12,12 +12,12 @@ SHELL := /bin/bash
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
 PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 \
-	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh
+	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh prometheus python3-prometheus-client
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
 MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-LIBS_PC := libevent_core $(MSGPACK) libbsd jansson
+LIBS_PC := libevent_core libevent_extra $(MSGPACK) libbsd jansson
 LIBBSD_VERSION := $(shell $(PKG_CONFIG) --modversion libbsd 2>/dev/null)
 LIBS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) 2>/dev/null)
 LIBS_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null)
@@ -134,6 +134,8 @@ UNIT_report := $(UNIT_native)
 UNIT_redis := $(UNIT_native) $(patsubst src/%.c,%,$(wildcard src/edge/redis*.c)) \
 	wire/resp wire/resp_write wire/glob
 UNIT_pm2 := $(UNIT_native) edge/pm2 edge/pm2_channel wire/json base/text
+UNIT_inherited := daemon/inherited
+UNIT_exposition := $(UNIT_native) edge/exposition
 UNIT_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc base/log
 UNIT_print := daemon/print daemon/format base/text wire/msg
 UNIT_view := daemon/view daemon/format base/text wire/msg
@@ -196,6 +198,9 @@ fill_in = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 $(B)/%.o: src/%.c Makefile
 	$(need_libs)@mkdir -p $(@D)
 	$(call run,CC,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<)
+
+# The assembler takes these in, of which -MMD doesn't know.
+$(B)/edge/page.o: $(wildcard src/edge/page/*)
 
 $(B)/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)

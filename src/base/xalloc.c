@@ -56,3 +56,13 @@ xstrdup(const char *s)
 {
 	return check(strdup(s), 1, strlen(s) + 1);
 }
+
+FILE *
+xmemstream(char **text, size_t *len)
+{
+	FILE *stream = open_memstream(text, len);
+
+	if (stream == NULL)
+		log_fatal("out-of-memory", "opening=stream");
+	return stream;
+}

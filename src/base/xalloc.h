@@ -8,6 +8,7 @@
 #define PM2A_BASE_XALLOC_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* With xtune(), so many bytes or more are a mapping of their own, which goes
  * back to the system when it is freed. */
@@ -39,5 +40,9 @@ void xtrim(void);
 
 /* A copy of the string s. */
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
+
+/* A stream whose bytes are at *text, *len of them, once it is closed
+ * (open_memstream(3)). */
+FILE *xmemstream(char **text, size_t *len) __attribute__((returns_nonnull));
 
 #endif

@@ -148,7 +148,10 @@ set_text(struct config *config, const struct option *option, const char *value,
 	    strlen(value) > (size_t)option->max)
 		return fail(why, CONFIG_E_VALUE,
 		    "%s: %s of %zu bytes; the range is %" PRId64 " to %" PRId64,
-		    option->name, option->type == PATH ? "a path" : "a text",
+		    option->name,
+		    option->type == PATH || option->type == OPTIONAL_PATH
+			? "a path"
+			: "a text",
 		    strlen(value), option->min, option->max);
 	text =
 	    option->type == ADDRESSES ? joined(*field, value) : xstrdup(value);
@@ -298,6 +301,7 @@ bool
 config_is_file(size_t i)
 {
 	return config_options[i].type == PATH ||
+	       config_options[i].type == OPTIONAL_PATH ||
 	       config_options[i].type == ADDRESSES;
 }
 

@@ -20,9 +20,11 @@ struct config {
 	char *socket;           /* path; never NULL */
 	bool socket_is_default; /* nobody has set it */
 	int64_t socket_mode;
-	char *resp_listen;   /* addresses, separated by blanks; never NULL */
-	char *resp_password; /* empty: none; never NULL */
-	int64_t log_level;   /* enum log_level */
+	char *resp_listen;    /* addresses, separated by blanks; never NULL */
+	char *resp_password;  /* empty: none; never NULL */
+	char *metrics_socket; /* empty: none; never NULL */
+	char *metrics_listen; /* likewise */
+	int64_t log_level;    /* enum log_level */
 	int64_t max_connections;
 	int64_t max_frame_bytes;
 	int64_t max_topic_bytes;

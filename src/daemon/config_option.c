@@ -29,6 +29,8 @@ static const struct unit no_units[] = {
 
 const struct type config_types[] = {
 	[PATH] = { "PATH", "a path", NULL, NULL },
+	[OPTIONAL_PATH] = { "PATH", "a path", NULL, NULL },
+	[ADDRESS] = { "ADDRESS", "an address and a port", NULL, NULL },
 	[ADDRESSES] = { "ADDRESS", "a path or an address and a port", NULL,
 	    NULL },
 	[SECRET] = { "TEXT", "a text", NULL, NULL },
@@ -65,6 +67,14 @@ const struct option config_options[] = {
 	{ "resp-password", SECRET, FIELD(resp_password), 1, 512, 0, false,
 	    "What who speaks Redis's protocol must say with AUTH. Keep it in "
 	    "the file: the command line can be seen by others." },
+	{ "metrics-socket", OPTIONAL_PATH, FIELD(metrics_socket), 1, 107, 0,
+	    false,
+	    "A Unix socket that says all metrics to who connects, as "
+	    "OpenMetrics, and reads nothing. By default there is none." },
+	{ "metrics-listen", ADDRESS, FIELD(metrics_listen), 1, 107, 0, false,
+	    "Where to serve HTTP, such as 127.0.0.1:9099: /metrics for "
+	    "Prometheus, /healthz, /stats.json, and a page at /. An address of "
+	    "this host's loopback; by default nowhere." },
 	{ "log-level", LEVEL, FIELD(log_level), LOG_DEBUG, LOG_ERROR, LOG_INFO,
 	    true, "Lines below this level are not written." },
 	{ "max-connections", COUNT, FIELD(max_connections), 1, 1000000, 10000,
@@ -158,8 +168,7 @@ config_string(const struct config *config, const struct option *option)
 bool
 config_is_text(const struct option *option)
 {
-	return option->type == PATH || option->type == ADDRESSES ||
-	       option->type == SECRET;
+	return option->type <= SECRET;
 }
 
 const char *

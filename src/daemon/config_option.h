@@ -8,8 +8,11 @@
 
 #include "daemon/config.h"
 
+/* Texts come first. */
 enum option_type {
 	PATH,
+	OPTIONAL_PATH,
+	ADDRESS,
 	ADDRESSES,
 	SECRET,
 	MODE,
@@ -40,7 +43,7 @@ struct option {
 	const char *text;
 };
 
-#define CONFIG_N_OPTIONS 24
+#define CONFIG_N_OPTIONS 26
 
 extern const struct type config_types[];
 extern const struct option config_options[];

@@ -17,6 +17,7 @@
 #include "base/xalloc.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
+#include "edge/metrics.h"
 #include "edge/pm2.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
@@ -29,6 +30,7 @@ struct daemon {
 	struct broker *broker;
 	struct native *native;
 	struct redis *redis;
+	struct metrics *metrics;
 	struct pm2 *pm2; /* NULL: not there */
 	struct sockets sockets;
 	unsigned n_drains; /* edges whose connections are not yet gone */
@@ -58,6 +60,7 @@ drain(struct daemon *daemon, const char *why)
 	log_info("draining", "signal=%s connections=%zu timeout_ms=%" PRId64,
 	    why, conn_set_n_open(daemon->set), daemon->config.drain_timeout_ms);
 	sockets_close(&daemon->sockets);
+	metrics_drain(daemon->metrics);
 	daemon->n_drains = 2;
 	redis_drain(daemon->redis, on_drained, daemon);
 	native_drain(daemon->native, on_drained, daemon);
@@ -280,6 +283,7 @@ serve(struct daemon *daemon)
 	daemon->redis = redis_new(daemon->loop, daemon->set, daemon->broker,
 	    &redis, native_closed(daemon->native));
 	redis_report_to(daemon->redis, daemon->native);
+	daemon->metrics = metrics_new(daemon->loop, daemon->native);
 	daemon->pm2 = meet_pm2(daemon);
 	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
 	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
@@ -288,6 +292,7 @@ serve(struct daemon *daemon)
 		.loop = daemon->loop,
 		.native = daemon->native,
 		.redis = daemon->redis,
+		.metrics = daemon->metrics,
 	};
 	code = sockets_open(&daemon->sockets, &daemon->config);
 	if (code != 0)
@@ -298,6 +303,7 @@ serve(struct daemon *daemon)
 		code = EX_OSERR;
 	forget_signals(daemon);
 	pm2_free(daemon->pm2);
+	metrics_free(daemon->metrics);
 	redis_free(daemon->redis);
 	native_free(daemon->native);
 	broker_free(daemon->broker);

@@ -6,27 +6,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <bsd/stdlib.h>
-
 #include "base/log.h"
 #include "base/xalloc.h"
-
-#define LISTEN_FDS_START 3
-
-/* A fd that the supervisor listens on for us (sd_listen_fds(3)), or -1. */
-static int
-inherited_socket(void)
-{
-	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
-	bool is_ours = pid != NULL && n != NULL &&
-		       strtonum(pid, 1, INT32_MAX, NULL) == getpid() &&
-		       strtonum(n, 1, 1, NULL) == 1;
-
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
-	return is_ours ? LISTEN_FDS_START : -1;
-}
+#include "daemon/inherited.h"
 
 static int
 refuse_socket(const char *path, int r, pid_t holder)
@@ -60,21 +42,17 @@ static int
 open_listener(struct sockets *sockets, const struct config *config)
 {
 	const char *path = config->socket;
-	int fd = inherited_socket(), r;
 	pid_t holder = 0;
+	int r;
 
-	if (fd >= 0)
-		r = listen_adopt(sockets->loop, fd, &native_listen_ops,
-		    sockets->native, &sockets->listener);
-	else
-		r = listen_open(sockets->loop, path,
-		    (mode_t)config->socket_mode, &native_listen_ops,
-		    sockets->native, &sockets->listener, &holder);
+	if (sockets->listener != NULL) /* inherited */
+		return 0;
+	r = listen_open(sockets->loop, path, (mode_t)config->socket_mode,
+	    &native_listen_ops, sockets->native, &sockets->listener, &holder);
 	if (r != 0)
 		return refuse_socket(path, r, holder);
-	native_set_listener(sockets->native, sockets->listener);
-	log_info("listening", "socket=%s pid=%d version=%s inherited=%s", path,
-	    getpid(), VERSION, fd >= 0 ? "yes" : "no");
+	log_info("listening", "socket=%s pid=%d version=%s", path, getpid(),
+	    VERSION);
 	return 0;
 }
 
@@ -141,12 +119,160 @@ open_redis_listeners(struct sockets *sockets, const struct config *config)
 	return code;
 }
 
+static int
+open_metrics_socket(struct sockets *sockets, const struct config *config)
+{
+	const char *path = config->metrics_socket;
+	pid_t holder = 0;
+	int r;
+
+	if (*path == '\0' || sockets->metrics_listener != NULL)
+		return 0;
+	r = listen_open(sockets->loop, path, (mode_t)config->socket_mode,
+	    &metrics_listen_ops, sockets->metrics, &sockets->metrics_listener,
+	    &holder);
+	if (r != 0)
+		return refuse_socket(path, r, holder);
+	log_info("listening", "metrics=%s", path);
+	return 0;
+}
+
+static int
+refuse_metrics(const char *where, const char *why)
+{
+	fprintf(stderr, "pm2adapterd: metrics-listen: '%s' %s\n", where, why);
+	return EX_CONFIG;
+}
+
+static int
+open_metrics_http(struct sockets *sockets, const struct config *config)
+{
+	const char *where = config->metrics_listen;
+	struct listen_address address;
+	int fd = -1, r;
+
+	if (*where == '\0' || sockets->has_http)
+		return 0;
+	if (listen_read_address(where, &address) != 0)
+		return refuse_metrics(
+		    where, "is no address and port such as 127.0.0.1:9099");
+	if (!address.is_loopback)
+		return refuse_metrics(where,
+		    "can be reached by other hosts; it must be of this host's "
+		    "loopback");
+	r = listen_bind_tcp(&address, &fd);
+	if (r == 0)
+		r = metrics_serve_http(sockets->metrics, fd);
+	if (r != 0)
+		return refuse_socket(where, r, 0);
+	sockets->has_http = true;
+	log_info("listening", "http=%s", where);
+	return 0;
+}
+
+static int
+refuse_inherited(int fd, const char *why)
+{
+	fprintf(stderr, "pm2adapterd: the inherited socket %d %s\n", fd, why);
+	return EX_CONFIG;
+}
+
+static int
+adopt_resp(struct sockets *sockets, const struct config *config, int fd,
+    const struct listen_address *address)
+{
+	size_t i = sockets->n_redis_listeners;
+	int r;
+
+	if (i == SOCKETS_REDIS_MAX)
+		return refuse_inherited(fd, "is one too many of resp");
+	if (!address->is_loopback && *config->resp_password == '\0')
+		return refuse_inherited(fd,
+		    "can be reached by other hosts, and there is no "
+		    "resp-password");
+	r = listen_adopt(sockets->loop, fd, &redis_listen_ops, sockets->redis,
+	    &sockets->redis_listeners[i]);
+	sockets->n_redis_listeners += r == 0;
+	return r;
+}
+
+static int
+adopt_metrics(
+    struct sockets *sockets, int fd, const struct listen_address *address)
+{
+	if (address->bytes.ss_family == AF_UNIX) {
+		if (sockets->metrics_listener != NULL)
+			return refuse_inherited(
+			    fd, "is one too many of metrics");
+		return listen_adopt(sockets->loop, fd, &metrics_listen_ops,
+		    sockets->metrics, &sockets->metrics_listener);
+	}
+	if (sockets->has_http)
+		return refuse_inherited(fd, "is one too many of metrics");
+	if (!address->is_loopback)
+		return refuse_inherited(
+		    fd, "is for metrics, and can be reached by other hosts");
+	sockets->has_http = true;
+	return metrics_serve_http(sockets->metrics, fd);
+}
+
+static int
+adopt(struct sockets *sockets, const struct config *config, int fd,
+    enum inherited_role role)
+{
+	static const char *const names[] = { "native", "resp", "metrics" };
+	struct listen_address address;
+	int r = listen_read_fd(fd, &address);
+
+	if (r != 0)
+		return refuse_inherited(
+		    fd, "is no listening stream socket of this host or of TCP");
+	if (role == INHERITED_NATIVE && address.bytes.ss_family != AF_UNIX)
+		return refuse_inherited(fd, "is native, and no Unix socket");
+	if (role == INHERITED_NATIVE)
+		r = listen_adopt(sockets->loop, fd, &native_listen_ops,
+		    sockets->native, &sockets->listener);
+	else if (role == INHERITED_RESP)
+		r = adopt_resp(sockets, config, fd, &address);
+	else
+		r = adopt_metrics(sockets, fd, &address);
+	if (r < 0)
+		return refuse_inherited(fd, strerror(-r));
+	if (r == 0)
+		log_info("listening", "%s=inherited fd=%d", names[role], fd);
+	return r;
+}
+
+static int
+adopt_all(struct sockets *sockets, const struct config *config)
+{
+	struct inherited inherited;
+	int code = inherited_read(&inherited);
+
+	for (size_t i = 0; code == 0 && i < inherited.n; i++)
+		code = adopt(
+		    sockets, config, inherited.fds[i], inherited.roles[i]);
+	return code;
+}
+
 int
 sockets_open(struct sockets *sockets, const struct config *config)
 {
-	int code = open_listener(sockets, config);
+	static int (*const steps[])(
+	    struct sockets * sockets, const struct config *config) = {
+		adopt_all,
+		open_listener,
+		open_redis_listeners,
+		open_metrics_socket,
+		open_metrics_http,
+	};
+	int code = 0;
 
-	return code == 0 ? open_redis_listeners(sockets, config) : code;
+	for (size_t i = 0; code == 0 && i < sizeof(steps) / sizeof(*steps); i++)
+		code = steps[i](sockets, config);
+	if (code == 0)
+		native_set_listener(sockets->native, sockets->listener);
+	return code;
 }
 
 void
@@ -155,6 +281,8 @@ sockets_close(struct sockets *sockets)
 	native_set_listener(sockets->native, NULL);
 	listen_close(sockets->listener);
 	sockets->listener = NULL;
+	listen_close(sockets->metrics_listener);
+	sockets->metrics_listener = NULL;
 	while (sockets->n_redis_listeners > 0)
 		listen_close(
 		    sockets->redis_listeners[--sockets->n_redis_listeners]);

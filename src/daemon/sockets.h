@@ -6,10 +6,12 @@
 #ifndef PM2A_DAEMON_SOCKETS_H
 #define PM2A_DAEMON_SOCKETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 #include "daemon/config.h"
+#include "edge/metrics.h"
 #include "edge/native.h"
 #include "edge/redis.h"
 #include "net/listen.h"
@@ -25,10 +27,14 @@ struct sockets {
 	struct listener *listener; /* of native */
 	struct listener *redis_listeners[SOCKETS_REDIS_MAX];
 	size_t n_redis_listeners;
+	struct metrics *metrics;
+	struct listener *metrics_listener; /* or NULL */
+	bool has_http; /* the metrics serve it, and close it themselves */
 };
 
-/* Opens all that config names; loop, native and redis are set. Returns 0 or an
- * exit code, which has been explained; sockets_close() is due in both cases. */
+/* Takes over what is inherited, and opens all else that config names; loop,
+ * native, redis and metrics are set. Returns 0 or an exit code, which has been
+ * explained; sockets_close() is due in both cases. */
 int must_check sockets_open(
     struct sockets *sockets, const struct config *config);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/xalloc.h"
 #include "daemon/inspect.h"
 #include "daemon/view.h"
 
@@ -116,10 +117,8 @@ draw(struct watch *watch)
 	    watch->before.reply == NULL ? NULL : msg_root(watch->before.reply);
 	size_t len = 0;
 	char *text = NULL;
-	FILE *out = open_memstream(&text, &len);
+	FILE *out = xmemstream(&text, &len);
 
-	if (out == NULL)
-		return;
 	if (watch->now.reply == NULL)
 		fprintf(out, "%s: %s\n\nwaiting for it to come back; q quits\n",
 		    watch->socket, watch->now.why);

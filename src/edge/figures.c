@@ -5,9 +5,8 @@
 #include "edge/session.h"
 
 const struct figure_info figures_info[N_FIGURES] = {
-	[FIGURE_UPTIME_MS] = { NULL, "uptime_ms",
-	    "pm2adapterd_uptime_milliseconds", FIGURE_GAUGE,
-	    "Milliseconds since the start" },
+	[FIGURE_UPTIME_MS] = { NULL, "uptime_ms", "pm2adapterd_uptime_seconds",
+	    FIGURE_GAUGE, "Time since the start" },
 	[FIGURE_CONNECTIONS] = { NULL, "connections", "pm2adapterd_connections",
 	    FIGURE_GAUGE, "Open connections" },
 	[FIGURE_MEMBERS] = { NULL, "members", "pm2adapterd_members",

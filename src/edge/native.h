@@ -71,11 +71,15 @@ bool native_can_sort(const struct control_stats *wanted);
 void native_report(struct native *native, const struct control_stats *wanted,
     struct msg_writer *w);
 
+/* Calls each(row, arg) for every client that is in, of all protocols. */
+struct client_row;
+void native_each_client(struct native *native,
+    void (*each)(const struct client_row *row, void *arg), void *arg);
+
 /* How long things take: for other edges, whose messages count too. */
 struct timing *native_timing(struct native *native);
 
 struct figures;
-struct client_row;
 
 /* What another edge adds to STATS; arg is handed to each. */
 struct native_others {

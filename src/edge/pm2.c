@@ -194,17 +194,15 @@ section(struct pm2 *pm2, enum control_section which)
 	json_t *value;
 	size_t len = 0;
 	char *text = NULL;
-	FILE *out = open_memstream(&text, &len);
+	FILE *out = xmemstream(&text, &len);
 
 	wanted.wanted[which] = true;
 	native_report(pm2->native, &wanted, &w);
 	bytes = bytes_over(w.data, w.len);
-	if (out != NULL && !w.fault) {
-		json_print(out, &bytes);
-		fclose(out);
-	} else {
+	if (w.fault)
 		log_fatal("out-of-memory", "writing=STATS");
-	}
+	json_print(out, &bytes);
+	fclose(out);
 	value = json_loadb(text, len, 0, NULL);
 	free(text);
 	msg_writer_fini(&w);

@@ -195,8 +195,8 @@ add_row(const struct client_row *row, void *arg)
 	rows->at[rows->n++] = *row;
 }
 
-static void
-add_session(struct client_rows *rows, const struct session *s)
+static struct client_row
+row_of(const struct session *s)
 {
 	const struct member *member = s->member;
 	struct client_row row =
@@ -214,22 +214,34 @@ add_session(struct client_rows *rows, const struct session *s)
 	row.questions = (int64_t)member->stats.n_questions;
 	row.questions_owed = member->requests.n_debts;
 	row.errors = (int64_t)s->n_errors;
-	add_row(&row, rows);
+	return row;
+}
+
+void
+native_each_client(struct native *native,
+    void (*each)(const struct client_row *row, void *arg), void *arg)
+{
+	const struct native_others *others = &native->others;
+	const struct session *s;
+	struct client_row row;
+
+	TAILQ_FOREACH (s, &native->sessions, in_native) {
+		if (s->member == NULL)
+			continue;
+		row = row_of(s);
+		each(&row, arg);
+	}
+	if (others->each_client != NULL)
+		others->each_client(each, arg, others->arg);
 }
 
 static void
 put_clients(struct native *native, const struct control_stats *wanted,
     struct msg_writer *w)
 {
-	const struct native_others *others = &native->others;
 	struct client_rows rows = { 0 };
-	const struct session *s;
 
-	TAILQ_FOREACH (s, &native->sessions, in_native)
-		if (s->member != NULL)
-			add_session(&rows, s);
-	if (others->each_client != NULL)
-		others->each_client(add_row, &rows, others->arg);
+	native_each_client(native, add_row, &rows);
 	if (rows_has_column(wanted->sort))
 		rows_sort(rows.at, rows.n, wanted->sort);
 	if (rows.n > wanted->n_rows)

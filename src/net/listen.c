@@ -342,6 +342,7 @@ int
 listen_adopt(struct loop *loop, int fd, const struct listen_ops *ops,
     void *user, struct listener **out)
 {
+	struct listen_address address;
 	int listening = 0;
 	socklen_t len = sizeof(listening);
 
@@ -353,6 +354,8 @@ listen_adopt(struct loop *loop, int fd, const struct listen_ops *ops,
 	    evutil_make_socket_closeonexec(fd) != 0)
 		return err_trace(-errno);
 	*out = listener_new(loop, ops, user);
+	(*out)->is_tcp = listen_read_fd(fd, &address) == 0 &&
+			 address.bytes.ss_family != AF_UNIX;
 	start(*out, fd);
 	return 0;
 }
@@ -395,8 +398,31 @@ listen_read_address(const char *text, struct listen_address *out)
 }
 
 int
-listen_open_tcp(struct loop *loop, const struct listen_address *address,
-    const struct listen_ops *ops, void *user, struct listener **out)
+listen_read_fd(int fd, struct listen_address *out)
+{
+	int is_listening = 0, type = 0;
+	socklen_t len = sizeof(type);
+
+	*out = (struct listen_address){ .len = sizeof(out->bytes) };
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) !=
+		0 ||
+	    getsockname(fd, (struct sockaddr *)&out->bytes, &out->len) != 0)
+		return err_trace(-errno);
+	if (type != SOCK_STREAM || !is_listening)
+		return err_trace(-EINVAL);
+	if (out->bytes.ss_family == AF_UNIX)
+		out->is_loopback = true;
+	else if (out->bytes.ss_family == AF_INET ||
+		 out->bytes.ss_family == AF_INET6)
+		out->is_loopback = is_loopback(&out->bytes);
+	else
+		return err_trace(-EAFNOSUPPORT);
+	return 0;
+}
+
+int
+listen_bind_tcp(const struct listen_address *address, int *out)
 {
 	int fd = socket(address->bytes.ss_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -408,14 +434,26 @@ listen_open_tcp(struct loop *loop, const struct listen_address *address,
 	    bind(fd, (const struct sockaddr *)&address->bytes, address->len) ==
 		0 &&
 	    listen(fd, BACKLOG) == 0) {
-		*out = listener_new(loop, ops, user);
-		(*out)->is_tcp = true;
-		start(*out, fd);
+		*out = fd;
 		return 0;
 	}
 	error = errno;
 	close(fd);
 	return err_trace(-error);
+}
+
+int
+listen_open_tcp(struct loop *loop, const struct listen_address *address,
+    const struct listen_ops *ops, void *user, struct listener **out)
+{
+	int fd = -1, r = listen_bind_tcp(address, &fd);
+
+	if (r != 0)
+		return err_trace(r);
+	*out = listener_new(loop, ops, user);
+	(*out)->is_tcp = true;
+	start(*out, fd);
+	return 0;
 }
 
 static void

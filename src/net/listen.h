@@ -69,6 +69,14 @@ struct listen_address {
 int must_check listen_read_address(
     const char *text, struct listen_address *out);
 
+/* The same for a stream socket that listens; of a Unix socket bytes has the
+ * family alone, and is_loopback is true. Returns 0 or a negative errno. */
+int must_check listen_read_fd(int fd, struct listen_address *out);
+
+/* A socket that listens at a TCP address, for who accepts from it otherwise.
+ * Returns 0 with *out, or a negative errno. */
+int must_check listen_bind_tcp(const struct listen_address *address, int *out);
+
 /* Listens at a TCP address. Returns 0 or a negative errno. */
 int must_check listen_open_tcp(struct loop *loop,
     const struct listen_address *address, const struct listen_ops *ops,
