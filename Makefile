@@ -12,7 +12,7 @@ SHELL := /bin/bash
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
 PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 \
-	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh prometheus python3-prometheus-client
+	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh socat prometheus python3-prometheus-client
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
@@ -80,16 +80,18 @@ PC_FILES := pm2adapterd.pc pm2adapterd-libevent.pc
 MSGPACK_LDLIBS := $(shell $(PKG_CONFIG) --libs $(MSGPACK) 2>/dev/null)
 EVENT_LDLIBS := $(shell $(PKG_CONFIG) --libs libevent_core 2>/dev/null)
 
+LOG := base/log base/log_pairs base/text
+
 # What each unit test links: its module and what lies below it, no more.
-BASE := base/clock base/err base/log base/xalloc
+BASE := base/clock base/err $(LOG) base/xalloc
 UNIT_clock := base/clock
-UNIT_err := base/err base/log
-UNIT_xalloc := base/xalloc base/log
+UNIT_err := base/err $(LOG)
+UNIT_xalloc := base/xalloc $(LOG)
 UNIT_bytes :=
-UNIT_blob := base/blob base/xalloc base/log
+UNIT_blob := base/blob base/xalloc $(LOG)
 UNIT_hash := base/hash
 UNIT_histogram := base/histogram
-UNIT_log := base/log
+UNIT_log := $(LOG)
 UNIT_frame := wire/frame
 UNIT_resp := wire/resp
 UNIT_glob := wire/glob
@@ -98,32 +100,32 @@ UNIT_control := wire/control wire/frame wire/msg
 UNIT_reply := wire/reply wire/msg
 UNIT_ask := wire/ask wire/frame wire/msg
 UNIT_asking_frames := wire/asking wire/control wire/frame wire/msg
-UNIT_apps := edge/apps base/xalloc base/log
+UNIT_apps := edge/apps base/xalloc $(LOG)
 UNIT_libevent := client/libevent
-UNIT_pool := base/pool base/xalloc base/log
-UNIT_table := core/table base/pool base/xalloc base/log
-UNIT_crowd := core/crowd base/pool base/xalloc base/log
-UNIT_topic := core/topic core/table core/crowd base/pool base/hash base/xalloc base/log
+UNIT_pool := base/pool base/xalloc $(LOG)
+UNIT_table := core/table base/pool base/xalloc $(LOG)
+UNIT_crowd := core/crowd base/pool base/xalloc $(LOG)
+UNIT_topic := core/topic core/table core/crowd base/pool base/hash base/xalloc $(LOG)
 UNIT_topics := $(UNIT_topic)
 UNIT_rates := core/rates
-UNIT_gather := core/gather base/blob base/hash base/xalloc base/log
+UNIT_gather := core/gather base/blob base/hash base/xalloc $(LOG)
 UNIT_request := core/request core/gather base/blob base/hash base/xalloc \
-	base/log
+	$(LOG)
 UNIT_deadline := $(UNIT_request)
 UNIT_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
 	base/blob base/hash \
-	base/xalloc base/log
+	base/xalloc $(LOG)
 UNIT_asking := $(UNIT_broker)
 UNIT_model := $(UNIT_broker)
 UNIT_loop := net/loop $(BASE)
-UNIT_piped := base/piped base/blob base/xalloc base/log
-UNIT_outq := net/outq base/piped base/blob base/xalloc base/log
-UNIT_memory := net/memory net/outq base/piped base/blob base/clock base/xalloc base/log
+UNIT_piped := base/piped base/blob base/xalloc $(LOG)
+UNIT_outq := net/outq base/piped base/blob base/xalloc $(LOG)
+UNIT_memory := net/memory net/outq base/piped base/blob base/clock base/xalloc $(LOG)
 UNIT_conn := net/conn net/conn_cause net/input net/memory net/outq net/loop base/piped base/blob $(BASE)
 UNIT_splice := $(UNIT_conn)
 UNIT_listen := net/listen net/loop $(BASE)
-UNIT_closed := edge/closed base/xalloc base/log
-UNIT_slow := edge/slow base/xalloc base/log
+UNIT_closed := edge/closed base/xalloc $(LOG)
+UNIT_slow := edge/slow base/xalloc $(LOG)
 UNIT_rows := edge/rows net/conn net/conn_cause net/input net/memory net/outq net/loop base/piped base/blob wire/msg $(BASE)
 UNIT_native := edge/native edge/session edge/verbs edge/report edge/report_topics edge/report_questions edge/rows edge/figures edge/timing edge/slow edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
 	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
@@ -136,7 +138,7 @@ UNIT_redis := $(UNIT_native) $(patsubst src/%.c,%,$(wildcard src/edge/redis*.c))
 UNIT_pm2 := $(UNIT_native) edge/pm2 edge/pm2_channel wire/json base/text
 UNIT_inherited := daemon/inherited
 UNIT_exposition := $(UNIT_native) edge/exposition
-UNIT_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc base/log
+UNIT_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc $(LOG)
 UNIT_print := daemon/print daemon/format base/text wire/msg
 UNIT_view := daemon/view daemon/format base/text wire/msg
 UNIT_format := daemon/format base/text wire/msg
@@ -279,9 +281,9 @@ FUZZ_frame := wire/frame
 FUZZ_resp := wire/resp wire/glob
 FUZZ_msg := wire/control wire/frame wire/msg
 FUZZ_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
-	base/blob base/hash base/xalloc base/log wire/asking wire/control \
+	base/blob base/hash base/xalloc $(LOG) wire/asking wire/control \
 	wire/frame wire/msg
-FUZZ_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc base/log
+FUZZ_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc $(LOG)
 FUZZ_client := $(LIB_SOURCES:src/%.c=%)
 FUZZERS := frame msg resp broker client config
 

@@ -1,10 +1,15 @@
 /*
- * log - one event, one line, on standard error.
+ * log - one event, one line, on standard error or in a file.
  *
- * A line is `time level event key=value …` (logfmt). It is written by the
- * layer that decides, with who, why and how much. Text that comes from a peer
- * goes through log_quote(). Standard error is non-blocking at no time here;
- * a line that can't be written at once is dropped and counted.
+ * A line has a time, a level, an event and key=value pairs. It is written by
+ * the layer that decides, with who, why and how much. Text that comes from a
+ * peer goes through log_quote(); what is a control all the same is escaped.
+ *
+ * Nothing here waits: a line that can't be written at once is dropped and
+ * counted, and the next one that can be is preceded by how many there were.
+ * Lines of one event are limited, so that one peer's mistake, over and over,
+ * can't fill a disk: a hundred at once and ten a second more; what was held
+ * back is in `suppressed` of the event's next line.
  */
 #ifndef PM2A_BASE_LOG_H
 #define PM2A_BASE_LOG_H
@@ -14,8 +19,37 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
+enum log_format {
+	/* LOG_JOURNAL where standard error is systemd's journal
+	 * (systemd.exec(5), JOURNAL_STREAM), else LOG_TEXT. */
+	LOG_AUTO,
+	/* `time level event key=value …`; on a terminal with colours. */
+	LOG_TEXT,
+	/* `ts=… level=… event=… key=value …` */
+	LOG_LOGFMT,
+	/* An object in a line: ts, level, event and the keys. */
+	LOG_JSON,
+	/* `<N>event key=value …`: sd-daemon(3); the journal has the time. */
+	LOG_JOURNAL,
+	LOG_N_FORMATS,
+};
+
 /* Lines below this level are not written. The default is LOG_INFO. */
 void log_set_level(enum log_level level);
+
+/* The default is LOG_TEXT without colours. */
+void log_set_format(enum log_format format);
+
+/* Appends to the file from now on; NULL: to standard error. Returns 0, or a
+ * negative errno, and then goes on as before. path is copied. */
+int log_set_file(const char *path);
+
+/* Opens the file anew, where there is one: what it was called may have been
+ * renamed. Returns as log_set_file(). */
+int log_reopen(void);
+
+/* How many lines of one event may come at once, and a second. 0, 0: any. */
+void log_set_limit(unsigned at_once, unsigned per_second);
 
 /* Whether a line of this level would be written. */
 int log_enabled(enum log_level level);
@@ -23,8 +57,10 @@ int log_enabled(enum log_level level);
 /* "debug", "info", "warn" or "error". */
 const char *log_level_name(enum log_level level);
 
-/* How many lines could not be written since the start. */
+/* How many lines could not be written since the start, and how many were held
+ * back because of their number. */
 uint64_t log_n_dropped(void);
+uint64_t log_n_suppressed(void);
 
 /*
  * Writes one line. event is a short constant such as "conn-closed"; fmt makes

@@ -99,12 +99,20 @@ parse_units(const char *text, const struct unit *units, int64_t *out)
 	return true;
 }
 
+/* The number of text among words that blanks separate. */
 static bool
-parse_level(const char *text, int64_t *out)
+parse_word(const char *words, const char *text, int64_t *out)
 {
-	for (*out = LOG_DEBUG; *out <= LOG_ERROR; ++*out)
-		if (strcmp(text, log_level_name((enum log_level) * out)) == 0)
+	size_t len = strlen(text);
+
+	for (*out = 0; *words != '\0'; ++*out) {
+		size_t n = strcspn(words, " ");
+
+		if (n == len && memcmp(words, text, n) == 0)
 			return true;
+		words += n;
+		words += strspn(words, " ");
+	}
 	return false;
 }
 
@@ -119,8 +127,8 @@ parse_mode(const char *text, int64_t *out)
 static bool
 parse_number(const struct option *option, const char *text, int64_t *out)
 {
-	if (option->type == LEVEL)
-		return parse_level(text, out);
+	if (config_types[option->type].values != NULL)
+		return parse_word(config_types[option->type].values, text, out);
 	if (option->type == MODE)
 		return parse_mode(text, out);
 	return parse_units(text, config_types[option->type].units, out);

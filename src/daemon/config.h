@@ -24,7 +24,9 @@ struct config {
 	char *resp_password;  /* empty: none; never NULL */
 	char *metrics_socket; /* empty: none; never NULL */
 	char *metrics_listen; /* likewise */
+	char *log_file;       /* empty: standard error; never NULL */
 	int64_t log_level;    /* enum log_level */
+	int64_t log_format;   /* enum log_format */
 	int64_t max_connections;
 	int64_t max_frame_bytes;
 	int64_t max_topic_bytes;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 
@@ -37,6 +38,8 @@ const struct type config_types[] = {
 	[MODE] = { "MODE", "an octal number", NULL, NULL },
 	[LEVEL] = { "LEVEL", "one of debug, info, warn, error", NULL,
 	    "debug info warn error" },
+	[FORMAT] = { "FORMAT", "one of auto, text, logfmt, json, journal", NULL,
+	    "auto text logfmt json journal" },
 	[COUNT] = { "N", "a whole number", no_units, NULL },
 	[SIZE] = { "SIZE", "bytes, or a number with k, m or g", size_units,
 	    NULL },
@@ -77,6 +80,13 @@ const struct option config_options[] = {
 	    "this host's loopback; by default nowhere." },
 	{ "log-level", LEVEL, FIELD(log_level), LOG_DEBUG, LOG_ERROR, LOG_INFO,
 	    true, "Lines below this level are not written." },
+	{ "log-format", FORMAT, FIELD(log_format), LOG_AUTO, LOG_JOURNAL,
+	    LOG_AUTO, true,
+	    "How lines are written: text, logfmt, json, or journal, which is "
+	    "for systemd's; auto: journal where it reads, else text." },
+	{ "log-file", OPTIONAL_PATH, FIELD(log_file), 1, 4095, 0, false,
+	    "The file to append to in place of standard error. SIGUSR1 opens "
+	    "it anew." },
 	{ "max-connections", COUNT, FIELD(max_connections), 1, 1000000, 10000,
 	    true,
 	    "Connections at the most; clients of resp-listen have half of "
@@ -171,15 +181,25 @@ config_is_text(const struct option *option)
 	return option->type <= SECRET;
 }
 
+/* Word number i of those that blanks separate. */
+static void
+put_word(const char *words, int64_t i, char *out, size_t size)
+{
+	for (; i > 0; i--) {
+		words += strcspn(words, " ");
+		words += strspn(words, " ");
+	}
+	snprintf(out, size, "%.*s", (int)strcspn(words, " "), words);
+}
+
 const char *
 config_format(
     const struct option *option, int64_t value, char *out, size_t size)
 {
 	const struct unit *unit = config_types[option->type].units;
 
-	if (option->type == LEVEL) {
-		snprintf(
-		    out, size, "%s", log_level_name((enum log_level)value));
+	if (option->type == LEVEL || option->type == FORMAT) {
+		put_word(config_types[option->type].values, value, out, size);
 	} else if (option->type == MODE) {
 		snprintf(out, size, "%04" PRIo64, value);
 	} else {

@@ -17,6 +17,7 @@ enum option_type {
 	SECRET,
 	MODE,
 	LEVEL,
+	FORMAT,
 	COUNT,
 	SIZE,
 	DURATION
@@ -43,7 +44,7 @@ struct option {
 	const char *text;
 };
 
-#define CONFIG_N_OPTIONS 26
+#define CONFIG_N_OPTIONS 28
 
 extern const struct type config_types[];
 extern const struct option config_options[];

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "daemon/notify.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
 #include "edge/metrics.h"
@@ -31,10 +32,11 @@ struct daemon {
 	struct native *native;
 	struct redis *redis;
 	struct metrics *metrics;
-	struct pm2 *pm2; /* NULL: not there */
+	struct pm2 *pm2;       /* NULL: not there */
+	struct notify *notify; /* likewise */
 	struct sockets sockets;
 	unsigned n_drains; /* edges whose connections are not yet gone */
-	struct event on_int, on_term, on_hup;
+	struct event on_int, on_term, on_hup, on_usr1;
 	bool is_draining;
 	unsigned n_interrupts;
 };
@@ -59,6 +61,7 @@ drain(struct daemon *daemon, const char *why)
 	daemon->is_draining = true;
 	log_info("draining", "signal=%s connections=%zu timeout_ms=%" PRId64,
 	    why, conn_set_n_open(daemon->set), daemon->config.drain_timeout_ms);
+	notify_stopping(daemon->notify);
 	sockets_close(&daemon->sockets);
 	metrics_drain(daemon->metrics);
 	daemon->n_drains = 2;
@@ -90,6 +93,7 @@ configure_all(struct daemon *daemon)
 	struct redis_settings redis = settings_redis(&daemon->config);
 
 	log_set_level((enum log_level)daemon->config.log_level);
+	log_set_format((enum log_format)daemon->config.log_format);
 	conn_set_limit(daemon->set, &net);
 	conn_set_splice_above(
 	    daemon->set, settings_splice_above(&daemon->config));
@@ -149,9 +153,8 @@ goes_with_the_rest(const struct daemon *daemon, const struct config *fresh,
 
 /* All or nothing. Puts what came of it into said. */
 static bool
-reload(char *said, size_t size, void *arg)
+read_again(struct daemon *daemon, char *said, size_t size)
 {
-	struct daemon *daemon = arg;
 	struct reloaded reloaded;
 	struct config_why why;
 	struct config fresh;
@@ -160,7 +163,6 @@ reload(char *said, size_t size, void *arg)
 	if (command_config(daemon->command, &fresh, &why) != 0) {
 		log_error("config-refused", "error=\"%s\"", why.text);
 		snprintf(said, size, "%s", why.text);
-		native_note_reload(daemon->native, false, said);
 		return false;
 	}
 	is_good = goes_with_the_rest(daemon, &fresh, &why);
@@ -174,9 +176,23 @@ reload(char *said, size_t size, void *arg)
 		log_error("config-refused", "error=\"%s\"", why.text);
 		snprintf(said, size, "%s", why.text);
 	}
-	native_note_reload(daemon->native, is_good, said);
 	config_fini(&fresh);
 	return is_good;
+}
+
+static bool
+reload(char *said, size_t size, void *arg)
+{
+	struct daemon *daemon = arg;
+	bool is_done;
+
+	if (!daemon->is_draining)
+		notify_reloading(daemon->notify);
+	is_done = read_again(daemon, said, size);
+	native_note_reload(daemon->native, is_done, said);
+	if (!daemon->is_draining)
+		notify_ready(daemon->notify);
+	return is_done;
 }
 
 static void
@@ -187,6 +203,26 @@ on_hangup(evutil_socket_t signo, short what, void *arg)
 	(void)signo;
 	(void)what;
 	reload(said, sizeof(said), arg);
+}
+
+/* The file may have been renamed; a new one begins. */
+static void
+on_reopen(evutil_socket_t signo, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+	const char *file = daemon->config.log_file;
+	char quoted[512];
+	int r = log_reopen();
+
+	(void)signo;
+	(void)what;
+	log_quote(quoted, sizeof(quoted), file, strlen(file));
+	if (r != 0)
+		log_error(
+		    "log-reopen", "file=%s error=\"%s\"", quoted, strerror(-r));
+	else
+		log_info("log-reopened", "file=%s",
+		    *file == '\0' ? "stderr" : quoted);
 }
 
 static bool
@@ -260,6 +296,14 @@ forget_signals(struct daemon *daemon)
 	event_del(&daemon->on_int);
 	event_del(&daemon->on_term);
 	event_del(&daemon->on_hup);
+	event_del(&daemon->on_usr1);
+}
+
+static void
+say_ready(struct daemon *daemon)
+{
+	pm2_say_ready(daemon->pm2);
+	notify_ready(daemon->notify);
 }
 
 static int
@@ -285,9 +329,11 @@ serve(struct daemon *daemon)
 	redis_report_to(daemon->redis, daemon->native);
 	daemon->metrics = metrics_new(daemon->loop, daemon->native);
 	daemon->pm2 = meet_pm2(daemon);
+	daemon->notify = notify_new(daemon->loop, daemon->native);
 	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
 	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
 	watch_signal(daemon, &daemon->on_hup, SIGHUP, on_hangup);
+	watch_signal(daemon, &daemon->on_usr1, SIGUSR1, on_reopen);
 	daemon->sockets = (struct sockets){
 		.loop = daemon->loop,
 		.native = daemon->native,
@@ -298,10 +344,11 @@ serve(struct daemon *daemon)
 	if (code != 0)
 		sockets_close(&daemon->sockets);
 	else
-		pm2_say_ready(daemon->pm2);
+		say_ready(daemon);
 	if (code == 0 && loop_run(daemon->loop) != 0)
 		code = EX_OSERR;
 	forget_signals(daemon);
+	notify_free(daemon->notify);
 	pm2_free(daemon->pm2);
 	metrics_free(daemon->metrics);
 	redis_free(daemon->redis);
@@ -310,6 +357,21 @@ serve(struct daemon *daemon)
 	conn_set_free(daemon->set);
 	blob_trim();
 	return code;
+}
+
+static int
+open_log(const struct config *config)
+{
+	int r = *config->log_file == '\0' ? 0 : log_set_file(config->log_file);
+
+	if (r != 0) {
+		fprintf(stderr, "pm2adapterd: log-file: %s: %s\n",
+		    config->log_file, strerror(-r));
+		return EX_CANTCREAT;
+	}
+	log_set_level((enum log_level)config->log_level);
+	log_set_format((enum log_format)config->log_format);
+	return 0;
 }
 
 int
@@ -324,7 +386,11 @@ serve_run(const struct command *command, const struct config *config)
 		return EX_OSERR;
 	}
 	daemon.config = config_copy(config);
-	log_set_level((enum log_level)config->log_level);
+	code = open_log(config);
+	if (code != 0) {
+		loop_free(daemon.loop);
+		return code;
+	}
 	code = serve(&daemon);
 	loop_free(daemon.loop);
 	config_fini(&daemon.config);

@@ -60,6 +60,9 @@ const struct figure_info figures_info[N_FIGURES] = {
 	[FIGURE_LOG_DROPPED] = { NULL, "log_dropped",
 	    "pm2adapterd_log_dropped_lines", FIGURE_COUNTER,
 	    "Lines of the log that could not be written" },
+	[FIGURE_LOG_SUPPRESSED] = { NULL, "log_suppressed",
+	    "pm2adapterd_log_suppressed_lines", FIGURE_COUNTER,
+	    "Lines of the log that were held back because of their number" },
 	[FIGURE_RELOAD_DONE] = { "reload", "done", "pm2adapterd_reloads",
 	    FIGURE_COUNTER, "Times that the configuration was read again" },
 	[FIGURE_RELOAD_REFUSED] = { "reload", "refused",
@@ -253,6 +256,7 @@ native_figures(struct native *native, struct figures *out)
 	out->busy = out->rates[RATES_BUSY_US] / 1e6;
 	v[FIGURE_UPTIME_MS] = loop_now(native->loop).ms - native->started.ms;
 	v[FIGURE_LOG_DROPPED] = (int64_t)log_n_dropped();
+	v[FIGURE_LOG_SUPPRESSED] = (int64_t)log_n_suppressed();
 	v[FIGURE_DROPS_VOLATILE] = (int64_t)native->n_volatile_dropped;
 	v[FIGURE_DROPS_UNDELIVERED] = (int64_t)native->n_undelivered;
 	v[FIGURE_RELOAD_DONE] = (int64_t)native->n_reloaded;

@@ -97,7 +97,7 @@ describe('the package, installed', () => {
 		for (const name of ['daemon/Makefile', 'daemon/src/net/conn.c', 'daemon/src/base/err.h',
 			'daemon/include/pm2a.h', 'bin/pm2adapterd.sh', 'lib/client.js', 'pm2.js', 'pm2.d.ts', 'LICENSE'])
 			assert.ok(files.includes(name), name);
-		const other = /^(bin|lib)\/.*\.(js|sh)$|^daemon\/.*(\.[ch]|Makefile|\.conf)$|^[^/]+$/;
+		const other = /^(bin|lib)\/.*\.(js|sh)$|^daemon\/.*(\.[ch]|Makefile|\.conf|page\/[a-z]+\.(html|css|js))$|^[^/]+$/;
 		assert.deepEqual(files.filter((name) => !other.test(name)), []);
 		assert.ok(!fs.existsSync(path.join(PACKAGE, 'daemon')), 'the sources are here once');
 		const { scripts } = require('../../src/node/package.json');
@@ -126,7 +126,7 @@ describe('the package, installed', () => {
 	test('names what is missing, and the command that installs it', async () => {
 		const { code, stdout, stderr } = await project.npx(['build'], { env: NO_LIBRARIES });
 		assert.deepEqual([code, stdout], [78, '']);
-		assert.match(stderr, /missing: libevent_core, msgpack-c or msgpack, libbsd, jansson/);
+		assert.match(stderr, /missing: libevent_core, libevent_extra, msgpack-c or msgpack, libbsd, jansson/);
 		assert.match(stderr, /apt-get install libevent-dev libmsgpack-dev libbsd-dev libjansson-dev$/m);
 		const nothing = await project.npx(['build'], { env: { PATH: '/nonexistent' } });
 		assert.equal(nothing.code, 78);

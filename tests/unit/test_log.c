@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "unit/support.h"
@@ -66,7 +67,7 @@ TEST(an_event_without_pairs_ends_behind_its_name)
 	capture();
 	log_info("started", "%s", "");
 	line = captured();
-	ck_assert_ptr_nonnull(strstr(line, " info started \n"));
+	ck_assert_ptr_nonnull(strstr(line, " info started\n"));
 	log_line(LOG_INFO, "started", "x=1");
 	line = captured();
 	ck_assert_ptr_nonnull(strstr(line, " info started x=1\n"));
@@ -142,6 +143,7 @@ TEST(a_full_pipe_drops_lines_and_counts_them)
 {
 	size_t n_written = 0;
 
+	log_set_limit(0, 0);
 	capture();
 	/* A pipe takes 64 KiB, so this is far more than fits; the descriptor
 	 * blocks, as a pipe to a supervisor does. */
@@ -222,4 +224,184 @@ TEST(a_text_that_is_cut_says_so)
 TEST_ABORTS(a_fatal_line_aborts)
 {
 	log_fatal("out-of-memory", "bytes=%d", 1);
+}
+
+/* The one line that logging gives in a format. */
+static const char *
+line_in(enum log_format format, const char *pairs)
+{
+	const char *line;
+
+	capture();
+	log_set_format(format);
+	log_warn("slow", "%s", pairs);
+	line = captured();
+	log_set_format(LOG_TEXT);
+	release();
+	return line;
+}
+
+/* What stands behind the time, which differs. */
+static const char *
+behind(const char *line, const char *mark)
+{
+	const char *at = strstr(line, mark);
+
+	ck_assert_msg(at != NULL, "%s", line);
+	return at;
+}
+
+TEST(logfmt_names_time_level_and_event)
+{
+	const char *line = line_in(LOG_LOGFMT, "id=7 name=\"a b\"");
+
+	ck_assert_int_eq(strncmp(line, "ts=20", 5), 0);
+	ck_assert_str_eq(behind(line, " level="),
+	    " level=warn event=slow id=7 name=\"a b\"\n");
+}
+
+TEST(the_journal_gets_a_priority_and_no_time)
+{
+	ck_assert_str_eq(line_in(LOG_JOURNAL, "id=7"), "<4>slow id=7\n");
+}
+
+static const struct {
+	const char *pairs, *json;
+} as_json[] = {
+	{ "id=7 n=-12", ",\"id\":7,\"n\":-12}\n" },
+	{ "id=007 x=1.5 t=", ",\"id\":\"007\",\"x\":\"1.5\",\"t\":\"\"}\n" },
+	{ "name=\"a b\" key=k", ",\"name\":\"a b\",\"key\":\"k\"}\n" },
+	{ "name=\"a=b c=d\"", ",\"name\":\"\\\"a=b\",\"c\":\"d\\\"\"}\n" },
+	{ "path=/a b/c pid=3", ",\"path\":\"/a b/c\",\"pid\":3}\n" },
+	{ "name=\"\\x22q\\x22\\x0a\"", ",\"name\":\"\\\"q\\\"\\u000a\"}\n" },
+	{ "name=\"\\xff\xc3\xa9\"", ",\"name\":\"\xef\xbf\xbd\xc3\xa9\"}\n" },
+	{ "e=\"a \"b\" c\"", ",\"e\":\"a \\\"b\\\" c\"}\n" },
+	{ "", "}\n" },
+};
+
+TEST_EACH(pairs_become_json, as_json)
+{
+	const char *line = line_in(LOG_JSON, as_json[row].pairs);
+
+	ck_assert_int_eq(strncmp(line, "{\"ts\":\"20", 9), 0);
+	ck_assert_str_eq(behind(line, ",\"level\""),
+	    strcat(strcpy((char[512]){ 0 },
+		       ",\"level\":\"warn\",\"event\":\"slow\""),
+		as_json[row].json));
+}
+
+TEST(a_line_of_json_that_is_too_long_is_json_all_the_same)
+{
+	char pairs[1900];
+	const char *line;
+
+	memset(pairs, 'x', sizeof(pairs));
+	memcpy(pairs, "a=1 b=", 6);
+	memset(pairs + 6, '\\', 1800);
+	memcpy(pairs + 1500, " c=3", 4);
+	pairs[1504] = '\0';
+	line = line_in(LOG_JSON, pairs);
+	ck_assert_str_eq(line + strlen(line) - 3, "1}\n");
+}
+
+TEST(a_control_never_reaches_the_log)
+{
+	const char *line = line_in(LOG_TEXT, "why=a\nb\033[2J");
+
+	ck_assert_str_eq(behind(line, " warn"), " warn slow why=a?b?[2J\n");
+}
+
+TEST(more_lines_of_one_event_than_may_be_are_counted_in_the_next)
+{
+	uint64_t before = log_n_suppressed();
+	const char *text;
+
+	capture();
+	log_set_limit(3, 1000);
+	for (int i = 0; i < 10; i++)
+		log_warn("again", "i=%d", i);
+	log_warn("other", "%s", "");
+	text = captured();
+	ck_assert_ptr_nonnull(strstr(text, "again i=0"));
+	ck_assert_ptr_nonnull(strstr(text, " other"));
+	ck_assert_uint_ge(log_n_suppressed() - before, 1);
+	usleep(5000);
+	log_warn("again", "i=%d", 10);
+	ck_assert_ptr_nonnull(strstr(captured(), "again i=10 suppressed="));
+	log_set_limit(0, 0);
+	release();
+}
+
+TEST(what_could_not_be_written_is_told_when_there_is_room_again)
+{
+	uint64_t before = log_n_dropped();
+	char chunk[4096] = { 0 };
+
+	log_set_limit(0, 0);
+	capture();
+	fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+	while (write(STDERR_FILENO, chunk, sizeof(chunk)) > 0)
+		;
+	for (int i = 0; i < 3; i++)
+		log_warn("lost", "i=%d", i);
+	ck_assert_uint_eq(log_n_dropped() - before, 3);
+	captured();
+	log_warn("found", "%s", "");
+	ck_assert_ptr_nonnull(
+	    strstr(captured(), " warn log-dropped lines=3\n"));
+	log_warn("found", "%s", "");
+	ck_assert_ptr_null(strstr(captured(), "log-dropped"));
+	release();
+}
+
+TEST(a_file_is_appended_to_and_opened_anew)
+{
+	char dir[32], path[64], old[64], text[256];
+	FILE *file;
+
+	make_folder(dir);
+	snprintf(path, sizeof(path), "%s/log", dir);
+	snprintf(old, sizeof(old), "%s/log.1", dir);
+	ck_assert_int_eq(log_set_file(path), 0);
+	log_warn("one", "%s", "");
+	ck_assert_int_eq(rename(path, old), 0);
+	log_warn("two", "%s", "");
+	ck_assert_int_eq(log_reopen(), 0);
+	log_warn("three", "%s", "");
+	ck_assert_int_lt(log_set_file("/nonexistent/log"), 0);
+	log_warn("four", "%s", "");
+	ck_assert_int_eq(log_set_file(NULL), 0);
+	ck_assert_int_eq(log_reopen(), 0);
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	ck_assert_ptr_null(strstr(text, "two"));
+	ck_assert_ptr_nonnull(strstr(text, "three"));
+	ck_assert_ptr_nonnull(strstr(text, "four"));
+	remove_folder(dir);
+}
+
+TEST(auto_is_the_journal_where_it_reads_standard_error)
+{
+	const char *line;
+	char stream[64];
+	struct stat st;
+
+	capture();
+	ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu",
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_set_format(LOG_AUTO);
+	log_warn("slow", "id=1");
+	line = captured();
+	ck_assert_str_eq(line, "<4>slow id=1\n");
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_set_format(LOG_AUTO);
+	log_warn("slow", "id=1");
+	ck_assert_ptr_nonnull(strstr(captured(), " warn slow id=1\n"));
+	unsetenv("JOURNAL_STREAM");
+	log_set_format(LOG_TEXT);
+	release();
 }

@@ -11,7 +11,7 @@ const path = require('node:path');
 const ROOT = path.join(__dirname, '../../..');
 const TO = path.join(__dirname, '../daemon');
 const LAYERS = ['base', 'wire', 'core', 'net', 'edge', 'client', 'daemon'];
-const FOLDERS = [...LAYERS.map((layer) => `src/${layer}`), 'include'];
+const FOLDERS = [...LAYERS.map((layer) => `src/${layer}`), 'src/edge/page', 'include'];
 const FILES = ['Makefile', 'conf/pm2adapterd.conf'];
 
 function copy(name) {
@@ -22,7 +22,7 @@ function copy(name) {
 
 function sourcesIn(folder) {
 	return fs.readdirSync(path.join(ROOT, folder))
-		.filter((name) => /\.[ch]$/.test(name))
+		.filter((name) => /\.([ch]|html|css|js)$/.test(name))
 		.map((name) => path.join(folder, name));
 }
 
