@@ -365,7 +365,9 @@ metrics_http_new(
 	LIST_INIT(&http->visitors);
 	http->http = evhttp_new(loop_base(loop));
 	http->census = evtimer_new(loop_base(loop), on_census, http);
-	if (http->http != NULL && http->census != NULL)
+	if (http->http != NULL && http->census != NULL &&
+	    evutil_make_socket_nonblocking(fd) == 0 &&
+	    evutil_make_socket_closeonexec(fd) == 0)
 		bound = evhttp_accept_socket_with_handle(http->http, fd);
 	if (bound == NULL) {
 		close(fd);

@@ -39,7 +39,8 @@ function said(where, text = '') {
 		let reply = '';
 		socket.setEncoding('utf8').on('data', (data) => { reply += data; });
 		socket.on('error', () => {}).once('close', () => resolve(reply));
-		socket.write(text);
+		if (text)
+			socket.write(text);
 	});
 }
 
