@@ -12,7 +12,8 @@ SHELL := /bin/bash
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
 PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 \
-	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh socat prometheus python3-prometheus-client
+	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh socat prometheus python3-prometheus-client \
+	debhelper dpkg-dev lintian
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
@@ -151,7 +152,7 @@ UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
 .PHONY: all deps deps-test demo test check-unit check-system check-node \
 	check-instructions check-fuzz asan \
 	bench fuzz coverage lint layers format format-check generated \
-	check-generated install uninstall dist clean help test-programs
+	check-generated install uninstall dist deb clean help test-programs
 
 all: $(B)/pm2adapterd $(LIBRARIES) ## build daemon and libraries (VARIANT=release, asan or coverage)
 
@@ -330,7 +331,7 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		--include=/usr/include/bsd/sys/tree.h \
 		-Isrc -Iinclude -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
-	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions} tests/fuzz/{run,seeds} .ci/run \
+	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions,install,deb} tests/fuzz/{run,seeds} .ci/run \
 		src/node/bin/pm2adapterd.sh
 	@npm --prefix src/node run --silent lint
 
@@ -349,44 +350,84 @@ generated: all ## write what is made from the option table
 check-generated: all ## check that what is made from the option table is up to date
 	@tests/generate $(B)/pm2adapterd build/generated
 	@diff -u conf/pm2adapterd.conf build/generated/conf/pm2adapterd.conf
-	@diff -u docs/pm2adapterd.8 build/generated/docs/pm2adapterd.8
+	@diff -u docs/pm2adapterd.conf.5 build/generated/docs/pm2adapterd.conf.5
+
+# What is installed, as FROM:TO or FROM:TO:MODE, TO below DESTDIR. Units have the
+# place of the daemon filled in.
+DOCDIR := $(PREFIX)/share/doc/pm2adapterd
+MANDIR := $(PREFIX)/share/man
+SYSTEMD ?= $(PREFIX)/lib/systemd/system
+BASH_COMPLETION ?= $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETION ?= $(PREFIX)/share/zsh/site-functions
+UNITS_SYSTEMD := pm2adapterd.service pm2adapterd.socket pm2adapterd-resp.socket \
+	pm2adapterd-metrics.socket
+INSTALLED := $(B)/pm2adapterd:$(PREFIX)/bin/pm2adapterd:755 \
+	docs/pm2adapterd.8:$(MANDIR)/man8/pm2adapterd.8 \
+	docs/pm2adapterd.conf.5:$(MANDIR)/man5/pm2adapterd.conf.5 \
+	docs/pm2adapterd-protocol.7:$(MANDIR)/man7/pm2adapterd-protocol.7 \
+	docs/libpm2a.3:$(MANDIR)/man3/libpm2a.3 \
+	include/pm2a.h:$(PREFIX)/include/pm2a.h \
+	include/pm2a_libevent.h:$(PREFIX)/include/pm2a_libevent.h \
+	$(foreach l,$(LIBS),$(B)/$(l).a:$(LIBDIR)/$(l).a \
+		$(B)/$(l).so.$(VERSION):$(LIBDIR)/$(l).so.$(VERSION)) \
+	$(foreach p,$(PC_FILES),$(B)/$(p):$(LIBDIR)/pkgconfig/$(p)) \
+	$(foreach u,$(UNITS_SYSTEMD),$(B)/systemd/$(u):$(SYSTEMD)/$(u)) \
+	systemd/pm2adapterd.sysusers:$(PREFIX)/lib/sysusers.d/pm2adapterd.conf \
+	systemd/pm2adapterd.tmpfiles:$(PREFIX)/lib/tmpfiles.d/pm2adapterd.conf \
+	$(B)/completion/bash:$(BASH_COMPLETION)/pm2adapterd \
+	$(B)/completion/zsh:$(ZSH_COMPLETION)/_pm2adapterd \
+	conf/ecosystem.config.js:$(DOCDIR)/ecosystem.config.js \
+	conf/grafana-dashboard.json:$(DOCDIR)/grafana-dashboard.json \
+	systemd/pm2adapterd.service.d/unix-only.conf:$(DOCDIR)/unix-only.conf
+INSTALLED_LINKS := $(foreach l,$(LIBS),$(l).so.$(VERSION):$(l).so.$(SONAME) \
+	$(l).so.$(SONAME):$(l).so)
+field = $(word $(1),$(subst :, ,$(2)))
+to_install = $(filter $(B)/%,$(foreach f,$(INSTALLED),$(call field,1,$(f))))
+
+$(B)/completion/%: $(B)/pm2adapterd
+	@mkdir -p $(@D)
+	@$< --dump-completion $(@F) > $@
+
+$(B)/%.pc: src/client/%.pc.in Makefile
+	@$(fill_in) $< > $@
+
+$(B)/systemd/%: systemd/% Makefile
+	@mkdir -p $(@D)
+	@sed 's|/usr/local/bin|$(PREFIX)/bin|' $< > $@
 
 install: all ## install below DESTDIR/PREFIX
-	install -D -m 755 $(B)/pm2adapterd $(DESTDIR)$(PREFIX)/bin/pm2adapterd
-	install -D -m 644 docs/pm2adapterd.8 $(DESTDIR)$(PREFIX)/share/man/man8/pm2adapterd.8
-	install -D -m 644 docs/libpm2a.3 $(DESTDIR)$(PREFIX)/share/man/man3/libpm2a.3
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include include/pm2a.h include/pm2a_libevent.h
-	@mkdir -p $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 $(foreach l,$(LIBS),$(B)/$(l).a) $(DESTDIR)$(LIBDIR)
-	install -m 755 $(foreach l,$(LIBS),$(B)/$(l).so.$(VERSION)) $(DESTDIR)$(LIBDIR)
-	for l in $(LIBS); do \
-		ln -sf $$l.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$$l.so.$(SONAME); \
-		ln -sf $$l.so.$(SONAME) $(DESTDIR)$(LIBDIR)/$$l.so; \
+	@rm -f $(PC_FILES:%=$(B)/%) $(UNITS_SYSTEMD:%=$(B)/systemd/%)
+	@$(MAKE) --no-print-directory -s $(to_install)
+	@set -e; for f in $(INSTALLED); do \
+		IFS=: read -r from to mode <<< "$$f"; \
+		install -D -m "$${mode:-644}" "$$from" "$(DESTDIR)$$to"; \
 	done
-	for l in $(PC_FILES); do \
-		$(fill_in) src/client/$$l.in > $(DESTDIR)$(LIBDIR)/pkgconfig/$$l; \
+	@set -e; for f in $(INSTALLED_LINKS); do \
+		ln -sf "$${f%:*}" "$(DESTDIR)$(LIBDIR)/$${f#*:}"; \
 	done
-	install -D -m 644 conf/pm2adapterd.conf $(DESTDIR)/etc/pm2adapterd/pm2adapterd.conf
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system systemd/pm2adapterd.socket
-	@mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/local|$(PREFIX)|' systemd/pm2adapterd.service \
-		> $(DESTDIR)$(PREFIX)/lib/systemd/system/pm2adapterd.service
+	@[ -e $(DESTDIR)/etc/pm2adapterd/pm2adapterd.conf ] || \
+		install -D -m 644 conf/pm2adapterd.conf $(DESTDIR)/etc/pm2adapterd/pm2adapterd.conf
 
 uninstall: ## remove what install installs, but for the configuration
-	rm -f $(DESTDIR)$(PREFIX)/bin/pm2adapterd \
-		$(DESTDIR)$(PREFIX)/share/man/man8/pm2adapterd.8 \
-		$(DESTDIR)$(PREFIX)/share/man/man3/libpm2a.3 \
-		$(DESTDIR)$(PREFIX)/include/pm2a.h \
-		$(DESTDIR)$(PREFIX)/include/pm2a_libevent.h \
-		$(foreach l,$(LIBS),$(addprefix $(DESTDIR)$(LIBDIR)/$(l), \
-			.a .so .so.$(SONAME) .so.$(VERSION))) \
-		$(addprefix $(DESTDIR)$(LIBDIR)/pkgconfig/,$(PC_FILES)) \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system/pm2adapterd.service \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system/pm2adapterd.socket
+	@rm -f $(foreach f,$(INSTALLED),$(DESTDIR)$(call field,2,$(f))) \
+		$(foreach f,$(INSTALLED_LINKS),$(DESTDIR)$(LIBDIR)/$(call field,2,$(f)))
+	@-rmdir $(DESTDIR)$(DOCDIR) 2>/dev/null
+
+DIST := pm2adapterd-$(VERSION)
 
 dist: ## make build/pm2adapterd-VERSION.tar.gz of what is committed
 	@mkdir -p build
-	git archive --prefix=pm2adapterd-$(VERSION)/ -o build/pm2adapterd-$(VERSION).tar.gz HEAD
+	@git archive --prefix=$(DIST)/ HEAD | gzip -9n > build/$(DIST).tar.gz
+	@echo build/$(DIST).tar.gz
+
+deb: dist ## make Debian packages in build/deb
+	@rm -rf build/deb
+	@mkdir -p build/deb
+	@tar -xzf build/$(DIST).tar.gz -C build/deb
+	@cp -r conf/debian build/deb/$(DIST)/debian
+	@cd build/deb/$(DIST) && dpkg-buildpackage -us -uc -b > ../build.log 2>&1 || \
+		{ tail -n 40 ../build.log; exit 1; }
+	@ls build/deb/*.deb
 
 clean: ## remove what was built
 	rm -rf build
