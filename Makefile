@@ -13,7 +13,7 @@ PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
 PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 \
 	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh socat prometheus python3-prometheus-client \
-	debhelper dpkg-dev lintian
+	build-essential debhelper dpkg-dev lintian
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
@@ -128,7 +128,7 @@ UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc $(LOG)
 UNIT_slow := edge/slow base/xalloc $(LOG)
 UNIT_rows := edge/rows net/conn net/conn_cause net/input net/memory net/outq net/loop base/piped base/blob wire/msg $(BASE)
-UNIT_native := edge/native edge/session edge/verbs edge/report edge/report_topics edge/report_questions edge/rows edge/figures edge/timing edge/slow edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
+UNIT_native := edge/native edge/session edge/verbs edge/observer edge/report edge/report_topics edge/report_questions edge/rows edge/figures edge/timing edge/slow edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
 	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
 	wire/msg wire/control wire/asking base/piped base/blob base/hash base/histogram $(BASE)
 UNIT_edge_asking := $(UNIT_native)

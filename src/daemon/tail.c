@@ -73,6 +73,10 @@ on_refusal(struct pm2a *p, const char *code, const char *message, bool fatal,
 
 	(void)p;
 	(void)fatal;
+	if (strcmp(code, "dropped") == 0) {
+		fprintf(stderr, "pm2adapterd: %s\n", message);
+		return;
+	}
 	fprintf(stderr, "pm2adapterd: %s: %s\n", code, message);
 	tail->code = EX_UNAVAILABLE;
 }

@@ -74,6 +74,9 @@ const struct figure_info figures_info[N_FIGURES] = {
 	[FIGURE_DROPS_VOLATILE] = { "drops", "volatile",
 	    "pm2adapterd_dropped_volatile_messages", FIGURE_COUNTER,
 	    "Volatile messages that were dropped for slow receivers" },
+	[FIGURE_DROPS_OBSERVED] = { "drops", "observed",
+	    "pm2adapterd_dropped_observed_messages", FIGURE_COUNTER,
+	    "Messages to observers that were dropped, for they were slow" },
 	[FIGURE_DROPS_UNDELIVERED] = { "drops", "undelivered",
 	    "pm2adapterd_dropped_undelivered_messages", FIGURE_COUNTER,
 	    "Messages to a connection that was ending" },
@@ -258,6 +261,7 @@ native_figures(struct native *native, struct figures *out)
 	v[FIGURE_LOG_DROPPED] = (int64_t)log_n_dropped();
 	v[FIGURE_LOG_SUPPRESSED] = (int64_t)log_n_suppressed();
 	v[FIGURE_DROPS_VOLATILE] = (int64_t)native->n_volatile_dropped;
+	v[FIGURE_DROPS_OBSERVED] = (int64_t)native->n_observed_dropped;
 	v[FIGURE_DROPS_UNDELIVERED] = (int64_t)native->n_undelivered;
 	v[FIGURE_RELOAD_DONE] = (int64_t)native->n_reloaded;
 	v[FIGURE_RELOAD_REFUSED] = (int64_t)native->n_reloads_refused;

@@ -226,6 +226,7 @@ on_gone(struct conn *conn)
 	else
 		TAILQ_REMOVE(&native->waiting, session, in_waiting);
 	TAILQ_REMOVE(&native->sessions, session, in_native);
+	observer_gone(session);
 	if (native->is_draining)
 		settle(session);
 	free(session->client);
@@ -345,6 +346,7 @@ expire(struct loop_source *source, struct instant now)
 	if (instant_reached(rates_due(&native->rates), now)) {
 		sample_rates(native, now);
 		trim_scratch(native);
+		observer_tell_all(native);
 	}
 	broker_expire(native->broker, now);
 	expire_hellos(native, now);

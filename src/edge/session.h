@@ -59,6 +59,8 @@ struct session {
 	bool has_asked;     /* for statistics */
 	bool is_owing;      /* a drain waits for the end of its sending side */
 	uint64_t n_errors;
+	uint64_t
+	    n_lost; /* messages to an observer that it hasn't been told of */
 };
 
 /* What waits for its turn: a run of PUBLISH, or one other frame; or, with n 0,
@@ -115,6 +117,8 @@ struct native {
 	int64_t epoch_ms;
 	uint64_t n_refused[N_REFUSALS];
 	uint64_t n_volatile_dropped; /* messages */
+	uint64_t n_observed_dropped; /* messages to observers */
+	uint32_t n_losing;           /* sessions whose n_lost isn't 0 */
 	uint64_t n_undelivered;      /* messages to a connection that ends */
 	bool is_draining;
 	uint32_t n_owing; /* sessions that a drain waits for */
@@ -181,6 +185,18 @@ bool verb_may_publish(struct session *session, const struct frame *f);
 /* Publishes the run that f begins, which verb_may_publish() has passed. */
 void verb_publish(struct session *session, const struct frame *f,
     const struct staged *staged);
+
+/* What may wait for an observer, besides one message of any size. */
+#define OBSERVER_QUEUE_MAX (1u << 20)
+
+/* The sink's message() for an observer. */
+bool observer_message(struct session *session, const struct message_run *run);
+
+/* Tells those who read again what they have lost; once a second. */
+void observer_tell_all(struct native *native);
+
+/* The session ends. */
+void observer_gone(struct session *session);
 
 /* "list", "union", "first" or "stream". */
 const char *asking_name_of(enum request_gather gather);

@@ -15,6 +15,8 @@ on_message(struct member *to, const struct message_run *run)
 {
 	struct session *session = to->user;
 
+	if (session->role == CONTROL_OBSERVER)
+		return observer_message(session, run);
 	if (conn_send(session->conn, &run->bytes, run->is_volatile) ==
 	    CONN_QUEUED)
 		return true;
