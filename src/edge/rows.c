@@ -127,18 +127,22 @@ compare(const void *a, const void *b, void *arg)
 void
 rows_sort(struct client_row *rows, size_t n, const char *name)
 {
-	struct client_row *old = xreallocarray(NULL, n + 1, sizeof(*rows));
-	size_t *at = xreallocarray(NULL, n + 1, sizeof(*at));
-	struct order order = { find_column(name), old };
+	const struct column *column = find_column(name);
+	struct client_row *old;
+	struct order order;
+	size_t *at;
 
-	if (order.column != NULL) {
-		memcpy(old, rows, n * sizeof(*rows));
-		for (size_t i = 0; i < n; i++)
-			at[i] = i;
-		qsort_r(at, n, sizeof(*at), compare, &order);
-		for (size_t i = 0; i < n; i++)
-			rows[i] = old[at[i]];
-	}
+	if (column == NULL || n < 2)
+		return;
+	old = xreallocarray(NULL, n, sizeof(*rows));
+	at = xreallocarray(NULL, n, sizeof(*at));
+	order = (struct order){ column, old };
+	memcpy(old, rows, n * sizeof(*rows));
+	for (size_t i = 0; i < n; i++)
+		at[i] = i;
+	qsort_r(at, n, sizeof(*at), compare, &order);
+	for (size_t i = 0; i < n; i++)
+		rows[i] = old[at[i]];
 	free(old);
 	free(at);
 }
