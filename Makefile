@@ -137,12 +137,9 @@ UNIT_report := $(UNIT_native)
 UNIT_redis := $(UNIT_native) $(patsubst src/%.c,%,$(wildcard src/edge/redis*.c)) \
 	wire/resp wire/resp_write wire/glob
 UNIT_pm2 := $(UNIT_native) edge/pm2 edge/pm2_channel wire/json base/text
-UNIT_inherited := daemon/inherited
-UNIT_exposition := $(UNIT_native) edge/exposition
 UNIT_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc $(LOG)
 UNIT_print := daemon/print daemon/format base/text wire/msg
 UNIT_view := daemon/view daemon/format base/text wire/msg
-UNIT_format := daemon/format base/text wire/msg
 UNIT_text := base/text
 UNIT_json := wire/json base/text wire/msg
 EXAMPLES := $(patsubst docs/examples/%.c,$(B)/examples/%,$(sort $(wildcard docs/examples/*.c)))

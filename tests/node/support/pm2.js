@@ -26,11 +26,12 @@ function freePort() {
 
 /*
  * Resolves to { pm2, url } with all workers at the daemon, or with `only` when that one app of
- * the two runs. The caller ends it with pm2.kill().
+ * the two runs; `which` is the pm2. The caller ends it with pm2.kill().
  */
-async function startApp({ workers = 4, env = {}, only = null } = {}) {
+async function startApp({ workers = 4, env = {}, only = null, which } = {}) {
 	const port = await freePort();
 	const pm2 = new PrivatePm2({
+		...(which && { pm2: which }),
 		...(process.env.PM2ADAPTERD && { daemon: process.env.PM2ADAPTERD }),
 		env: { PORT: String(port), DEMO_WORKERS: String(workers), ...env },
 	});
