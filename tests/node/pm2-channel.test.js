@@ -60,7 +60,7 @@ for (const [name, major] of [['pm2', 7], ['pm2-6', 6]])
 			// pm2 6 turns their order round.
 			assert.deepStrictEqual(Object.keys((await app()).pm2_env.axm_monitor).sort(), [
 				'Answered p99', 'Bytes out', 'Connections', 'Deliveries', 'Drops', 'Loop busy',
-				'Queue', 'Questions open', 'Topics', 'Workers',
+				'Questions open', 'Queue', 'Topics', 'Workers',
 			]);
 			const shown = plain(await pm2.run('show', 'pm2adapterd'));
 			assert.match(shown, /Workers +│ 2 /);
