@@ -387,11 +387,8 @@ serve_run(const struct command *command, const struct config *config)
 	}
 	daemon.config = config_copy(config);
 	code = open_log(config);
-	if (code != 0) {
-		loop_free(daemon.loop);
-		return code;
-	}
-	code = serve(&daemon);
+	if (code == 0)
+		code = serve(&daemon);
 	loop_free(daemon.loop);
 	config_fini(&daemon.config);
 	return code;
