@@ -89,6 +89,7 @@ scenario('docs/STATS.md has every key and every key is there', async (start) => 
 	const slow = all.slow.find(({ kind }) => kind === 'question');
 	assert.deepStrictEqual([slow.asker, slow.topic, slow.outcome, slow.missing],
 		['asker', 't', 'timeout', 'answerer']);
-	assert.ok(slow.took_us >= 5000, `${slow.took_us} us`);
+	// Deadlines are whole milliseconds of a clock that has more.
+	assert.ok(slow.took_us >= 4000, `${slow.took_us} us`);
 	assert.match(daemon.stderr, / warn slow-question took_us=\d+ asker="asker" topic="t"/);
 });
