@@ -306,18 +306,15 @@ say_ready(struct daemon *daemon)
 	notify_ready(daemon->notify);
 }
 
-static int
-serve(struct daemon *daemon)
+/* Each part before those that know it. */
+static void
+make_parts(struct daemon *daemon)
 {
 	struct conn_limits net = settings_conn(&daemon->config);
 	struct broker_limits core = settings_broker(&daemon->config);
 	struct native_settings settings = settings_native(&daemon->config);
 	struct redis_settings redis = settings_redis(&daemon->config);
-	int code;
 
-	/* Who reads the log may go: that costs lines, not workers. */
-	signal(SIGPIPE, SIG_IGN);
-	raise_descriptor_limit();
 	daemon->set = conn_set_new(daemon->loop, &net);
 	conn_set_splice_above(
 	    daemon->set, settings_splice_above(&daemon->config));
@@ -330,24 +327,17 @@ serve(struct daemon *daemon)
 	daemon->metrics = metrics_new(daemon->loop, daemon->native);
 	daemon->pm2 = meet_pm2(daemon);
 	daemon->notify = notify_new(daemon->loop, daemon->native);
-	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
-	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
-	watch_signal(daemon, &daemon->on_hup, SIGHUP, on_hangup);
-	watch_signal(daemon, &daemon->on_usr1, SIGUSR1, on_reopen);
 	daemon->sockets = (struct sockets){
 		.loop = daemon->loop,
 		.native = daemon->native,
 		.redis = daemon->redis,
 		.metrics = daemon->metrics,
 	};
-	code = sockets_open(&daemon->sockets, &daemon->config);
-	if (code != 0)
-		sockets_close(&daemon->sockets);
-	else
-		say_ready(daemon);
-	if (code == 0 && loop_run(daemon->loop) != 0)
-		code = EX_OSERR;
-	forget_signals(daemon);
+}
+
+static void
+free_parts(struct daemon *daemon)
+{
 	notify_free(daemon->notify);
 	pm2_free(daemon->pm2);
 	metrics_free(daemon->metrics);
@@ -356,6 +346,30 @@ serve(struct daemon *daemon)
 	broker_free(daemon->broker);
 	conn_set_free(daemon->set);
 	blob_trim();
+}
+
+static int
+serve(struct daemon *daemon)
+{
+	int code;
+
+	/* Who reads the log may go: that costs lines, not workers. */
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	make_parts(daemon);
+	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
+	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
+	watch_signal(daemon, &daemon->on_hup, SIGHUP, on_hangup);
+	watch_signal(daemon, &daemon->on_usr1, SIGUSR1, on_reopen);
+	code = sockets_open(&daemon->sockets, &daemon->config);
+	if (code != 0)
+		sockets_close(&daemon->sockets);
+	else
+		say_ready(daemon);
+	if (code == 0 && loop_run(daemon->loop) != 0)
+		code = EX_OSERR;
+	forget_signals(daemon);
+	free_parts(daemon);
 	return code;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "edge/figures.h"
 #include "edge/native.h"
@@ -30,21 +31,27 @@ put_head(const struct text *text, const char *name, const char *type,
 	    help, name, suffix, type);
 }
 
-/* A label's value: \, " and newlines escaped; other controls, which no
- * dashboard wants, as '?'. */
+/* A label's value, which is UTF-8: \, " and newlines escaped; other controls,
+ * which no dashboard wants, and what is no UTF-8 as '?'. */
 static void
 put_label(FILE *out, const char *value)
 {
-	for (; *value != '\0'; value++)
+	size_t left = strlen(value), n;
+
+	for (; left > 0; value += n, left -= n) {
+		const unsigned char *s = (const unsigned char *)value;
+
+		n = text_utf8_length(s, left);
 		if (*value == '\\' || *value == '"')
 			fprintf(out, "\\%c", *value);
 		else if (*value == '\n')
 			fputs("\\n", out);
+		else if (n == 0 || text_is_control(s))
+			fputc('?', out);
 		else
-			fputc((unsigned char)*value < 0x20 || *value == 0x7f
-				  ? '?'
-				  : *value,
-			    out);
+			fwrite(value, 1, n, out);
+		n = n == 0 ? 1 : n;
+	}
 }
 
 static void

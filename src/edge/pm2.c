@@ -28,6 +28,7 @@ struct pm2 {
 	struct instant next_telling; /* INSTANT_NEVER until it is ready */
 	struct native *native;
 	struct pm2_hooks hooks;
+	uint64_t n_dropped_told; /* of the channel's, in the log */
 };
 
 static struct pm2 *
@@ -180,6 +181,10 @@ expire(struct loop_source *source, struct instant now)
 	struct pm2 *pm2 = pm2_of(source);
 
 	pm2->next_telling = instant_after(now, TELL_MS);
+	if (pm2->channel.n_dropped > pm2->n_dropped_told)
+		log_warn("pm2-dropped", "messages=%" PRIu64,
+		    pm2->channel.n_dropped - pm2->n_dropped_told);
+	pm2->n_dropped_told = pm2->channel.n_dropped;
 	if (pm2->channel.n_queued == 0)
 		tell(pm2);
 }

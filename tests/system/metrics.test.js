@@ -106,6 +106,14 @@ scenario('the socket says OpenMetrics to who connects, reads nothing and closes'
 	assert.strictEqual(row[2], 7);
 });
 
+scenario('a name that is no UTF-8 becomes a label that is', async (start) => {
+	const { daemon, port } = await withHttp(start);
+	await daemon.member({ name: '\u009b[2J \u{1f600} \t' });
+	const metrics = parse((await get(port, '/metrics', { headers: OPEN })).text);
+	const [, { name }] = metrics.pm2adapterd_client_queue_bytes.samples[0];
+	assert.strictEqual(name, '?[2J \u{1f600} ?');
+});
+
 scenario('docs/METRICS.md has every metric and every metric is there', async (start) => {
 	const { daemon, port } = await withHttp(start);
 	await atWork(daemon);
