@@ -219,6 +219,11 @@ $(B)/examples/%: docs/examples/%.c $(B)/libpm2a.a include/pm2a.h Makefile
 	$(call run,LD,$(CC) -Iinclude $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< \
 		$(B)/libpm2a.a $(MSGPACK_LDLIBS))
 
+$(B)/tests/system/receiver: tests/system/receiver.c $(B)/libpm2a.a include/pm2a.h Makefile
+	@mkdir -p $(@D)
+	$(call run,LD,$(CC) -Iinclude $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< \
+		$(B)/libpm2a.a $(MSGPACK_LDLIBS))
+
 define UNIT_RULE
 $(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o $(B)/tests/unit/support.o \
 		$$(UNIT_$(1):%=$(B)/%.o)
@@ -258,12 +263,12 @@ demo: deps ## run the daemon and four Socket.IO workers under a private pm2 (ONC
 test: deps-test ## run all tests, under sanitizers too
 	@tests/run all
 
-test-programs: all $(UNIT_BINARIES) $(EXAMPLES)
+test-programs: all $(UNIT_BINARIES) $(EXAMPLES) $(B)/tests/system/receiver
 
 check-unit: $(UNIT_BINARIES) ## run the unit tests of VARIANT
 	@tests/run unit $(VARIANT)
 
-check-system: all $(EXAMPLES) ## run the real daemon of VARIANT against raw bytes
+check-system: all $(EXAMPLES) $(B)/tests/system/receiver ## run the real daemon of VARIANT against raw bytes
 	@tests/run system $(VARIANT)
 
 check-node: all ## run the Node package's tests, with real Socket.IO and pm2

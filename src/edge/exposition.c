@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "base/xalloc.h"
 #include "edge/figures.h"
 #include "edge/native.h"
 #include "edge/rows.h"
@@ -108,26 +107,8 @@ put_refusal(const char *code, uint64_t n, void *arg)
 	    PREFIX "refused_frames_total{code=\"%s\"} %" PRIu64 "\n", code, n);
 }
 
-struct rows {
-	struct client_row *at;
-	size_t n, size;
-};
-
 static void
-add_row(const struct client_row *row, void *arg)
-{
-	struct rows *rows = arg;
-
-	if (rows->n == rows->size) {
-		rows->size = 2 * rows->size + 64;
-		rows->at =
-		    xreallocarray(rows->at, rows->size, sizeof(*rows->at));
-	}
-	rows->at[rows->n++] = *row;
-}
-
-static void
-put_of_clients(const struct text *text, const struct rows *rows,
+put_of_clients(const struct text *text, const struct client_rows *rows,
     const char *name, bool is_counter, size_t field, const char *help)
 {
 	size_t n =
@@ -151,9 +132,9 @@ put_of_clients(const struct text *text, const struct rows *rows,
 static void
 put_clients(const struct text *text, struct native *native)
 {
-	struct rows rows = { 0 };
+	struct client_rows rows = { 0 };
 
-	native_each_client(native, add_row, &rows);
+	native_each_client(native, rows_add, &rows);
 	rows_sort(rows.at, rows.n, "queue_bytes");
 	put_of_clients(text, &rows, PREFIX "client_queue_bytes", false,
 	    offsetof(struct client_row, queue_bytes),

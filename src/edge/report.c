@@ -2,7 +2,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/xalloc.h"
 #include "edge/figures.h"
 #include "edge/report.h"
 #include "edge/rows.h"
@@ -177,24 +176,6 @@ put_overview(struct native *native, const struct control_stats *wanted,
 	put_mixed_keys(native, w);
 }
 
-struct client_rows {
-	struct client_row *at;
-	size_t n, size;
-};
-
-static void
-add_row(const struct client_row *row, void *arg)
-{
-	struct client_rows *rows = arg;
-
-	if (rows->n == rows->size) {
-		rows->size = 2 * rows->size + 64;
-		rows->at =
-		    xreallocarray(rows->at, rows->size, sizeof(*rows->at));
-	}
-	rows->at[rows->n++] = *row;
-}
-
 static struct client_row
 row_of(const struct session *s)
 {
@@ -241,7 +222,7 @@ put_clients(struct native *native, const struct control_stats *wanted,
 {
 	struct client_rows rows = { 0 };
 
-	native_each_client(native, add_row, &rows);
+	native_each_client(native, rows_add, &rows);
 	if (rows_has_column(wanted->sort))
 		rows_sort(rows.at, rows.n, wanted->sort);
 	if (rows.n > wanted->n_rows)

@@ -75,6 +75,19 @@ rows_client(const struct conn *conn, const struct member *member,
 	};
 }
 
+void
+rows_add(const struct client_row *row, void *arg)
+{
+	struct client_rows *rows = arg;
+
+	if (rows->n == rows->size) {
+		rows->size = 2 * rows->size + 64;
+		rows->at =
+		    xreallocarray(rows->at, rows->size, sizeof(*rows->at));
+	}
+	rows->at[rows->n++] = *row;
+}
+
 static const struct column *
 find_column(const char *name)
 {

@@ -45,6 +45,16 @@ struct client_row {
 struct client_row rows_client(const struct conn *conn,
     const struct member *member, const struct peer *peer, struct instant now);
 
+/* Rows that grow by one after the other; at is to be freed. */
+struct client_rows {
+	struct client_row *at;
+	size_t n, size;
+};
+
+/* Appends a copy of row to rows, a struct client_rows: as native_each_client()
+ * calls it. */
+void rows_add(const struct client_row *row, void *rows);
+
 /* Whether a column is called so. */
 bool rows_has_column(const char *name);
 
