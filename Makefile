@@ -122,14 +122,14 @@ UNIT_loop := net/loop $(BASE)
 UNIT_piped := base/piped base/blob base/xalloc $(LOG)
 UNIT_outq := net/outq base/piped base/blob base/xalloc $(LOG)
 UNIT_memory := net/memory net/outq base/piped base/blob base/clock base/xalloc $(LOG)
-UNIT_conn := net/conn net/conn_cause net/input net/memory net/outq net/loop base/piped base/blob $(BASE)
+UNIT_conn := net/conn net/conn_cause net/conn_output net/conn_set net/input net/memory net/outq net/loop base/piped base/blob $(BASE)
 UNIT_splice := $(UNIT_conn)
 UNIT_listen := net/listen net/loop $(BASE)
 UNIT_closed := edge/closed base/xalloc $(LOG)
 UNIT_slow := edge/slow base/xalloc $(LOG)
-UNIT_rows := edge/rows net/conn net/conn_cause net/input net/memory net/outq net/loop base/piped base/blob wire/msg $(BASE)
+UNIT_rows := edge/rows net/conn net/conn_cause net/conn_output net/conn_set net/input net/memory net/outq net/loop base/piped base/blob wire/msg $(BASE)
 UNIT_native := edge/native edge/session edge/verbs edge/observer edge/report edge/report_topics edge/report_questions edge/rows edge/figures edge/timing edge/slow edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
-	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/input net/memory net/outq net/loop net/listen wire/frame \
+	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/conn_output net/conn_set net/input net/memory net/outq net/loop net/listen wire/frame \
 	wire/msg wire/control wire/asking base/piped base/blob base/hash base/histogram $(BASE)
 UNIT_edge_asking := $(UNIT_native)
 UNIT_session := $(UNIT_native)

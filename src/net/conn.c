@@ -1,21 +1,11 @@
-#include "net/conn.h"
-
 #include <assert.h>
-#include <bsd/sys/queue.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 
-#include "base/piped.h"
 #include "base/xalloc.h"
-#include "net/input.h"
-#include "net/loop.h"
-#include "net/memory.h"
-#include "net/outq.h"
+#include "net/conn_parts.h"
 
 /*
  * Input. net/input reads it and keeps what is unfinished. A turn takes one read
@@ -23,155 +13,11 @@
  * its head and its body come by two calls. Both have a bound, so that a loud
  * publisher can't starve the rest.
  *
- * Output. conn_send() queues and puts the conn on the flush list; the flush
- * writes first and asks for EV_WRITE only after a short write. sendmsg() rather
- * than writev(), for MSG_NOSIGNAL. When the peer is gone (EPIPE) the output is
- * thrown away but the input is read to its end: a process that publishes and
- * exits has said something. A socket that has taken no more is not asked again
- * before it says that it does: a receiver that has stopped costs its queue's
- * appends, and no system call.
- *
- * Memory. A conn whose output has stalled, or that has an unfinished unit, is a
- * holder; net/memory says when there is too much of that, and who has to go.
- *
  * End. A callback only marks. The reap task tries one last write, for the ERROR
  * that says why, tells the owner, and frees.
  */
 
-#define N_IOVECS 64
-#define FLUSH_ROUNDS 16 /* writes of a turn at the most: a spliced one each */
-#define RECHECKS 3      /* turns */
-
-struct conn {
-	LIST_ENTRY(conn) in_set;
-	TAILQ_ENTRY(conn) in_slow;
-	TAILQ_ENTRY(conn) in_unread;
-	struct conn_set *set;
-	const struct conn_ops *ops;
-	void *user;
-	int fd;
-	struct event readable;
-	struct event writable;
-	struct loop_task flush;
-	struct loop_task reap;
-	struct outq out;
-	struct input in;
-	struct holder holder;
-	bool is_stalled; /* waits for EV_WRITE */
-	bool is_unread;  /* on the set's unread list, and not watched */
-	bool is_slow;    /* on the set's slow list */
-	bool is_mute;    /* the peer reads no more: output is thrown away */
-	struct instant slow_since;
-	struct instant since;
-	enum conn_cause finish; /* what to close with once all is written */
-	enum conn_cause cause;
-	struct conn_stats stats;
-};
-
-struct conn_set {
-	struct loop *loop;
-	struct loop_source source;
-	struct conn_limits limits;
-	LIST_HEAD(conn_list, conn) conns;
-	size_t n_open;
-	TAILQ_HEAD(slow_list, conn)
-	slow; /* over the soft limit, oldest first */
-	TAILQ_HEAD(unread_list, conn) unread; /* until there is memory */
-	struct input_shared shared;
-	struct memory memory;
-	struct loop_task end_turn;
-	struct loop_task recheck;
-	unsigned n_rechecks;
-	uint8_t *scratch;
-	struct conn_set_stats stats;
-};
-
-static struct conn_set *
-set_of(struct loop_source *source)
-{
-	return (struct conn_set *)((char *)source -
-				   offsetof(struct conn_set, source));
-}
-
-static struct instant
-slow_deadline(const struct conn_set *set)
-{
-	const struct conn *conn = TAILQ_FIRST(&set->slow);
-
-	if (conn == NULL)
-		return INSTANT_NEVER;
-	return instant_after(conn->slow_since, set->limits.soft_ms);
-}
-
-static struct instant
-next_deadline(struct loop_source *source)
-{
-	struct conn_set *set = set_of(source);
-
-	return instant_earlier(
-	    slow_deadline(set), memory_deadline(&set->memory));
-}
-
-/* There is memory again: who has waited for it is read from in the next turn.
- */
-static void
-read_on(struct conn_set *set)
-{
-	struct conn *conn;
-
-	while ((conn = TAILQ_FIRST(&set->unread)) != NULL) {
-		TAILQ_REMOVE(&set->unread, conn, in_unread);
-		conn->is_unread = false;
-		event_add(&conn->readable, NULL);
-	}
-}
-
-static void
-on_end_turn(struct loop_task *task)
-{
-	struct conn_set *set =
-	    (struct conn_set *)((char *)task -
-				offsetof(struct conn_set, end_turn));
-
-	if (memory_end_turn(&set->memory))
-		memory_trim_later(&set->memory, loop_now(set->loop));
-	if (set->memory.short_since.ms == INSTANT_NEVER.ms)
-		read_on(set);
-}
-
-/* The account is looked at when all that this turn frees is free. */
-static void
-end_turn_later(struct conn_set *set)
-{
-	loop_reap_later(set->loop, &set->end_turn);
-}
-
-static void
-expire(struct loop_source *source, struct instant now)
-{
-	struct conn_set *set = set_of(source);
-
-	while (instant_reached(slow_deadline(set), now))
-		conn_close(TAILQ_FIRST(&set->slow), CONN_SLOW_CONSUMER);
-	if (!instant_reached(memory_deadline(&set->memory), now))
-		return;
-	memory_expire(&set->memory, now);
-	end_turn_later(set);
-}
-
-/* What has been read is routed, and free, in one of the next turns, in which
- * nobody may have anything else to do. */
-static void
-on_recheck(struct loop_task *task)
-{
-	struct conn_set *set =
-	    (struct conn_set *)((char *)task -
-				offsetof(struct conn_set, recheck));
-
-	end_turn_later(set);
-	if (!TAILQ_EMPTY(&set->unread) && set->n_rechecks-- > 0)
-		loop_work_later(set->loop, &set->recheck);
-}
+#define RECHECKS 3 /* turns */
 
 /* Its socket would be found readable in each turn. */
 static void
@@ -193,73 +39,9 @@ has_room(struct conn *conn)
 {
 	struct memory *memory = &conn->set->memory;
 
-	end_turn_later(conn->set);
+	conn_end_turn_later(conn->set);
 	return !memory_is_over(memory) || !input_needs_room(&conn->in) ||
 	       memory_make_room(memory, loop_now(conn->set->loop));
-}
-
-struct conn_set *
-conn_set_new(struct loop *loop, const struct conn_limits *limits)
-{
-	struct conn_set *set = xcalloc(1, sizeof(*set));
-
-	set->loop = loop;
-	set->limits = *limits;
-	LIST_INIT(&set->conns);
-	TAILQ_INIT(&set->slow);
-	TAILQ_INIT(&set->unread);
-	memory_init(&set->memory, limits->memory_bytes);
-	set->end_turn.run = on_end_turn;
-	set->recheck.run = on_recheck;
-	set->scratch = xaligned(4096, OUTQ_SCRATCH_SIZE);
-	set->source.next_deadline = next_deadline;
-	set->source.expire = expire;
-	loop_add_source(loop, &set->source);
-	return set;
-}
-
-void
-conn_set_free(struct conn_set *set)
-{
-	if (set == NULL)
-		return;
-	assert(LIST_EMPTY(&set->conns));
-	loop_remove_source(set->loop, &set->source);
-	input_shared_fini(&set->shared);
-	memory_fini(&set->memory);
-	free(set->scratch);
-	free(set);
-}
-
-void
-conn_set_limit(struct conn_set *set, const struct conn_limits *limits)
-{
-	set->limits = *limits;
-	memory_set_limit(&set->memory, limits->memory_bytes);
-}
-
-void
-conn_set_splice_above(struct conn_set *set, size_t bytes)
-{
-	set->shared.splice_bytes = bytes;
-}
-
-const struct conn_limits *
-conn_set_limits(const struct conn_set *set)
-{
-	return &set->limits;
-}
-
-size_t
-conn_set_n_open(const struct conn_set *set)
-{
-	return set->n_open;
-}
-
-const struct conn_set_stats *
-conn_set_stats(const struct conn_set *set)
-{
-	return &set->stats;
 }
 
 /* Says to memory what is kept of the input, when that has changed. */
@@ -362,145 +144,14 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-leave_slow(struct conn *conn)
-{
-	if (!conn->is_slow)
-		return;
-	TAILQ_REMOVE(&conn->set->slow, conn, in_slow);
-	conn->is_slow = false;
-}
-
-static void
-enter_slow(struct conn *conn)
-{
-	struct conn_set *set = conn->set;
-
-	if (conn->is_slow || conn->out.n_bytes <= set->limits.soft_bytes)
-		return;
-	conn->slow_since = loop_now(set->loop);
-	TAILQ_INSERT_TAIL(&set->slow, conn, in_slow);
-	conn->is_slow = true;
-}
-
-static void
-drop_output(struct conn *conn)
-{
-	conn->stats.n_unwritten += conn->out.n_bytes;
-	conn->set->stats.n_unwritten += conn->out.n_bytes;
-	outq_fini(&conn->out);
-	leave_slow(conn);
-	memory_hold_output(&conn->set->memory, &conn->holder, false);
-	end_turn_later(conn->set);
-}
-
-/* *full says that the socket takes no more. */
-static ssize_t
-write_some(struct conn *conn, bool *full)
-{
-	struct iovec iov[N_IOVECS];
-	struct msghdr msg = { .msg_iov = iov };
-	const struct slice *piped = outq_first_piped(&conn->out);
-	ssize_t n;
-
-	if (piped != NULL) {
-		n = piped_send(piped, conn->fd);
-		*full = n >= 0 && (size_t)n < piped->len;
-	} else {
-		msg.msg_iovlen = (size_t)outq_fill(
-		    &conn->out, iov, N_IOVECS, conn->set->scratch);
-		n = msg.msg_iovlen == 1
-			? send(conn->fd, iov->iov_base, iov->iov_len,
-			      MSG_NOSIGNAL | MSG_DONTWAIT)
-			: sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-		*full = false;
-	}
-	*full |= n < 0 && errno == EAGAIN;
-	return n;
-}
-
-static void
-set_stalled(struct conn *conn, bool stalled)
-{
-	if (conn->is_stalled == stalled)
-		return;
-	conn->is_stalled = stalled;
-	memory_hold_output(&conn->set->memory, &conn->holder, stalled);
-	if (stalled)
-		event_add(&conn->writable, NULL);
-	else
-		event_del(&conn->writable);
-}
-
-static void
-write_failed(struct conn *conn, int error)
-{
-	conn->is_mute = true;
-	drop_output(conn);
-	if (error != EPIPE && error != ECONNRESET)
-		conn_close(conn, CONN_IO_ERROR);
-}
-
-static void
-flush(struct conn *conn)
-{
-	struct conn_set *set = conn->set;
-	bool full = false;
-	ssize_t n;
-
-	for (int i = 0; i < FLUSH_ROUNDS && !full; i++) {
-		if (conn->out.n_bytes == 0)
-			break;
-		n = write_some(conn, &full);
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			write_failed(conn, errno);
-			break;
-		}
-		if (n <= 0)
-			continue;
-		outq_consume(&conn->out, (size_t)n);
-		if (!TAILQ_EMPTY(&set->unread))
-			end_turn_later(set);
-		conn->stats.bytes_out += (size_t)n;
-		set->stats.bytes_out += (size_t)n;
-	}
-	if (conn->out.n_bytes <= set->limits.soft_bytes)
-		leave_slow(conn);
-	set_stalled(conn, conn->out.n_bytes > 0);
-	if (conn->finish != CONN_OPEN && conn->out.n_bytes == 0)
-		conn_close(conn, conn->finish);
-}
-
-static void
-on_flush(struct loop_task *task)
-{
-	struct conn *conn =
-	    (struct conn *)((char *)task - offsetof(struct conn, flush));
-
-	if (!conn->is_stalled)
-		flush(conn);
-}
-
-static void
-on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct conn *conn = arg;
-
-	(void)fd;
-	(void)what;
-	loop_began_us(conn->set->loop);
-	if (conn->cause == CONN_OPEN)
-		flush(conn);
-}
-
-static void
 on_reap(struct loop_task *task)
 {
 	struct conn *conn =
 	    (struct conn *)((char *)task - offsetof(struct conn, reap));
 
 	if (conn->cause != CONN_IO_ERROR && !conn->is_mute)
-		flush(conn);
-	drop_output(conn);
+		conn_flush(conn);
+	conn_drop_output(conn);
 	conn->set->stats.n_closed[conn->cause]++;
 	conn->ops->gone(conn);
 	memory_release(&conn->set->memory, &conn->holder);
@@ -520,7 +171,7 @@ on_cut(struct holder *holder)
 	    (struct conn *)((char *)holder - offsetof(struct conn, holder));
 
 	conn_close(conn, CONN_MEMORY_LIMIT);
-	drop_output(conn);
+	conn_drop_output(conn);
 }
 
 struct conn *
@@ -534,7 +185,7 @@ conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 	conn->user = user;
 	conn->fd = fd;
 	conn->since = loop_now(set->loop);
-	conn->flush.run = on_flush;
+	conn->flush.run = conn_on_flush;
 	conn->reap.run = on_reap;
 	outq_init(&conn->out);
 	conn->holder.queue = &conn->out;
@@ -542,7 +193,7 @@ conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 	event_assign(
 	    &conn->readable, base, fd, EV_READ | EV_PERSIST, on_readable, conn);
 	event_assign(&conn->writable, base, fd, EV_WRITE | EV_PERSIST,
-	    on_writable, conn);
+	    conn_on_writable, conn);
 	event_add(&conn->readable, NULL);
 	LIST_INSERT_HEAD(&set->conns, conn, in_set);
 	set->n_open++;
@@ -553,58 +204,6 @@ void *
 conn_user(const struct conn *conn)
 {
 	return conn->user;
-}
-
-/* Volatile messages go first: from who is slow, and when memory is short from
- * who does not read. */
-static bool
-is_unwelcome(const struct conn *conn)
-{
-	return conn->out.n_bytes > conn->set->limits.soft_bytes ||
-	       (conn->is_stalled && memory_is_tight(&conn->set->memory));
-}
-
-/* Queues s for a socket that takes nothing for now. */
-static void
-push_stalled(struct conn *conn, const struct slice *s)
-{
-	struct conn_set *set = conn->set;
-
-	piped_set_waiting(s->blob);
-	outq_push(&conn->out, s, &set->memory.copies);
-	end_turn_later(set);
-	if (memory_is_over(&set->memory))
-		memory_make_room(&set->memory, loop_now(set->loop));
-}
-
-enum conn_sent
-conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
-{
-	struct conn_set *set = conn->set;
-
-	if (conn->cause != CONN_OPEN || conn->is_mute)
-		return CONN_DROPPED;
-	if (is_volatile && is_unwelcome(conn))
-		return CONN_DROPPED;
-	if (conn->out.n_bytes + s->len > set->limits.hard_bytes)
-		flush(conn);
-	if (conn->cause != CONN_OPEN || conn->is_mute)
-		return CONN_DROPPED;
-	if (conn->out.n_bytes + s->len > set->limits.hard_bytes) {
-		conn_close(conn, CONN_SLOW_CONSUMER);
-		return CONN_CUT;
-	}
-	if (conn->is_stalled)
-		push_stalled(conn, s);
-	else
-		outq_push(&conn->out, s, NULL);
-	if (conn->cause != CONN_OPEN)
-		return CONN_CUT;
-	if (conn->out.n_bytes > conn->stats.queue_peak)
-		conn->stats.queue_peak = conn->out.n_bytes;
-	enter_slow(conn);
-	loop_flush_later(set->loop, &conn->flush);
-	return CONN_QUEUED;
 }
 
 void
@@ -636,7 +235,7 @@ conn_close(struct conn *conn, enum conn_cause cause)
 		return;
 	conn->cause = cause;
 	conn->set->n_open--;
-	leave_slow(conn);
+	conn_leave_slow(conn);
 	conn_stop_reading(conn);
 	loop_reap_later(conn->set->loop, &conn->reap);
 }
