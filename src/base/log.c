@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log_pairs.h"
+#include "base/text.h"
 
 #define LINE_MAX_BYTES 2048
 #define STAMP_SIZE 32
@@ -256,11 +257,10 @@ find_kind(const char *event)
 	return &kinds[i];
 }
 
-/* Takes a token of the event. NULL: there is none. */
-static struct kind *
-take_token(const char *event)
+/* Takes a token of the event. False: there is none. */
+static bool
+take_token(struct kind *kind)
 {
-	struct kind *kind = find_kind(event);
 	struct timespec ts;
 	int64_t now_ms, full = 1000LL * limit_at_once;
 
@@ -271,14 +271,14 @@ take_token(const char *event)
 	if (kind->thousandths > full)
 		kind->thousandths = full;
 	if (limit_at_once == 0)
-		return kind;
+		return true;
 	if (kind->thousandths < 1000) {
 		kind->n_suppressed++;
 		n_suppressed++;
-		return NULL;
+		return false;
 	}
 	kind->thousandths -= 1000;
-	return kind;
+	return true;
 }
 
 static void vlog(enum log_level level, const char *event, const char *fmt,
@@ -287,12 +287,10 @@ static void vlog(enum log_level level, const char *event, const char *fmt,
 static void
 vlog(enum log_level level, const char *event, const char *fmt, va_list ap)
 {
-	struct kind *kind = take_token(event);
+	struct kind *kind = find_kind(event);
 	char pairs[LINE_MAX_BYTES] = "";
 	size_t n;
 
-	if (kind == NULL)
-		return;
 	if (fmt[0] != '\0')
 		vsnprintf(pairs, sizeof(pairs), fmt, ap);
 	n = strlen(pairs);
@@ -313,9 +311,11 @@ log_line(enum log_level level, const char *event, const char *fmt, ...)
 
 	if (!log_enabled(level))
 		return;
-	va_start(ap, fmt);
-	vlog(level, event, fmt, ap);
-	va_end(ap);
+	if (take_token(find_kind(event))) {
+		va_start(ap, fmt);
+		vlog(level, event, fmt, ap);
+		va_end(ap);
+	}
 	errno = saved;
 }
 
@@ -324,22 +324,24 @@ log_fatal(const char *event, const char *fmt, ...)
 {
 	va_list ap;
 
+	/* The last line is never held back, whatever came before it. */
 	va_start(ap, fmt);
 	vlog(LOG_ERROR, event, fmt, ap);
 	va_end(ap);
 	abort();
 }
 
-/* Whether byte i is a control, one of the two bytes of a control of C1 in
- * UTF-8, or what quoting needs. */
-static int
-must_escape(const unsigned char *s, size_t i, size_t len)
+/* Whether the character at s, of *n bytes, is a control or what quoting needs;
+ * or a byte that is no UTF-8. */
+static bool
+must_escape(const unsigned char *s, size_t left, size_t *n)
 {
-	if (s[i] == 0xc2)
-		return i + 1 < len && s[i + 1] < 0xa0;
-	if (s[i] >= 0x80 && s[i] < 0xa0)
-		return i > 0 && s[i - 1] == 0xc2;
-	return s[i] < 0x20 || s[i] == 0x7f || s[i] == '"' || s[i] == '\\';
+	*n = text_utf8_length(s, left);
+	if (*n == 0) {
+		*n = 1;
+		return true;
+	}
+	return text_is_control(s) || *s == '"' || *s == '\\';
 }
 
 const char *
@@ -347,22 +349,26 @@ log_quote(char *out, size_t size, const void *text, size_t len)
 {
 	static const char more[] = "…\"";
 	const unsigned char *s = text;
-	size_t n = 0;
+	size_t n = 0, n_bytes;
 
 	if (size < sizeof(more) + 1) {
 		snprintf(out, size, "\"");
 		return out;
 	}
 	out[n++] = '"';
-	for (size_t i = 0; i < len; i++) {
-		if (n + 4 + sizeof(more) > size) {
+	for (size_t i = 0; i < len; i += n_bytes) {
+		bool is_escaped = must_escape(s + i, len - i, &n_bytes);
+
+		if (n + (is_escaped ? 4 * n_bytes : 4) + sizeof(more) > size) {
 			memcpy(out + n, more, sizeof(more));
 			return out;
 		}
-		if (must_escape(s, i, len))
-			n += (size_t)snprintf(out + n, 5, "\\x%02x", s[i]);
-		else
-			out[n++] = (char)s[i];
+		for (size_t k = i; k < i + n_bytes; k++)
+			if (is_escaped)
+				n += (size_t)snprintf(
+				    out + n, 5, "\\x%02x", s[k]);
+			else
+				out[n++] = (char)s[k];
 	}
 	out[n++] = '"';
 	out[n] = '\0';

@@ -76,8 +76,8 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
 
 /*
  * Copies len bytes of text as a quoted value into out (of size bytes, which is
- * always terminated): control bytes, quotes and backslashes as \xNN. Text that
- * does not fit ends in "…". Returns out.
+ * always terminated): controls, quotes, backslashes and what is no UTF-8 as
+ * \xNN. Text that does not fit ends in "…". Returns out.
  */
 const char *log_quote(char *out, size_t size, const void *text, size_t len);
 

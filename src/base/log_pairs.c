@@ -18,15 +18,27 @@ key_length(const char *s)
 	return n > 0 && s[n] == '=' ? n : 0;
 }
 
-/* Where the value at s ends: before the next ` key=`, or at the end. */
+static bool
+is_end(const char *s)
+{
+	return *s == '\0' || (*s == ' ' && key_length(s + 1) > 0);
+}
+
+/*
+ * Where the value at s ends: before the next ` key=`, or at the end. In quotes
+ * stands what somebody else has said, who must not make up keys: it ends with
+ * the first quote that an end follows, and log_quote() leaves no quote in it.
+ */
 static const char *
 value_end(const char *s)
 {
-	const char *end = s;
+	bool is_quoted = *s == '"';
+	const char *end = s + is_quoted;
 
-	while (*end != '\0' && !(*end == ' ' && key_length(end + 1) > 0))
+	while (*end != '\0' &&
+	       !(is_quoted ? *end == '"' && is_end(end + 1) : is_end(end)))
 		end++;
-	return end;
+	return end + (*end == '"');
 }
 
 static bool

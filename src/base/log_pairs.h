@@ -3,9 +3,10 @@
  * shares with nobody else.
  *
  * The pairs were made with printf(), so this reads what it finds: a value ends
- * where the next ` key=` begins, and one in quotes is a string without them.
- * Digits are a number; all else is a string. Bytes that log_quote() has escaped
- * become what they were.
+ * where the next ` key=` begins. One in quotes is a string without them, and
+ * ends with them: what a peer has said can't become a key. Digits are a number;
+ * all else is a string. Bytes that log_quote() has escaped become what they
+ * were.
  */
 #ifndef PM2A_BASE_LOG_PAIRS_H
 #define PM2A_BASE_LOG_PAIRS_H

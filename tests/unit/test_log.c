@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "unit/support.h"
@@ -183,7 +184,10 @@ static const struct {
 	QUOTE("\xc2\x9b", "\"\\xc2\\x9b\""),
 	QUOTE("\xc2\x80z", "\"\\xc2\\x80z\""),
 	QUOTE("\xc2\xa0", "\"\xc2\xa0\""),
-	QUOTE("\xc2", "\"\xc2\""),
+	/* No UTF-8: some readers refuse the line. */
+	QUOTE("\xc2", "\"\\xc2\""),
+	QUOTE("\x9b\x31m", "\"\\x9b1m\""),
+	QUOTE("\xed\xa0\x80", "\"\\xed\\xa0\\x80\""),
 #undef QUOTE
 };
 
@@ -224,6 +228,37 @@ TEST(a_text_that_is_cut_says_so)
 TEST_ABORTS(a_fatal_line_aborts)
 {
 	log_fatal("out-of-memory", "bytes=%d", 1);
+}
+
+TEST(a_text_is_not_cut_within_a_character)
+{
+	char out[20];
+
+	log_quote(out, sizeof(out), "123456789\xe2\x82\xac\xe2\x82\xac", 15);
+	ck_assert_str_eq(out, "\"123456789\xe2\x82\xac\xe2\x80\xa6\"");
+}
+
+/* Fatal in a process of its own, of which this one reads the last line. */
+TEST(a_fatal_line_is_written_whatever_the_limit)
+{
+	const char *text;
+	pid_t pid;
+
+	capture();
+	log_set_limit(1, 1);
+	pid = fork();
+	if (pid == 0) {
+		log_warn("out-of-memory", "n=1");
+		log_warn("out-of-memory", "n=2");
+		log_fatal("out-of-memory", "n=3");
+	}
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	text = captured();
+	release();
+	log_set_limit(0, 0);
+	ck_assert_ptr_nonnull(strstr(text, "n=1"));
+	ck_assert_ptr_null(strstr(text, "n=2"));
+	ck_assert_ptr_nonnull(strstr(text, "n=3 suppressed=1\n"));
 }
 
 /* The one line that logging gives in a format. */
@@ -271,7 +306,10 @@ static const struct {
 	{ "id=7 n=-12", ",\"id\":7,\"n\":-12}\n" },
 	{ "id=007 x=1.5 t=", ",\"id\":\"007\",\"x\":\"1.5\",\"t\":\"\"}\n" },
 	{ "name=\"a b\" key=k", ",\"name\":\"a b\",\"key\":\"k\"}\n" },
-	{ "name=\"a=b c=d\"", ",\"name\":\"\\\"a=b\",\"c\":\"d\\\"\"}\n" },
+	{ "name=\"a=b event=d\" id=1",
+	    ",\"name\":\"a=b event=d\",\"id\":1}\n" },
+	{ "name=\"a b=c", ",\"name\":\"\\\"a b=c\"}\n" },
+	{ "name=\"", ",\"name\":\"\\\"\"}\n" },
 	{ "path=/a b/c pid=3", ",\"path\":\"/a b/c\",\"pid\":3}\n" },
 	{ "name=\"\\x22q\\x22\\x0a\"", ",\"name\":\"\\\"q\\\"\\u000a\"}\n" },
 	{ "name=\"\\xff\xc3\xa9\"", ",\"name\":\"\xef\xbf\xbd\xc3\xa9\"}\n" },
