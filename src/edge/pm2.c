@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "base/xalloc.h"
 #include "edge/figures.h"
 #include "edge/pm2_channel.h"
@@ -189,6 +190,19 @@ expire(struct loop_source *source, struct instant now)
 		tell(pm2);
 }
 
+/* What has been written, which is freed, as a value; a topic may have NUL in
+ * its name. */
+static json_t *
+take_json(FILE *out, char **text, size_t *len)
+{
+	json_t *value;
+
+	fclose(out);
+	value = json_loadb(*text, *len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	free(*text);
+	return value == NULL ? json_null() : value;
+}
+
 /* The JSON value of a section of STATS. */
 static json_t *
 section(struct pm2 *pm2, enum control_section which)
@@ -196,7 +210,6 @@ section(struct pm2 *pm2, enum control_section which)
 	struct control_stats wanted = { .n_rows = CONTROL_ROWS_DEFAULT };
 	struct msg_writer w = { 0 };
 	struct bytes bytes;
-	json_t *value;
 	size_t len = 0;
 	char *text = NULL;
 	FILE *out = xmemstream(&text, &len);
@@ -207,11 +220,8 @@ section(struct pm2 *pm2, enum control_section which)
 	if (w.fault)
 		log_fatal("out-of-memory", "writing=STATS");
 	json_print(out, &bytes);
-	fclose(out);
-	value = json_loadb(text, len, 0, NULL);
-	free(text);
 	msg_writer_fini(&w);
-	return value == NULL ? json_null() : value;
+	return take_json(out, &text, &len);
 }
 
 static json_t *
@@ -235,11 +245,18 @@ act_topics(struct pm2 *pm2, const char *argument)
 	return section(pm2, CONTROL_TOPICS);
 }
 
+/* What was said quotes a file or pm2, and may be cut within a character; a
+ * string of jansson must be UTF-8. */
 static json_t *
 outcome(bool is_done, const char *said)
 {
-	return json_pack(
-	    "{s:b, s:s}", "ok", is_done, is_done ? "message" : "error", said);
+	size_t len = 0;
+	char *text = NULL;
+	FILE *out = xmemstream(&text, &len);
+
+	text_put_json(out, said, strlen(said));
+	return json_pack("{s:b, s:o}", "ok", is_done,
+	    is_done ? "message" : "error", take_json(out, &text, &len));
 }
 
 static json_t *

@@ -35,7 +35,7 @@ on_log_level(const char *wanted, char *said, size_t size, void *arg)
 {
 	(void)arg;
 	snprintf(level, sizeof(level), "%s", wanted);
-	snprintf(said, size, "set");
+	snprintf(said, size, "set %.2s", wanted);
 	return true;
 }
 
@@ -159,7 +159,7 @@ TEST(an_action_with_an_argument_is_a_map)
 	order("{\"msg\":\"log-level\",\"opts\":\"debug\",\"id\":0}\n");
 	ck_assert_str_eq(level, "debug");
 	ck_assert_ptr_nonnull(
-	    strstr(hear(), "\"return\":{\"ok\":true,\"message\":\"set\"}"));
+	    strstr(hear(), "\"return\":{\"ok\":true,\"message\":\"set de\"}"));
 	order("\"log-level\"\n");
 	ck_assert_str_eq(level, "");
 	part();
@@ -175,6 +175,35 @@ TEST(a_reload_says_what_came_of_it)
 	order("\"reload\"\n");
 	ck_assert_ptr_nonnull(
 	    strstr(hear(), "\"return\":{\"ok\":false,\"error\":\"line 3\"}"));
+	part();
+}
+
+/* The hook's answer ends within the second character of the argument. */
+TEST(an_answer_that_is_no_utf_8_is_one_all_the_same)
+{
+	meet();
+	order("{\"msg\":\"log-level\",\"opts\":\"x\xc3\xa9\"}\n");
+	ck_assert_ptr_nonnull(strstr(hear(),
+	    "\"return\":{\"ok\":true,\"message\":\"set x\xef\xbf\xbd\"}"));
+	part();
+}
+
+TEST(a_topic_with_a_zero_in_its_name_is_listed)
+{
+	struct msg_writer w = { 0 };
+	size_t start = control_begin(&w);
+	struct client *worker;
+
+	msg_put_array(&w, 1);
+	msg_put_strn(&w, "a\0b", 3);
+	control_end(&w, start, FRAME_SUBSCRIBE);
+	meet();
+	worker = join();
+	say(worker, w.data, w.len);
+	msg_writer_fini(&w);
+	settle();
+	order("\"topics\"\n");
+	ck_assert_ptr_nonnull(strstr(hear(), "\"topic\":\"a\\u0000b\""));
 	part();
 }
 
