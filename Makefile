@@ -137,6 +137,7 @@ UNIT_report := $(UNIT_native)
 UNIT_redis := $(UNIT_native) $(patsubst src/%.c,%,$(wildcard src/edge/redis*.c)) \
 	wire/resp wire/resp_write wire/glob
 UNIT_pm2 := $(UNIT_native) edge/pm2 edge/pm2_channel wire/json base/text
+UNIT_exposition := $(UNIT_native) edge/exposition
 UNIT_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc $(LOG)
 UNIT_print := daemon/print daemon/format base/text wire/msg
 UNIT_view := daemon/view daemon/format base/text wire/msg

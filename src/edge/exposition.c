@@ -72,7 +72,8 @@ put_figures(const struct text *text, const struct figures *figures)
 	}
 }
 
-/* Buckets at powers of four: 16 us to 16.8 s. */
+/* Buckets at powers of four: 16 us to 16.8 s. Times are whole microseconds, the
+ * rest cut off: below 16 us is at most 15, where a bucket ends. */
 static void
 put_histogram(const struct text *text, const char *name, const char *help,
     const struct histogram *h)
@@ -81,7 +82,7 @@ put_histogram(const struct text *text, const char *name, const char *help,
 	for (int bit = 4; bit <= 24; bit += 2)
 		fprintf(text->out, "%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", name,
 		    (double)(1 << bit) / 1e6,
-		    histogram_n_within(h, (uint64_t)1 << bit));
+		    histogram_n_within(h, ((uint64_t)1 << bit) - 1));
 	fprintf(text->out,
 	    "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_count %" PRIu64
 	    "\n%s_sum %.6f\n",

@@ -8,7 +8,7 @@ const fs = require('fs');
 const http = require('http');
 const net = require('net');
 const path = require('path');
-const { TYPE, publish } = require('./support/frames');
+const { TYPE, hello, publish } = require('./support/frames');
 const { ROOT, folder, run, scenario } = require('./support/daemon');
 const { until } = require('./support/wait');
 
@@ -106,12 +106,22 @@ scenario('the socket says OpenMetrics to who connects, reads nothing and closes'
 	assert.strictEqual(row[2], 7);
 });
 
-scenario('a name that is no UTF-8 becomes a label that is', async (start) => {
-	const { daemon, port } = await withHttp(start);
-	await daemon.member({ name: '\u009b[2J \u{1f600} \t' });
-	const metrics = parse((await get(port, '/metrics', { headers: OPEN })).text);
-	const [, { name }] = metrics.pm2adapterd_client_queue_bytes.samples[0];
-	assert.strictEqual(name, '?[2J \u{1f600} ?');
+/* Prometheus takes nothing of a text that isn't UTF-8. */
+scenario('a name that is no UTF-8 makes a label that is', async (start, t) => {
+	const dir = folder();
+	t.after(() => fs.rmSync(dir, { recursive: true }));
+	const where = path.join(dir, 'm');
+	const daemon = await start({ args: ['--metrics-socket', where] });
+	const worker = await daemon.connect();
+	const bytes = hello({ name: 'a?b\u0085c \u{1f600}', pm_id: 3 });
+	bytes[bytes.indexOf('?')] = 0xff;
+	worker.write(bytes);
+	await worker.welcomed();
+	const text = execFileSync('socat', ['-u', `UNIX-CONNECT:${where}`, '-']);
+	const labels = [...new TextDecoder('utf-8', { fatal: true }).decode(text)
+		.matchAll(/name="([^"]*)",role="member",pm_id="3"/g)].map(([, name]) => name);
+	assert.ok(labels.length > 0);
+	assert.deepStrictEqual([...new Set(labels)], ['a?b?c \u{1f600}']);
 });
 
 scenario('docs/METRICS.md has every metric and every metric is there', async (start) => {
