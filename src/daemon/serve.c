@@ -151,6 +151,18 @@ goes_with_the_rest(const struct daemon *daemon, const struct config *fresh,
 	return r == 0;
 }
 
+/* Nothing has changed. */
+static bool
+refuse_config(const struct config_why *why, char *said, size_t size)
+{
+	char quoted[sizeof(why->text) + 64];
+
+	log_quote(quoted, sizeof(quoted), why->text, strlen(why->text));
+	log_error("config-refused", "error=%s", quoted);
+	snprintf(said, size, "%s", why->text);
+	return false;
+}
+
 /* All or nothing. Puts what came of it into said. */
 static bool
 read_again(struct daemon *daemon, char *said, size_t size)
@@ -160,11 +172,8 @@ read_again(struct daemon *daemon, char *said, size_t size)
 	struct config fresh;
 	bool is_good;
 
-	if (command_config(daemon->command, &fresh, &why) != 0) {
-		log_error("config-refused", "error=\"%s\"", why.text);
-		snprintf(said, size, "%s", why.text);
-		return false;
-	}
+	if (command_config(daemon->command, &fresh, &why) != 0)
+		return refuse_config(&why, said, size);
 	is_good = goes_with_the_rest(daemon, &fresh, &why);
 	if (is_good) {
 		reloaded = apply_config(daemon, &fresh);
@@ -173,8 +182,7 @@ read_again(struct daemon *daemon, char *said, size_t size)
 		log_info("config-reloaded", "changed=%zu need_restart=%zu",
 		    reloaded.n_changed, reloaded.n_need_restart);
 	} else {
-		log_error("config-refused", "error=\"%s\"", why.text);
-		snprintf(said, size, "%s", why.text);
+		refuse_config(&why, said, size);
 	}
 	config_fini(&fresh);
 	return is_good;

@@ -152,11 +152,14 @@ session_fail(
 static void
 count_refusal(struct session *session, enum refusal why, const char *message)
 {
+	char quoted[CLOSED_DETAIL_SIZE + 64]; /* it may quote the peer */
+
 	session->native->n_refused[why]++;
 	session->n_errors++;
-	log_debug("refused", "id=%" PRIu64 " code=%s message=\"%s\"",
+	log_debug("refused", "id=%" PRIu64 " code=%s message=%s",
 	    session->member == NULL ? 0 : session->member->id,
-	    refusal_names[why], message);
+	    refusal_names[why],
+	    log_quote(quoted, sizeof(quoted), message, strlen(message)));
 }
 
 void

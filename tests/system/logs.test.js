@@ -5,11 +5,13 @@
 const assert = require('node:assert');
 const fs = require('fs');
 const path = require('path');
+const { TYPE, frame } = require('./support/frames');
+const { encode } = require('./support/msgpack');
 const { Peer } = require('./support/peer');
 const { folder, run, scenario } = require('./support/daemon');
 const { until } = require('./support/wait');
 
-const EVIL = 'a "b"\n\x1b[2J\u009b \\ \u{1f600}';
+const EVIL = 'a "b" event=forged\n\x1b[2J\u009b \\ \u{1f600}';
 
 async function joined(daemon) {
 	await daemon.member({ name: EVIL });
@@ -27,6 +29,17 @@ scenario('--log-format json gives one object a line, whatever peers call themsel
 	}
 	assert.strictEqual(rows.find(({ event }) => event === 'listening').pid, daemon.pid);
 	assert.ok(rows.some(({ name }) => name === EVIL), JSON.stringify(rows));
+});
+
+scenario('what a refusal quotes of a peer makes no keys', async (start) => {
+	const daemon = await start({ args: ['--log-format', 'json', '--log-level', 'debug'] });
+	const peer = await daemon.member();
+	const sort = '" event=forged x="';
+	peer.write(frame(TYPE.STATS, { body: encode({ sections: ['clients'], sort }) }));
+	await until(() => daemon.stderr.includes('forged'), 'the refusal');
+	const rows = daemon.stderr.trimEnd().split('\n').map((line) => JSON.parse(line));
+	const { message } = rows.find(({ event }) => event === 'refused');
+	assert.ok(message.includes(`'${sort}'`), message);
 });
 
 scenario('--log-format logfmt names every field', async (start) => {
