@@ -131,3 +131,19 @@ format_width(const char *s)
 		n += ((unsigned char)*s & 0xc0) != 0x80;
 	return n;
 }
+
+char *
+format_cut(char *s, size_t width)
+{
+	size_t at = 0, left = strlen(s), n;
+
+	while (left > 0 && width-- > 0) {
+		n = text_utf8_length((const unsigned char *)s + at, left);
+		if (n == 0)
+			break;
+		at += n;
+		left -= n;
+	}
+	s[at] = '\0';
+	return s;
+}

@@ -77,7 +77,7 @@ format_list(char out[FORMAT_SIZE], const struct msg_node *list)
 			at +=
 			    (size_t)snprintf(out + at, FORMAT_SIZE - at, "%s%s",
 				i == 0 ? "" : ", ", format_text(name, s, len));
-	return out;
+	return format_cut(out, FORMAT_SIZE);
 }
 
 static char *

@@ -11,6 +11,8 @@
 #define DIM "\033[2m"
 #define PLAIN "\033[0m"
 
+#define NAME_WIDTH 20
+
 void
 view_add(struct view_history *history, double value)
 {
@@ -221,14 +223,16 @@ put_client(struct screen *screen, const struct msg_node *row,
 	size_t len;
 
 	if (node != NULL && msg_str(node, &s, &len))
-		format_text(name, s, len);
+		format_cut(format_text(name, s, len), NAME_WIDTH);
 	node = msg_find(row, "pm_id");
 	if (node != NULL && msg_int(node, &n))
 		snprintf(pm_id, sizeof(pm_id), "%" PRId64, n);
 	put_line(screen, drops_more ? RED : NULL,
-	    "%5" PRId64 " %-20.20s %5s %7" PRId64 " %8s %9s %9s %11s/s "
+	    "%5" PRId64 " %s%*s %5s %7" PRId64 " %8s %9s %9s %11s/s "
 	    "%10s %5" PRId64 " %6" PRId64,
-	    format_get_int(row, "id"), name, pm_id, format_get_int(row, "pid"),
+	    format_get_int(row, "id"), name,
+	    (int)(NAME_WIDTH - format_width(name)), "", pm_id,
+	    format_get_int(row, "pid"),
 	    format_duration(age, format_get_int(row, "age_ms")),
 	    format_count(in,
 		(int64_t)(rate(row, before, "messages_in", elapsed_ms) + 0.5)),
@@ -261,9 +265,9 @@ view_print(struct view *view, FILE *out, const struct msg_node *now,
 	put_troubles(&screen, o, old, "closes");
 	put_line(&screen, NULL, "%s", "");
 	put_line(&screen, BOLD,
-	    "%5s %-20s %5s %7s %8s %9s %9s %13s %10s %5s %6s", "ID", "NAME",
-	    "PM_ID", "PID", "AGE", "MSGS/s", "RECV/s", "OUT", "QUEUE", "OWED",
-	    "DROPS");
+	    "%5s %-*s %5s %7s %8s %9s %9s %13s %10s %5s %6s", "ID", NAME_WIDTH,
+	    "NAME", "PM_ID", "PID", "AGE", "MSGS/s", "RECV/s", "OUT", "QUEUE",
+	    "OWED", "DROPS");
 	for (size_t i = 0; rows != NULL && i < msg_count(rows); i++) {
 		const struct msg_node *row = msg_at(rows, i);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/format.h"
 #include "unit/support.h"
 
 /* An answer with an overview and one client. */
@@ -158,6 +159,33 @@ TEST(no_line_is_wider_than_the_screen_and_none_is_below_it)
 	ck_assert_uint_eq(n, 9);
 	free(text);
 	forget(&now);
+}
+
+/* Two bytes each, so that twenty bytes end within one. */
+TEST(a_long_name_is_cut_between_characters)
+{
+	struct answer now = answer(1, 0,
+	    "x\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+	    "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+	    "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9");
+	struct view view = { 0 };
+	char *text = screen(&view, NULL, &now);
+
+	ck_assert_ptr_nonnull(strstr(text,
+	    "    7 x\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+	    "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+	    "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9     - "));
+	free(text);
+	forget(&now);
+}
+
+TEST(what_is_left_of_a_character_is_cut_off)
+{
+	char text[] = "a\xc3\xa9\xe2\x82";
+
+	ck_assert_str_eq(format_cut(text, 10), "a\xc3\xa9");
+	ck_assert_str_eq(format_cut(text, 1), "a");
+	ck_assert_str_eq(format_cut(text, 0), "");
 }
 
 TEST(a_name_can_not_reach_the_terminal)
