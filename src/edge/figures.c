@@ -256,7 +256,10 @@ native_figures(struct native *native, struct figures *out)
 	for (int i = 0; i < RATES_COUNTERS; i++)
 		out->rates[i] =
 		    rates_per_second(&native->rates, (enum rates_counter)i);
+	/* The work of a turn that began before the ten seconds counts too. */
 	out->busy = out->rates[RATES_BUSY_US] / 1e6;
+	if (out->busy > 1)
+		out->busy = 1;
 	v[FIGURE_UPTIME_MS] = loop_now(native->loop).ms - native->started.ms;
 	v[FIGURE_LOG_DROPPED] = (int64_t)log_n_dropped();
 	v[FIGURE_LOG_SUPPRESSED] = (int64_t)log_n_suppressed();

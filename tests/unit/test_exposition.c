@@ -1,7 +1,7 @@
 #include "edge/exposition.h"
 
 #include "base/xalloc.h"
-#include "edge/timing.h"
+#include "edge/session.h"
 #include "unit/daemon.h"
 
 /* The text for the daemon as it is, to be freed. */
@@ -50,6 +50,24 @@ TEST_EACH(a_time_is_in_no_bucket_that_ends_before_it, times)
 	expect_bucket(text, times[row].below, 2);
 	expect_bucket(text, times[row].within, 5);
 	expect_bucket(text, "+Inf", 5);
+	free(text);
+	end();
+}
+
+TEST(no_loop_is_more_than_busy)
+{
+	const uint64_t counters[RATES_COUNTERS] = {
+		[RATES_BUSY_US] = 60000000,
+	};
+	char *text;
+
+	begin();
+	settle();
+	rates_add(
+	    &native->rates, instant_after(loop_now(loop), 10000), counters);
+	text = expose();
+	ck_assert_ptr_nonnull(
+	    strstr(text, "\npm2adapterd_loop_busy_ratio 1.000000\n"));
 	free(text);
 	end();
 }
