@@ -75,6 +75,7 @@ on_end(evutil_socket_t signo, short what, void *arg)
 	struct daemon *daemon = arg;
 
 	(void)what;
+	loop_began_us(daemon->loop);
 	daemon->n_interrupts += signo == SIGINT;
 	if (daemon->n_interrupts > 1) {
 		log_warn("interrupted", "signal=SIGINT times=2");
@@ -206,11 +207,13 @@ reload(char *said, size_t size, void *arg)
 static void
 on_hangup(evutil_socket_t signo, short what, void *arg)
 {
+	struct daemon *daemon = arg;
 	char said[sizeof(((struct config_why *)NULL)->text)];
 
 	(void)signo;
 	(void)what;
-	reload(said, sizeof(said), arg);
+	loop_began_us(daemon->loop);
+	reload(said, sizeof(said), daemon);
 }
 
 /* The file may have been renamed; a new one begins. */
@@ -220,10 +223,12 @@ on_reopen(evutil_socket_t signo, short what, void *arg)
 	struct daemon *daemon = arg;
 	const char *file = daemon->config.log_file;
 	char quoted[512];
-	int r = log_reopen();
+	int r;
 
 	(void)signo;
 	(void)what;
+	loop_began_us(daemon->loop);
+	r = log_reopen();
 	log_quote(quoted, sizeof(quoted), file, strlen(file));
 	if (r != 0)
 		log_error(

@@ -3,10 +3,12 @@
 /* What an operator's scripts ask: --healthz, --signal, --test, --stats in an order. */
 
 const assert = require('node:assert');
+const { execFileSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const { publish } = require('./support/frames');
 const { folder, run, scenario } = require('./support/daemon');
+const { until } = require('./support/wait');
 
 const NONE = path.join(__dirname, 'no-such-folder', 's');
 
@@ -109,3 +111,30 @@ for (const [args, why] of [
 		assert.strictEqual(status, 64, stderr);
 		assert.ok(stderr.includes(why), stderr);
 	});
+
+/* The file is a pipe, so the daemon waits in its reload until the test has written. */
+scenario('a reload that takes long is a slow turn', async (start, t) => {
+	const dir = folder();
+	t.after(() => fs.rmSync(dir, { recursive: true }));
+	const file = path.join(dir, 'c');
+	fs.writeFileSync(file, '');
+	const daemon = await start({ args: ['--config', file, '--slow-turn', '50ms'] });
+	fs.unlinkSync(file);
+	execFileSync('mkfifo', [file]);
+	daemon.kill('SIGHUP');
+	let fd;
+	await until(() => {
+		try {
+			fd = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_NONBLOCK);
+		} catch (error) {
+			assert.strictEqual(error.code, 'ENXIO');
+		}
+		return fd !== undefined;
+	}, 'the daemon to read');
+	await new Promise((resolve) => setTimeout(resolve, 200));
+	fs.writeSync(fd, 'max-topic 1000\n');
+	fs.closeSync(fd);
+	await until(() => daemon.rows('overview').reload.done === 1, 'the reload');
+	assert.ok(daemon.rows('slow').some(({ kind, took_us: us }) => kind === 'turn' && us >= 199000),
+		JSON.stringify(daemon.rows('slow')));
+});
