@@ -3,7 +3,7 @@
  * everything to who connects, and over HTTP with a page for people.
  *
  * Both have small limits of their own. Neither can slow the loop: what a reader
- * doesn't take is queued for ten seconds, and then the reader is cut.
+ * doesn't take at once is queued, and who takes nothing for ten seconds is cut.
  */
 #ifndef PM2A_EDGE_METRICS_H
 #define PM2A_EDGE_METRICS_H
