@@ -334,7 +334,7 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		--include=/usr/include/bsd/sys/tree.h \
 		-Isrc -Iinclude -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
-	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions,install,deb} tests/fuzz/{run,seeds} .ci/run \
+	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions,install,deb,deb-life} tests/fuzz/{run,seeds} .ci/run \
 		src/node/bin/pm2adapterd.sh
 	@npm --prefix src/node run --silent lint
 
@@ -379,6 +379,8 @@ INSTALLED := $(B)/pm2adapterd:$(PREFIX)/bin/pm2adapterd:755 \
 	systemd/pm2adapterd.tmpfiles:$(PREFIX)/lib/tmpfiles.d/pm2adapterd.conf \
 	$(B)/completion/bash:$(BASH_COMPLETION)/pm2adapterd \
 	$(B)/completion/zsh:$(ZSH_COMPLETION)/_pm2adapterd \
+	$(foreach d,PROTOCOL STATS METRICS,docs/$(d).md:$(DOCDIR)/$(d).md) \
+	$(foreach e,$(notdir $(EXAMPLES)),docs/examples/$(e).c:$(DOCDIR)/examples/$(e).c) \
 	conf/ecosystem.config.js:$(DOCDIR)/ecosystem.config.js \
 	conf/grafana-dashboard.json:$(DOCDIR)/grafana-dashboard.json \
 	systemd/pm2adapterd.service.d/unix-only.conf:$(DOCDIR)/unix-only.conf
@@ -398,6 +400,9 @@ $(B)/systemd/%: systemd/% Makefile
 	@mkdir -p $(@D)
 	@sed 's|/usr/local/bin|$(PREFIX)/bin|' $< > $@
 
+# Where programs are run from, the loader learns of the library.
+run_ldconfig = $(if $(DESTDIR),,[ "$$(id -u)" -ne 0 ] || ldconfig)
+
 install: all ## install below DESTDIR/PREFIX
 	@rm -f $(PC_FILES:%=$(B)/%) $(UNITS_SYSTEMD:%=$(B)/systemd/%)
 	@$(MAKE) --no-print-directory -s $(to_install)
@@ -410,17 +415,32 @@ install: all ## install below DESTDIR/PREFIX
 	done
 	@[ -e $(DESTDIR)/etc/pm2adapterd/pm2adapterd.conf ] || \
 		install -D -m 644 conf/pm2adapterd.conf $(DESTDIR)/etc/pm2adapterd/pm2adapterd.conf
+	@$(run_ldconfig)
 
 uninstall: ## remove what install installs, but for the configuration
 	@rm -f $(foreach f,$(INSTALLED),$(DESTDIR)$(call field,2,$(f))) \
 		$(foreach f,$(INSTALLED_LINKS),$(DESTDIR)$(LIBDIR)/$(call field,2,$(f)))
-	@-rmdir $(DESTDIR)$(DOCDIR) 2>/dev/null
+	@rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(DOCDIR)/examples)
+	@rmdir --ignore-fail-on-non-empty $(wildcard $(DESTDIR)$(DOCDIR))
+	@$(run_ldconfig)
 
 DIST := pm2adapterd-$(VERSION)
+# The sources that are packed: what git has committed, or without git all that is
+# here and was in the tarball.
+sources_git = git archive HEAD
+sources_here = tar --exclude=./build --exclude=./src/node/node_modules \
+	--exclude=./src/node/daemon --exclude='*.tgz' -cf - .
 
+# The same for the same sources, whoever makes it and where: sorted, nobody's, and
+# of one time, which is the commit's.
 dist: ## make build/pm2adapterd-VERSION.tar.gz of what is committed
-	@mkdir -p build
-	@git archive --prefix=$(DIST)/ HEAD | gzip -9n > build/$(DIST).tar.gz
+	@rm -rf build/dist
+	@mkdir -p build/dist/$(DIST)
+	@set -o pipefail; $(if $(wildcard .git),$(sources_git),$(sources_here)) | \
+		tar -xpf - -C build/dist/$(DIST)
+	@set -o pipefail; tar --format=gnu --sort=name --owner=root:0 --group=root:0 \
+		--mode=u=rwX,go=rX --mtime=./build/dist/$(DIST)/Makefile \
+		-C build/dist -cf - $(DIST) | gzip -9n > build/$(DIST).tar.gz
 	@echo build/$(DIST).tar.gz
 
 deb: dist ## make Debian packages in build/deb
