@@ -334,7 +334,7 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		--include=/usr/include/bsd/sys/tree.h \
 		-Isrc -Iinclude -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
-	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions,install,deb,deb-life} tests/fuzz/{run,seeds} .ci/run \
+	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions,install,manuals,deb,deb-life} tests/fuzz/{run,seeds} .ci/run \
 		src/node/bin/pm2adapterd.sh
 	@npm --prefix src/node run --silent lint
 

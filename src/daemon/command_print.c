@@ -32,16 +32,14 @@ command_print_help(FILE *out)
 	}
 	fputc('\n', out);
 	config_print_help(out);
-	fputs("\n"
-	      "Exit codes: 0 ended in order; 1 --healthz: not well; 64 usage; "
-	      "66\n"
-	      "--ask: nobody has that socket; 69 the socket is served by "
-	      "another\n"
-	      "daemon, or there is none to talk to; 73 the socket can't be "
-	      "made;\n"
-	      "74 output failed; 75 --ask: some did not answer, --signal: no\n"
-	      "outcome yet; 77 --signal: not allowed; 78 configuration.\n",
-	    out);
+	fputc('\n', out);
+	wrap_print(out, "", 72, false,
+	    "Exit codes: 0 ended in order; 1 --healthz: not well; 64 usage; 66 "
+	    "--ask: nobody has that socket; 69 the socket is served by another "
+	    "daemon, or there is none to talk to; 71 the loop failed; 73 the "
+	    "socket or the log can't be made; 74 output failed; 75 --ask: some "
+	    "did not answer, --signal: no outcome yet; 77 --signal: not "
+	    "allowed; 78 configuration; 130 SIGINT came twice.");
 }
 
 static void

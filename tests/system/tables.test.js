@@ -9,7 +9,7 @@ const assert = require('node:assert');
 const fs = require('fs');
 const path = require('path');
 const { test } = require('node:test');
-const { ROOT, run } = require('./support/daemon');
+const { ROOT, folder, run } = require('./support/daemon');
 
 const text = (...args) => {
 	const { status, stdout, stderr } = run(args, { env: { ...process.env, PM2ADAPTERD_SOCKET: '/run/s' } });
@@ -19,11 +19,30 @@ const text = (...args) => {
 const read = (name) => fs.readFileSync(path.join(ROOT, name), 'utf8');
 const all = (string, pattern) => [...string.matchAll(pattern)].map(([, found]) => found);
 const sorted = (list) => [...new Set(list)].sort();
+const joined = (string) => string.split(/\s+/).filter(Boolean).join(' ');
 
-/* What --config takes, by the daemon's own word: a name that is none is refused. */
-const OPTIONS = sorted(all(text('--dump-config'), /^#?([a-z][a-z-]+) \S/gm)
-	.filter((name) => run(['--test', `--${name}`, '\u0000'.slice(1)]).stderr.includes(name)));
+/* Of C, without its comments. */
+const source = (name) => read(name).replace(/\/\*[^]*?\*\//g, '');
+
+/* From a title to the next of its kind. */
+function section(page, title) {
+	const [, after] = page.split(`\n${title}\n`);
+	return after.split(`\n${title.split(' ')[0]} `)[0];
+}
+
+/* { name: text } of the paragraphs that begin with a line in which pattern has the name. */
+function paragraphs(string, pattern) {
+	const parts = string.split(new RegExp(pattern, 'm')).slice(1);
+	return Object.fromEntries(parts.filter((_, i) => i % 2 === 0)
+		.map((name, i) => [name, joined(parts[2 * i + 1])]));
+}
+
+const OPTIONS = sorted(all(text('--dump-config'), /^#?([a-z][a-z-]+) \S/gm));
 const WORDS = sorted(all(text('--help'), /^ {2}--([a-z-]+)/gm).filter((name) => !OPTIONS.includes(name)));
+const HELP = paragraphs(text('--help').split('\nExit codes')[0], '^  --([a-z-]+)');
+
+const PAGE = read('docs/pm2adapterd.8');
+const LIST = section(PAGE, '.Sh DESCRIPTION');
 
 test('the table is as large as it should be', () => {
 	assert.ok(OPTIONS.length >= 28, String(OPTIONS));
@@ -40,18 +59,68 @@ test('--help has every option once, and nothing else', () => {
 	assert.deepStrictEqual(sorted(names), sorted([...OPTIONS, ...WORDS]));
 });
 
-test('conf/pm2adapterd.conf has every option, with its default', () => {
-	const names = all(read('conf/pm2adapterd.conf'), /^#?([a-z][a-z-]+) \S+$/gm);
-	assert.deepStrictEqual(sorted(names), OPTIONS);
+test('conf/pm2adapterd.conf says of every option what --help says, and its default is right', () => {
+	const file = read('conf/pm2adapterd.conf');
+	const blocks = file.split('\n\n').slice(1).map((block) => /^((?:# .*\n)+)#?([a-z-]+) (\S+)\n*$/.exec(block));
+	assert.deepStrictEqual(sorted(blocks.map(([, , name]) => name)), OPTIONS);
+	for (const [, comment, name] of blocks)
+		assert.ok(HELP[name].endsWith(joined(comment.replace(/^#/gm, ''))), name);
+	assert.strictEqual(text('--dump-config', '--config', path.join(ROOT, 'conf/pm2adapterd.conf')),
+		text('--dump-config'));
 });
 
-test('pm2adapterd.conf(5) has every option and no other', () => {
-	assert.deepStrictEqual(sorted(all(read('docs/pm2adapterd.conf.5'), /^\.It Cm ([a-z-]+) Ar/gm)), OPTIONS);
+test('a file in which every option is set is right', () => {
+	const dir = folder();
+	try {
+		const given = { ADDRESS: '127.0.0.1:1', PATH: '/run/p', TEXT: 'secret' };
+		const file = path.join(dir, 'conf');
+		fs.writeFileSync(file, text('--dump-config').replace(/^#?([a-z][a-z-]+) (\S+)$/gm,
+			(_, name, value) => `${name} ${given[value] ?? value}`));
+		const set = paragraphs(text('--dump-config', '--config', file), '^#?([a-z][a-z-]+) \\S');
+		assert.strictEqual(text('--test', '--config', file), 'configuration ok\n');
+		assert.deepStrictEqual(sorted(Object.keys(set)), OPTIONS);
+		for (const name of OPTIONS) {
+			const { status, stderr } = run(['--test', '--config', file, `--${name}`, '']);
+			assert.strictEqual(status, 78, name);
+			assert.ok(stderr.includes(name), `${name}: ${stderr}`);
+		}
+	} finally {
+		fs.rmSync(dir, { recursive: true });
+	}
 });
 
-test('pm2adapterd(8) has every word and no other', () => {
-	const list = read('docs/pm2adapterd.8').split('.Sh DESCRIPTION')[1].split('.Sh SIGNALS')[0];
-	assert.deepStrictEqual(sorted(all(list, /^\.It Fl -([a-z-]+)/gm)), WORDS);
+test('pm2adapterd.conf(5) says of every option what --help says, and has no other', () => {
+	const list = section(read('docs/pm2adapterd.conf.5'), '.Sh OPTIONS').split('\n.El')[0];
+	const page = paragraphs(list, '^\\.It Cm ([a-z-]+) Ar');
+	assert.deepStrictEqual(sorted(Object.keys(page)), OPTIONS);
+	for (const name of OPTIONS)
+		assert.strictEqual(page[name], HELP[name], name);
+});
+
+test('pm2adapterd(8) has every word, with what stands behind it, and no other', () => {
+	const behind = (words) => joined(words.replace(/[[\]]|\.\.\.|\b(Ar|Op|Cm)\b/g, '')).toLowerCase();
+	const items = Object.fromEntries([...LIST.matchAll(/^\.It Fl -([a-z-]+)(.*)$/gm)]
+		.map(([, name, rest]) => [name, behind(rest)]));
+	assert.deepStrictEqual(items, Object.fromEntries([...text('--help').matchAll(/^ {2}--([a-z-]+)(.*)$/gm)]
+		.filter(([, name]) => WORDS.includes(name)).map(([, name, rest]) => [name, behind(rest)])));
+	assert.deepStrictEqual(sorted(all(section(PAGE, '.Sh SYNOPSIS'), /(?:Fl|\|) -([a-z-]+)/g)), WORDS);
+});
+
+test('pm2adapterd(8) has the sections, questions and signals that the completion has', () => {
+	const item = (name) => LIST.split(new RegExp(`^\\.It Fl -${name}\\b.*\n`, 'm'))[1].split('\n.It ')[0];
+	const named = (name) => all(item(name), /^\.Cm (.*)$/gm)
+		.flatMap((line) => line.split(/ (?:Ar|Op)\b/)[0].split(/[ ,.]+/).filter(Boolean));
+	const completed = (name) => new RegExp(`--${name}\\)\\s[^;]*?'([^']*)'`)
+		.exec(text('--dump-completion', 'bash'))[1].split(' ');
+	for (const name of ['stats', 'signal', 'ask'])
+		assert.deepStrictEqual(sorted(named(name)), sorted(completed(name)), name);
+});
+
+test('--help and pm2adapterd(8) have the same exit codes', () => {
+	const help = all(joined(text('--help').split('\nExit codes: ')[1]), /(?:^|; )(\d+)\b/g);
+	const page = all(section(PAGE, '.Sh EXIT STATUS'), /^\.It (\d+)$/gm);
+	assert.ok(help.length > 8);
+	assert.deepStrictEqual(page, help);
 });
 
 test('the completions have every option and word and no other', () => {
@@ -62,24 +131,81 @@ test('the completions have every option and word and no other', () => {
 		sorted(all(text('--dump-completion', 'zsh'), /^\t'--([a-z-]+)\[/gm)), both);
 });
 
-test('pm2adapterd-protocol(7) has the frames and codes of the sources', () => {
-	const page = read('docs/pm2adapterd-protocol.7');
-	const frames = [...read('src/wire/frame.h').matchAll(/^\tFRAME_([A-Z_]+) = (0x[0-9a-f]{2}),/gm)]
+const WIRE = read('docs/PROTOCOL.md');
+const WIRE_PAGE = read('docs/pm2adapterd-protocol.7');
+const FRAMES = paragraphs(section(WIRE_PAGE, '.Sh FRAMES').split('\n.El')[0], '^\\.It Li 0x\\w+ Cm ([A-Z_]+).*$');
+
+test('pm2adapterd-protocol(7) has the frames of the source, with their flags', () => {
+	const header = source('src/wire/frame.h');
+	const types = [...header.matchAll(/^\tFRAME_([A-Z_]+) = (0x[0-9a-f]{2}),/gm)]
 		.map(([, name, number]) => `${number} ${name}`);
-	assert.deepStrictEqual([...page.matchAll(/^\.It Li (0x[0-9a-f]{2}) Cm ([A-Z_]+)/gm)]
-		.map(([, number, name]) => `${number} ${name}`), frames);
-	const codes = all(read('docs/PROTOCOL.md').split('## ERROR')[1].split('\n## ')[0], /^\| `([a-z-]+)` \|/gm);
-	assert.deepStrictEqual(sorted(all(page.split('.Sh ERROR CODES')[1], /^\.It Cm ([a-z-]+)/gm)), sorted(codes));
+	assert.deepStrictEqual([...WIRE_PAGE.matchAll(/^\.It Li (0x[0-9a-f]{2}) Cm ([A-Z_]+)/gm)]
+		.map(([, number, name]) => `${number} ${name}`), types);
+	const flags = {
+		SUBSCRIBE: ['BY_PREFIX', 'AS_MEMBER'],
+		UNSUBSCRIBE: ['BY_PREFIX', 'AS_MEMBER'],
+		PUBLISH: ['VOLATILE', 'SEVERAL'],
+		ASK: ['TO_SUBSCRIBERS', 'SEVERAL'],
+	};
+	for (const [type, paragraph] of Object.entries(FRAMES))
+		assert.deepStrictEqual(sorted(all(paragraph.split(/Flags? /)[1] ?? '', /(0x\d\d)/g)),
+			sorted((flags[type] ?? []).map((name) => new RegExp(`FRAME_${name} (\\w+)`).exec(header)[1])), type);
 });
 
-test('libpm2a(3) has every function and callback of the header', () => {
+test('pm2adapterd-protocol(7) has the elements of arrays and the keys of maps', () => {
+	for (const type of ['ASK', 'QUESTION', 'ANSWER', 'RESULT', 'PART']) {
+		const [, elements] = new RegExp(`\\b${type}(?: is)?,? an array: ([^.]*)\\.`).exec(WIRE);
+		const bare = joined(elements.replace(/\s*\([^)]*\)/g, ''));
+		assert.ok(FRAMES[type].startsWith(`Body: array: ${bare}.`), `${type}: ${FRAMES[type]}`);
+	}
+	for (const [type, table] of [['HELLO', 'key of HELLO'], ['WELCOME', 'key of WELCOME'], ['PRESENCE', 'key']]) {
+		const chapter = WIRE.split(`\n## ${type === 'WELCOME' ? 'HELLO' : type}`)[1];
+		const rows = chapter.split(`\n| ${table} |`)[1].split('\n\n')[0];
+		assert.deepStrictEqual(all(section(WIRE_PAGE, `.Ss Keys of ${type}`).split('\n.El')[0], /^\.It Va (\w+)/gm),
+			all(rows, /^\| `(\w+)`/gm), type);
+	}
+});
+
+test('pm2adapterd-protocol(7) has every error code, and whether it is fatal', () => {
+	const rows = [...WIRE.split('\n## ERROR')[1].split('\n## ')[0].matchAll(/^\| `([a-z-]+)` \| ([^|]*) \|/gm)];
+	const fatal = { yes: 'fatal', no: undefined };
+	assert.deepStrictEqual(
+		[...section(WIRE_PAGE, '.Sh ERROR CODES').matchAll(/^\.It Cm ([a-z-]+)(?: Pq (fatal.*))?$/gm)]
+			.map(([, name, how]) => [name, how?.startsWith('fatal but') ? 'some' : how]),
+		rows.map(([, name, how]) => [name, how in fatal ? fatal[how] : 'some']));
+});
+
+/* The functions that a header declares: their type, name and arguments. */
+const prototypes = (header) => header
+	.matchAll(/^(?:PM2A_API|static inline) (?:PM2A_MUST_CHECK )?([^;{#]*?)\b(pm2a_\w+)\(([^;{]*)\)\s*[;{]/gm);
+/* Without blanks and names of arguments that C may or may not have. */
+const tidy = (string) => joined(string.replace(/([*(])\s+/g, '$1')
+	.replace(/\b(struct \w+ \*|void \*)\w+(?=[,)])/g, '$1').replace(/ (?=[,)])/g, ''));
+
+test('libpm2a(3) has every function of the headers, as it is there', () => {
 	const page = read('docs/libpm2a.3');
-	const header = read('include/pm2a.h').replace(/\/\*[\s\S]*?\*\//g, '');
-	const functions = sorted(all(header, /\b(pm2a_[a-z_]+)\s*\(/g));
-	const callbacks = sorted(all(header, /\(\*(on_[a-z_]+)\)/g));
-	assert.ok(functions.length > 15 && callbacks.length > 5);
-	for (const name of [...functions, ...callbacks])
-		assert.ok(page.includes(name), `${name} is in libpm2a(3)`);
+	const [names, synopsis] = ['.Sh NAME', '.Sh SYNOPSIS'].map((title) => section(page, title));
+	const declared = [...prototypes(source('include/pm2a.h')), ...prototypes(source('include/pm2a_libevent.h'))]
+		.map(([, type, name, args]) => tidy(`${type}${name}(${args})`));
+	const shown = [...synopsis.matchAll(/^\.Ft (.*)\n\.Fn (\w+) (.*)$/gm)].map(([, type, name, args]) =>
+		tidy(`${type.replace(/"/g, '')} ${name}(${args.replace(/" "/g, ', ').replace(/"/g, '')})`));
+	assert.ok(declared.length > 25);
+	assert.deepStrictEqual(sorted(shown), sorted(declared));
+	assert.deepStrictEqual(sorted(all(names, /^\.Nm (pm2a_\w+)/gm)), sorted(all(declared.join('\n'), /\b(pm2a_\w+)\(/g)));
+	const described = all(section(page, '.Sh DESCRIPTION'), /^\.Fn (\w+)/gm);
+	assert.deepStrictEqual(sorted(described), sorted(all(declared.join('\n'), /\b(pm2a_\w+)\(/g)));
+});
+
+test('libpm2a(3) has every callback and constant of the header', () => {
+	const page = read('docs/libpm2a.3');
+	const header = source('include/pm2a.h');
+	const callbacks = sorted(all(header, /\(\*(on_[a-z_]+)\)/g)).filter((name) => name !== 'on_change');
+	assert.ok(callbacks.length > 5);
+	assert.deepStrictEqual(sorted(all(page, /^\.Va (on_\w+)/gm)), callbacks);
+	const constants = sorted([...all(header, /^\t(PM2A_\w+)(?: = 1)?,/gm),
+		...all(header, /^#define (PM2A_\w+) \d/gm)]);
+	assert.ok(constants.length > 20);
+	assert.deepStrictEqual(sorted(all(page, /^(?:\.It )?\.?Dv (PM2A_\w+)/gm)), constants);
 });
 
 test('the versions of the Makefile, the npm package and the Debian package agree', () => {
