@@ -85,8 +85,15 @@ print_bash(FILE *out)
 	      "_pm2adapterd()\n"
 	      "{\n"
 	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
+	      "\tlocal prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
 	      "\tCOMPREPLY=()\n"
-	      "\tcase ${COMP_WORDS[COMP_CWORD - 1]} in\n",
+	      "\t# --option=value are three words.\n"
+	      "\tif [[ $cur == = ]]; then\n"
+	      "\t\tcur=\n"
+	      "\telif [[ $prev == = ]]; then\n"
+	      "\t\tprev=${COMP_WORDS[COMP_CWORD - 2]}\n"
+	      "\tfi\n"
+	      "\tcase $prev in\n",
 	    out);
 	for (size_t i = 0; i < COMMAND_N_WORDS; i++)
 		if (command_words[i].argument != NULL)
@@ -139,7 +146,7 @@ print_zsh_option(FILE *out, const char *name, const char *text,
 	char first[256];
 
 	snprintf(first, sizeof(first), "%.*s", (int)len, text);
-	fprintf(out, "\t'--%s[", name);
+	fprintf(out, "\t'--%s%s[", name, argument == NULL ? "" : "=");
 	print_zsh_text(out, first);
 	fputs("]", out);
 	if (argument != NULL && values != NULL)
@@ -154,7 +161,8 @@ print_zsh(FILE *out)
 {
 	fputs("#compdef pm2adapterd\n"
 	      "# Completion of pm2adapterd for zsh.\n"
-	      "local state\n"
+	      "local line state ret=1\n"
+	      "typeset -A opt_args\n"
 	      "_arguments \\\n",
 	    out);
 	for (size_t i = 0; i < COMMAND_N_WORDS; i++)
@@ -165,15 +173,15 @@ print_zsh(FILE *out)
 	for (size_t i = 0; i < config_n_options(); i++)
 		print_zsh_option(out, config_name(i), config_text(i),
 		    config_argument(i), config_values(i), config_is_file(i));
-	fputs("\t'*: :->rest'\n", out);
+	fputs("\t'*: :->rest' && ret=0\n", out);
 	for (size_t i = 0; i < COMMAND_N_WORDS; i++)
 		if (command_words[i].rest != NULL &&
 		    command_words[i].values != NULL)
 			fprintf(out,
 			    "[[ $state == rest ]] && (( $words[(I)--%s] )) && "
-			    "compadd %s\n",
+			    "compadd %s && ret=0\n",
 			    command_words[i].name, command_words[i].values);
-	fputs("return 0\n", out);
+	fputs("return ret\n", out);
 }
 
 void

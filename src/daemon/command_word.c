@@ -38,10 +38,11 @@ const struct word command_words[COMMAND_N_WORDS] = {
 	    "argument may begin with a hyphen." },
 	{ "ask", WORD_ACTION + ACTION_ASK, NULL, "QUESTION [ARGUMENT]...",
 	    QUESTIONS,
-	    "Ask all workers, and print what each answers: clients [ROOM]..., "
-	    "allRooms, clientRooms ID, remoteJoin ID ROOM, remoteLeave ID "
-	    "ROOM, remoteDisconnect ID [close], customRequest [JSON], "
-	    "fetchSockets [ROOM]... or serverSideEmit EVENT [JSON]..." },
+	    "Ask all workers, and print what each answers. QUESTION is clients "
+	    "[ROOM]..., allRooms, clientRooms ID, remoteJoin ID ROOM, "
+	    "remoteLeave ID ROOM, remoteDisconnect ID [close], customRequest "
+	    "[JSON], fetchSockets [ROOM]... or serverSideEmit EVENT "
+	    "[JSON]..." },
 	{ "tail", WORD_ACTION + ACTION_TAIL, NULL, "TOPIC", NULL,
 	    "Print the messages on a topic as they come; on all that begin so "
 	    "where it ends with *." },

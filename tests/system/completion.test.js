@@ -28,24 +28,40 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 		.split('\n').filter(Boolean);
 }
 
-/* What zsh shows behind a line whose end it was asked to complete: until the pattern is there. */
-async function zsh(line, wanted) {
+/* What a shell shows behind a line whose end it was asked to complete: until the pattern is there. */
+async function typed(shell, prepare, env, line, wanted) {
+	await withTerminal({ columns: 160, lines: 70, shell, env }, async (terminal) => {
+		terminal.type(`${prepare} && PS1='ready$ '`);
+		terminal.enter();
+		await until(() => /^ready\$/m.test(terminal.text()), shell[0]);
+		terminal.type(line);
+		terminal.key('Tab');
+		await until(() => wanted.test(terminal.text()), `${wanted} behind ${line}`);
+	});
+}
+
+async function withFolder(body) {
 	const dir = folder();
 	try {
-		fs.writeFileSync(path.join(dir, '_pm2adapterd'), dump('zsh'));
-		await withTerminal({ columns: 160, lines: 70, shell: ['zsh', '-f'] }, async (terminal) => {
-			terminal.type(`fpath=(${dir} $fpath); autoload -Uz compinit && ` +
-				`compinit -u -d ${dir}/dump && PS1='ready$ '`);
-			terminal.enter();
-			await until(() => /^ready\$/m.test(terminal.text()), 'zsh');
-			terminal.type(line);
-			terminal.key('Tab');
-			await until(() => wanted.test(terminal.text()), `${wanted} behind ${line}`);
-		});
+		await body(dir);
 	} finally {
 		fs.rmSync(dir, { recursive: true });
 	}
 }
+
+const zsh = (line, wanted) => withFolder((dir) => {
+	fs.writeFileSync(path.join(dir, '_pm2adapterd'), dump('zsh'));
+	return typed(['zsh', '-f'], `fpath=(${dir} $fpath); autoload -Uz compinit && compinit -u -d ${dir}/dump`,
+		{}, line, wanted);
+});
+
+/* bash-completion finds the file by its name, as where it is installed. */
+const interactiveBash = (line, wanted) => withFolder((dir) => {
+	fs.mkdirSync(path.join(dir, 'completions'));
+	fs.writeFileSync(path.join(dir, 'completions/pm2adapterd'), dump('bash'));
+	return typed(['bash', '--norc', '--noprofile'], '. /usr/share/bash-completion/bash_completion',
+		{ BASH_COMPLETION_USER_DIR: dir }, line, wanted);
+});
 
 test('bash completes every option', () => {
 	const options = [...run(['--help']).stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, name]) => name);
@@ -59,6 +75,8 @@ test('bash completes the values of options', () => {
 	assert.deepStrictEqual(bash('--signal', 're'), ['reload', 'reopen']);
 	assert.deepStrictEqual(bash('--config', 'completion.t'), ['completion.test.js']);
 	assert.deepStrictEqual(bash('--max-frame', ''), []);
+	assert.deepStrictEqual(bash('--log-format', '='), bash('--log-format', ''));
+	assert.deepStrictEqual(bash('--log-format', '=', 'j'), ['json', 'journal']);
 });
 
 test('bash completes what stands behind an action', () => {
@@ -68,22 +86,25 @@ test('bash completes what stands behind an action', () => {
 	assert.deepStrictEqual(bash('cl'), []);
 });
 
+test('bash-completion loads it', async () => {
+	await interactiveBash('pm2adapterd --max-fr', /^ready\$ pm2adapterd --max-frame/m);
+	await interactiveBash('pm2adapterd --log-level=d', /^ready\$ pm2adapterd --log-level=debug/m);
+	await interactiveBash('pm2adapterd --stats sl', /^ready\$ pm2adapterd --stats slow/m);
+});
+
 test('zsh completes options, values, and what stands behind an action', async () => {
 	await zsh('pm2adapterd --max-fr', /^ready\$ pm2adapterd --max-frame/m);
 	await zsh('pm2adapterd --log-level ', /^debug +error +info +warn/m);
+	await zsh('pm2adapterd --log-level=d', /^ready\$ pm2adapterd --log-level=debug/m);
+	await zsh('pm2adapterd --config /etc/pass', /^ready\$ pm2adapterd --config \/etc\/passwd/m);
 	await zsh('pm2adapterd --stats c', /^clients +closed +config/m);
 });
 
-test('the shells find no fault with it', () => {
-	const dir = folder();
-	try {
-		for (const shell of ['bash', 'zsh']) {
-			const file = path.join(dir, shell);
-			fs.writeFileSync(file, dump(shell));
-			execFileSync(shell, ['-n', file]);
-		}
-		execFileSync('shellcheck', ['-s', 'bash', path.join(dir, 'bash')]);
-	} finally {
-		fs.rmSync(dir, { recursive: true });
+test('the shells find no fault with it', () => withFolder((dir) => {
+	for (const shell of ['bash', 'zsh']) {
+		const file = path.join(dir, shell);
+		fs.writeFileSync(file, dump(shell));
+		execFileSync(shell, ['-n', file]);
 	}
-});
+	execFileSync('shellcheck', ['-s', 'bash', path.join(dir, 'bash')]);
+}));

@@ -128,7 +128,7 @@ test('the completions have every option and word and no other', () => {
 	const [, bash] = /compgen -W '(--[^']*)'/.exec(text('--dump-completion', 'bash').split('== -*')[1]);
 	assert.deepStrictEqual(sorted(bash.split(' ').map((name) => name.slice(2))), both);
 	assert.deepStrictEqual(
-		sorted(all(text('--dump-completion', 'zsh'), /^\t'--([a-z-]+)\[/gm)), both);
+		sorted(all(text('--dump-completion', 'zsh'), /^\t'--([a-z-]+)=?\[/gm)), both);
 });
 
 const WIRE = read('docs/PROTOCOL.md');
