@@ -4,6 +4,7 @@ const { execFileSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const { folder } = require('./daemon');
+const { until } = require('./wait');
 
 /* A terminal of so many columns and lines, in which a shell runs, made by tmux. */
 class Terminal {
@@ -50,6 +51,8 @@ async function withTerminal(options, body) {
 	const dir = folder();
 	const terminal = new Terminal(dir, options);
 	try {
+		// What is typed before the shell has set its terminal up may be lost.
+		await until(() => /\S/.test(terminal.text()), 'a prompt');
 		await body(terminal);
 	} finally {
 		terminal.end();
