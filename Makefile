@@ -45,6 +45,11 @@ ifeq ($(VARIANT),asan)
 CFLAGS_VARIANT := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 LDFLAGS_VARIANT := -fsanitize=address,undefined
+else ifeq ($(VARIANT),fuzz)
+CC := clang
+CFLAGS_VARIANT := -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+LDFLAGS_VARIANT := -fsanitize=fuzzer,address,undefined
 else ifeq ($(VARIANT),coverage)
 CFLAGS_VARIANT := -O0 --coverage
 LDFLAGS_VARIANT := --coverage
@@ -58,11 +63,26 @@ endif
 # $(call run,WHAT,COMMAND): the command is shown with V=1 alone.
 run = @$(if $(V),echo '$(2)',printf '  %-3s %s\n' $(1) $@); $(2)
 
-LAYERS := base wire core net edge client daemon
+# The layers, and for each those below it: what its files may include, which
+# `make layers` checks, and what a test of it links.
+LAYERS := base wire core net config stats edge/native edge/redis ops client cli daemon
+BELOW_base :=
+BELOW_wire := base
+BELOW_core := base
+BELOW_net := base
+BELOW_config := base
+BELOW_stats := core net wire base
+BELOW_edge/native := stats core net wire base
+BELOW_edge/redis := edge/native stats core net wire base
+BELOW_ops := edge/redis edge/native stats core net wire base
+BELOW_client := wire base
+BELOW_cli := client config wire base
+BELOW_daemon := ops edge/redis edge/native cli client stats core net config wire base
 SOURCES := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.c)))
 HEADERS := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.h)))
 C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
-	$(sort $(wildcard tests/*/*.[ch])) $(sort $(wildcard docs/examples/*.c))
+	$(sort $(wildcard tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])) \
+	$(sort $(wildcard docs/examples/*.c))
 
 # The client library: what of src/ is in it, and what is a library of its own.
 # The daemon has the library, and not these objects.
@@ -81,71 +101,12 @@ PC_FILES := pm2adapterd.pc pm2adapterd-libevent.pc
 MSGPACK_LDLIBS := $(shell $(PKG_CONFIG) --libs $(MSGPACK) 2>/dev/null)
 EVENT_LDLIBS := $(shell $(PKG_CONFIG) --libs libevent_core 2>/dev/null)
 
-LOG := base/log base/log_pairs base/text
-
-# What each unit test links: its module and what lies below it, no more.
-BASE := base/clock base/err $(LOG) base/xalloc
-UNIT_clock := base/clock
-UNIT_err := base/err $(LOG)
-UNIT_xalloc := base/xalloc $(LOG)
-UNIT_bytes :=
-UNIT_blob := base/blob base/xalloc $(LOG)
-UNIT_hash := base/hash
-UNIT_histogram := base/histogram
-UNIT_log := $(LOG)
-UNIT_frame := wire/frame
-UNIT_resp := wire/resp
-UNIT_glob := wire/glob
-UNIT_msg := wire/msg
-UNIT_control := wire/control wire/frame wire/msg
-UNIT_reply := wire/reply wire/msg
-UNIT_ask := wire/ask wire/frame wire/msg
-UNIT_asking_frames := wire/asking wire/control wire/frame wire/msg
-UNIT_apps := edge/apps base/xalloc $(LOG)
-UNIT_libevent := client/libevent
-UNIT_pool := base/pool base/xalloc $(LOG)
-UNIT_table := core/table base/pool base/xalloc $(LOG)
-UNIT_crowd := core/crowd base/pool base/xalloc $(LOG)
-UNIT_topic := core/topic core/table core/crowd base/pool base/hash base/xalloc $(LOG)
-UNIT_topics := $(UNIT_topic)
-UNIT_rates := core/rates
-UNIT_gather := core/gather base/blob base/hash base/xalloc $(LOG)
-UNIT_request := core/request core/gather base/blob base/hash base/xalloc \
-	$(LOG)
-UNIT_deadline := $(UNIT_request)
-UNIT_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
-	base/blob base/hash \
-	base/xalloc $(LOG)
-UNIT_asking := $(UNIT_broker)
-UNIT_model := $(UNIT_broker)
-UNIT_loop := net/loop $(BASE)
-UNIT_piped := base/piped base/blob base/xalloc $(LOG)
-UNIT_outq := net/outq base/piped base/blob base/xalloc $(LOG)
-UNIT_memory := net/memory net/outq base/piped base/blob base/clock base/xalloc $(LOG)
-UNIT_conn := net/conn net/conn_cause net/conn_output net/conn_set net/input net/memory net/outq net/loop base/piped base/blob $(BASE)
-UNIT_splice := $(UNIT_conn)
-UNIT_listen := net/listen net/loop $(BASE)
-UNIT_closed := edge/closed base/xalloc $(LOG)
-UNIT_slow := edge/slow base/xalloc $(LOG)
-UNIT_rows := edge/rows net/conn net/conn_cause net/conn_output net/conn_set net/input net/memory net/outq net/loop base/piped base/blob wire/msg $(BASE)
-UNIT_native := edge/native edge/session edge/verbs edge/observer edge/report edge/report_topics edge/report_questions edge/rows edge/figures edge/timing edge/slow edge/closed edge/asking edge/apps core/broker core/member core/request core/gather \
-	core/topic core/table core/crowd base/pool core/rates net/conn net/conn_cause net/conn_output net/conn_set net/input net/memory net/outq net/loop net/listen wire/frame \
-	wire/msg wire/control wire/asking base/piped base/blob base/hash base/histogram $(BASE)
-UNIT_edge_asking := $(UNIT_native)
-UNIT_session := $(UNIT_native)
-UNIT_report := $(UNIT_native)
-UNIT_redis := $(UNIT_native) $(patsubst src/%.c,%,$(wildcard src/edge/redis*.c)) \
-	wire/resp wire/resp_write wire/glob
-UNIT_pm2 := $(UNIT_native) edge/pm2 edge/pm2_channel wire/json base/text
-UNIT_exposition := $(UNIT_native) edge/exposition
-UNIT_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc $(LOG)
-UNIT_print := daemon/print daemon/format base/text wire/msg
-UNIT_view := daemon/view daemon/format base/text wire/msg
-UNIT_text := base/text
-UNIT_json := wire/json base/text wire/msg
 EXAMPLES := $(patsubst docs/examples/%.c,$(B)/examples/%,$(sort $(wildcard docs/examples/*.c)))
-UNITS := $(patsubst tests/unit/test_%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
-UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/test_%)
+UNITS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard $(LAYERS:%=tests/unit/%/test_*.c))))
+UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/%)
+
+# Each layer as an archive, for what links a layer and those below it.
+archives = $(foreach l,$(1) $(BELOW_$(1)),$(B)/layers/$(l).a)
 
 .PHONY: all deps deps-test demo test check-unit check-system check-node \
 	check-instructions check-fuzz asan \
@@ -201,7 +162,7 @@ $(B)/%.o: src/%.c Makefile
 	$(call run,CC,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<)
 
 # The assembler takes these in, of which -MMD doesn't know.
-$(B)/edge/page.o: $(wildcard src/edge/page/*)
+$(B)/ops/page.o: $(wildcard src/ops/page/*)
 
 $(B)/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
@@ -213,7 +174,8 @@ $(B)/tests/unit/wrapped.o: $(patsubst src/%.c,$(B)/%.o,$(filter-out src/base/clo
 	@mkdir -p $(@D)
 	@ld -r $(foreach f,malloc calloc realloc reallocarray,--wrap=$(f)) -o $@ $^
 
-$(foreach u,client asks emit libevent missed,$(B)/tests/unit/test_$(u)): $(addprefix $(B)/tests/unit/,fake.o wrapped.o)
+CLIENT_UNITS := $(filter $(B)/tests/unit/client/%,$(UNIT_BINARIES))
+$(CLIENT_UNITS): $(addprefix $(B)/tests/unit/,fake.o wrapped.o)
 
 $(B)/examples/%: docs/examples/%.c $(B)/libpm2a.a include/pm2a.h Makefile
 	@mkdir -p $(@D)
@@ -225,16 +187,26 @@ $(B)/tests/system/receiver: tests/system/receiver.c $(B)/libpm2a.a include/pm2a.
 	$(call run,LD,$(CC) -Iinclude $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< \
 		$(B)/libpm2a.a $(MSGPACK_LDLIBS))
 
+define LAYER_RULE
+$(B)/layers/$(1).a: $$(patsubst src/%.c,$(B)/%.o,$$(filter src/$(1)/%,$(SOURCES)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(call run,AR,ar rcs $$@ $$^)
+endef
+$(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$(l))))
+
+# The prove of the layers is here: a test links its layer and what lies below.
 define UNIT_RULE
-$(B)/tests/unit/test_$(1): $(B)/tests/unit/test_$(1).o $(B)/tests/unit/support.o \
-		$$(UNIT_$(1):%=$(B)/%.o)
+$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(B)/tests/unit/support.o
 	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
 		$$(LDLIBS_ALL) $$(CHECK_LDLIBS))
 endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
+$(foreach l,$(LAYERS),$(eval $(filter $(B)/tests/unit/$(l)/test_%,$(UNIT_BINARIES)): \
+	$(call archives,$(l))))
 
 -include $(SOURCES:src/%.c=$(B)/%.d) $(LIB_OBJECTS:.o=.d) $(LIBEVENT_OBJECTS:.o=.d)
--include $(wildcard $(B)/tests/*/*.d)
+-include $(wildcard $(B)/tests/*/*.d $(B)/tests/*/*/*.d $(B)/tests/*/*/*/*.d)
 
 # The load generator and the relay know nothing of the daemon's code.
 BENCH_pump := pump peer protocol load samples fanout topics latency crowd stall
@@ -247,7 +219,7 @@ endef
 BENCHES := pump relay
 $(foreach b,$(BENCHES),$(eval $(call BENCH_RULE,$(b))))
 
-$(B)/bench/workload: $(B)/tests/bench/workload.o $(UNIT_native:%=$(B)/%.o)
+$(B)/bench/workload: $(B)/tests/bench/workload.o $(call archives,edge/native)
 	@mkdir -p $(@D)
 	$(call run,LD,$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL))
 
@@ -281,40 +253,32 @@ check-instructions: $(B)/bench/workload ## count the instructions of a delivery,
 asan: ## build with AddressSanitizer and UBSan; unit and system tests
 	@$(MAKE) --no-print-directory VARIANT=asan check-unit check-system
 
-FUZZ_frame := wire/frame
-FUZZ_resp := wire/resp wire/glob
-FUZZ_msg := wire/control wire/frame wire/msg
-FUZZ_broker := core/broker core/member core/topic core/table core/crowd base/pool core/request core/gather \
-	base/blob base/hash base/xalloc $(LOG) wire/asking wire/control \
-	wire/frame wire/msg
-FUZZ_config := daemon/config daemon/config_option daemon/config_print daemon/wrap base/xalloc $(LOG)
-FUZZ_client := $(LIB_SOURCES:src/%.c=%)
+# Which layers each fuzz target drives.
+FUZZ_frame := wire base
+FUZZ_resp := wire base
+FUZZ_msg := wire base
+FUZZ_broker := core wire base
+FUZZ_config := config base
+FUZZ_client := client wire base
 FUZZERS := frame msg resp broker client config
 
 define FUZZ_RULE
-build/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $$(FUZZ_$(1):%=src/%.c) $$(HEADERS)
+$(B)/fuzz/$(1)_%: $(B)/tests/fuzz/fuzz_%.o $(2)
 	@mkdir -p $$(@D)
-	$$(call run,CC,clang $$(CPPFLAGS_ALL) -std=gnu11 -g -O1 \
-		-fsanitize=fuzzer$$(,)address$$(,)undefined -fno-sanitize-recover=all \
-		-o $$@ $$(filter %.c,$$^) $$(LDLIBS_ALL))
+	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ $$(LDLIBS_ALL))
 endef
-$(foreach f,$(FUZZERS),$(eval $(call FUZZ_RULE,$(f))))
-
-define REPLAY_RULE
-$(B)/fuzz/replay_$(1): $(B)/tests/fuzz/fuzz_$(1).o $(B)/tests/fuzz/replay.o \
-		$$(FUZZ_$(1):%=$(B)/%.o)
-	@mkdir -p $$(@D)
-	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
-		$$(LDLIBS_ALL))
-endef
-$(foreach f,$(FUZZERS),$(eval $(call REPLAY_RULE,$(f))))
+$(eval $(call FUZZ_RULE,fuzz,))
+$(eval $(call FUZZ_RULE,replay,$(B)/tests/fuzz/replay.o))
+$(foreach f,$(FUZZERS),$(eval $(B)/fuzz/fuzz_$(f) $(B)/fuzz/replay_$(f): \
+	$(FUZZ_$(f):%=$(B)/layers/%.a)))
 
 check-fuzz: $(FUZZERS:%=$(B)/fuzz/replay_%) ## run the seeds of the fuzz targets through them
 	@tests/fuzz/seeds
 	@set -e; for f in $(FUZZERS); do \
 		$(B)/fuzz/replay_$$f build/fuzz/seeds-$$f/*; done
 
-fuzz: $(FUZZERS:%=build/fuzz/fuzz_%) ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
+fuzz: ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
+	@$(MAKE) --no-print-directory VARIANT=fuzz $(FUZZERS:%=build/fuzz/fuzz/fuzz_%)
 	@tests/fuzz/run $(or $(SECONDS),30)
 
 bench: deps-test ## measure beside other brokers and adapters (QUICK=1: shorter)
@@ -334,7 +298,7 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		--include=/usr/include/bsd/sys/tree.h \
 		-Isrc -Iinclude -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
-	shellcheck tests/{deps,layers,generate,run,coverage,units,instructions,install,manuals,deb,deb-life} tests/fuzz/{run,seeds} .ci/run \
+	shellcheck tests/{deps,layers,circles,generate,run,coverage,units,instructions,install,manuals,deb,deb-life} tests/fuzz/{run,seeds} .ci/run \
 		src/node/bin/pm2adapterd.sh
 	@npm --prefix src/node run --silent lint
 

@@ -1,13 +1,13 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include "daemon/command.h"
-#include "daemon/config.h"
-#include "daemon/inspect.h"
-#include "daemon/probe.h"
+#include "cli/command.h"
+#include "config/config.h"
+#include "cli/inspect.h"
+#include "cli/probe.h"
 #include "daemon/serve.h"
-#include "daemon/shell.h"
-#include "daemon/watch.h"
+#include "cli/shell.h"
+#include "cli/watch.h"
 #include "net/loop.h"
 #include "wire/json.h"
 #include "wire/msg.h"

@@ -15,11 +15,11 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "daemon/notify.h"
+#include "ops/systemd.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
-#include "edge/metrics.h"
-#include "edge/pm2.h"
+#include "ops/metrics.h"
+#include "ops/pm2.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
 

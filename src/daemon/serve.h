@@ -7,7 +7,7 @@
 #define PM2A_DAEMON_SERVE_H
 
 #include "base/err.h"
-#include "daemon/command.h"
+#include "cli/command.h"
 
 /* Serves with config until it is told to end; command makes the configuration
  * of a reload. Gives the process's exit code. */

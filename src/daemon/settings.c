@@ -3,7 +3,7 @@
 #include <sys/utsname.h>
 
 #include "base/log.h"
-#include "base/piped.h"
+#include "net/piped.h"
 
 #define SERVER_NAME "pm2adapterd/" VERSION
 #define FRAME_ROOM 64 /* for what stands around answers */

@@ -6,9 +6,9 @@
 #define PM2A_DAEMON_SETTINGS_H
 
 #include "core/broker.h"
-#include "daemon/config.h"
-#include "edge/native.h"
-#include "edge/redis.h"
+#include "config/config.h"
+#include "edge/native/native.h"
+#include "edge/redis/redis.h"
 #include "net/conn.h"
 
 struct conn_limits settings_conn(const struct config *config);

@@ -10,10 +10,10 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "daemon/config.h"
-#include "edge/metrics.h"
-#include "edge/native.h"
-#include "edge/redis.h"
+#include "config/config.h"
+#include "ops/metrics.h"
+#include "edge/native/native.h"
+#include "edge/redis/redis.h"
 #include "net/listen.h"
 #include "net/loop.h"
 

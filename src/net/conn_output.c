@@ -4,7 +4,7 @@
 
 #include <event2/event.h>
 
-#include "base/piped.h"
+#include "net/piped.h"
 #include "net/conn_parts.h"
 
 /*

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/piped.h"
+#include "net/piped.h"
 
 /*
  * A connection that is idle, or whose last bytes made whole units, has no

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/piped.h"
+#include "net/piped.h"
 #include "base/xalloc.h"
 
 /*

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "edge/native.h"
+#include "edge/native/native.h"
 #include "wire/frame.h"
 
 #define N_RECEIVERS 4

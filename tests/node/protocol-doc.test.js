@@ -63,9 +63,9 @@ describe('docs/PROTOCOL.md', () => {
 	});
 
 	const causes = namesIn('src/net/conn_cause.c', 'cause_names');
-	const refusals = namesIn('src/edge/session.c', 'refusal_names');
+	const refusals = namesIn('src/edge/native/session.c', 'refusal_names');
 	// What an observer is told refuses nothing that it has said.
-	const [, news] = read('src/edge/observer.c').match(/control_write_error\([^"]*"([a-z-]+)"/);
+	const [, news] = read('src/edge/native/observer.c').match(/control_write_error\([^"]*"([a-z-]+)"/);
 
 	test('names each code and reason that the daemon knows', () => {
 		assert.ok(causes.length > 10 && refusals.length > 4);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "edge/native.h"
+#include "edge/native/native.h"
 #include "unit/support.h"
 #include "wire/control.h"
 #include "wire/frame.h"

@@ -10,14 +10,22 @@ const path = require('node:path');
 
 const ROOT = path.join(__dirname, '../../..');
 const TO = path.join(__dirname, '../daemon');
-const LAYERS = ['base', 'wire', 'core', 'net', 'edge', 'client', 'daemon'];
-const FOLDERS = [...LAYERS.map((layer) => `src/${layer}`), 'src/edge/page', 'include'];
+const NOT_THE_DAEMON = path.join(ROOT, 'src/node');
+const FOLDERS = [...foldersIn('src'), 'include'];
 const FILES = ['Makefile', 'conf/pm2adapterd.conf'];
 
 function copy(name) {
 	const to = path.join(TO, name);
 	fs.mkdirSync(path.dirname(to), { recursive: true });
 	fs.copyFileSync(path.join(ROOT, name), to);
+}
+
+function foldersIn(folder) {
+	return fs.readdirSync(path.join(ROOT, folder), { withFileTypes: true })
+		.filter((entry) => entry.isDirectory())
+		.map((entry) => path.join(folder, entry.name))
+		.filter((inner) => path.join(ROOT, inner) !== NOT_THE_DAEMON)
+		.flatMap((inner) => [inner, ...foldersIn(inner)]);
 }
 
 function sourcesIn(folder) {

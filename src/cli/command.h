@@ -1,0 +1,70 @@
+/*
+ * command - what the command line asks for, and the configuration that it and
+ * the file make. Words that can't be understood are complained of on standard
+ * error; values that are wrong are left to the caller to tell.
+ */
+#ifndef PM2A_CLI_COMMAND_H
+#define PM2A_CLI_COMMAND_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "config/config.h"
+#include "cli/shell.h"
+#include "wire/control.h"
+
+enum action {
+	ACTION_SERVE,
+	ACTION_STATS,
+	ACTION_WATCH,
+	ACTION_HEALTHZ,
+	ACTION_SIGNAL,
+	ACTION_TEST,
+	ACTION_EMIT,
+	ACTION_ASK,
+	ACTION_TAIL,
+	ACTION_VERSION,
+	ACTION_HELP,
+	ACTION_DUMP_CONFIG,
+	ACTION_DUMP_MANUAL,
+	ACTION_DUMP_COMPLETION,
+};
+
+struct setting;
+
+struct command {
+	STAILQ_HEAD(setting_list, setting)
+	settings;                /* options, to be set at each reload */
+	const char *config_file; /* or NULL */
+	enum action action;
+	bool as_json;
+	bool is_watching; /* --watch was said */
+	struct control_stats stats;
+	int interval_ms;    /* of --watch */
+	const char *what;   /* of --signal and --dump-completion */
+	struct shell shell; /* what was said of it: see command_shell() */
+};
+
+/* Reads argv, which must outlive *out. Returns 0 or EX_USAGE, which has been
+ * complained of. In both cases command_fini() is due. */
+int must_check command_parse(int argc, char **argv, struct command *out);
+
+void command_fini(struct command *command);
+
+/* Defaults, then the file, then the command line. Returns 0 or EX_CONFIG, with
+ * *why; after 0, config_fini() is due. */
+int must_check command_config(
+    const struct command *command, struct config *out, struct config_why *why);
+
+/* What --emit, --ask and --tail are to do; points into both. */
+struct shell command_shell(
+    const struct command *command, const struct config *config);
+
+/* Prints --help. */
+void command_print_help(FILE *out);
+
+/* Prints what shell completes, "bash" or "zsh". */
+void command_print_completion(const char *shell, FILE *out);
+
+#endif

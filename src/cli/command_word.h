@@ -1,0 +1,44 @@
+/*
+ * command_word - the words of the command line that are no options of the
+ * configuration, as a table: what command.c reads, --help prints, and the
+ * completion of shells knows. Nobody else includes it.
+ */
+#ifndef PM2A_CLI_COMMAND_WORD_H
+#define PM2A_CLI_COMMAND_WORD_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "cli/command.h"
+
+/* Options of the configuration are numbered from 0, and words from here. */
+enum word_id {
+	WORD_ACTION = 1000, /* plus the action */
+	WORD_CONFIG = 1100,
+	WORD_JSON,
+	WORD_LIMIT,
+	WORD_SORT,
+	WORD_WATCH,
+	WORD_INTERVAL,
+	WORD_KEY,
+	WORD_NAMESPACE,
+	WORD_TIMEOUT,
+};
+
+struct word {
+	const char *name;
+	int id;
+	/* Of the word itself, as in --help; NULL: it has none. */
+	const char *argument;
+	/* What stands behind it, as in --help, or NULL. */
+	const char *rest;
+	/* The values of argument or rest, separated by blanks, or NULL. */
+	const char *values;
+	const char *text;
+};
+
+#define COMMAND_N_WORDS 21
+
+extern const struct word command_words[COMMAND_N_WORDS];
+
+#endif

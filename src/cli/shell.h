@@ -1,0 +1,52 @@
+/*
+ * shell - `--emit`, `--ask` and `--tail`: what a person at a shell, or a
+ * script, says to the Socket.IO servers, and hears of them. Each is a client of
+ * the daemon like others, through libpm2a, and gives the process's exit code;
+ * what is wrong is said on standard error.
+ */
+#ifndef PM2A_CLI_SHELL_H
+#define PM2A_CLI_SHELL_H
+
+#include <stdbool.h>
+
+#define SHELL_KEY_DEFAULT "socket.io"
+#define SHELL_TIMEOUT_MAX_MS 300000
+#define SHELL_TIMEOUT_DEFAULT_MS 5000
+
+struct shell {
+	const char *socket; /* the daemon's */
+	const char *key;    /* without '#' */
+	const char *nsp;    /* with or without its '/' */
+	int timeout_ms;     /* 1 to SHELL_TIMEOUT_MAX_MS */
+	bool as_json;
+	char **args; /* behind the options; ends with NULL */
+};
+
+/*
+ * TARGET EVENT [JSON]... : emits to clients. TARGET is "" or "/" for all,
+ * NSP for all of a namespace, #ROOM, or NSP#ROOM.
+ *
+ * 0: the daemon has it. EX_USAGE: arguments that can't be understood;
+ * EX_UNAVAILABLE: it could not be given to the daemon.
+ */
+int shell_emit(const struct shell *shell);
+
+/*
+ * KIND [ARGUMENT]... : asks the servers, and prints an answer on each line.
+ *
+ * 0; EX_USAGE; EX_UNAVAILABLE: no daemon, or nobody serves the namespace;
+ * EX_NOINPUT: the socket that was asked for is nowhere; EX_TEMPFAIL: some did
+ * not answer. What has been answered is printed then too.
+ */
+int shell_ask(const struct shell *shell);
+
+/*
+ * TOPIC : prints the messages on it, or on all topics that begin so where it
+ * ends with '*', until SIGINT or SIGTERM.
+ *
+ * 0; EX_USAGE; EX_UNAVAILABLE: there was no daemon at the beginning;
+ * EX_IOERR: standard output is gone.
+ */
+int shell_tail(const struct shell *shell);
+
+#endif

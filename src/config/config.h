@@ -1,0 +1,120 @@
+/*
+ * config - the options: one table, from which the command line, the file,
+ * --help, --dump-config, conf/pm2adapterd.conf and the manual's list are made.
+ *
+ * A pure module: text in, struct or text out; it opens no file and logs
+ * nothing. What is wrong with a value is said in words that name the key, the
+ * value and the range.
+ */
+#ifndef PM2A_CONFIG_CONFIG_H
+#define PM2A_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+
+struct config {
+	char *socket;           /* path; never NULL */
+	bool socket_is_default; /* nobody has set it */
+	int64_t socket_mode;
+	char *resp_listen;    /* addresses, separated by blanks; never NULL */
+	char *resp_password;  /* empty: none; never NULL */
+	char *metrics_socket; /* empty: none; never NULL */
+	char *metrics_listen; /* likewise */
+	char *log_file;       /* empty: standard error; never NULL */
+	int64_t log_level;    /* enum log_level */
+	int64_t log_format;   /* enum log_format */
+	int64_t max_connections;
+	int64_t max_frame_bytes;
+	int64_t max_topic_bytes;
+	int64_t max_subscriptions;
+	int64_t max_questions;
+	int64_t max_questions_all;
+	int64_t max_answer_bytes;
+	int64_t max_gather_bytes;
+	int64_t max_gather_all_bytes;
+	int64_t hello_timeout_ms;
+	int64_t ping_interval_ms;
+	int64_t drain_timeout_ms;
+	int64_t queue_limit_bytes;
+	int64_t queue_soft_limit_bytes;
+	int64_t queue_soft_time_ms;
+	int64_t memory_limit_bytes;
+	int64_t splice_above_bytes;
+	int64_t slow_turn_ms;
+	int64_t slow_question_ms;
+};
+
+enum config_error {
+	CONFIG_E_UNKNOWN = 1, /* no such key */
+	CONFIG_E_VALUE,       /* not a value of its type, or out of range */
+	CONFIG_E_CONFLICT,    /* two values that can't be had together */
+};
+
+/* What is wrong, as a sentence without a full stop. */
+struct config_why {
+	char text[512];
+};
+
+/* The defaults; default_socket is copied. */
+void config_init(struct config *config, const char *default_socket);
+
+/* Idempotent. */
+void config_fini(struct config *config);
+
+/* A deep copy, for which config_fini() is due as well. */
+struct config config_copy(const struct config *config);
+
+/* Sets one option from text. Returns 0 or CONFIG_E_*, with *why. */
+int must_check config_set(struct config *config, const char *name,
+    const char *value, struct config_why *why);
+
+/* Sets options from lines `key value`; `#` begins a comment. name is the file's
+ * name for *why, which then begins with `name:line: `. A zero byte is no text:
+ * CONFIG_E_VALUE. */
+int must_check config_read(struct config *config, const char *name,
+    const char *text, size_t len, struct config_why *why);
+
+/* Whether the values go together. Returns 0 or CONFIG_E_CONFLICT. */
+int must_check config_check(
+    const struct config *config, struct config_why *why);
+
+/* How many options there are, and what number i is called. */
+size_t config_n_options(void);
+const char *config_name(size_t i);
+
+/* For --help and completion: what it means, what its argument is called, the
+ * values that it can have, separated by blanks (NULL: no list of them), and
+ * whether it is the name of a file. */
+const char *config_text(size_t i);
+const char *config_argument(size_t i);
+const char *config_values(size_t i);
+bool config_is_file(size_t i);
+
+/* Whether the option can change while the daemon runs. */
+bool config_is_reloadable(size_t i);
+
+/* Whether a and b differ in option i. */
+bool config_differs(const struct config *a, const struct config *b, size_t i);
+
+/* Sets option i of config to what it is in other. */
+void config_take(struct config *config, const struct config *other, size_t i);
+
+/* The value of option i as text that config_set() takes. Returns out. */
+const char *config_value(
+    const struct config *config, size_t i, char *out, size_t size);
+
+/* A file with every option, its meaning and range as comments. A socket that
+ * nobody has set is a comment too. */
+void config_print_file(const struct config *config, FILE *out);
+
+/* The options for --help. */
+void config_print_help(FILE *out);
+
+/* The options as a list in mdoc(7). */
+void config_print_manual(FILE *out);
+
+#endif

@@ -1,0 +1,121 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "config/option.h"
+#include "config/wrap.h"
+
+#define HIDDEN "***"     /* what the password is shown as */
+#define VALUE_SIZE 65536 /* the longest value, with a zero */
+
+const char *
+config_value(const struct config *config, size_t i, char *out, size_t size)
+{
+	const struct option *option = &config_options[i];
+
+	if (!config_is_text(option))
+		return config_format(
+		    option, *config_number(config, option), out, size);
+	snprintf(out, size, "%s",
+	    option->type == SECRET && **config_string(config, option) != '\0'
+		? HIDDEN
+		: *config_string(config, option));
+	return out;
+}
+
+/* "The range is … to …; the default is …." */
+static const char *
+describe_range(const struct option *option, char *out, size_t size)
+{
+	char min[32], max[32], initial[32];
+
+	if (config_is_text(option)) {
+		snprintf(out, size, "At most %" PRId64 " bytes.", option->max);
+		return out;
+	}
+	snprintf(out, size, "%s to %s; default %s%s.",
+	    config_format(option, option->min, min, sizeof(min)),
+	    config_format(option, option->max, max, sizeof(max)),
+	    config_format(option, option->initial, initial, sizeof(initial)),
+	    option->reloadable ? "; reloadable" : "");
+	return out;
+}
+
+/* Whether it stands in a file as a comment though it has a value: nobody has
+ * set it, or nobody is to read it. */
+static bool
+is_comment(const struct config *config, const struct option *option)
+{
+	if (option->type == PATH)
+		return config->socket_is_default;
+	return option->type == SECRET;
+}
+
+/* A line for each address. What has no value is a comment. */
+static void
+print_line(const struct config *config, size_t i, FILE *out)
+{
+	const char *mark = is_comment(config, &config_options[i]) ? "#" : "";
+	char *text = xcalloc(1, VALUE_SIZE), *rest = text, *value;
+
+	config_value(config, i, text, VALUE_SIZE);
+	if (*text == '\0')
+		fprintf(out, "#%s %s\n", config_options[i].name,
+		    config_types[config_options[i].type].argument);
+	else if (config_options[i].type != ADDRESSES)
+		fprintf(out, "%s%s %s\n", mark, config_options[i].name, text);
+	else
+		while ((value = strsep(&rest, " ")) != NULL)
+			fprintf(out, "%s %s\n", config_options[i].name, value);
+	free(text);
+}
+
+void
+config_print_file(const struct config *config, FILE *out)
+{
+	char text[256];
+
+	fputs("# Configuration of pm2adapterd: `key value` lines. Options of\n"
+	      "# the command line go over those of this file. SIZE takes k, m\n"
+	      "# and g (of 1024), TIME takes ms, s, m and h. What is\n"
+	      "# reloadable changes with SIGHUP.\n",
+	    out);
+	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
+		fputc('\n', out);
+		wrap_print(out, "# ", 72, false, config_options[i].text);
+		wrap_print(out, "# ", 72, false,
+		    describe_range(&config_options[i], text, sizeof(text)));
+		print_line(config, i, out);
+	}
+}
+
+void
+config_print_help(FILE *out)
+{
+	char text[256];
+
+	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
+		fprintf(out, "  --%s %s\n", config_options[i].name,
+		    config_types[config_options[i].type].argument);
+		wrap_print(out, "        ", 64, false, config_options[i].text);
+		wrap_print(out, "        ", 64, false,
+		    describe_range(&config_options[i], text, sizeof(text)));
+	}
+}
+
+void
+config_print_manual(FILE *out)
+{
+	char text[256];
+
+	fputs(".Bl -tag -width Ds\n", out);
+	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
+		fprintf(out, ".It Cm %s Ar %s\n", config_options[i].name,
+		    config_types[config_options[i].type].argument);
+		wrap_print(out, "", 72, true, config_options[i].text);
+		wrap_print(out, "", 72, true,
+		    describe_range(&config_options[i], text, sizeof(text)));
+	}
+	fputs(".El\n", out);
+}

@@ -1,0 +1,413 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "edge/native/session.h"
+#include "wire/asking.h"
+#include "wire/frame.h"
+
+/* What a QUESTION has at most besides topics and payload. */
+#define QUESTION_ROOM 48
+
+/* The words of core and of the wire, which don't know each other. */
+static const enum request_gather gathers[ASKING_N_GATHERS] = {
+	[ASKING_LIST] = REQUEST_LIST,
+	[ASKING_UNION] = REQUEST_UNION,
+	[ASKING_FIRST] = REQUEST_FIRST,
+	[ASKING_STREAM] = REQUEST_STREAM,
+};
+
+static const enum asking_gather asking_gathers[REQUEST_N_GATHERS] = {
+	[REQUEST_LIST] = ASKING_LIST,
+	[REQUEST_UNION] = ASKING_UNION,
+	[REQUEST_FIRST] = ASKING_FIRST,
+	[REQUEST_STREAM] = ASKING_STREAM,
+};
+
+static const enum request_verdict verdicts[ASKING_N_VERDICTS] = {
+	[ASKING_NO] = REQUEST_NO,
+	[ASKING_YES] = REQUEST_YES,
+	[ASKING_MORE] = REQUEST_MORE,
+};
+
+static const char *const outcome_names[REQUEST_N_OUTCOMES] = {
+	[REQUEST_COMPLETE] = "complete",
+	[REQUEST_FOUND] = "found",
+	[REQUEST_UNKNOWN] = "unknown",
+	[REQUEST_TIMEOUT] = "timeout",
+};
+
+/* NULL: not missing. */
+static const char *const missing_reasons[] = {
+	[DEBT_OWED] = NULL,
+	[DEBT_PAID] = NULL,
+	[DEBT_LEFT] = "left",
+	[DEBT_LATE] = "timeout",
+	[DEBT_TOO_BIG] = "too-big",
+	[DEBT_DISMISSED] = NULL,
+};
+
+const char *
+asking_name_of(enum request_gather gather)
+{
+	return asking_gather_name(asking_gathers[gather]);
+}
+
+static void
+put_topics(struct msg_writer *w, const struct ask *ask)
+{
+	msg_put_array(w, ask->n_topics);
+	for (size_t i = 0; i < ask->n_topics; i++)
+		msg_put_strn(w, ask->topics[i].bytes, ask->topics[i].len);
+}
+
+/* Written once for all who are asked. */
+static void
+write_question(struct native *native, uint64_t id, const struct ask *ask)
+{
+	struct msg_writer topics = { 0 }, *w = &native->out;
+	struct asking_question question = {
+		.flags = ask->to_subscribers ? FRAME_TO_SUBSCRIBERS : 0,
+		.topic = ask->topics->bytes,
+		.topic_len = ask->topics->len,
+		.id = id,
+		.gather = asking_gathers[ask->gather],
+		.payload = ask->payload,
+		.payload_len = ask->payload_len,
+	};
+
+	if (ask->n_topics > 1) {
+		put_topics(&topics, ask);
+		question.flags |= FRAME_SEVERAL;
+		question.topic = topics.data;
+		question.topic_len = topics.len;
+	}
+	asking_write_question(w, &question);
+	if (w->fault || topics.fault)
+		log_fatal("out-of-memory", "bytes=%zu", w->len);
+	msg_writer_fini(&topics);
+	blob_unref(native->question.blob);
+	native->question =
+	    (struct slice){ blob_copy(w->data, w->len), 0, w->len };
+	native->question_id = id;
+	w->len = 0;
+}
+
+void
+asking_on_question(struct member *to, uint64_t id, const struct ask *ask)
+{
+	struct session *session = to->user;
+	struct native *native = session->native;
+
+	if (native->question_id != id)
+		write_question(native, id, ask);
+	if (!conn_is_closing(session->conn))
+		session_send(session, &native->question);
+}
+
+void
+asking_on_part(struct member *to, const struct request *request,
+    const struct member *from, const struct answer *answer)
+{
+	struct session *session = to->user;
+
+	if (conn_is_closing(session->conn))
+		return;
+	asking_write_part(&session->native->out, request->ask_id, from->id,
+	    answer->bytes, answer->len);
+	session_send_out(session);
+}
+
+static void
+put_missing(struct msg_writer *w, const struct request *request)
+{
+	const struct debt *debt = request->debts;
+	const struct debt *end = debt + request->n_debts;
+	size_t n = 0;
+
+	for (; debt < end; debt++)
+		n += missing_reasons[debt->state] != NULL;
+	msg_put_array(w, n);
+	for (debt = request->debts; debt < end; debt++)
+		if (missing_reasons[debt->state] != NULL)
+			asking_put_missing(w, debt->id,
+			    (const char *)debt->name->data,
+			    missing_reasons[debt->state]);
+}
+
+static void
+put_answers(struct msg_writer *w, const struct request *request)
+{
+	const struct gather *gathered = &request->gathered;
+	const void *bytes;
+	size_t cursor = 0, len;
+
+	msg_put_array(w, gathered->n_answers + gathered->n_strings);
+	for (size_t i = 0; i < gathered->n_answers; i++) {
+		const struct gather_answer *answer = &gathered->answers[i];
+
+		asking_put_answer(w, answer->from,
+		    (const char *)answer->name->data,
+		    gathered->bytes + answer->off, answer->len);
+	}
+	while (request->gather == REQUEST_UNION &&
+	       (bytes = gather_next_string(gathered, &cursor, &len)) != NULL)
+		msg_put_strn(w, bytes, len);
+}
+
+/* The names of who is missing, as long as they fit. */
+static void
+list_missing(const struct request *request, char *out, size_t size)
+{
+	const struct debt *debt = request->debts;
+	size_t n = 0;
+
+	for (; debt < request->debts + request->n_debts; debt++)
+		if (missing_reasons[debt->state] != NULL && n < size)
+			n += (size_t)snprintf(out + n, size - n, "%s%s",
+			    n == 0 ? "" : ", ", (const char *)debt->name->data);
+}
+
+/* A question that took longer than it should is kept and logged. */
+static void
+note_time(struct native *native, const struct request *request, int64_t took_us)
+{
+	struct timing *timing = &native->timing;
+	struct slow_entry *entry;
+	char line[2048];
+
+	if (timing->slow_question_us == 0 || took_us < timing->slow_question_us)
+		return;
+	entry = slow_add(&timing->slow);
+	entry->is_question = true;
+	entry->wall_ms = clock_wall_ms();
+	entry->took_us = took_us;
+	entry->asker_id = (int64_t)request->asker->id;
+	snprintf(entry->asker, sizeof(entry->asker), "%s",
+	    (const char *)request->asker->name->data);
+	snprintf(entry->topic, sizeof(entry->topic), "%.*s",
+	    (int)request->label_len, (const char *)request->label);
+	entry->gather = asking_name_of(request->gather);
+	entry->outcome = request->outcome == REQUEST_FULL
+			     ? "gather-too-big"
+			     : outcome_names[request->outcome];
+	entry->expected = request->n_debts;
+	entry->answered = request->n_answered;
+	list_missing(request, entry->missing, sizeof(entry->missing));
+	log_warn("slow-question", "%s", slow_line(entry, line, sizeof(line)));
+}
+
+void
+asking_on_result(struct member *to, const struct request *request)
+{
+	struct session *session = to->user;
+	struct native *native = session->native;
+	struct msg_writer *w = &native->out;
+	size_t start;
+
+	note_time(native, request,
+	    timing_gathered(&native->timing, request->asked_us));
+	if (conn_is_closing(session->conn))
+		return;
+	if (request->outcome == REQUEST_FULL) {
+		session_refuse_ask(session, REFUSED_GATHER_TOO_BIG,
+		    request->ask_id,
+		    "ASK: the answers are more than max-gather (%zu bytes) or "
+		    "max-gather-all allow",
+		    request->gathered.max_bytes);
+		return;
+	}
+	start = asking_begin_result(w, request->ask_id,
+	    outcome_names[request->outcome], request->n_debts,
+	    request->n_answered);
+	put_missing(w, request);
+	put_answers(w, request);
+	control_end(w, start, FRAME_RESULT);
+	session_send_out(session);
+}
+
+/* Whether the topics may be asked; the session has been told if not. */
+static bool
+may_ask(struct session *session, const struct frame *f,
+    const struct asking_ask *in, size_t n_topics)
+{
+	struct native *native = session->native;
+	int r = 0;
+
+	if (session->role == CONTROL_OBSERVER) {
+		session_refuse_ask(session, REFUSED_FORBIDDEN, in->id,
+		    "ASK: the role observer can't ask");
+		return false;
+	}
+	if (in->payload_len + f->topic_len + QUESTION_ROOM >
+	    native->settings.max_frame) {
+		session_refuse_ask(session, REFUSED_FRAME_TOO_BIG, in->id,
+		    "ASK: a payload of %zu bytes, whose QUESTION would be "
+		    "larger than max-frame, %u bytes",
+		    in->payload_len, native->settings.max_frame);
+		return false;
+	}
+	for (size_t i = 0; r == 0 && i < n_topics; i++)
+		r = broker_check_topic(native->broker, &native->names[i]);
+	if (r == BROKER_E_TOPIC_EMPTY)
+		session_refuse_ask(
+		    session, REFUSED_BAD_TOPIC, in->id, "ASK: an empty topic");
+	else if (r != 0)
+		session_refuse_ask(session, REFUSED_TOPIC_TOO_LONG, in->id,
+		    "ASK: a topic is too long; max-topic is %zu bytes",
+		    native->settings.topic_max_bytes);
+	return r == 0;
+}
+
+static void
+refuse_ask(struct session *session, const struct ask *ask, int r)
+{
+	const struct native_settings *settings = &session->native->settings;
+
+	if (r == BROKER_E_TIMEOUT)
+		session_refuse_ask(session, REFUSED_BAD_TIMEOUT, ask->ask_id,
+		    "ASK: a timeout of %lld ms; the range is 0 to %d",
+		    (long long)ask->timeout_ms, BROKER_TIMEOUT_MAX_MS);
+	else if (r == BROKER_E_QUESTIONS)
+		session_refuse_ask(session, REFUSED_TOO_MANY_QUESTIONS,
+		    ask->ask_id,
+		    "ASK: %u questions of this connection are open; "
+		    "max-questions is %u",
+		    session->member->requests.n_asked, settings->questions_max);
+	else
+		session_refuse_ask(session, REFUSED_TOO_MANY_QUESTIONS,
+		    ask->ask_id,
+		    "ASK: as many questions are open as max-questions-all "
+		    "allows, %u",
+		    settings->questions_all_max);
+}
+
+static void
+ask(struct session *session, const struct frame *f, const struct asking_ask *in)
+{
+	struct native *native = session->native;
+	struct ask question = {
+		.ask_id = in->id,
+		.gather = gathers[in->gather],
+		.timeout_ms = in->timeout_ms,
+		.to_subscribers = f->flags & FRAME_TO_SUBSCRIBERS,
+		.payload = in->payload,
+		.payload_len = in->payload_len,
+		.asked_us = loop_began_us(native->loop),
+	};
+	int r;
+
+	if (!session_read_names(native, f, &question.n_topics)) {
+		session_fail(session, CONN_BAD_TOPIC,
+		    "ASK: the topic field is not an array of topics");
+		return;
+	}
+	question.topics = native->names;
+	if (!may_ask(session, f, in, question.n_topics))
+		return;
+	r = broker_ask(
+	    native->broker, session->member, &question, loop_now(native->loop));
+	if (r != 0)
+		refuse_ask(session, &question, r);
+}
+
+void
+verb_ask(struct session *session, const struct frame *f)
+{
+	struct asking_ask in;
+	struct control_why why;
+
+	if (f->flags == FRAME_SEVERAL) {
+		session_fail(session, CONN_BAD_FLAGS,
+		    "ASK: several topics are asked by their subscribers, "
+		    "flag 0x%02x",
+		    FRAME_TO_SUBSCRIBERS);
+		return;
+	}
+	switch (asking_read_ask(f->body, f->body_len, &in, &why)) {
+	case 0:
+		ask(session, f, &in);
+		break;
+	case CONTROL_E_BODY:
+		session_fail(session, CONN_BAD_BODY, "ASK: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=ASK");
+	}
+}
+
+/* Reads the strings of a union into native->strings. */
+static bool
+read_strings(struct native *native, struct answer *answer)
+{
+	struct msg_topics strings;
+	const uint8_t *bytes;
+	size_t len, n = 0;
+
+	if (msg_topics_open(answer->bytes, answer->len, &strings) != 0)
+		return false;
+	if (strings.n_left > native->strings_size) {
+		native->strings_size = strings.n_left;
+		native->strings = xreallocarray(native->strings,
+		    native->strings_size, sizeof(*native->strings));
+	}
+	while (msg_topics_next(&strings, &bytes, &len))
+		native->strings[n++] = (struct answer_string){ bytes, len };
+	answer->strings = native->strings;
+	answer->n_strings = n;
+	return true;
+}
+
+static void
+answer(struct session *session, const struct asking_answer *in)
+{
+	struct native *native = session->native;
+	struct answer answer = {
+		.question = in->question,
+		.verdict = verdicts[in->verdict],
+		.bytes = in->payload,
+		.len = in->payload_len,
+	};
+
+	if (answer.verdict == REQUEST_YES &&
+	    broker_wants_strings(native->broker, session->member, in->question,
+		in->payload_len) &&
+	    !read_strings(native, &answer)) {
+		session_fail(session, CONN_BAD_BODY,
+		    "ANSWER: the payload is not an array of strings, which a "
+		    "union wants");
+		return;
+	}
+	switch (broker_answer(native->broker, session->member, &answer)) {
+	case 0:
+		break;
+	case BROKER_E_ANSWER_BIG:
+		session_refuse(session, REFUSED_ANSWER_TOO_BIG,
+		    "ANSWER: a payload of %zu bytes; max-answer is %zu",
+		    in->payload_len, native->settings.answer_max_bytes);
+		break;
+	default:
+		session_fail(session, CONN_BAD_BODY,
+		    "ANSWER: verdict %d, which a stream alone has",
+		    ASKING_MORE);
+	}
+}
+
+void
+verb_answer(struct session *session, const struct frame *f)
+{
+	struct asking_answer in;
+	struct control_why why;
+
+	switch (asking_read_answer(f->body, f->body_len, &in, &why)) {
+	case 0:
+		answer(session, &in);
+		break;
+	case CONTROL_E_BODY:
+		session_fail(session, CONN_BAD_BODY, "ANSWER: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=ANSWER");
+	}
+}

@@ -1,0 +1,62 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "edge/native/session.h"
+
+/*
+ * Who only looks on costs nobody anything. An observer has a small queue; what
+ * has no room in it, and everything while memory is short, is dropped and
+ * counted, long before the observer counts as a slow consumer or stands out
+ * among those who hold memory. It is told how many messages it has lost once it
+ * reads again.
+ */
+
+bool
+observer_message(struct session *session, const struct message_run *run)
+{
+	struct native *native = session->native;
+	size_t waiting = conn_queue_bytes(session->conn);
+	bool has_room =
+	    waiting == 0 || waiting + run->bytes.len <= OBSERVER_QUEUE_MAX;
+
+	if (has_room &&
+	    conn_send(session->conn, &run->bytes, true) == CONN_QUEUED)
+		return true;
+	native->n_losing += session->n_lost == 0;
+	session->n_lost += run->n;
+	native->n_observed_dropped += run->n;
+	return false;
+}
+
+static void
+tell(struct session *session)
+{
+	char message[128];
+
+	snprintf(message, sizeof(message),
+	    "%" PRIu64 " messages were dropped, for they were not read in time",
+	    session->n_lost);
+	session->n_lost = 0;
+	session->native->n_losing--;
+	control_write_error(&session->native->out, "dropped", message, false);
+	session_send_out(session);
+}
+
+void
+observer_tell_all(struct native *native)
+{
+	struct session *session;
+
+	if (native->n_losing == 0)
+		return;
+	TAILQ_FOREACH (session, &native->sessions, in_native)
+		if (session->n_lost > 0 && !conn_is_closing(session->conn) &&
+		    conn_queue_bytes(session->conn) <= OBSERVER_QUEUE_MAX / 2)
+			tell(session);
+}
+
+void
+observer_gone(struct session *session)
+{
+	session->native->n_losing -= session->n_lost > 0;
+}

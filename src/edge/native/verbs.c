@@ -1,0 +1,521 @@
+#include "edge/native/session.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "wire/frame.h"
+
+#define PREVIOUS_LOOKED_AT 1024 /* sessions */
+#define BATCH 16 /* topics that are subscribed to while others are fetched */
+
+static bool
+on_message(struct member *to, const struct message_run *run)
+{
+	struct session *session = to->user;
+
+	if (session->role == CONTROL_OBSERVER)
+		return observer_message(session, run);
+	if (conn_send(session->conn, &run->bytes, run->is_volatile) ==
+	    CONN_QUEUED)
+		return true;
+	if (run->is_volatile && !conn_is_closing(session->conn))
+		session->native->n_volatile_dropped += run->n;
+	else
+		session->native->n_undelivered += run->n;
+	return false;
+}
+
+/* Whether native->news is the frame of this event. */
+static bool
+is_last_news(const struct native *native, const struct presence *p)
+{
+	return native->news.blob != NULL && native->news_id == p->who->id &&
+	       native->news_joined == p->joined &&
+	       native->news_count == p->count &&
+	       native->news_topic_len == p->topic_len &&
+	       memcmp(slice_data(&native->news) + FRAME_HEADER_SIZE, p->topic,
+		   p->topic_len) == 0;
+}
+
+static void
+write_news(struct native *native, const struct presence *p)
+{
+	struct msg_writer *w = &native->out;
+
+	control_write_presence(w, &(struct control_presence){
+				      .topic = p->topic,
+				      .topic_len = p->topic_len,
+				      .joined = p->joined,
+				      .id = p->who->id,
+				      .name = p->who->name,
+				      .count = p->count,
+				  });
+	if (w->fault)
+		log_fatal("out-of-memory", "bytes=%zu", w->len);
+	blob_unref(native->news.blob);
+	native->news = (struct slice){ blob_copy(w->data, w->len), 0, w->len };
+	native->news_id = p->who->id;
+	native->news_joined = p->joined;
+	native->news_count = p->count;
+	native->news_topic_len = p->topic_len;
+	w->len = 0;
+}
+
+/* Written once for all who hear of it. In a drain nobody needs to hear. */
+static void
+on_presence(struct member *to, const struct presence *presence)
+{
+	struct session *session = to->user;
+	struct native *native = session->native;
+
+	if (conn_is_closing(session->conn) ||
+	    (native->is_draining && !presence->joined))
+		return;
+	if (!is_last_news(native, presence))
+		write_news(native, presence);
+	session_send(session, &native->news);
+}
+
+static const struct broker_sink sink = {
+	.message = on_message,
+	.presence = on_presence,
+	.question = asking_on_question,
+	.part = asking_on_part,
+	.result = asking_on_result,
+};
+
+/* Whether a connection with that id is still here, and if so its session. Only
+ * the newest are looked at: thousands that come back at once must not cost the
+ * square of their number, to be told a word that is no secret. */
+static const struct session *
+find_session(const struct native *native, uint64_t id)
+{
+	const struct session *session;
+	int n_left = PREVIOUS_LOOKED_AT;
+
+	TAILQ_FOREACH_REVERSE(
+	    session, &native->sessions, session_list, in_native)
+	{
+		if (session->member != NULL && session->member->id == id)
+			return session;
+		if (--n_left == 0)
+			break;
+	}
+	return NULL;
+}
+
+/*
+ * How the connection that a client had before has ended. One that is still here
+ * was given up by the client, and the news of that has not been read yet.
+ */
+static struct control_ending
+ending_of(const struct native *native, const struct control_previous *previous)
+{
+	const struct closed_entry *entry;
+	const struct session *session;
+	enum conn_cause cause;
+
+	if (previous->epoch_ms != native->epoch_ms)
+		return (struct control_ending){ "unknown", 0 };
+	entry = closed_find(&native->closed, previous->id);
+	if (entry != NULL)
+		return (
+		    struct control_ending){ entry->reason, entry->queue_bytes };
+	session = find_session(native, previous->id);
+	if (session == NULL)
+		return (struct control_ending){ "unknown", 0 };
+	cause = conn_cause(session->conn);
+	return (struct control_ending){
+		conn_cause_name(cause == CONN_OPEN ? CONN_EOF : cause),
+		conn_queue_bytes(session->conn) +
+		    conn_stats(session->conn)->n_unwritten,
+	};
+}
+
+static void
+welcome(struct session *session, const struct control_previous *previous)
+{
+	struct native *native = session->native;
+	struct control_ending ending = ending_of(native, previous);
+
+	control_write_welcome(&native->out,
+	    &(struct control_welcome){
+		.server = native->settings.server,
+		.id = session->member->id,
+		.epoch_ms = native->epoch_ms,
+		.max_frame = native->settings.max_frame,
+		.max_topic = (uint32_t)native->settings.topic_max_bytes,
+		.ping_interval_ms = native->settings.ping_interval_ms,
+		.previous = previous->id == 0 ? NULL : &ending,
+	    });
+	session_send_out(session);
+}
+
+/* Two scripts under one key are most likely two applications that mix. */
+static void
+note_app(struct session *session)
+{
+	const char *other =
+	    apps_add(&session->native->apps, session->key, session->script);
+	char text[3][CONTROL_SCRIPT_MAX * 4 + 3];
+
+	if (other == NULL)
+		return;
+	log_line(LOG_WARN, "two-scripts", "key=%s script=%s other=%s",
+	    log_quote(
+		text[0], sizeof(text[0]), session->key, strlen(session->key)),
+	    log_quote(text[1], sizeof(text[1]), session->script,
+		strlen(session->script)),
+	    log_quote(text[2], sizeof(text[2]), other, strlen(other)));
+}
+
+static void
+admit(struct session *session, const struct control_hello *hello)
+{
+	struct native *native = session->native;
+	char name[CONTROL_NAME_MAX * 4 + 3];
+
+	TAILQ_REMOVE(&native->waiting, session, in_waiting);
+	session->role = hello->role;
+	session->pid = hello->pid;
+	session->pm_id = hello->pm_id;
+	session->client = xstrdup(hello->client);
+	session->key = xstrdup(hello->key);
+	session->script = xstrdup(hello->script);
+	session->member =
+	    broker_join(native->broker, hello->name, &sink, session);
+	log_line(hello->role == CONTROL_OBSERVER ? LOG_DEBUG : LOG_INFO,
+	    "conn-opened",
+	    "id=%" PRIu64 " name=%s pid=%" PRId64 " uid=%u role=%s",
+	    session->member->id,
+	    log_quote(name, sizeof(name), hello->name, strlen(hello->name)),
+	    session_pid(session), (unsigned)session->peer.uid,
+	    control_role_name(hello->role));
+	if (session->role == CONTROL_MEMBER)
+		note_app(session);
+	else
+		broker_silence(native->broker, session->member);
+	welcome(session, &hello->previous);
+}
+
+void
+verb_hello(struct session *session, const struct frame *f)
+{
+	struct control_hello hello;
+	struct control_why why;
+
+	if (session->member != NULL) {
+		session_fail(session, CONN_BAD_STATE, "a second HELLO");
+		return;
+	}
+	switch (control_read_hello(f->body, f->body_len, &hello, &why)) {
+	case 0:
+		admit(session, &hello);
+		break;
+	case CONTROL_E_VERSION:
+		session_fail(session, CONN_BAD_VERSION, "HELLO: %s", why.text);
+		break;
+	case CONTROL_E_BODY:
+		session_fail(session, CONN_BAD_BODY, "HELLO: %s", why.text);
+		break;
+	case CONTROL_E_FIELD:
+		session_fail(session, CONN_BAD_HELLO, "HELLO: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=HELLO");
+	}
+}
+
+struct tally {
+	uint32_t n_empty, n_long, n_over, n_lengths;
+};
+
+static void
+refuse_topics(struct session *session, const char *what, struct tally n)
+{
+	const struct native_settings *settings = &session->native->settings;
+
+	if (n.n_empty > 0)
+		session_refuse(session, REFUSED_BAD_TOPIC,
+		    "%s: %u empty topics; only a prefix may be empty", what,
+		    n.n_empty);
+	if (n.n_long > 0)
+		session_refuse(session, REFUSED_TOPIC_TOO_LONG,
+		    "%s: %u topics are too long; max-topic is %zu bytes", what,
+		    n.n_long, settings->topic_max_bytes);
+	if (n.n_over > 0)
+		session_refuse(session, REFUSED_TOO_MANY_SUBSCRIPTIONS,
+		    "%s: %u topics too many; max-subscriptions is %u", what,
+		    n.n_over, settings->subscriptions_max);
+	if (n.n_lengths > 0)
+		session_refuse(session, REFUSED_TOO_MANY_PREFIX_LENGTHS,
+		    "%s: %u prefixes; all prefixes have %u lengths already, "
+		    "and there are to be no more",
+		    what, n.n_lengths, TOPIC_LENGTHS_MAX);
+}
+
+static void
+count_refusal(struct tally *n, int r)
+{
+	n->n_empty += r == BROKER_E_TOPIC_EMPTY;
+	n->n_long += r == BROKER_E_TOPIC_LONG;
+	n->n_over += r == BROKER_E_SUBSCRIPTIONS;
+	n->n_lengths += r == BROKER_E_PREFIX_LENGTHS;
+}
+
+/* False when the flags contradict each other; the session has failed then. */
+static bool
+subscription_kind(
+    struct session *session, const struct frame *f, enum topic_kind *out)
+{
+	static const enum topic_kind kinds[] = {
+		[0] = TOPIC_EXACT,
+		[FRAME_BY_PREFIX] = TOPIC_PREFIX,
+		[FRAME_AS_MEMBER] = TOPIC_MEMBER,
+	};
+
+	if (f->flags >= sizeof(kinds) / sizeof(*kinds)) {
+		session_fail(session, CONN_BAD_FLAGS,
+		    "%s: by prefix and as a member exclude each other",
+		    frame_type_name(f->type));
+		return false;
+	}
+	*out = kinds[f->flags];
+	return true;
+}
+
+static bool
+open_topics(
+    struct session *session, const struct frame *f, struct msg_topics *out)
+{
+	const char *name = frame_type_name(f->type);
+
+	if (msg_topics_open(f->body, f->body_len, out) != 0)
+		session_fail(session, CONN_BAD_BODY,
+		    "%s: the body is not an array of topics", name);
+	else if (out->n_left > FRAME_TOPICS_MAX)
+		session_fail(session, CONN_BAD_BODY,
+		    "%s: %" PRIu32 " topics in a frame; at most %d", name,
+		    out->n_left, FRAME_TOPICS_MAX);
+	else
+		return true;
+	return false;
+}
+
+/* Takes the next topics of a frame, BATCH at the most, and has the processor
+ * fetch what the broker will look at: they wait for memory together. */
+static size_t
+next_batch(const struct native *native, struct msg_topics *topics,
+    struct topic_name batch[BATCH])
+{
+	bool is_alone = topics->n_left == 1;
+	const uint8_t *bytes;
+	size_t n = 0;
+
+	while (n < BATCH && msg_topics_next(topics, &bytes, &batch[n].len)) {
+		batch[n].bytes = bytes;
+		batch[n].hash = broker_hash(native->broker, &batch[n]);
+		if (!is_alone)
+			broker_prefetch(native->broker, batch[n].hash);
+		n++;
+	}
+	for (size_t i = 0; !is_alone && i < n; i++)
+		broker_prefetch_entry(native->broker, batch[i].hash);
+	return n;
+}
+
+void
+verb_subscribe(struct session *session, const struct frame *f)
+{
+	struct native *native = session->native;
+	struct topic_name batch[BATCH];
+	struct tally refused = { 0 };
+	struct msg_topics topics;
+	enum topic_kind kind;
+	size_t n;
+
+	if (!subscription_kind(session, f, &kind) ||
+	    !open_topics(session, f, &topics))
+		return;
+	if (kind == TOPIC_MEMBER && session->role != CONTROL_MEMBER) {
+		session_refuse(session, REFUSED_FORBIDDEN,
+		    "SUBSCRIBE: the role %s can't be a member of topics",
+		    control_role_name(session->role));
+		return;
+	}
+	/* Who leaves and joins again has joined. */
+	if (session->n_leaving > 0)
+		session_run_staged(session);
+	while ((n = next_batch(native, &topics, batch)) > 0)
+		for (size_t i = 0; i < n; i++)
+			count_refusal(
+			    &refused, broker_subscribe(native->broker,
+					  session->member, kind, &batch[i]));
+	refuse_topics(session, "SUBSCRIBE", refused);
+}
+
+void
+verb_unsubscribe(struct session *session, const struct frame *f)
+{
+	struct native *native = session->native;
+	struct topic_name batch[BATCH];
+	struct msg_topics topics;
+	enum topic_kind kind;
+	size_t n;
+
+	if (!subscription_kind(session, f, &kind) ||
+	    !open_topics(session, f, &topics))
+		return;
+	while ((n = next_batch(native, &topics, batch)) > 0)
+		for (size_t i = 0; i < n; i++)
+			broker_unsubscribe(
+			    native->broker, session->member, kind, &batch[i]);
+}
+
+static void
+add_name(struct native *native, size_t n, struct topic_name name)
+{
+	if (n == native->names_size) {
+		native->names_size = n == 0 ? 16 : 2 * n;
+		native->names = xreallocarray(
+		    native->names, native->names_size, sizeof(name));
+	}
+	native->names[n] = name;
+}
+
+bool
+session_read_names(struct native *native, const struct frame *f, size_t *n)
+{
+	struct msg_topics topics = { .n_left = 0 };
+	const uint8_t *bytes;
+	size_t len;
+
+	*n = 0;
+	if (!(f->flags & FRAME_SEVERAL))
+		add_name(native, (*n)++,
+		    (struct topic_name){
+			.bytes = f->topic, .len = f->topic_len });
+	else if (msg_topics_open(f->topic, f->topic_len, &topics) != 0)
+		return false;
+	while (msg_topics_next(&topics, &bytes, &len))
+		add_name(native, (*n)++,
+		    (struct topic_name){ .bytes = bytes, .len = len });
+	return true;
+}
+
+/* What most messages are: one topic, from who may, and nothing to refuse. */
+static bool
+is_plain(const struct session *session, const struct frame *f)
+{
+	return !(f->flags & FRAME_SEVERAL) &&
+	       session->role != CONTROL_OBSERVER &&
+	       broker_check_topic(session->native->broker,
+		   &(struct topic_name){
+		       .bytes = f->topic, .len = f->topic_len }) == 0;
+}
+
+bool
+verb_may_publish(struct session *session, const struct frame *f)
+{
+	struct native *native = session->native;
+	struct tally refused = { 0 };
+	size_t n;
+
+	if (is_plain(session, f))
+		return true;
+	if (session->role == CONTROL_OBSERVER) {
+		session_refuse(session, REFUSED_FORBIDDEN,
+		    "PUBLISH: the role observer can't publish");
+		return false;
+	}
+	if (!session_read_names(native, f, &n)) {
+		session_fail(session, CONN_BAD_TOPIC,
+		    "PUBLISH: the topic field is not an array of topics");
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		count_refusal(&refused,
+		    broker_check_topic(native->broker, &native->names[i]));
+	refuse_topics(session, "PUBLISH", refused);
+	return refused.n_empty + refused.n_long == 0;
+}
+
+void
+verb_publish(
+    struct session *session, const struct frame *f, const struct staged *staged)
+{
+	struct native *native = session->native;
+	struct message_run run = {
+		.bytes = staged->bytes,
+		.n = staged->n,
+		.is_volatile = f->flags & FRAME_VOLATILE,
+	};
+	size_t n_names;
+
+	if (!(f->flags & FRAME_SEVERAL))
+		broker_publish(native->broker, session->member,
+		    &(struct topic_name){
+			f->topic, f->topic_len, staged->hash },
+		    1, &run);
+	else if (session_read_names(native, f, &n_names))
+		broker_publish(native->broker, session->member, native->names,
+		    n_names, &run);
+}
+
+void
+verb_ping(struct session *session, const struct frame *f)
+{
+	uint8_t head[FRAME_HEADER_SIZE];
+	struct msg_writer *w = &session->native->out;
+
+	frame_write_head(head, FRAME_PONG, 0, NULL, 0, f->body_len);
+	msg_put_raw(w, head, sizeof(head));
+	msg_put_raw(w, f->body, f->body_len);
+	session_send_out(session);
+}
+
+void
+verb_pong(struct session *session, const struct frame *f)
+{
+	(void)session;
+	(void)f;
+}
+
+void
+verb_stats(struct session *session, const struct frame *f)
+{
+	struct control_stats wanted;
+	struct control_why why;
+	struct msg_writer *w = &session->native->out;
+	int r = control_read_stats(f->body, f->body_len, &wanted, &why);
+	size_t start;
+
+	switch (r) {
+	case 0:
+		if (!native_can_sort(&wanted)) {
+			session_refuse(session, REFUSED_BAD_BODY,
+			    "STATS: sort: no section that is wanted has a "
+			    "column '%s' to sort by",
+			    wanted.sort);
+			return;
+		}
+		session->has_asked = true;
+		start = control_begin(w);
+		native_report(session->native, &wanted, w);
+		control_end(w, start, FRAME_STATS_REPLY);
+		session_send_out(session);
+		break;
+	case CONTROL_E_SECTION:
+		session_refuse(
+		    session, REFUSED_BAD_BODY, "STATS: %s", why.text);
+		break;
+	case CONTROL_E_BODY:
+	case CONTROL_E_FIELD:
+		session_fail(session, CONN_BAD_BODY, "STATS: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=STATS");
+	}
+}

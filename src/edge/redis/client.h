@@ -1,0 +1,271 @@
+/*
+ * redis_client - what redis keeps of one connection, and redis itself: shared
+ * by redis.c, which is their life, requests.c, which puts requests in
+ * order, and the other files redis_*.c, which know the commands. Nobody else
+ * includes it.
+ */
+#ifndef PM2A_EDGE_REDIS_CLIENT_H
+#define PM2A_EDGE_REDIS_CLIENT_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+
+#include "edge/redis/redis.h"
+#include "stats/timing.h"
+#include "wire/resp.h"
+#include "wire/resp_write.h"
+
+/* Whose words and replies these are. */
+#define REDIS_VERSION "7.0.15"
+
+/* The hashes of what a client's patterns begin with, one for each pattern, in
+ * no order. Where two texts have one hash, the broker's subscription to one may
+ * stay longer than a pattern needs it, which costs a match for each message. */
+struct redis_prefixes {
+	uint32_t *hashes;
+	size_t n, size;
+};
+
+struct redis_client {
+	TAILQ_ENTRY(redis_client) in_redis;
+	struct redis *redis;
+	struct conn *conn;
+	struct member *member; /* its channels, and the prefixes of patterns */
+	struct topic_owner patterns;
+	struct redis_prefixes prefixes;
+	struct topic_owner shards;
+	struct peer peer;
+	struct resp_parser parser;
+	int version; /* of the protocol: 2 or 3 */
+	bool is_authenticated;
+	bool is_quitting;     /* it is answered no more */
+	bool has_eof;         /* all has been read, and some of it is staged */
+	char *name;           /* or NULL */
+	const char *command;  /* the last one, in small letters */
+	const char *detail;   /* of why it has to go, or NULL */
+	uint32_t n_channels;  /* exact ones */
+	uint32_t n_staged;    /* requests */
+	uint64_t n_delivered; /* messages; the broker counts what it offers */
+	uint64_t n_errors;
+};
+
+/* A request that waits for its turn. */
+struct redis_request {
+	struct redis_client *client; /* NULL once it has been handled */
+	struct blob *blob;           /* with a reference */
+	size_t off;                  /* spans count from here */
+	size_t span, n;              /* its arguments */
+	bool is_over;                /* it was too long: it has none */
+};
+
+struct redis_stage {
+	struct redis_request *at;
+	size_t n, size;
+	struct resp_span *spans;
+	size_t n_spans, spans_size;
+	int64_t read_us; /* when the turn began that staged it */
+};
+
+/* A namespace's topic, and how long what goes to its rooms goes to all of it.
+ */
+struct redis_asked {
+	uint8_t *topic; /* or NULL */
+	size_t len;
+	int64_t until_ms;
+};
+
+#define REDIS_ASKED_MAX 64
+
+struct redis {
+	struct loop *loop;
+	struct loop_task staging;
+	struct redis_stage fresh, ripe;
+	bool is_handling;
+	struct conn_set *set;
+	struct broker *broker;
+	struct closed *closed;
+	struct timing *timing; /* NULL: nobody counts */
+	struct redis_settings settings;
+	TAILQ_HEAD(redis_client_list, redis_client) clients; /* oldest first */
+	struct topic_registry *patterns; /* whose: pattern → clients */
+	struct topic_registry *shards;   /* shard channel → clients */
+	struct msg_writer out;           /* replies to who is handled */
+	struct msg_writer scratch;
+	struct resp_arg *args; /* of the request that is handled */
+	size_t args_size;
+	/* Deliveries of the publish at hand beyond one for each receiver. */
+	int64_t n_extra;
+	/* The last run that went to a client, as its version has it. */
+	struct redis_form {
+		struct slice source, bytes;
+	} forms[2];
+	struct blob *room; /* of this turn's small messages, or NULL */
+	size_t room_used;  /* bytes */
+	struct loop_task forgetting; /* of the forms and the room */
+	struct redis_asked asked[REDIS_ASKED_MAX]; /* unused ones last */
+	int64_t asked_until_ms;                    /* the last of them */
+	bool is_widened; /* the publish at hand: only its first topic
+			  * is for who speaks Redis's protocol */
+	struct instant started;
+	struct redis_stats stats;
+	struct loop_source source;
+	struct instant trim_at;        /* INSTANT_NEVER: nothing is large */
+	struct instant drain_deadline; /* INSTANT_NEVER: it doesn't drain */
+	void (*drained)(void *arg);
+	void *drained_arg;
+};
+
+/* A request at hand. */
+struct redis_call {
+	struct redis_client *client;
+	const struct resp_arg *args; /* its name first */
+	size_t n;
+	struct msg_writer *out; /* for the reply */
+};
+
+/* Stages what the client's parser has found at the beginning of data: it is
+ * carried out in the next turn. In requests.c. */
+void redis_stage_request(
+    struct redis_client *client, const struct slice *data, bool is_over);
+
+/* Carries out all that is staged of the client, now; while a request is being
+ * carried out it does nothing. */
+void redis_run_staged(struct redis_client *client);
+
+/* Carries out all that is staged, now. No request is being carried out. */
+void redis_run_all(struct redis *redis);
+
+/* Sends what has been written to redis->out to client. */
+void redis_flush(struct redis_client *client);
+
+void redis_requests_init(struct redis *redis);
+
+/* Frees what requests and replies stand in. Nothing is staged. Idempotent. */
+void redis_requests_fini(struct redis *redis);
+
+/* To be called after redis->out or scratch has held something large: sets
+ * redis->trim_at. */
+void redis_trim_later(struct redis *redis);
+
+/* Gives back what large ones have left behind. To be called at redis->trim_at.
+ */
+void redis_requests_trim(struct redis *redis);
+
+/* Does what the request says. In commands.c. */
+void redis_execute(struct redis_call *call);
+
+/* An error reply: counted. */
+#define redis_error(call, ...)                            \
+	do {                                              \
+		(call)->client->n_errors++;               \
+		(call)->client->redis->stats.n_errors++;  \
+		resp_put_error((call)->out, __VA_ARGS__); \
+	} while (0)
+
+/* Whether the argument is this word, in letters of any size. */
+bool redis_is(const struct resp_arg *arg, const char *word);
+
+/* How many bytes of it an error shows. */
+int redis_shown(const struct resp_arg *arg);
+
+/* The argument as a topic of the broker's, or with the hash that a registry of
+ * our own wants. */
+struct topic_name redis_name(const struct resp_arg *arg);
+struct topic_name redis_hashed(
+    const struct topic_registry *reg, const struct resp_arg *arg);
+
+/* False when r says that the name can't be subscribed to; the client has been
+ * told. */
+bool redis_check(struct redis_call *call, int r);
+
+/* The verbs of connection.c. */
+void redis_auth(struct redis_call *call);
+void redis_client_getname(struct redis_call *call);
+void redis_client_id(struct redis_call *call);
+void redis_client_kill(struct redis_call *call);
+void redis_client_reply(struct redis_call *call);
+void redis_client_setinfo(struct redis_call *call);
+void redis_client_setname(struct redis_call *call);
+void redis_cluster(struct redis_call *call);
+void redis_config_get(struct redis_call *call);
+void redis_echo(struct redis_call *call);
+void redis_hello(struct redis_call *call);
+void redis_ping(struct redis_call *call);
+void redis_quit(struct redis_call *call);
+void redis_reset(struct redis_call *call);
+void redis_select(struct redis_call *call);
+void redis_switch(struct redis_call *call);
+
+/* Whether it has subscribed to anything. */
+bool redis_is_in_pubsub(const struct redis_client *client);
+
+/* The verbs of subscribe.c, deliver.c and channels.c. */
+void redis_subscribe(struct redis_call *call);
+void redis_unsubscribe(struct redis_call *call);
+void redis_psubscribe(struct redis_call *call);
+void redis_punsubscribe(struct redis_call *call);
+void redis_ssubscribe(struct redis_call *call);
+void redis_sunsubscribe(struct redis_call *call);
+void redis_publish(struct redis_call *call);
+void redis_spublish(struct redis_call *call);
+void redis_pubsub_channels(struct redis_call *call);
+void redis_pubsub_numsub(struct redis_call *call);
+void redis_pubsub_numpat(struct redis_call *call);
+void redis_pubsub_shardchannels(struct redis_call *call);
+void redis_pubsub_shardnumsub(struct redis_call *call);
+
+/* Ends all subscriptions of the client. */
+void redis_unsubscribe_all(struct redis_client *client);
+
+/* How many of all kinds it has. */
+size_t redis_n_subscriptions(const struct redis_client *client);
+
+void redis_asked_fini(struct redis *redis);
+
+/* To be called for what is published: if it asks workers for something they may
+ * be about to subscribe to rooms. */
+void redis_asked_note(struct redis *redis, const struct resp_arg *channel);
+
+/* The namespace of a channel that is a room's, if it was asked just now; NULL:
+ * the channel's subscribers are all who can want it. */
+const struct redis_asked *redis_asked_find(
+    const struct redis *redis, const struct resp_arg *channel);
+
+/* Gives up what is kept for a publish that is on its way. */
+void redis_drop_forms(struct redis *redis);
+
+/* As broker_sink.message. */
+bool redis_on_message(struct member *to, const struct message_run *run);
+
+/* The verbs of info.c. */
+void redis_info(struct redis_call *call);
+void redis_command_all(struct redis_call *call);
+void redis_command_count(struct redis_call *call);
+void redis_command_info(struct redis_call *call);
+void redis_command_docs(struct redis_call *call);
+void redis_command_list(struct redis_call *call);
+void redis_client_info(struct redis_call *call);
+void redis_client_list(struct redis_call *call);
+
+/* A command, or a part of one. */
+struct redis_verb {
+	const char *name; /* in small letters; of a part: "client|id" */
+	int arity;        /* arguments with all names; negative: at least */
+	unsigned flags;
+	/* NULL where it has parts: the second argument names one. */
+	void (*run)(struct redis_call *call);
+	const char *summary, *since;
+};
+
+enum {
+	VERB_UNAUTHENTICATED = 1, /* allowed before AUTH */
+	VERB_SUBSCRIBED = 2,      /* allowed in RESP2 while subscribed */
+	VERB_PUBSUB = 4,          /* for what COMMAND tells */
+	VERB_PART = 8,            /* of the verb before it that has parts */
+};
+
+/* All of them, parts behind what they are of. */
+extern const struct redis_verb redis_verbs[];
+extern const size_t redis_n_verbs;
+
+#endif

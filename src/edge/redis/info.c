@@ -1,0 +1,370 @@
+#include "edge/redis/client.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/*
+ * What clients ask of a server: INFO, CLIENT INFO and LIST, COMMAND. Fields
+ * that have no meaning here are left out of INFO, and are there with a plain
+ * value in the lines of CLIENT LIST, which programs take apart.
+ */
+
+#define CLIENT_LINE_MAX 1024
+
+static void put_line(struct msg_writer *w, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+put_line(struct msg_writer *w, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	msg_put_raw(w, text, strlen(text));
+	msg_put_raw(w, "\r\n", 2);
+}
+
+static void
+put_server(const struct redis *redis, struct msg_writer *w)
+{
+	int64_t up_ms = loop_now(redis->loop).ms - redis->started.ms;
+
+	put_line(w, "redis_version:%s", REDIS_VERSION);
+	put_line(w, "redis_mode:standalone");
+	put_line(w, "server_name:pm2adapterd");
+	put_line(w, "pm2adapterd_version:%s", redis->settings.version);
+	put_line(w, "process_id:%ld", (long)getpid());
+	put_line(w, "uptime_in_seconds:%" PRId64, up_ms / 1000);
+	put_line(w, "uptime_in_days:%" PRId64, up_ms / 86400000);
+}
+
+static void
+put_clients(const struct redis *redis, struct msg_writer *w)
+{
+	put_line(w, "connected_clients:%" PRIu64, redis->stats.n_open);
+	put_line(w, "maxclients:%u", redis->settings.clients_max);
+	put_line(w, "blocked_clients:0");
+}
+
+static void
+put_stats(const struct redis *redis, struct msg_writer *w)
+{
+	put_line(w, "total_connections_received:%" PRIu64,
+	    redis->stats.n_connections);
+	put_line(
+	    w, "total_commands_processed:%" PRIu64, redis->stats.n_commands);
+	put_line(w, "total_error_replies:%" PRIu64, redis->stats.n_errors);
+	put_line(w, "pubsub_channels:%zu",
+	    topic_n_exact(broker_topics(redis->broker)));
+	put_line(w, "pubsub_patterns:%zu", topic_n_exact(redis->patterns));
+	put_line(w, "pubsubshard_channels:%zu", topic_n_exact(redis->shards));
+}
+
+/* A program that waits until a dataset is loaded looks here. */
+static void
+put_persistence(const struct redis *redis, struct msg_writer *w)
+{
+	(void)redis;
+	put_line(w, "loading:0");
+}
+
+static const struct section {
+	const char *name, *title;
+	void (*put)(const struct redis *redis, struct msg_writer *w);
+} sections[] = {
+	{ "server", "# Server", put_server },
+	{ "clients", "# Clients", put_clients },
+	{ "persistence", "# Persistence", put_persistence },
+	{ "stats", "# Stats", put_stats },
+};
+
+static bool
+is_wanted(const struct redis_call *call, const char *name)
+{
+	bool is_wanted = call->n == 1;
+
+	for (size_t i = 1; i < call->n && !is_wanted; i++)
+		is_wanted = redis_is(&call->args[i], name) ||
+			    redis_is(&call->args[i], "all") ||
+			    redis_is(&call->args[i], "everything") ||
+			    redis_is(&call->args[i], "default");
+	return is_wanted;
+}
+
+/* Puts what has been written to scratch as text for people. */
+static void
+put_scratch(struct redis_call *call)
+{
+	struct msg_writer *w = &call->client->redis->scratch;
+
+	if (w->fault)
+		log_fatal("out-of-memory", "bytes=%zu", w->len);
+	resp_put_verbatim(
+	    call->out, call->client->version, (const char *)w->data, w->len);
+	w->len = 0;
+}
+
+void
+redis_info(struct redis_call *call)
+{
+	struct redis *redis = call->client->redis;
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
+		if (!is_wanted(call, sections[i].name))
+			continue;
+		if (n++ > 0)
+			msg_put_raw(&redis->scratch, "\r\n", 2);
+		put_line(&redis->scratch, "%s", sections[i].title);
+		sections[i].put(redis, &redis->scratch);
+	}
+	put_scratch(call);
+}
+
+static void
+put_client(struct redis *redis, const struct redis_client *client)
+{
+	char text[CLIENT_LINE_MAX];
+	int64_t age_s =
+	    (loop_now(redis->loop).ms - conn_since(client->conn).ms) / 1000;
+	size_t n_all = redis_n_subscriptions(client) + client->shards.n_subs;
+
+	snprintf(text, sizeof(text),
+	    "id=%" PRIu64 " addr=%s:0 laddr=%s:0 name=%s age=%" PRId64
+	    " idle=0 flags=%s db=0 sub=%u psub=%u ssub=%u multi=-1 oll=0 "
+	    "omem=%zu events=r cmd=%s user=default resp=%d\n",
+	    client->member->id, redis->settings.socket, redis->settings.socket,
+	    client->name == NULL ? "" : client->name, age_s,
+	    n_all > 0 ? "P" : "N", client->n_channels, client->patterns.n_subs,
+	    client->shards.n_subs, conn_queue_bytes(client->conn),
+	    client->command, client->version);
+	msg_put_raw(&redis->scratch, text, strlen(text));
+}
+
+void
+redis_client_info(struct redis_call *call)
+{
+	put_client(call->client->redis, call->client);
+	put_scratch(call);
+}
+
+static void
+list_all(struct redis *redis)
+{
+	struct redis_client *client;
+
+	TAILQ_FOREACH (client, &redis->clients, in_redis)
+		put_client(redis, client);
+}
+
+/* CLIENT LIST TYPE. Nobody is a replica here, and nobody a master. */
+static void
+list_type(struct redis_call *call, const struct resp_arg *type)
+{
+	struct redis *redis = call->client->redis;
+	struct redis_client *client;
+	bool is_pubsub = redis_is(type, "pubsub");
+
+	if (!is_pubsub && !redis_is(type, "normal") &&
+	    !redis_is(type, "master") && !redis_is(type, "replica") &&
+	    !redis_is(type, "slave")) {
+		redis_error(call, "ERR Unknown client type '%.*s'",
+		    redis_shown(type), (const char *)type->data);
+		return;
+	}
+	TAILQ_FOREACH (client, &redis->clients, in_redis)
+		if ((is_pubsub || redis_is(type, "normal")) &&
+		    redis_is_in_pubsub(client) == is_pubsub)
+			put_client(redis, client);
+	put_scratch(call);
+}
+
+static const struct redis_client *
+find_client(const struct redis *redis, uint64_t id)
+{
+	const struct redis_client *client;
+
+	TAILQ_FOREACH (client, &redis->clients, in_redis)
+		if (client->member->id == id)
+			return client;
+	return NULL;
+}
+
+#define IDS_MAX 64 /* of CLIENT LIST ID: each is looked for among all */
+
+/* CLIENT LIST ID, with the ids from args[3] on. */
+static void
+list_ids(struct redis_call *call)
+{
+	struct redis *redis = call->client->redis;
+	const struct redis_client *client;
+	int64_t ids[IDS_MAX];
+	size_t n = call->n - 3;
+
+	if (n > IDS_MAX) {
+		redis_error(call, "ERR at most %d ids at once", IDS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!resp_read_number(call->args[3 + i], &ids[i]) ||
+		    ids[i] <= 0) {
+			redis_error(call, "ERR Invalid client ID");
+			return;
+		}
+	for (size_t i = 0; i < n; i++) {
+		client = find_client(redis, (uint64_t)ids[i]);
+		if (client != NULL)
+			put_client(redis, client);
+	}
+	put_scratch(call);
+}
+
+void
+redis_client_list(struct redis_call *call)
+{
+	if (call->n == 2) {
+		list_all(call->client->redis);
+		put_scratch(call);
+	} else if (call->n == 4 && redis_is(&call->args[2], "type")) {
+		list_type(call, &call->args[3]);
+	} else if (call->n > 3 && redis_is(&call->args[2], "id")) {
+		list_ids(call);
+	} else {
+		redis_error(call, "ERR syntax error");
+	}
+}
+
+static size_t
+n_commands(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < redis_n_verbs; i++)
+		n += !(redis_verbs[i].flags & VERB_PART);
+	return n;
+}
+
+/* Ten elements, as COMMAND has them since 7.0; no command has keys. */
+static void
+put_command(struct redis_call *call, const struct redis_verb *verb)
+{
+	bool is_pubsub = verb->flags & VERB_PUBSUB;
+	int version = call->client->version;
+	struct msg_writer *w = call->out;
+
+	resp_put_array(w, 10);
+	resp_put_text(w, verb->name);
+	resp_put_int(w, verb->arity);
+	resp_put_set(w, version, is_pubsub ? 3 : 1);
+	if (is_pubsub) {
+		resp_put_simple(w, "pubsub");
+		resp_put_simple(w, "loading");
+	}
+	resp_put_simple(w, is_pubsub ? "stale" : "fast");
+	for (int i = 0; i < 3; i++)
+		resp_put_int(w, 0);
+	resp_put_set(w, version, 1);
+	resp_put_simple(w, is_pubsub ? "@pubsub" : "@connection");
+	for (int i = 0; i < 3; i++)
+		resp_put_array(w, 0);
+}
+
+void
+redis_command_all(struct redis_call *call)
+{
+	resp_put_array(call->out, n_commands());
+	for (size_t i = 0; i < redis_n_verbs; i++)
+		if (!(redis_verbs[i].flags & VERB_PART))
+			put_command(call, &redis_verbs[i]);
+}
+
+void
+redis_command_count(struct redis_call *call)
+{
+	resp_put_int(call->out, (int64_t)n_commands());
+}
+
+void
+redis_command_list(struct redis_call *call)
+{
+	resp_put_array(call->out, n_commands());
+	for (size_t i = 0; i < redis_n_verbs; i++)
+		if (!(redis_verbs[i].flags & VERB_PART))
+			resp_put_text(call->out, redis_verbs[i].name);
+}
+
+/* The verb of a name as COMMAND INFO and DOCS take it: "client|id", too. */
+static const struct redis_verb *
+find_any(const struct resp_arg *name)
+{
+	for (size_t i = 0; i < redis_n_verbs; i++)
+		if (redis_is(name, redis_verbs[i].name))
+			return &redis_verbs[i];
+	return NULL;
+}
+
+void
+redis_command_info(struct redis_call *call)
+{
+	if (call->n == 2) {
+		redis_command_all(call);
+		return;
+	}
+	resp_put_array(call->out, call->n - 2);
+	for (size_t i = 2; i < call->n; i++) {
+		const struct redis_verb *verb = find_any(&call->args[i]);
+
+		if (verb == NULL)
+			resp_put_null(call->out, call->client->version);
+		else
+			put_command(call, verb);
+	}
+}
+
+static void
+put_docs(struct redis_call *call, const struct redis_verb *verb)
+{
+	struct msg_writer *w = call->out;
+
+	resp_put_text(w, verb->name);
+	resp_put_map(w, call->client->version, 3);
+	resp_put_text(w, "summary");
+	resp_put_text(w, verb->summary);
+	resp_put_text(w, "since");
+	resp_put_text(w, verb->since);
+	resp_put_text(w, "group");
+	resp_put_text(w,
+	    verb->flags & VERB_PUBSUB || strncmp(verb->name, "pubsub", 6) == 0
+		? "pubsub"
+		: "connection");
+}
+
+void
+redis_command_docs(struct redis_call *call)
+{
+	int version = call->client->version;
+	size_t n = 0;
+
+	if (call->n == 2) {
+		resp_put_map(call->out, version, n_commands());
+		for (size_t i = 0; i < redis_n_verbs; i++)
+			if (!(redis_verbs[i].flags & VERB_PART))
+				put_docs(call, &redis_verbs[i]);
+		return;
+	}
+	for (size_t i = 2; i < call->n; i++)
+		n += find_any(&call->args[i]) != NULL;
+	resp_put_map(call->out, version, n);
+	for (size_t i = 2; i < call->n; i++)
+		if (find_any(&call->args[i]) != NULL)
+			put_docs(call, find_any(&call->args[i]));
+}

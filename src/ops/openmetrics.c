@@ -1,0 +1,185 @@
+#include "ops/openmetrics.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "edge/native/figures.h"
+#include "edge/native/native.h"
+#include "stats/clients.h"
+
+#define PREFIX "pm2adapterd_"
+
+struct text {
+	FILE *out;
+	bool is_openmetrics;
+};
+
+/* The head of a metric. A counter is called without _total in OpenMetrics, and
+ * with it in the older format. */
+static void
+put_head(const struct text *text, const char *name, const char *type,
+    const char *help)
+{
+	bool is_counter = strcmp(type, "counter") == 0;
+	const char *suffix =
+	    is_counter && !text->is_openmetrics ? "_total" : "";
+
+	fprintf(text->out, "# HELP %s%s %s.\n# TYPE %s%s %s\n", name, suffix,
+	    help, name, suffix, type);
+}
+
+/* A label's value, which is UTF-8: \, " and newlines escaped; other controls,
+ * which no dashboard wants, and what is no UTF-8 as '?'. */
+static void
+put_label(FILE *out, const char *value)
+{
+	size_t left = strlen(value), n;
+
+	for (; left > 0; value += n, left -= n) {
+		const unsigned char *s = (const unsigned char *)value;
+
+		n = text_utf8_length(s, left);
+		if (*value == '\\' || *value == '"')
+			fprintf(out, "\\%c", *value);
+		else if (*value == '\n')
+			fputs("\\n", out);
+		else if (n == 0 || text_is_control(s))
+			fputc('?', out);
+		else
+			fwrite(value, 1, n, out);
+		n = n == 0 ? 1 : n;
+	}
+}
+
+static void
+put_figures(const struct text *text, const struct figures *figures)
+{
+	for (int i = 0; i < N_FIGURES; i++) {
+		const struct figure_info *info = &figures_info[i];
+		bool is_counter = info->kind == FIGURE_COUNTER;
+
+		put_head(text, info->metric, is_counter ? "counter" : "gauge",
+		    info->help);
+		fprintf(text->out, "%s%s ", info->metric,
+		    is_counter ? "_total" : "");
+		if (i == FIGURE_UPTIME_MS)
+			fprintf(text->out, "%.3f\n",
+			    (double)figures->values[i] / 1000);
+		else
+			fprintf(text->out, "%" PRId64 "\n", figures->values[i]);
+	}
+}
+
+/* Buckets at powers of four: 16 us to 16.8 s. Times are whole microseconds, the
+ * rest cut off: below 16 us is at most 15, where a bucket ends. */
+static void
+put_histogram(const struct text *text, const char *name, const char *help,
+    const struct histogram *h)
+{
+	put_head(text, name, "histogram", help);
+	for (int bit = 4; bit <= 24; bit += 2)
+		fprintf(text->out, "%s_bucket{le=\"%.6f\"} %" PRIu64 "\n", name,
+		    (double)(1 << bit) / 1e6,
+		    histogram_n_within(h, ((uint64_t)1 << bit) - 1));
+	fprintf(text->out,
+	    "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_count %" PRIu64
+	    "\n%s_sum %.6f\n",
+	    name, h->n, name, h->n, name, (double)h->sum_us / 1e6);
+}
+
+static void
+put_close(const char *reason, uint64_t n, void *arg)
+{
+	const struct text *text = arg;
+
+	fprintf(text->out,
+	    PREFIX "closed_connections_total{reason=\"%s\"} %" PRIu64 "\n",
+	    reason, n);
+}
+
+static void
+put_refusal(const char *code, uint64_t n, void *arg)
+{
+	const struct text *text = arg;
+
+	fprintf(text->out,
+	    PREFIX "refused_frames_total{code=\"%s\"} %" PRIu64 "\n", code, n);
+}
+
+static void
+put_of_clients(const struct text *text, const struct client_rows *rows,
+    const char *name, bool is_counter, size_t field, const char *help)
+{
+	size_t n =
+	    rows->n < EXPOSITION_CLIENTS_MAX ? rows->n : EXPOSITION_CLIENTS_MAX;
+
+	put_head(text, name, is_counter ? "counter" : "gauge", help);
+	for (size_t i = 0; i < n; i++) {
+		const struct client_row *row = &rows->at[i];
+
+		fprintf(text->out, "%s%s{id=\"%" PRId64 "\",name=\"", name,
+		    is_counter ? "_total" : "", row->id);
+		put_label(text->out, row->name);
+		fprintf(text->out, "\",role=\"%s\",pm_id=\"", row->role);
+		if (row->pm_id >= 0)
+			fprintf(text->out, "%" PRId64, row->pm_id);
+		fprintf(text->out, "\"} %" PRId64 "\n",
+		    *(const int64_t *)((const char *)row + field));
+	}
+}
+
+static void
+put_clients(const struct text *text, struct native *native)
+{
+	struct client_rows rows = { 0 };
+
+	native_each_client(native, rows_add, &rows);
+	rows_sort(rows.at, rows.n, "queue_bytes");
+	put_of_clients(text, &rows, PREFIX "client_queue_bytes", false,
+	    offsetof(struct client_row, queue_bytes),
+	    "Bytes that wait for the connection");
+	put_of_clients(text, &rows, PREFIX "client_published_messages", true,
+	    offsetof(struct client_row, messages_in),
+	    "Messages that the connection published");
+	put_of_clients(text, &rows, PREFIX "client_delivered_messages", true,
+	    offsetof(struct client_row, messages_out),
+	    "Messages that were queued to the connection");
+	put_of_clients(text, &rows, PREFIX "client_dropped_messages", true,
+	    offsetof(struct client_row, drops),
+	    "Messages to the connection that were dropped");
+	free(rows.at);
+}
+
+void
+exposition_write(FILE *out, struct native *native, bool is_openmetrics)
+{
+	struct text text = { out, is_openmetrics };
+	struct figures figures;
+
+	native_figures(native, &figures);
+	put_head(&text, PREFIX "build_info", "gauge",
+	    "1, with the version as a label");
+	fprintf(out, PREFIX "build_info{version=\"" VERSION "\"} 1\n");
+	put_figures(&text, &figures);
+	put_head(&text, PREFIX "loop_busy_ratio", "gauge",
+	    "The share of the last ten seconds that the loop worked");
+	fprintf(out, PREFIX "loop_busy_ratio %.6f\n", figures.busy);
+	put_histogram(&text, PREFIX "message_transit_seconds",
+	    "From reading a message to having written or queued it",
+	    figures.transit);
+	put_histogram(&text, PREFIX "question_gather_seconds",
+	    "From a question to its result", figures.gather);
+	put_histogram(&text, PREFIX "loop_turn_seconds",
+	    "The work of one turn of the loop", figures.turn);
+	put_head(&text, PREFIX "closed_connections", "counter",
+	    "Connections that ended, by the reason");
+	native_each_close(native, put_close, &text);
+	put_head(&text, PREFIX "refused_frames", "counter",
+	    "Frames that were refused, by the code");
+	native_each_refusal(native, put_refusal, &text);
+	put_clients(&text, native);
+	if (is_openmetrics)
+		fputs("# EOF\n", out);
+}

@@ -1,0 +1,384 @@
+#include "ops/pm2.h"
+
+#include <bsd/stdlib.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "base/xalloc.h"
+#include "edge/native/figures.h"
+#include "ops/pm2_channel.h"
+#include "wire/control.h"
+#include "wire/json.h"
+
+#define TELL_MS 1000
+#define SAID_SIZE 1024
+
+struct pm2 {
+	struct pm2_channel channel;
+	struct loop *loop;
+	struct loop_source source;
+	struct instant next_telling; /* INSTANT_NEVER until it is ready */
+	struct native *native;
+	struct pm2_hooks hooks;
+	uint64_t n_dropped_told; /* of the channel's, in the log */
+};
+
+static struct pm2 *
+pm2_of(struct loop_source *source)
+{
+	return (struct pm2 *)((char *)source - offsetof(struct pm2, source));
+}
+
+/* The pid in pm2's home, or 0. */
+static pid_t
+pid_of_pm2(void)
+{
+	const char *home = getenv("PM2_HOME");
+	char path[4096], text[32] = "";
+	FILE *file;
+
+	if (home == NULL)
+		return 0;
+	snprintf(path, sizeof(path), "%s/pm2.pid", home);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	if (fgets(text, sizeof(text), file) == NULL)
+		text[0] = '\0';
+	fclose(file);
+	text[strcspn(text, "\n")] = '\0';
+	return (pid_t)strtonum(text, 1, INT32_MAX, NULL);
+}
+
+static bool
+is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+int
+pm2_inherited(void)
+{
+	const char *number = getenv("NODE_CHANNEL_FD");
+	const char *mode = getenv("NODE_CHANNEL_SERIALIZATION_MODE");
+	bool is_json = mode == NULL || strcmp(mode, "json") == 0;
+	int fd = -1;
+
+	if (number != NULL && getenv("pm_id") != NULL && is_json &&
+	    pid_of_pm2() == getppid())
+		fd = (int)strtonum(number, 3, INT32_MAX, NULL);
+	unsetenv("NODE_CHANNEL_FD");
+	unsetenv("NODE_CHANNEL_SERIALIZATION_MODE");
+	return fd > 0 && is_socket(fd) ? fd : -1;
+}
+
+/* Takes the value, and sends it as a message. */
+static void
+send_json(struct pm2 *pm2, json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	if (text != NULL)
+		pm2_channel_send(&pm2->channel, text, strlen(text));
+	else
+		log_fatal("out-of-memory", "writing=JSON");
+	free(text);
+	json_decref(value);
+}
+
+/* `type` is what pm2 names the event, and data what it hands on. */
+static void
+send_event(struct pm2 *pm2, const char *type, json_t *data)
+{
+	send_json(pm2, json_pack("{s:s, s:o}", "type", type, "data", data));
+}
+
+/*
+ * The values of `pm2 show` and `pm2 monit`: texts with their units, of which
+ * there is room for a dozen.
+ */
+__attribute__((format(printf, 4, 5))) static void
+put_value(
+    json_t *values, const char *name, const char *unit, const char *fmt, ...)
+{
+	char text[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_object_set_new(values, name,
+	    json_pack("{s:s, s:s, s:s, s:b}", "value", text, "unit", unit,
+		"type", "custom", "historic", 1));
+}
+
+static void
+put_bytes(json_t *values, const char *name, const char *per, double n)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	char unit[16];
+	size_t i = 0;
+
+	for (; n >= 1024 && i + 1 < sizeof(units) / sizeof(*units); i++)
+		n /= 1024;
+	snprintf(unit, sizeof(unit), "%s%s", units[i], per);
+	put_value(values, name, unit, i == 0 ? "%.0f" : "%.1f", n);
+}
+
+static int64_t
+n_drops(const struct figures *figures)
+{
+	return figures->values[FIGURE_DROPS_VOLATILE] +
+	       figures->values[FIGURE_DROPS_UNDELIVERED];
+}
+
+static void
+tell(struct pm2 *pm2)
+{
+	struct figures f;
+	json_t *values = json_object();
+
+	native_figures(pm2->native, &f);
+	put_value(values, "Connections", "", "%" PRId64,
+	    f.values[FIGURE_CONNECTIONS]);
+	put_value(values, "Workers", "", "%" PRId64, f.values[FIGURE_MEMBERS]);
+	put_value(values, "Topics", "", "%" PRId64, f.values[FIGURE_TOPICS]);
+	put_value(values, "Deliveries", "/s", "%.0f", f.rates[RATES_DELIVERED]);
+	put_bytes(values, "Bytes out", "/s", f.rates[RATES_BYTES_OUT]);
+	put_value(values, "Questions open", "", "%" PRId64,
+	    f.values[FIGURE_QUESTIONS_OPEN]);
+	put_value(values, "Answered p99", "ms", "%.1f",
+	    (double)histogram_quantile(f.gather, 0.99) / 1000);
+	put_bytes(values, "Queue", "", (double)f.values[FIGURE_QUEUE_BYTES]);
+	put_value(values, "Drops", "", "%" PRId64, n_drops(&f));
+	put_value(values, "Loop busy", "%", "%.1f", 100 * f.busy);
+	send_event(pm2, "axm:monitor", values);
+}
+
+static struct instant
+next_deadline(struct loop_source *source)
+{
+	const struct pm2 *pm2 = pm2_of(source);
+
+	return pm2->channel.fd < 0 ? INSTANT_NEVER : pm2->next_telling;
+}
+
+/* While pm2 doesn't read, values that are old before they leave are not added
+ * to what waits. */
+static void
+expire(struct loop_source *source, struct instant now)
+{
+	struct pm2 *pm2 = pm2_of(source);
+
+	pm2->next_telling = instant_after(now, TELL_MS);
+	if (pm2->channel.n_dropped > pm2->n_dropped_told)
+		log_warn("pm2-dropped", "messages=%" PRIu64,
+		    pm2->channel.n_dropped - pm2->n_dropped_told);
+	pm2->n_dropped_told = pm2->channel.n_dropped;
+	if (pm2->channel.n_queued == 0)
+		tell(pm2);
+}
+
+/* What has been written, which is freed, as a value; a topic may have NUL in
+ * its name. */
+static json_t *
+take_json(FILE *out, char **text, size_t *len)
+{
+	json_t *value;
+
+	fclose(out);
+	value = json_loadb(*text, *len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	free(*text);
+	return value == NULL ? json_null() : value;
+}
+
+/* The JSON value of a section of STATS. */
+static json_t *
+section(struct pm2 *pm2, enum control_section which)
+{
+	struct control_stats wanted = { .n_rows = CONTROL_ROWS_DEFAULT };
+	struct msg_writer w = { 0 };
+	struct bytes bytes;
+	size_t len = 0;
+	char *text = NULL;
+	FILE *out = xmemstream(&text, &len);
+
+	wanted.wanted[which] = true;
+	native_report(pm2->native, &wanted, &w);
+	bytes = bytes_over(w.data, w.len);
+	if (w.fault)
+		log_fatal("out-of-memory", "writing=STATS");
+	json_print(out, &bytes);
+	msg_writer_fini(&w);
+	return take_json(out, &text, &len);
+}
+
+static json_t *
+act_overview(struct pm2 *pm2, const char *argument)
+{
+	(void)argument;
+	return section(pm2, CONTROL_OVERVIEW);
+}
+
+static json_t *
+act_clients(struct pm2 *pm2, const char *argument)
+{
+	(void)argument;
+	return section(pm2, CONTROL_CLIENTS);
+}
+
+static json_t *
+act_topics(struct pm2 *pm2, const char *argument)
+{
+	(void)argument;
+	return section(pm2, CONTROL_TOPICS);
+}
+
+/* What was said quotes a file or pm2, and may be cut within a character; a
+ * string of jansson must be UTF-8. */
+static json_t *
+outcome(bool is_done, const char *said)
+{
+	size_t len = 0;
+	char *text = NULL;
+	FILE *out = xmemstream(&text, &len);
+
+	text_put_json(out, said, strlen(said));
+	return json_pack("{s:b, s:o}", "ok", is_done,
+	    is_done ? "message" : "error", take_json(out, &text, &len));
+}
+
+static json_t *
+act_reload(struct pm2 *pm2, const char *argument)
+{
+	char said[SAID_SIZE] = "";
+	bool is_done = pm2->hooks.reload(said, sizeof(said), pm2->hooks.arg);
+
+	(void)argument;
+	return outcome(is_done, said);
+}
+
+static json_t *
+act_log_level(struct pm2 *pm2, const char *argument)
+{
+	char said[SAID_SIZE] = "";
+	bool is_done = pm2->hooks.set_log_level(
+	    argument, said, sizeof(said), pm2->hooks.arg);
+
+	return outcome(is_done, said);
+}
+
+static const struct action {
+	const char *name;
+	/* argument is never NULL. What it returns goes to `pm2 trigger`. */
+	json_t *(*act)(struct pm2 *pm2, const char *argument);
+} actions[] = {
+	{ "stats", act_overview },
+	{ "clients", act_clients },
+	{ "topics", act_topics },
+	{ "reload", act_reload },
+	{ "log-level", act_log_level },
+};
+
+#define N_ACTIONS (sizeof(actions) / sizeof(*actions))
+
+static const struct action *
+find_action(const char *name)
+{
+	for (size_t i = 0; i < N_ACTIONS; i++)
+		if (strcmp(actions[i].name, name) == 0)
+			return &actions[i];
+	return NULL;
+}
+
+/* pm2 hands on the names that we have told it, and whatever another program
+ * sends through pm2's API; the latter gets no answer. */
+static void
+act(struct pm2 *pm2, const char *name, const char *argument)
+{
+	const struct action *action = find_action(name);
+
+	if (action == NULL) {
+		log_debug("pm2-message", "unknown=yes");
+		return;
+	}
+	log_info("pm2-action", "action=%s", action->name);
+	send_event(pm2, "axm:reply",
+	    json_pack("{s:o, s:s}", "return", action->act(pm2, argument),
+		"action_name", action->name));
+}
+
+/* `pm2 trigger` sends the action's name, or where it was given an argument a
+ * map with both. */
+static void
+on_line(const char *line, size_t len, void *arg)
+{
+	struct pm2 *pm2 = arg;
+	json_t *message = json_loadb(line, len, JSON_DECODE_ANY, NULL);
+	const char *name = json_string_value(message);
+	const char *argument =
+	    json_string_value(json_object_get(message, "opts"));
+
+	if (name == NULL)
+		name = json_string_value(json_object_get(message, "msg"));
+	if (message == NULL)
+		pm2->channel.n_garbled++;
+	else if (json_is_string(message) && strcmp(name, "shutdown") == 0)
+		pm2->hooks.shutdown(pm2->hooks.arg);
+	else if (name != NULL)
+		act(pm2, name, argument == NULL ? "" : argument);
+	json_decref(message);
+}
+
+struct pm2 *
+pm2_new(struct loop *loop, int fd, struct native *native,
+    const struct pm2_hooks *hooks)
+{
+	struct pm2 *pm2 = xcalloc(1, sizeof(*pm2));
+
+	pm2->loop = loop;
+	pm2->native = native;
+	pm2->hooks = *hooks;
+	pm2->next_telling = INSTANT_NEVER;
+	pm2->channel.on_line = on_line;
+	pm2->channel.arg = pm2;
+	pm2_channel_open(&pm2->channel, loop, fd);
+	pm2->source.next_deadline = next_deadline;
+	pm2->source.expire = expire;
+	loop_add_source(loop, &pm2->source);
+	return pm2;
+}
+
+void
+pm2_free(struct pm2 *pm2)
+{
+	if (pm2 == NULL)
+		return;
+	loop_remove_source(pm2->loop, &pm2->source);
+	pm2_channel_close(&pm2->channel);
+	free(pm2);
+}
+
+void
+pm2_say_ready(struct pm2 *pm2)
+{
+	if (pm2 == NULL)
+		return;
+	for (size_t i = 0; i < N_ACTIONS; i++)
+		send_event(pm2, "axm:action",
+		    json_pack("{s:s}", "action_name", actions[i].name));
+	send_json(pm2, json_string("ready"));
+	pm2->next_telling = loop_now(pm2->loop);
+	log_info("pm2-ready", "actions=%zu", N_ACTIONS);
+}

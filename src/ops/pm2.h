@@ -1,0 +1,49 @@
+/*
+ * pm2 - what pm2 is told of the daemon, and what it may ask of it.
+ *
+ * An app that pm2 runs in fork mode has an IPC channel to it (pm2_channel.h).
+ * On it the daemon says that it is ready (`wait_ready`), once a second gives
+ * the values that `pm2 show` and `pm2 monit` display, and answers `pm2
+ * trigger`. Where pm2 isn't there, there is no struct pm2.
+ */
+#ifndef PM2A_OPS_PM2_H
+#define PM2A_OPS_PM2_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "edge/native/native.h"
+#include "net/loop.h"
+
+struct pm2;
+
+/* What pm2 can have done; arg is handed to each. */
+struct pm2_hooks {
+	void *arg;
+	/* `shutdown_with_message`: ends the daemon in order. */
+	void (*shutdown)(void *arg);
+	/* Reads the configuration again, and puts what came of it into said as
+	 * one line. False when nothing has changed because of an error. */
+	bool (*reload)(char *said, size_t size, void *arg);
+	/* Sets the level of the log until the next reload; likewise. */
+	bool (*set_log_level)(
+	    const char *level, char *said, size_t size, void *arg);
+};
+
+/*
+ * The channel's fd, or -1 when pm2 has not started us. A child of a worker has
+ * inherited pm2's environment and has a channel too, which is not pm2's: so the
+ * process whose pid pm2 keeps in its home must be our parent. The channel is
+ * taken out of the environment.
+ */
+int pm2_inherited(void);
+
+/* Takes fd; native must outlive it. */
+struct pm2 *pm2_new(struct loop *loop, int fd, struct native *native,
+    const struct pm2_hooks *hooks) __attribute__((returns_nonnull));
+
+/* NULL is fine here, and means that pm2 isn't there. */
+void pm2_free(struct pm2 *pm2);
+void pm2_say_ready(struct pm2 *pm2);
+
+#endif

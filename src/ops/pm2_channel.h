@@ -1,0 +1,50 @@
+/*
+ * pm2_channel - the line to pm2: Node's IPC channel, on which each line is one
+ * JSON value (child_process of Node.js, serialization 'json').
+ *
+ * It never blocks and never waits: what the socket doesn't take is queued up to
+ * a limit, and a message that has no room is dropped whole and counted. pm2 may
+ * stop reading, send garbage or die; the daemon goes on, without it.
+ */
+#ifndef PM2A_OPS_PM2_CHANNEL_H
+#define PM2A_OPS_PM2_CHANNEL_H
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/loop.h"
+
+/* The longest line that is read, and what may wait to be written. */
+#define PM2_LINE_MAX 65536
+#define PM2_QUEUE_MAX (4u << 20)
+
+struct pm2_channel {
+	struct loop *loop;
+	int fd; /* -1: closed */
+	struct event readable, writable;
+	char *input; /* of a line that hasn't ended */
+	size_t n_input;
+	bool is_skipping; /* a line that is too long, to its end */
+	char *queue;      /* what waits: bytes from sent to n_queued */
+	size_t n_queued, sent, queue_size;
+	uint64_t n_dropped; /* messages that had no room */
+	uint64_t n_garbled; /* lines that were too long */
+	/* A line, zero-terminated, without its newline. */
+	void (*on_line)(const char *line, size_t len, void *arg);
+	void *arg;
+};
+
+/* Takes fd, which is a connected stream socket. on_line and arg are set before.
+ */
+void pm2_channel_open(struct pm2_channel *channel, struct loop *loop, int fd);
+
+/* Idempotent. */
+void pm2_channel_close(struct pm2_channel *channel);
+
+/* Sends one line; text has no newline. Nothing happens when it is closed. */
+void pm2_channel_send(
+    struct pm2_channel *channel, const char *text, size_t len);
+
+#endif

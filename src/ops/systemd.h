@@ -1,0 +1,29 @@
+/*
+ * notify - tells the service manager how the daemon is: the datagrams of
+ * sd_notify(3), spoken here since they are few.
+ *
+ * The manager hears that the daemon is ready, what it does (STATUS), that it
+ * reads its configuration again, that it ends; and it hears from the loop that
+ * the loop still turns, as often as WatchdogSec= of the unit wants. Nothing
+ * here waits: a datagram that can't be sent at once is not sent.
+ */
+#ifndef PM2A_OPS_SYSTEMD_H
+#define PM2A_OPS_SYSTEMD_H
+
+#include "edge/native/native.h"
+#include "net/loop.h"
+
+struct notify;
+
+/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and takes them out of
+ * the environment. NULL: there is no manager that listens. native must outlive
+ * it. */
+struct notify *notify_new(struct loop *loop, struct native *native);
+
+/* All of these: NULL is fine. */
+void notify_free(struct notify *notify);
+void notify_ready(struct notify *notify);
+void notify_reloading(struct notify *notify);
+void notify_stopping(struct notify *notify);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * rows - the table of clients of STATS: one row for each connection, of
+ * whatever protocol, in the same columns.
+ */
+#ifndef PM2A_STATS_CLIENTS_H
+#define PM2A_STATS_CLIENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/member.h"
+#include "net/conn.h"
+#include "net/listen.h"
+#include "wire/msg.h"
+
+/* Strings are borrowed and never NULL. */
+struct client_row {
+	int64_t id;
+	const char *name;
+	int64_t pid;
+	int64_t uid;
+	int64_t pm_id; /* -1: none, which is shown as nil */
+	const char *role;
+	const char *client;
+	const char *key;
+	const char *script;
+	int64_t age_ms;
+	int64_t messages_in;
+	int64_t messages_out;
+	int64_t bytes_in;
+	int64_t bytes_out;
+	int64_t queue_bytes;
+	int64_t queue_peak_bytes;
+	int64_t subscriptions;
+	int64_t asked;
+	int64_t asked_open;
+	int64_t questions;
+	int64_t questions_owed;
+	int64_t drops;
+	int64_t errors;
+};
+
+/* What every connection has; the rest is 0, "" or none. */
+struct client_row rows_client(const struct conn *conn,
+    const struct member *member, const struct peer *peer, struct instant now);
+
+/* Rows that grow by one after the other; at is to be freed. */
+struct client_rows {
+	struct client_row *at;
+	size_t n, size;
+};
+
+/* Appends a copy of row to rows, a struct client_rows: as native_each_client()
+ * calls it. */
+void rows_add(const struct client_row *row, void *rows);
+
+/* Whether a column is called so. */
+bool rows_has_column(const char *name);
+
+/* By a column: numbers the largest first, texts in their order; equal ones
+ * stay as they are. */
+void rows_sort(struct client_row *rows, size_t n, const char *column);
+
+/* Puts one row as a map. */
+void rows_put(struct msg_writer *w, const struct client_row *row);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * timing - how long messages, questions and turns of the loop take. Embedded in
+ * native; other edges tell it of their messages.
+ *
+ * The clock is read twice a turn and never for a message. What was read in one
+ * turn and routed in another is known by the turn it was read in, and counts as
+ * gone when the turn that has routed it has ended: all that could be written
+ * has been written then.
+ */
+#ifndef PM2A_STATS_TIMING_H
+#define PM2A_STATS_TIMING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stats/histogram.h"
+#include "stats/slow.h"
+#include "net/loop.h"
+
+#define TIMING_BATCHES 4 /* turns that one turn routes messages of */
+
+/* What has been done since the start. */
+struct timing_work {
+	uint64_t messages, deliveries, bytes_in, bytes_out;
+};
+
+struct timing {
+	struct loop_watch watch;
+	struct loop *loop;
+	struct histogram transit, gather, turn; /* microseconds */
+	/* Messages that this turn has routed, by when they were read. */
+	struct timing_batch {
+		int64_t read_us;
+		uint64_t n;
+	} batches[TIMING_BATCHES];
+	size_t n_batches;
+	/* What takes as long is kept; 0: nothing is. */
+	int64_t slow_turn_us, slow_question_us;
+	struct slow slow;
+	struct timing_work before; /* this turn */
+	struct timing_work (*work)(void *arg);
+	void *work_arg;
+};
+
+/* Watches the turns of loop, until timing_fini(). work(work_arg) tells what has
+ * been done, once a turn. */
+void timing_init(struct timing *timing, struct loop *loop,
+    struct timing_work (*work)(void *arg), void *work_arg);
+void timing_fini(struct timing *timing);
+
+/* n messages are routed in this turn, which were read in the turn that began at
+ * read_us. */
+void timing_routed(struct timing *timing, int64_t read_us, uint64_t n);
+
+/* How long a question that has ended took, in microseconds. It counts. */
+int64_t timing_gathered(struct timing *timing, int64_t asked_us);
+
+#endif

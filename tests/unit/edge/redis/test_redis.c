@@ -1,0 +1,647 @@
+#include "unit/daemon.h"
+
+#include "edge/redis/client.h"
+
+/* Clients of Redis's protocol beside native ones, in one daemon. */
+
+#define SECRET "correct horse"
+#define CLIENTS_MAX 4
+
+static struct redis *redis;
+
+static void
+begin_with(const char *password)
+{
+	const struct redis_settings resp = {
+		.version = "0.1.0",
+		.socket = "/run/s",
+		.password = password,
+		.max_connections = N_PEERS_MAX,
+		.clients_max = CLIENTS_MAX,
+		.drain_timeout_ms = 3600000,
+		.max_frame = 4096,
+		.topic_max_bytes = 64,
+		.subscriptions_max = 1000,
+	};
+
+	begin();
+	redis = redis_new(loop, set, broker, &resp, native_closed(native));
+}
+
+static void
+finish(void)
+{
+	for (size_t i = 0; i < n_clients; i++)
+		if (clients[i].fd >= 0)
+			hang_up(&clients[i]);
+	settle();
+	redis_free(redis);
+	end();
+}
+
+static struct client *
+dial_redis(void)
+{
+	struct client *c = &clients[n_clients++];
+	struct peer peer = { getpid(), getuid(), getgid() };
+	int fds[2];
+
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	c->fd = fds[0];
+	redis_listen_ops.accepted(redis, fds[1], &peer);
+	return c;
+}
+
+static void
+tell(struct client *c, const char *text)
+{
+	say(c, text, strlen(text));
+}
+
+/* What c got since, all of it. */
+static void
+expect(struct client *c, const char *text)
+{
+	ck_assert_msg(c->n_got - c->n_taken == strlen(text) &&
+			  memcmp(c->got + c->n_taken, text, strlen(text)) == 0,
+	    "got %.*s, not %s", (int)(c->n_got - c->n_taken),
+	    (const char *)c->got + c->n_taken, text);
+	c->n_taken = c->n_got;
+}
+
+static void
+ask(struct client *c, const char *text, const char *reply)
+{
+	tell(c, text);
+	settle();
+	expect(c, reply);
+}
+
+/* As ask(), for what may be answered in many ways. */
+static void
+do_it(struct client *c, const char *text)
+{
+	tell(c, text);
+	settle();
+	c->n_taken = c->n_got;
+}
+
+static void
+subscribe(struct client *c, const char *topic, uint8_t flags)
+{
+	struct msg_writer w = { 0 };
+	uint8_t head[FRAME_HEADER_SIZE];
+
+	msg_put_array(&w, 1);
+	msg_put_str(&w, topic);
+	frame_write_head(head, FRAME_SUBSCRIBE, flags, NULL, 0, w.len);
+	say(c, head, sizeof(head));
+	say(c, w.data, w.len);
+	msg_writer_fini(&w);
+}
+
+static void
+expect_message(struct client *c, const char *topic, const char *body)
+{
+	struct frame f = next_frame(c);
+
+	ck_assert_uint_eq(f.type, FRAME_PUBLISH);
+	ck_assert_uint_eq(f.flags, 0);
+	ck_assert_uint_eq(f.topic_len, strlen(topic));
+	ck_assert_mem_eq(f.topic, topic, f.topic_len);
+	ck_assert_uint_eq(f.body_len, strlen(body));
+	ck_assert_mem_eq(f.body, body, f.body_len);
+}
+
+static const struct {
+	const char *said, *reply;
+	bool ends;
+} strangers[] = {
+	{ "PING\r\n", "-NOAUTH Authentication required.\r\n", false },
+	{ "*11\r\n",
+	    "-ERR Protocol error: unauthenticated multibulk length\r\n", true },
+	{ "*1\r\n$16385\r\n",
+	    "-ERR Protocol error: unauthenticated bulk length\r\n", true },
+	{ "AUTH correct\r\n",
+	    "-WRONGPASS invalid username-password pair or user is "
+	    "disabled.\r\n",
+	    false },
+	{ "AUTH \"correct horsecorrect horse\"\r\n",
+	    "-WRONGPASS invalid username-password pair or user is "
+	    "disabled.\r\n",
+	    false },
+	{ "AUTH \"correct horsf\"\r\n",
+	    "-WRONGPASS invalid username-password pair or user is "
+	    "disabled.\r\n",
+	    false },
+	{ "AUTH \"\"\r\n",
+	    "-WRONGPASS invalid username-password pair or user is "
+	    "disabled.\r\n",
+	    false },
+	{ "AUTH nobody \"correct horse\"\r\n",
+	    "-WRONGPASS invalid username-password pair or user is "
+	    "disabled.\r\n",
+	    false },
+	{ "AUTH \"correct horse\"\r\nPING\r\n", "+OK\r\n+PONG\r\n", false },
+	{ "AUTH default \"correct horse\"\r\nRESET\r\nPING\r\n",
+	    "+OK\r\n+RESET\r\n-NOAUTH Authentication required.\r\n", false },
+};
+
+TEST_EACH(a_stranger_has_small_limits_and_needs_the_password, strangers)
+{
+	struct client *c;
+
+	begin_with(SECRET);
+	c = dial_redis();
+	ask(c, strangers[row].said, strangers[row].reply);
+	if (strangers[row].ends)
+		expect_end(c);
+	else
+		ask(c, "QUIT\r\n", "+OK\r\n");
+	finish();
+}
+
+TEST(a_stranger_who_does_not_read_is_cut)
+{
+	static char many[64 * 1024];
+	struct client *c;
+
+	begin_with(SECRET);
+	c = dial_redis();
+	for (size_t i = 0; i + 6 <= sizeof(many); i += 6)
+		memcpy(many + i, "PING\r\n", 6);
+	say(c, many, sizeof(many) / 6 * 6);
+	settle();
+	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SLOW_CONSUMER], 1);
+	finish();
+}
+
+/* Both in one turn, the one who publishes first in the daemon's list. */
+TEST(a_subscription_is_in_force_for_what_is_published_after_it)
+{
+	struct client *publisher, *worker;
+
+	begin_with("");
+	worker = join();
+	publisher = dial_redis();
+	subscribe(worker, "room", 0);
+	tell(publisher, "PUBLISH room hello\r\n");
+	settle();
+	expect(publisher, ":1\r\n");
+	expect_message(worker, "room", "hello");
+	finish();
+}
+
+TEST(publish_counts_what_is_delivered)
+{
+	struct client *a, *b, *worker;
+
+	begin_with("");
+	worker = join();
+	a = dial_redis();
+	b = dial_redis();
+	subscribe(worker, "news", 0);
+	do_it(a, "SUBSCRIBE news\r\nPSUBSCRIBE n* *s x*\r\n");
+	do_it(b, "HELLO 3\r\nSUBSCRIBE news\r\n");
+	ask(b, "PUBLISH news hi\r\n",
+	    ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n:5\r\n");
+	expect_message(worker, "news", "hi");
+	ck_assert_uint_eq(redis_stats(redis)->n_delivered, 4);
+	ck_assert_uint_eq(redis_stats(redis)->n_published, 1);
+	finish();
+}
+
+TEST(patterns_that_begin_alike_share_a_prefix_and_go_one_by_one)
+{
+	struct client *a, *b;
+
+	begin_with("");
+	a = dial_redis();
+	b = dial_redis();
+	do_it(a, "PSUBSCRIBE k#*a k#*b\r\n");
+	ask(b, "PUBLISH k#xa 1\r\n", ":1\r\n");
+	ask(b, "PUBLISH k#xc 1\r\n", ":0\r\n");
+	do_it(a, "PUNSUBSCRIBE k#*b\r\n");
+	ask(b, "PUBLISH k#xa 1\r\n", ":1\r\n");
+	ask(b, "PUBLISH k#xb 1\r\n", ":0\r\n");
+	do_it(a, "PUNSUBSCRIBE k#*a\r\n");
+	ask(b, "PUBLISH k#xa 1\r\nPUBSUB NUMPAT\r\n", ":0\r\n:0\r\n");
+	ck_assert_uint_eq(topic_n_subscriptions(broker_topics(broker)), 0);
+	finish();
+}
+
+/* More than a few, so that one which is forgotten would be one too many. */
+TEST(patterns_that_are_gone_leave_nothing_behind)
+{
+	static const char *const gone[] = { "PUNSUBSCRIBE", "RESET" };
+	static char text[4096];
+	struct client *a, *b;
+
+	begin_with("");
+	a = dial_redis();
+	b = dial_redis();
+	for (size_t how = 0; how < 2; how++) {
+		size_t len = (size_t)snprintf(text, sizeof(text), "PSUBSCRIBE");
+
+		for (int i = 0; i < 200; i++)
+			len += (size_t)snprintf(
+			    text + len, sizeof(text) - len, " p%03d*", i);
+		snprintf(
+		    text + len, sizeof(text) - len, "\r\n%s\r\n", gone[how]);
+		do_it(a, text);
+		ck_assert_uint_eq(
+		    topic_n_subscriptions(broker_topics(broker)), 0);
+		ask(b, "PUBLISH p001 x\r\n", ":0\r\n");
+		expect(a, "");
+	}
+	finish();
+}
+
+TEST(a_run_of_native_messages_comes_in_order)
+{
+	uint8_t run[256];
+	size_t len = 0;
+	struct client *a, *b, *worker;
+
+	begin_with("");
+	worker = join();
+	a = dial_redis();
+	b = dial_redis();
+	do_it(a, "SUBSCRIBE t\r\n");
+	do_it(b, "HELLO 3\r\nSUBSCRIBE t\r\n");
+	len += put_publish(run + len, "t", 0, 0x41414141);
+	len += put_publish(run + len, "t", 0, 0x42424242);
+	len += put_publish(run + len, "u", 0, 0x43434343);
+	say(worker, run, len);
+	settle();
+	expect(a, "*3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nAAAA\r\n"
+		  "*3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nBBBB\r\n");
+	expect(b, ">3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nAAAA\r\n"
+		  ">3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nBBBB\r\n");
+	finish();
+}
+
+TEST(a_native_message_to_several_topics_comes_once_for_each)
+{
+	uint8_t out[64];
+	struct msg_writer w = { 0 };
+	struct client *a, *worker;
+	size_t n;
+
+	begin_with("");
+	worker = join();
+	a = dial_redis();
+	do_it(a, "SUBSCRIBE t u\r\n");
+	msg_put_array(&w, 3);
+	msg_put_str(&w, "t");
+	msg_put_str(&w, "u");
+	msg_put_str(&w, "v");
+	n = frame_write_head(
+	    out, FRAME_PUBLISH, FRAME_SEVERAL, w.data, w.len, 2);
+	memcpy(out + n, "hi", 2);
+	say(worker, out, n + 2);
+	msg_writer_fini(&w);
+	settle();
+	expect(a, "*3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$2\r\nhi\r\n"
+		  "*3\r\n$7\r\nmessage\r\n$1\r\nu\r\n$2\r\nhi\r\n");
+	finish();
+}
+
+TEST(who_does_not_read_is_cut_and_nobody_else)
+{
+	static const struct conn_limits narrow = { 65536, 65536, 10000, 0 };
+	struct client *slow, *b;
+
+	begin_with("");
+	conn_set_limit(set, &narrow);
+	slow = dial_redis();
+	b = dial_redis();
+	do_it(slow, "SUBSCRIBE t\r\n");
+	for (int i = 0; i < 400; i++) {
+		char line[4096];
+
+		snprintf(line, sizeof(line), "PUBLISH t %04000d\r\n", i);
+		tell(b, line);
+		turn();
+		read_some(b);
+	}
+	settle();
+	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SLOW_CONSUMER], 1);
+	b->n_taken = b->n_got;
+	ask(b, "PUBLISH t x\r\n", ":0\r\n");
+	finish();
+}
+
+TEST(a_protocol_error_comes_behind_the_replies_before_it)
+{
+	struct client *c;
+
+	begin_with("");
+	c = dial_redis();
+	ask(c, "PING\r\nPUBLISH t x\r\n*1\r\n:1\r\n",
+	    "+PONG\r\n:0\r\n-ERR Protocol error: expected '$', got ':'\r\n");
+	expect_end(c);
+	finish();
+}
+
+TEST(what_is_too_long_is_answered_and_the_next_request_too)
+{
+	static char text[128 * 1024];
+	size_t len = 0;
+	struct client *c;
+
+	begin_with("");
+	c = dial_redis();
+	len = (size_t)snprintf(text, sizeof(text),
+	    "*3\r\n$7\r\nPUBLISH\r\n$1\r\nt\r\n$100000\r\n%0100000d\r\n"
+	    "PUBLISH t %05000d\r\nPING\r\n",
+	    0, 0);
+	say(c, text, len);
+	settle();
+	expect(c, "-ERR the request is too long; max-frame is 4096 bytes\r\n"
+		  "-ERR the message is too long; max-frame is 4096 bytes, and "
+		  "it needs 5005\r\n+PONG\r\n");
+	finish();
+}
+
+TEST(what_was_sent_before_the_end_is_carried_out)
+{
+	struct client *c, *worker;
+
+	begin_with("");
+	worker = join();
+	c = dial_redis();
+	subscribe(worker, "t", 0);
+	settle();
+	tell(c, "PUBLISH t 1\r\nPUBLISH t 2\r\n");
+	hang_up(c);
+	settle();
+	expect_message(worker, "t", "1");
+	expect_message(worker, "t", "2");
+	finish();
+}
+
+TEST(what_comes_behind_quit_is_not_looked_at)
+{
+	struct client *c;
+
+	begin_with("");
+	c = dial_redis();
+	ask(c, "QUIT\r\nPING\r\n*x\r\n", "+OK\r\n");
+	expect_end(c);
+	finish();
+}
+
+static void
+on_drained(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+TEST(a_drain_answers_what_has_come)
+{
+	bool is_drained = false;
+	struct client *c;
+
+	begin_with("");
+	c = dial_redis();
+	tell(c, "PING\r\n");
+	turn();
+	redis_drain(redis, on_drained, &is_drained);
+	settle();
+	ck_assert(is_drained);
+	expect(c, "+PONG\r\n");
+	expect_end(c);
+	finish();
+}
+
+/* What the last one has published reaches the first. */
+TEST(a_drain_carries_out_everything_before_it_ends_anybody)
+{
+	bool is_drained = false;
+	struct client *a, *b;
+
+	begin_with("");
+	a = dial_redis();
+	b = dial_redis();
+	do_it(a, "SUBSCRIBE t\r\n");
+	tell(b, "PUBLISH t last\r\n");
+	turn();
+	redis_drain(redis, on_drained, &is_drained);
+	settle();
+	ck_assert(is_drained);
+	expect(b, ":1\r\n");
+	expect(a, "*3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nlast\r\n");
+	finish();
+}
+
+static const struct {
+	const char *bytes;
+} https[] = {
+	{ "POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\nPUBLISH t x\r\n" },
+	{ "PUT / HTTP/1.1\r\nhost: localhost:6379\r\n\r\nPUBLISH t x\r\n" },
+	{ "*2\r\n$4\r\nPOST\r\n$1\r\n/\r\nPUBLISH t x\r\n" },
+};
+
+/* A page's requests from the browser of whoever works on this host. */
+TEST_EACH(http_ends_the_connection_and_is_not_obeyed, https)
+{
+	static const char *const passwords[] = { "", SECRET };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct client *c;
+
+		begin_with(passwords[i]);
+		c = dial_redis();
+		do_it(c, https[row].bytes);
+		expect_end(c);
+		ck_assert_uint_eq(redis_stats(redis)->n_published, 0);
+		ck_assert_uint_eq(
+		    conn_set_stats(set)->n_closed[CONN_BAD_FRAME], 1);
+		finish();
+	}
+}
+
+static const struct {
+	const char *args;
+	size_t n; /* lines */
+} lists[] = {
+	{ "", 3 },
+	{ " TYPE normal", 2 },
+	{ " type PubSub", 1 },
+	{ " TYPE master", 0 },
+	{ " ID 1", 1 },
+	{ " ID 3 99 2", 2 },
+};
+
+TEST_EACH(a_list_of_clients_has_who_was_asked_for, lists)
+{
+	char text[64];
+	struct client *c;
+	size_t n = 0;
+
+	begin_with("");
+	c = dial_redis();
+	dial_redis();
+	do_it(dial_redis(), "SUBSCRIBE t\r\n");
+	snprintf(text, sizeof(text), "CLIENT LIST%s\r\n", lists[row].args);
+	tell(c, text);
+	settle();
+	for (size_t i = 0; i + 5 <= c->n_got; i++)
+		n += memcmp(c->got + i, " sub=", 5) == 0;
+	ck_assert_uint_eq(n, lists[row].n);
+	finish();
+}
+
+static const struct {
+	const char *args, *reply;
+} bad_lists[] = {
+	{ "TYPE", "-ERR syntax error\r\n" },
+	{ "TYPE normal more", "-ERR syntax error\r\n" },
+	{ "NAME x", "-ERR syntax error\r\n" },
+	{ "TYPE odd", "-ERR Unknown client type 'odd'\r\n" },
+	{ "ID 1 x", "-ERR Invalid client ID\r\n" },
+	{ "ID 0", "-ERR Invalid client ID\r\n" },
+};
+
+TEST_EACH(a_list_that_cannot_be_is_refused_as_redis_does, bad_lists)
+{
+	char text[64];
+
+	begin_with("");
+	snprintf(text, sizeof(text), "CLIENT LIST %s\r\n", bad_lists[row].args);
+	ask(dial_redis(), text, bad_lists[row].reply);
+	finish();
+}
+
+TEST(one_client_too_many_is_told_so)
+{
+	struct client *c;
+
+	begin_with("");
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		ask(dial_redis(), "PING\r\n", "+PONG\r\n");
+	c = dial_redis();
+	settle();
+	expect(c, "-ERR max number of clients reached\r\n");
+	expect_end(c);
+	ck_assert_ptr_nonnull(join());
+	finish();
+}
+
+/* A worker that has been asked for something may be about to have the room. */
+TEST(what_follows_a_request_to_a_room_reaches_all_of_its_namespace)
+{
+	struct client *emitter, *redis_worker, *worker, *other;
+	struct msg_topics topics;
+	const uint8_t *topic;
+	struct frame f;
+	size_t len;
+
+	begin_with("");
+	worker = join();
+	other = join();
+	emitter = dial_redis();
+	redis_worker = dial_redis();
+	subscribe(worker, "k#/#", 0);
+	subscribe(worker, "k-request#/#", 0);
+	subscribe(other, "k#/other#", 0);
+	do_it(redis_worker, "PSUBSCRIBE k#/#*\r\n");
+	ask(emitter, "PUBLISH k#/#room# 0\r\n", ":1\r\n");
+	redis_worker->n_taken = redis_worker->n_got;
+	expect_nothing(worker);
+	ask(emitter, "PUBLISH k-request#/# join\r\nPUBLISH k#/#room# 1\r\n",
+	    ":1\r\n:2\r\n");
+	expect_message(worker, "k-request#/#", "join");
+	f = next_frame(worker);
+	ck_assert_uint_eq(f.flags, FRAME_SEVERAL);
+	ck_assert_int_eq(msg_topics_open(f.topic, f.topic_len, &topics), 0);
+	ck_assert(msg_topics_next(&topics, &topic, &len));
+	ck_assert_mem_eq(topic, "k#/#room#", len);
+	ck_assert(msg_topics_next(&topics, &topic, &len));
+	ck_assert_mem_eq(topic, "k#/#", len);
+	ck_assert(!msg_topics_next(&topics, &topic, &len));
+	ck_assert_mem_eq(f.body, "1", 1);
+	expect_nothing(worker);
+	expect_nothing(other);
+	expect(redis_worker,
+	    "*4\r\n$8\r\npmessage\r\n$5\r\nk#/#*\r\n$9\r\nk#/#room#\r\n"
+	    "$1\r\n1\r\n");
+	finish();
+}
+
+/* As many as there is room for; one more, and the first is forgotten. */
+TEST(many_namespaces_can_be_asked_at_a_time)
+{
+	char text[64];
+	struct client *emitter, *worker;
+
+	begin_with("");
+	worker = join();
+	emitter = dial_redis();
+	subscribe(worker, "k#/0#", 0);
+	settle();
+	for (int i = 0; i < REDIS_ASKED_MAX; i++) {
+		snprintf(text, sizeof(text), "PUBLISH k-request#/%d# x\r\n", i);
+		ask(emitter, text, ":0\r\n");
+	}
+	ask(emitter, "PUBLISH k#/0#room# x\r\n", ":1\r\n");
+	ask(emitter, "PUBLISH k-request#/more# x\r\n", ":0\r\n");
+	ask(emitter, "PUBLISH k#/0#room# x\r\n", ":0\r\n");
+	finish();
+}
+
+TEST(a_name_has_a_longest_length)
+{
+	char text[512];
+	struct client *c;
+
+	begin_with("");
+	c = dial_redis();
+	snprintf(text, sizeof(text), "CLIENT SETNAME %0256d\r\n", 7);
+	ask(c, text, "+OK\r\n");
+	snprintf(text, sizeof(text), "CLIENT SETNAME %0257d\r\n", 7);
+	ask(c, text, "-ERR Client names cannot be longer than 256 bytes\r\n");
+	tell(c, "CLIENT LIST\r\n");
+	settle();
+	ck_assert_mem_eq(c->got + c->n_got - 3, "\n\r\n", 3);
+	finish();
+}
+
+static const struct {
+	const char *command, *error;
+	int n;
+} manies[] = {
+	{ "SUBSCRIBE", "too many subscriptions; max-subscriptions is 1000",
+	    1000 },
+	{ "SSUBSCRIBE", "too many subscriptions; max-subscriptions is 1000",
+	    1000 },
+	{ "PSUBSCRIBE", "too many patterns; a client may have 1024", 1024 },
+};
+
+/* The patterns' prefix is one and the same. */
+TEST_EACH(a_client_has_so_many_of_a_kind_and_no_more, manies)
+{
+	static char text[64 * 1024];
+	char error[128];
+	size_t len = 0;
+	struct client *c;
+
+	begin_with("");
+	c = dial_redis();
+	len = (size_t)snprintf(text, sizeof(text), "%s", manies[row].command);
+	for (int i = 0; i <= manies[row].n; i++)
+		len +=
+		    (size_t)snprintf(text + len, sizeof(text) - len, " *%d", i);
+	snprintf(text + len, sizeof(text) - len, " *7\r\n");
+	tell(c, text);
+	settle();
+	len = (size_t)snprintf(
+	    error, sizeof(error), "\r\n-ERR %s\r\n*3\r\n", manies[row].error);
+	ck_assert_ptr_nonnull(memmem(c->got, c->n_got, error, len));
+	snprintf(error, sizeof(error), "$2\r\n*7\r\n:%d\r\n", manies[row].n);
+	c->n_taken = c->n_got - strlen(error);
+	expect(c, error);
+	finish();
+}
