@@ -141,6 +141,17 @@ broker_check_topic(const struct broker *broker, const struct topic_name *name)
 	return check_length(broker, name->len, false);
 }
 
+int
+broker_check_topics(
+    const struct broker *broker, const struct topic_name *names, size_t n)
+{
+	int r = n == 0 ? BROKER_E_TOPIC_EMPTY : 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = broker_check_topic(broker, &names[i]);
+	return r;
+}
+
 uint32_t
 broker_hash(const struct broker *broker, const struct topic_name *name)
 {
@@ -331,6 +342,7 @@ broker_publish(struct broker *broker, struct member *from,
 	struct topic *topic;
 	size_t n_receivers = 0;
 
+	assert(n > 0);
 	broker->stats.n_published += run->n;
 	broker->stats.published_bytes += run->bytes.len;
 	from->stats.n_published += run->n;
@@ -434,14 +446,15 @@ broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
 						   : ask->timeout_ms,
 		.gather_max_bytes = broker->limits.gather_max_bytes,
 		.asked_us = ask->asked_us,
-		.label = ask->topics->bytes,
-		.label_len = ask->topics->len,
 	};
 	struct request *request;
 	int r = check_ask(broker, from, ask);
 
+	assert(ask->n_topics > 0);
 	if (r != 0)
 		return r;
+	spec.label = ask->topics->bytes;
+	spec.label_len = ask->topics->len;
 	spec.scope = collect_all(broker, from, ask);
 	request = request_open(broker->requests, &from->requests, &spec,
 	    broker->owners, broker->n_owners, now);

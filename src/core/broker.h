@@ -86,6 +86,11 @@ void broker_unsubscribe(struct broker *broker, struct member *member,
 int must_check broker_check_topic(
     const struct broker *broker, const struct topic_name *name);
 
+/* Whether the n names may be published to or asked: 0, or the BROKER_E_TOPIC_*
+ * of the first that may not. BROKER_E_TOPIC_EMPTY if n is 0. */
+int must_check broker_check_topics(
+    const struct broker *broker, const struct topic_name *names, size_t n);
+
 /*
  * For who publishes many messages, each to a topic of its own, in a row: what
  * broker_publish() would wait for is asked for some messages before. The hash
@@ -100,9 +105,9 @@ void broker_prefetch_entry(const struct broker *broker, uint32_t hash);
 void broker_prefetch_subs(const struct broker *broker, uint32_t hash);
 
 /*
- * Gives run to everybody but from whose subscriptions match one of the n names,
- * each of which has passed broker_check_topic(); once to each. Returns how many
- * they are.
+ * Delivers `run` once to every member other than `from` that has a subscription
+ * matching any of the `n` names. Returns the number of those members. The names
+ * must have passed broker_check_topics(), so `n` is at least 1.
  */
 size_t broker_publish(struct broker *broker, struct member *from,
     const struct topic_name *names, size_t n, const struct message_run *run);
@@ -110,7 +115,7 @@ size_t broker_publish(struct broker *broker, struct member *from,
 /*
  * Asks everybody whom ask names but from. The asker's sink gets the result,
  * once, perhaps before this returns. BROKER_E_* says why nobody was asked. The
- * topics have passed broker_check_topic().
+ * topics must have passed broker_check_topics().
  */
 int must_check broker_ask(struct broker *broker, struct member *from,
     const struct ask *ask, struct instant now);

@@ -227,13 +227,12 @@ asking_on_result(struct member *to, const struct request *request)
 	session_send_out(session);
 }
 
-/* Whether the topics may be asked; the session has been told if not. */
+/* Whether f may be asked; the session has been told if not. */
 static bool
-may_ask(struct session *session, const struct frame *f,
-    const struct asking_ask *in, size_t n_topics)
+may_ask(
+    struct session *session, const struct frame *f, const struct asking_ask *in)
 {
-	struct native *native = session->native;
-	int r = 0;
+	const struct native *native = session->native;
 
 	if (session->role == CONTROL_OBSERVER) {
 		session_refuse_ask(session, REFUSED_FORBIDDEN, in->id,
@@ -248,16 +247,7 @@ may_ask(struct session *session, const struct frame *f,
 		    in->payload_len, native->settings.max_frame);
 		return false;
 	}
-	for (size_t i = 0; r == 0 && i < n_topics; i++)
-		r = broker_check_topic(native->broker, &native->names[i]);
-	if (r == BROKER_E_TOPIC_EMPTY)
-		session_refuse_ask(
-		    session, REFUSED_BAD_TOPIC, in->id, "ASK: an empty topic");
-	else if (r != 0)
-		session_refuse_ask(session, REFUSED_TOPIC_TOO_LONG, in->id,
-		    "ASK: a topic is too long; max-topic is %zu bytes",
-		    native->settings.topic_max_bytes);
-	return r == 0;
+	return true;
 }
 
 static void
@@ -298,14 +288,10 @@ ask(struct session *session, const struct frame *f, const struct asking_ask *in)
 	};
 	int r;
 
-	if (!session_read_names(native, f, &question.n_topics)) {
-		session_fail(session, CONN_BAD_TOPIC,
-		    "ASK: the topic field is not an array of topics");
+	if (!may_ask(session, f, in) ||
+	    !session_read_names(session, f, in->id, &question.n_topics))
 		return;
-	}
 	question.topics = native->names;
-	if (!may_ask(session, f, in, question.n_topics))
-		return;
 	r = broker_ask(
 	    native->broker, session->member, &question, loop_now(native->loop));
 	if (r != 0)

@@ -162,35 +162,41 @@ count_refusal(struct session *session, enum refusal why, const char *message)
 	    log_quote(quoted, sizeof(quoted), message, strlen(message)));
 }
 
+__attribute__((format(printf, 4, 0))) static void
+refuse(struct session *session, enum refusal why, int64_t ask_id,
+    const char *fmt, va_list ap)
+{
+	struct msg_writer *w = &session->native->out;
+	char message[CLOSED_DETAIL_SIZE];
+
+	vsnprintf(message, sizeof(message), fmt, ap);
+	count_refusal(session, why, message);
+	if (ask_id < 0)
+		control_write_error(w, refusal_names[why], message, false);
+	else
+		control_write_ask_error(w, refusal_names[why], message, ask_id);
+	session_send_out(session);
+}
+
 void
 session_refuse(struct session *session, enum refusal why, const char *fmt, ...)
 {
-	char message[CLOSED_DETAIL_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
+	refuse(session, why, -1, fmt, ap);
 	va_end(ap);
-	count_refusal(session, why, message);
-	control_write_error(
-	    &session->native->out, refusal_names[why], message, false);
-	session_send_out(session);
 }
 
 void
 session_refuse_ask(struct session *session, enum refusal why, int64_t ask_id,
     const char *fmt, ...)
 {
-	char message[CLOSED_DETAIL_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
+	refuse(session, why, ask_id, fmt, ap);
 	va_end(ap);
-	count_refusal(session, why, message);
-	control_write_ask_error(
-	    &session->native->out, refusal_names[why], message, ask_id);
-	session_send_out(session);
 }
 
 /*

@@ -159,15 +159,20 @@ void session_fail(struct session *session, enum conn_cause cause,
 void session_refuse(struct session *session, enum refusal why, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 
-/* Answers an ASK with an ERROR, which ends the question. */
+/* Answers an ASK with an ERROR, which ends the question; or, if `ask_id` is -1,
+ * another frame. */
 void session_refuse_ask(struct session *session, enum refusal why,
     int64_t ask_id, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 struct frame;
 
-/* Reads the topic field into native->names. False when it can't be read. */
+/*
+ * Reads the topic field of f, a PUBLISH or ASK, into native->names. False if
+ * the field is malformed, names no topic, or names one that is refused; the
+ * session has been told why. `ask_id` goes into the refusal; -1 if none.
+ */
 bool session_read_names(
-    struct native *native, const struct frame *f, size_t *n);
+    struct session *session, const struct frame *f, int64_t ask_id, size_t *n);
 
 /* Each does what a frame of its type asks for; the header has been judged. */
 void verb_hello(struct session *session, const struct frame *f);

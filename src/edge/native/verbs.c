@@ -233,27 +233,27 @@ struct tally {
 };
 
 static void
-refuse_topics(struct session *session, const char *what, struct tally n)
+refuse_topics(struct session *session, struct tally n)
 {
 	const struct native_settings *settings = &session->native->settings;
 
 	if (n.n_empty > 0)
 		session_refuse(session, REFUSED_BAD_TOPIC,
-		    "%s: %u empty topics; only a prefix may be empty", what,
+		    "SUBSCRIBE: %u empty topics; only a prefix may be empty",
 		    n.n_empty);
 	if (n.n_long > 0)
 		session_refuse(session, REFUSED_TOPIC_TOO_LONG,
-		    "%s: %u topics are too long; max-topic is %zu bytes", what,
+		    "SUBSCRIBE: %u topics are too long; max-topic is %zu bytes",
 		    n.n_long, settings->topic_max_bytes);
 	if (n.n_over > 0)
 		session_refuse(session, REFUSED_TOO_MANY_SUBSCRIPTIONS,
-		    "%s: %u topics too many; max-subscriptions is %u", what,
+		    "SUBSCRIBE: %u topics too many; max-subscriptions is %u",
 		    n.n_over, settings->subscriptions_max);
 	if (n.n_lengths > 0)
 		session_refuse(session, REFUSED_TOO_MANY_PREFIX_LENGTHS,
-		    "%s: %u prefixes; all prefixes have %u lengths already, "
-		    "and there are to be no more",
-		    what, n.n_lengths, TOPIC_LENGTHS_MAX);
+		    "SUBSCRIBE: %u prefixes; all prefixes have %u lengths "
+		    "already, and there are to be no more",
+		    n.n_lengths, TOPIC_LENGTHS_MAX);
 }
 
 static void
@@ -353,7 +353,7 @@ verb_subscribe(struct session *session, const struct frame *f)
 			count_refusal(
 			    &refused, broker_subscribe(native->broker,
 					  session->member, kind, &batch[i]));
-	refuse_topics(session, "SUBSCRIBE", refused);
+	refuse_topics(session, refused);
 }
 
 void
@@ -385,8 +385,9 @@ add_name(struct native *native, size_t n, struct topic_name name)
 	native->names[n] = name;
 }
 
-bool
-session_read_names(struct native *native, const struct frame *f, size_t *n)
+/* Reads the topic field into native->names. False if it is malformed. */
+static bool
+read_names(struct native *native, const struct frame *f, size_t *n)
 {
 	struct msg_topics topics = { .n_left = 0 };
 	const uint8_t *bytes;
@@ -405,6 +406,32 @@ session_read_names(struct native *native, const struct frame *f, size_t *n)
 	return true;
 }
 
+bool
+session_read_names(
+    struct session *session, const struct frame *f, int64_t ask_id, size_t *n)
+{
+	struct native *native = session->native;
+	const char *name = frame_type_name(f->type);
+	int r;
+
+	if (!read_names(native, f, n)) {
+		session_fail(session, CONN_BAD_TOPIC,
+		    "%s: the topic field is not an array of topics", name);
+		return false;
+	}
+	r = broker_check_topics(native->broker, native->names, *n);
+	if (r == BROKER_E_TOPIC_EMPTY)
+		session_refuse_ask(session, REFUSED_BAD_TOPIC, ask_id,
+		    *n == 0 ? "%s: an array of no topics; at least 1"
+			    : "%s: an empty topic; at least 1 byte",
+		    name);
+	else if (r != 0)
+		session_refuse_ask(session, REFUSED_TOPIC_TOO_LONG, ask_id,
+		    "%s: a topic is too long; max-topic is %zu bytes", name,
+		    native->settings.topic_max_bytes);
+	return r == 0;
+}
+
 /* What most messages are: one topic, from who may, and nothing to refuse. */
 static bool
 is_plain(const struct session *session, const struct frame *f)
@@ -419,8 +446,6 @@ is_plain(const struct session *session, const struct frame *f)
 bool
 verb_may_publish(struct session *session, const struct frame *f)
 {
-	struct native *native = session->native;
-	struct tally refused = { 0 };
 	size_t n;
 
 	if (is_plain(session, f))
@@ -430,16 +455,7 @@ verb_may_publish(struct session *session, const struct frame *f)
 		    "PUBLISH: the role observer can't publish");
 		return false;
 	}
-	if (!session_read_names(native, f, &n)) {
-		session_fail(session, CONN_BAD_TOPIC,
-		    "PUBLISH: the topic field is not an array of topics");
-		return false;
-	}
-	for (size_t i = 0; i < n; i++)
-		count_refusal(&refused,
-		    broker_check_topic(native->broker, &native->names[i]));
-	refuse_topics(session, "PUBLISH", refused);
-	return refused.n_empty + refused.n_long == 0;
+	return session_read_names(session, f, -1, &n);
 }
 
 void
@@ -459,7 +475,7 @@ verb_publish(
 		    &(struct topic_name){
 			f->topic, f->topic_len, staged->hash },
 		    1, &run);
-	else if (session_read_names(native, f, &n_names))
+	else if (read_names(native, f, &n_names))
 		broker_publish(native->broker, session->member, native->names,
 		    n_names, &run);
 }

@@ -21,9 +21,10 @@ const {
 const { encode } = require('./msgpack');
 const { pause } = require('./wait');
 
-const MAX_FRAME = 64 << 10;
+const MAX_FRAME = 128 << 10;
+const MAX_TOPICS = 65_536; // of a SUBSCRIBE
 const MAX_SUBSCRIPTIONS = 100;
-const ARGS = ['--max-frame', '64k', '--queue-limit', '8m',
+const ARGS = ['--max-frame', '128k', '--queue-limit', '8m',
 	'--queue-soft-limit', '1m',
 	'--max-subscriptions', String(MAX_SUBSCRIPTIONS),
 	'--hello-timeout', '3s'];
@@ -147,6 +148,15 @@ const BAD_HELLOS = {
 	'key an array': { key: ['k'] },
 	'script of 1025 bytes': { script: 's'.repeat(1025) },
 	'script a boolean': { script: true },
+	'previous an integer': { previous: 1 },
+	'previous empty': { previous: {} },
+	'previous without an epoch': { previous: { id: 1 } },
+	'previous without an id': { previous: { epoch: 1 } },
+	'previous of id 0': { previous: { epoch: 1, id: 0 } },
+	'previous of a negative id': { previous: { epoch: 1, id: -1 } },
+	'previous of a negative epoch': { previous: { epoch: -1, id: 1 } },
+	'previous of an id of 64 bits':
+		{ previous: { epoch: 1, id: 2n ** 64n - 1n } },
 };
 
 function helloWithout(keys) {
@@ -169,6 +179,12 @@ const badHellos = [
 		name: 'n'.repeat(128), client: 'c'.repeat(64),
 		key: 'k'.repeat(256), script: 's'.repeat(1024),
 	}),
+	taken('HELLO of 4096 bytes', '', {
+		padding: 'x'.repeat(4096 - hello({ padding: 'x'.repeat(2048) })
+			.readUInt32BE() + 2048),
+	}),
+	taken('HELLO with the least previous there is', '',
+		{ previous: { epoch: 0, id: 1 } }),
 ];
 
 const NAMES = Object.fromEntries(
@@ -248,6 +264,11 @@ const subscriptions = [
 		[...BAD_BODIES, ...BAD_TOPICS].map(([name, bytes]) =>
 			fatal('bad-body', `${NAMES[type]} whose body is ${name}`,
 				body(type, bytes)))),
+	...[TYPE.SUBSCRIBE, TYPE.UNSUBSCRIBE].map((type) => fatal('bad-body',
+		`${NAMES[type]} of one topic more than a frame may have`,
+		body(type, encode(Array(MAX_TOPICS + 1).fill('')), BY_PREFIX))),
+	taken('SUBSCRIBE to as many topics as a frame may have',
+		subscribe(Array(MAX_TOPICS).fill(''), BY_PREFIX), {}, 1),
 	fatal('frame-too-big', 'SUBSCRIBE above max-frame',
 		frame(TYPE.SUBSCRIBE, { length: MAX_FRAME + 1, body: '\xdd' })),
 	refused('topic-too-long', 'SUBSCRIBE to a topic of 4097 bytes',
@@ -279,7 +300,8 @@ const subscriptions = [
 	1),
 	taken('an observer that subscribes', subscribe(['t'], BY_PREFIX),
 		{ role: 'observer' }, 1),
-	taken('SUBSCRIBE to nothing', subscribe([])),
+	taken('SUBSCRIBE to no topic', subscribe([])),
+	taken('UNSUBSCRIBE from no topic', unsubscribe([])),
 	taken('PONG that nobody asked for', frame(TYPE.PONG, { body: 'x' })),
 ];
 
@@ -291,6 +313,11 @@ const publications = [
 		publish(['t', 'x'.repeat(4097)], 'x')),
 	refused('bad-topic', 'PUBLISH to several, one empty',
 		publish(['witness', ''], 'x')),
+	refused('bad-topic', 'PUBLISH to several, an empty array',
+		publish([], 'x')),
+	refused('bad-topic', 'a volatile PUBLISH to an empty array16',
+		frame(TYPE.PUBLISH, { flags: SEVERAL | VOLATILE,
+			topic: hex('dc0000'), body: 'x' })),
 	fatal('bad-topic', 'PUBLISH to several without a topic field',
 		frame(TYPE.PUBLISH, { flags: SEVERAL, body: 'x' })),
 	...[...BAD_BODIES.slice(1), ...BAD_TOPICS].map(([name, topic]) =>
@@ -365,6 +392,11 @@ const questions = [
 	refused('bad-topic', 'ASK an empty topic', ask('', 1, 'list')),
 	refused('bad-topic', 'ASK several, one empty',
 		ask(['witness', ''], 1, 'list')),
+	...['90', 'dc0000', 'dd00000000'].map((topic) => refused('bad-topic',
+		`ASK several, an empty array ${topic}`, frame(TYPE.ASK, {
+			flags: SEVERAL | TO_SUBSCRIBERS, topic: hex(topic),
+			body: BODY[TYPE.ASK],
+		}))),
 	refused('topic-too-long', 'ASK a topic of 4097 bytes',
 		ask('x'.repeat(4097), 1, 'list')),
 	refused('topic-too-long', 'ASK several, one of 4097 bytes',
@@ -393,8 +425,12 @@ const others = [
 	},
 	...BAD_BODIES.map(([name, bytes]) => fatal('bad-body',
 		`STATS whose body is ${name}`, body(TYPE.STATS, bytes))),
+	fatal('bad-body', 'STATS of 4097 bytes', body(TYPE.STATS,
+		Buffer.concat([hex('81a161da0ffa'), Buffer.alloc(4091, 'x')]))),
 	...[{ sections: 'overview' }, { sections: [1] }, { limit: -1 },
-		{ limit: 1001 }, { limit: 'all' }].map((wish) => fatal('bad-body',
+		{ limit: 0 }, { limit: 1001 }, { limit: 'all' },
+		{ sections: ['clients'], sort: 's'.repeat(33) },
+		{ sections: ['clients'], sort: 1 }].map((wish) => fatal('bad-body',
 		`STATS ${JSON.stringify(wish)}`, body(TYPE.STATS, encode(wish)))),
 	refused('bad-body', 'STATS of an unknown section',
 		body(TYPE.STATS, encode({ sections: ['overview', 'secrets'] }))),

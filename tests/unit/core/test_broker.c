@@ -317,6 +317,7 @@ TEST(a_topic_has_a_shortest_and_a_longest_length)
 {
 	struct topic_name empty = name(""), longest = name("0123456789abcdef"),
 			  beyond = name("0123456789abcdefg");
+	struct topic_name names[] = { longest, beyond, empty };
 
 	begin(1);
 	ck_assert_int_eq(
@@ -324,6 +325,11 @@ TEST(a_topic_has_a_shortest_and_a_longest_length)
 	ck_assert_int_eq(broker_check_topic(broker, &longest), 0);
 	ck_assert_int_eq(
 	    broker_check_topic(broker, &beyond), BROKER_E_TOPIC_LONG);
+	ck_assert_int_eq(
+	    broker_check_topics(broker, NULL, 0), BROKER_E_TOPIC_EMPTY);
+	ck_assert_int_eq(
+	    broker_check_topics(broker, names, 2), BROKER_E_TOPIC_LONG);
+	ck_assert_int_eq(broker_check_topics(broker, names, 1), 0);
 	ck_assert_int_eq(subscribe(0, TOPIC_EXACT, ""), BROKER_E_TOPIC_EMPTY);
 	ck_assert_int_eq(subscribe(0, TOPIC_MEMBER, ""), BROKER_E_TOPIC_EMPTY);
 	ck_assert_int_eq(subscribe(0, TOPIC_PREFIX, ""), 0);
