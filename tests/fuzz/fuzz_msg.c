@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 
+#include "wire/asking.h"
 #include "wire/control.h"
 #include "wire/msg.h"
 
@@ -32,6 +33,29 @@ read_topics(const uint8_t *data, size_t len)
 		assert(topic >= data && topic + n <= data + len);
 }
 
+static bool
+is_inside(const char *s, size_t n, const uint8_t *data, size_t len)
+{
+	const uint8_t *at = (const uint8_t *)s;
+
+	return n == 0 || (at >= data && at + n <= data + len);
+}
+
+static void
+read_asking(const uint8_t *data, size_t len)
+{
+	struct asking_answer answer;
+	struct control_why why;
+	struct asking_ask ask;
+
+	if (asking_read_ask(data, len, &ask, &why) == 0)
+		assert(ask.id >= 0 &&
+		       is_inside(ask.payload, ask.payload_len, data, len));
+	if (asking_read_answer(data, len, &answer, &why) == 0)
+		assert(
+		    is_inside(answer.payload, answer.payload_len, data, len));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -46,6 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		msg_tree_free(tree);
 	}
 	read_topics(data, len);
+	read_asking(data, len);
 	if (control_read_hello(data, len, &hello, &why) == 0)
 		assert(hello.name[0] != '\0');
 	if (control_read_stats(data, len, &stats, &why) == 0)
