@@ -6,7 +6,9 @@ import { Adapter } from 'socket.io-adapter';
  * the host application's own socket.io-adapter. Each server that it is given to
  * has one connection, which its namespaces share; it is made with the first.
  *
- * @throws {Pm2aError} PM2A_ERR_OPTION
+ * @throws {Pm2aError} PM2A_ERR_OPTION. The constructor that it returns throws
+ *	PM2A_ERR_VERSION if the server's Socket.IO is not in the range of this
+ *	package's peerDependencies: so does `new Server()` or `io.adapter()`.
  */
 declare function adapter(options?: adapter.AdapterOptions): adapter.AdapterConstructor;
 
@@ -14,6 +16,7 @@ declare namespace adapter {
 	/** What an error is: stable codes, listed in the README. */
 	type ErrorCode =
 		| 'PM2A_ERR_OPTION'
+		| 'PM2A_ERR_VERSION'
 		| 'PM2A_ERR_CONNECT'
 		| 'PM2A_ERR_TIMEOUT'
 		| 'PM2A_ERR_SILENT'

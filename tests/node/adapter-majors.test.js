@@ -8,6 +8,7 @@ const { createRequire } = require('module');
 const { after, before, describe, test } = require('node:test');
 
 const socketIo2 = require('socket.io-2');
+const socketIo21 = require('socket.io-2.1');
 const { Server } = require('socket.io');
 const { Server: Server45 } = require('socket.io-4.5');
 const { Manager } = require('socket.io-client');
@@ -41,6 +42,12 @@ const VERSIONS = {
 		serve: (server, options) => socketIo2(server, { ...OPTIONS, ...options }),
 		connect: (url) => new Manager2(url, OPTIONS),
 		Adapter: own('socket.io-2'),
+	},
+	// The oldest that is tested: 2.0 depends on a native module that no longer builds.
+	2.1: {
+		serve: (server, options) => socketIo21(server, { ...OPTIONS, ...options }),
+		connect: (url) => new Manager2(url, OPTIONS),
+		Adapter: own('socket.io-2.1'),
 	},
 };
 
@@ -149,7 +156,7 @@ describe('the class that an adapter extends', PATIENT, () => {
 		const { daemon } = await ground(t);
 		const create = pm2Adapter({ socket: daemon.socket });
 		t.after(() => create.client.destroy());
-		const adapter = new create({ name: '/', server: { encoder: {} }, sockets: new Map() });
+		const adapter = new create({ name: '/', server: { encoder: {} }, sockets: new Map(), timeout() {} });
 		assert.ok(adapter instanceof VERSIONS['4.8'].Adapter);
 		assert.deepEqual([...adapter.rooms], []);
 	});
@@ -170,6 +177,31 @@ describe('the class that an adapter extends', PATIENT, () => {
 			await until(async () => await other.adapter.serverCount() === 2,
 				'end of the adapter that was replaced');
 		});
+
+	test('the oldest versions: rooms, binary data, questions, commands and acknowledgements', async (t) => {
+		const { hosts } = await ground(t, 4.5, 2.1, 4.5, 2.1);
+		const visitors = await Promise.all(hosts.map((host) => host.visit()));
+		const ids = visitors.map(({ id }) => id).sort();
+		const bytes = [Buffer.from([0, 0xff]), [{ deep: Buffer.alloc(0) }]];
+		for (const { adapter, io } of hosts) {
+			io.emit('event', 1, ...bytes);
+			adapter.addSockets({ rooms: new Set([ids[0], ids[3]]) }, ['r']);
+			io.to('r').emit('event', 2);
+			for (const [i, got] of (await settle(hosts, visitors)).entries())
+				assert.deepEqual(got, [0, 3].includes(ids.indexOf(visitors[i].id)) ?
+					[[1, ...bytes], [2]] : [[1, ...bytes]]);
+			assert.deepEqual((await adapter.clients(['r'])).sort(), [ids[0], ids[3]]);
+			adapter.delSockets({ rooms: [] }, ['r']);
+			const sockets = await adapter.fetchSockets({ rooms: new Set(), except: new Set() });
+			assert.deepEqual(sockets.map(({ id }) => id).sort(), ids);
+		}
+		for (const { socket } of visitors)
+			socket.on('ask', (cb) => cb(1));
+		const answers = await within(new Promise((resolve, reject) => {
+			hosts[0].io.timeout(60_000).emit('ask', (error, list) => (error ? reject(error) : resolve(list)));
+		}), 'answers');
+		assert.deepEqual(answers, [1, 1, 1, 1]);
+	});
 
 	test('one that is given to several servers gives each a connection', async (t) => {
 		const { daemon } = await ground(t);

@@ -8,9 +8,10 @@
 
 const { adapter2 } = require('./adapter2');
 const { adapter4 } = require('./adapter4');
-const { adapterClassOf } = require('./host');
+const { hostOf } = require('./host');
 const { Hub } = require('./hub');
 const { boolean, clientOptions, integer } = require('./options');
+const { isModern, mustBeSupported } = require('./versions');
 
 const classes = new WeakMap(); // Adapter of a socket.io-adapter → ours on it
 const ours = new WeakSet();
@@ -25,7 +26,7 @@ class PM2Adapter {
 function classOn(Base, nsp) {
 	let Ours = classes.get(Base);
 	if (Ours === undefined) {
-		Ours = nsp.sockets instanceof Map ? adapter4(Base) : adapter2(Base);
+		Ours = isModern(nsp) ? adapter4(Base) : adapter2(Base);
 		classes.set(Base, Ours);
 	}
 	return Ours;
@@ -57,7 +58,9 @@ function pm2Adapter(opts = {}) {
 	}
 
 	function create(nsp) {
-		const Ours = classOn(adapterClassOf(nsp), nsp);
+		const host = hostOf(nsp);
+		mustBeSupported(nsp, host);
+		const Ours = classOn(host.Adapter, nsp);
 		if (nsp.adapter instanceof PM2Adapter) {
 			nsp.adapter.close(); // or it would count as one more server
 		}

@@ -6,6 +6,7 @@
 
 const CODES = {
 	PM2A_ERR_OPTION: 'an option is of the wrong type or out of range',
+	PM2A_ERR_VERSION: 'this version of Socket.IO is not supported',
 	PM2A_ERR_CONNECT: 'the daemon could not be reached',
 	PM2A_ERR_TIMEOUT: 'the daemon did not answer in time',
 	PM2A_ERR_SILENT: 'the daemon stopped answering',

@@ -7,10 +7,15 @@
  * then by that namespace: what it has already (io.adapter() after construction
  * replaces an adapter), else what the socket.io that made its server requires,
  * else what this package finds.
+ *
+ * The versions of both packages are read from the files beside the module that
+ * made the server. A bundle has no such files; versions are unknown then.
  */
 
 const { EventEmitter } = require('node:events');
+const fs = require('node:fs');
 const { createRequire } = require('node:module');
+const path = require('node:path');
 const debug = require('debug')('socket.io-pm2adapter');
 
 const PACKAGE = 'socket.io-adapter';
@@ -66,29 +71,72 @@ function tryRequire(file) {
 	}
 }
 
-/* What the module that made the server has required. Others may export its
- * class too, but socket.io is the one that has loaded an adapter by itself. */
-function adapterBehind(server) {
+/* The module that made the server, and the adapter that it has required. Others
+ * may export its class too, but socket.io is the one that has loaded an adapter
+ * by itself. */
+function moduleBehind(server) {
 	const classes = classesOf(server);
 	for (const module of Object.values(require.cache)) {
 		if (module && isExporting(module.exports, classes)) {
 			const exported = tryRequire(module.filename);
 			if (exported && module.children.some((child) => child.exports === exported)) {
-				return adapterOf(exported);
+				return { file: module.filename, Adapter: adapterOf(exported) };
 			}
 		}
 	}
 	return null;
 }
 
-/* The class that the adapter of nsp must extend. */
-function adapterClassOf(nsp) {
-	const present = nsp.adapter ? rootOf(nsp.adapter) : null;
-	const behind = present ?? adapterBehind(nsp.server);
-	if (behind === null) {
-		debug('socket.io is not among the loaded modules: %s as found', PACKAGE);
+/* Of the package `name` that the file belongs to; undefined if it is of another. */
+function versionAt(file, name) {
+	for (let dir = path.dirname(file); ; dir = path.dirname(dir)) {
+		try {
+			const read = JSON.parse(fs.readFileSync(path.join(dir, 'package.json'), 'utf8'));
+			if (read.name === name) {
+				return String(read.version);
+			}
+		} catch {
+			// Packages have folders without one.
+		}
+		if (dir === path.dirname(dir)) {
+			return undefined;
+		}
 	}
-	return behind ?? adapterOf(require(PACKAGE));
 }
 
-module.exports = { adapterClassOf };
+function versionsAt(file) {
+	return {
+		'socket.io': versionAt(file, 'socket.io'),
+		[PACKAGE]: versionAt(createRequire(file).resolve(PACKAGE), PACKAGE),
+	};
+}
+
+const behind = new WeakMap(); // server → what hostBehind() gives
+
+/* { Adapter, versions } of the socket.io that made the server, or null. */
+function hostBehind(server) {
+	if (!behind.has(server)) {
+		const found = moduleBehind(server);
+		behind.set(server, found &&
+			{ Adapter: found.Adapter, versions: versionsAt(found.file) });
+	}
+	return behind.get(server);
+}
+
+/*
+ * { Adapter, versions }: the class that the adapter of nsp must extend, and
+ * package name → version, where it is known.
+ */
+function hostOf(nsp) {
+	const present = nsp.adapter ? rootOf(nsp.adapter) : null;
+	const host = hostBehind(nsp.server);
+	if (host === null) {
+		debug('socket.io is not among the loaded modules');
+	}
+	return {
+		Adapter: present ?? host?.Adapter ?? adapterOf(require(PACKAGE)),
+		versions: host?.versions ?? {},
+	};
+}
+
+module.exports = { hostOf };
