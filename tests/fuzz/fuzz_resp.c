@@ -106,19 +106,106 @@ check_requests(const uint8_t *data, size_t len, uint8_t how)
 	free(pieces.data);
 }
 
+/* A character of a pattern that isn't a star: the bytes that it takes. */
+struct taken {
+	bool bytes[256];
+};
+
+/* Reads what begins at pattern[i]. Returns where the next one begins. */
+static size_t
+read_class(const uint8_t *pattern, size_t len, size_t i, struct taken *out)
+{
+	bool is_none = i < len && pattern[i] == '^';
+
+	for (i += is_none; i < len && pattern[i] != ']'; i++) {
+		int from = pattern[i], to = from;
+
+		if (from == '\\' && i + 1 < len)
+			from = to = pattern[++i];
+		else if (i + 2 < len && pattern[i + 1] == '-')
+			to = pattern[i += 2];
+		for (int c = 0; c < 256; c++)
+			out->bytes[c] |=
+			    (from <= c && c <= to) || (to <= c && c <= from);
+	}
+	for (int c = 0; c < 256; c++)
+		out->bytes[c] ^= is_none;
+	return i < len ? i + 1 : i;
+}
+
+static size_t
+read_character(const uint8_t *pattern, size_t len, size_t i, struct taken *out)
+{
+	uint8_t c = pattern[i++];
+
+	memset(out, 0, sizeof(*out));
+	if (c == '[')
+		return read_class(pattern, len, i, out);
+	if (c == '\\' && i < len)
+		c = pattern[i++];
+	else if (c == '?')
+		memset(out, true, sizeof(*out));
+	out->bytes[c] = true;
+	return i;
+}
+
+/* As glob_match(): keeps how much of the name each part of the pattern can
+ * take, for every length. */
+static bool
+matches_slowly(const uint8_t *pattern, size_t pattern_len, const uint8_t *name,
+    size_t name_len)
+{
+	bool *can = calloc(name_len + 1, sizeof(bool)), is_match;
+	struct taken taken;
+	size_t i = 0;
+
+	can[0] = true;
+	while (i < pattern_len) {
+		if (pattern[i] == '*') {
+			for (size_t k = 0; k < name_len; k++)
+				can[k + 1] |= can[k];
+			i++;
+			continue;
+		}
+		i = read_character(pattern, pattern_len, i, &taken);
+		for (size_t k = name_len; k > 0; k--)
+			can[k] = can[k - 1] && taken.bytes[name[k - 1]];
+		can[0] = false;
+	}
+	is_match = name_len == 0 ? pattern_len == 0 : can[name_len];
+	free(can);
+	return is_match;
+}
+
 static void
 check_pattern(const uint8_t *pattern, size_t pattern_len, const uint8_t *name,
     size_t name_len)
 {
 	uint8_t *prefix = malloc(pattern_len + 1);
 	bool matches, begins;
-	size_t n = glob_prefix(pattern, pattern_len, prefix);
+	size_t n = glob_prefix(pattern, pattern_len, prefix), cost;
 
 	assert(n <= pattern_len);
 	matches = glob_match(pattern, pattern_len, name, name_len);
 	begins = n <= name_len && memcmp(prefix, name, n) == 0;
 	assert(!matches || begins);
+	assert(matches == matches_slowly(pattern, pattern_len, name, name_len));
+	if (glob_cost(pattern, pattern_len, name_len, &cost))
+		assert(cost > pattern_len);
 	free(prefix);
+}
+
+/* A name of few letters, so that it nearly matches: each bit of data is one. */
+static void
+check_near(
+    const uint8_t *pattern, size_t pattern_len, const uint8_t *data, size_t len)
+{
+	uint8_t *name = malloc(8 * len + 1);
+
+	for (size_t i = 0; i < 8 * len; i++)
+		name[i] = (data[i / 8] >> i % 8 & 1) ? 'a' : 'b';
+	check_pattern(pattern, pattern_len, name, 8 * len);
+	free(name);
 }
 
 int
@@ -134,5 +221,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check_requests(data, len, how);
 	half = len < 2u * how ? len / 2 : how;
 	check_pattern(data, half, data + half, len - half);
+	check_near(data, half, data + half, len - half);
 	return 0;
 }

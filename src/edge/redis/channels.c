@@ -57,9 +57,12 @@ list_topics(struct redis_call *call, struct topic_registry *reg)
 static void
 put_channels(struct redis_call *call, struct topic_registry *reg)
 {
-	if (call->n <= 3)
+	size_t steps;
+
+	if (call->n <= 2 ||
+	    (call->n == 3 && redis_check_pattern(call, &call->args[2], &steps)))
 		list_topics(call, reg);
-	else
+	else if (call->n > 3)
 		redis_error(call,
 		    "ERR unknown subcommand or wrong number of arguments for "
 		    "'%.*s'. Try PUBSUB HELP.",

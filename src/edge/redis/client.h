@@ -33,6 +33,7 @@ struct redis_client {
 	struct member *member; /* its channels, and the prefixes of patterns */
 	struct topic_owner patterns;
 	struct redis_prefixes prefixes;
+	size_t pattern_steps; /* of its patterns, for each message */
 	struct topic_owner shards;
 	struct peer peer;
 	struct resp_parser parser;
@@ -89,6 +90,7 @@ struct redis {
 	TAILQ_HEAD(redis_client_list, redis_client) clients; /* oldest first */
 	struct topic_registry *patterns; /* whose: pattern → clients */
 	struct topic_registry *shards;   /* shard channel → clients */
+	size_t pattern_steps;            /* of all clients' patterns */
 	struct msg_writer out;           /* replies to who is handled */
 	struct msg_writer scratch;
 	struct resp_arg *args; /* of the request that is handled */
@@ -199,7 +201,26 @@ void redis_switch(struct redis_call *call);
 /* Whether it has subscribed to anything. */
 bool redis_is_in_pubsub(const struct redis_client *client);
 
-/* The verbs of subscribe.c, deliver.c and channels.c. */
+/* Puts what a client gets for each channel that it joins or leaves: name, or
+ * null if it is NULL, and n, its number of subscriptions then. */
+void redis_put_event(struct redis_call *call, const char *event,
+    const struct resp_arg *name, size_t n);
+
+/* Calls leave for each argument, or for all topics of owner if there is none.
+ */
+void redis_leave_each(struct redis_call *call, const struct topic_owner *owner,
+    const char *event,
+    void (*leave)(struct redis_call *call, const struct resp_arg *name));
+
+/* Whether the pattern may be matched, and if so in how many steps a channel;
+ * else the client has been told. */
+bool redis_check_pattern(
+    struct redis_call *call, const struct resp_arg *pattern, size_t *steps);
+
+/* Ends the client's patterns, but not their prefixes in the broker. */
+void redis_drop_patterns(struct redis_client *client);
+
+/* The verbs of subscribe.c, patterns.c, deliver.c and channels.c. */
 void redis_subscribe(struct redis_call *call);
 void redis_unsubscribe(struct redis_call *call);
 void redis_psubscribe(struct redis_call *call);

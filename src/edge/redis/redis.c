@@ -167,9 +167,8 @@ on_gone(struct conn *conn)
 
 	redis_run_staged(client);
 	remember(client);
-	topic_owner_fini(redis->patterns, &client->patterns);
+	redis_drop_patterns(client);
 	topic_owner_fini(redis->shards, &client->shards);
-	free(client->prefixes.hashes);
 	broker_leave(redis->broker, client->member);
 	TAILQ_REMOVE(&redis->clients, client, in_redis);
 	redis->stats.n_open--;

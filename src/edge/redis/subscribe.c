@@ -5,16 +5,10 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "wire/glob.h"
 
 /*
- * Channels are subscriptions of the broker. A pattern is one by prefix there,
- * on what all it matches begins with, and stands itself in a registry of
- * patterns; what comes by the prefix is held against the client's patterns. So
- * who has `key#nsp#*`, which is what adapters use, is found by a lookup.
- * Several patterns may begin alike, so it is counted how many need a prefix.
- * Shard channels are in a registry of their own: the broker doesn't know of
- * them.
+ * Channels are subscriptions of the broker. Shard channels are in a registry of
+ * their own: the broker doesn't know of them. Patterns are in patterns.c.
  */
 
 size_t
@@ -29,10 +23,8 @@ redis_name(const struct resp_arg *arg)
 	return (struct topic_name){ .bytes = arg->data, .len = arg->len };
 }
 
-#define PATTERNS_MAX 1024 /* of a client */
-
-static void
-put_event(struct redis_call *call, const char *event,
+void
+redis_put_event(struct redis_call *call, const char *event,
     const struct resp_arg *name, size_t n)
 {
 	int version = call->client->version;
@@ -90,7 +82,7 @@ redis_subscribe(struct redis_call *call)
 					   TOPIC_EXACT, &name)))
 			continue;
 		client->n_channels += is_new;
-		put_event(call, "subscribe", &call->args[i],
+		redis_put_event(call, "subscribe", &call->args[i],
 		    redis_n_subscriptions(client));
 	}
 }
@@ -105,7 +97,8 @@ leave_channel(struct redis_call *call, const struct resp_arg *channel)
 	client->n_channels -=
 	    broker_is_subscribed(broker, client->member, TOPIC_EXACT, &name);
 	broker_unsubscribe(broker, client->member, TOPIC_EXACT, &name);
-	put_event(call, "unsubscribe", channel, redis_n_subscriptions(client));
+	redis_put_event(
+	    call, "unsubscribe", channel, redis_n_subscriptions(client));
 }
 
 /* The names of one owner's topics, in a copy: leaving them frees them. */
@@ -145,9 +138,8 @@ names_fini(struct names *names)
 	free(names->at);
 }
 
-/* Calls leave for each argument, or for all that owner has. */
-static void
-leave_each(struct redis_call *call, const struct topic_owner *owner,
+void
+redis_leave_each(struct redis_call *call, const struct topic_owner *owner,
     const char *event,
     void (*leave)(struct redis_call *call, const struct resp_arg *name))
 {
@@ -162,7 +154,7 @@ leave_each(struct redis_call *call, const struct topic_owner *owner,
 	for (size_t i = 0; i < names.n; i++)
 		leave(call, &names.at[i]);
 	if (names.n == 0)
-		put_event(call, event, NULL,
+		redis_put_event(call, event, NULL,
 		    owner == &client->shards ? 0
 					     : redis_n_subscriptions(client));
 	names_fini(&names);
@@ -171,7 +163,7 @@ leave_each(struct redis_call *call, const struct topic_owner *owner,
 void
 redis_unsubscribe(struct redis_call *call)
 {
-	leave_each(
+	redis_leave_each(
 	    call, &call->client->member->topics, "unsubscribe", leave_channel);
 }
 
@@ -182,147 +174,6 @@ redis_hashed(const struct topic_registry *reg, const struct resp_arg *arg)
 
 	name.hash = topic_hash(reg, name.bytes, name.len);
 	return name;
-}
-
-/* What all that the pattern matches begins with, in *bytes, which is to be
- * freed. */
-static struct topic_name
-prefix_of(
-    const struct redis *redis, const struct resp_arg *pattern, uint8_t **bytes)
-{
-	struct topic_name prefix = { .len = 0 };
-
-	*bytes = xcalloc(1, pattern->len + 1);
-	prefix.bytes = *bytes;
-	prefix.len = glob_prefix(pattern->data, pattern->len, *bytes);
-	prefix.hash = broker_hash(redis->broker, &prefix);
-	return prefix;
-}
-
-static void
-note_prefix(struct redis_prefixes *prefixes, uint32_t hash)
-{
-	if (prefixes->n == prefixes->size) {
-		prefixes->size = prefixes->size == 0 ? 4 : 2 * prefixes->size;
-		prefixes->hashes = xreallocarray(prefixes->hashes,
-		    prefixes->size, sizeof(*prefixes->hashes));
-	}
-	prefixes->hashes[prefixes->n++] = hash;
-}
-
-/* Takes one out. Returns how many like it are left. */
-static size_t
-forget_prefix(struct redis_prefixes *prefixes, uint32_t hash)
-{
-	size_t n = 0, at = 0;
-
-	for (size_t i = 0; i < prefixes->n; i++)
-		if (prefixes->hashes[i] == hash) {
-			at = i;
-			n++;
-		}
-	prefixes->hashes[at] = prefixes->hashes[--prefixes->n];
-	return n - 1;
-}
-
-/* A message is held against each pattern of a client, so their number is what a
- * message may cost. True when one more is too many; the client has been told.
- */
-static bool
-has_too_many(struct redis_call *call, const struct topic_name *pattern)
-{
-	struct redis_client *client = call->client;
-
-	if (client->patterns.n_subs < PATTERNS_MAX ||
-	    topic_find_subscribed(client->redis->patterns, &client->patterns,
-		TOPIC_EXACT, pattern) != NULL)
-		return false;
-	redis_error(
-	    call, "ERR too many patterns; a client may have %d", PATTERNS_MAX);
-	return true;
-}
-
-/* Subscribes the client to the pattern and to its prefix. BROKER_E_* says why
- * it was not done. */
-static int
-join_pattern(struct redis_client *client, const struct resp_arg *pattern,
-    const struct topic_name *name)
-{
-	struct redis *redis = client->redis;
-	uint8_t *bytes;
-	struct topic_name prefix = prefix_of(redis, pattern, &bytes);
-	int r = broker_subscribe(
-	    redis->broker, client->member, TOPIC_PREFIX, &prefix);
-
-	free(bytes);
-	if (r != 0)
-		return r;
-	switch (topic_subscribe(
-	    redis->patterns, &client->patterns, TOPIC_EXACT, name, NULL)) {
-	case 0:
-		note_prefix(&client->prefixes, prefix.hash);
-		return 0;
-	case TOPIC_E_ALREADY:
-		return 0;
-	default:
-		log_fatal("exact-topic", "refused=lengths");
-	}
-}
-
-void
-redis_psubscribe(struct redis_call *call)
-{
-	struct redis_client *client = call->client;
-	struct redis *redis = client->redis;
-
-	for (size_t i = 1; i < call->n; i++) {
-		const struct resp_arg *pattern = &call->args[i];
-		struct topic_name name = redis_hashed(redis->patterns, pattern);
-
-		if (pattern->len > redis->settings.topic_max_bytes) {
-			redis_check(call, BROKER_E_TOPIC_LONG);
-			continue;
-		}
-		if (has_too_many(call, &name) ||
-		    !redis_check(call, join_pattern(client, pattern, &name)))
-			continue;
-		put_event(
-		    call, "psubscribe", pattern, redis_n_subscriptions(client));
-	}
-}
-
-/* Its prefix goes with the last pattern that begins so. */
-static void
-leave_prefix(struct redis_client *client, const struct resp_arg *pattern)
-{
-	struct redis *redis = client->redis;
-	uint8_t *bytes;
-	struct topic_name prefix = prefix_of(redis, pattern, &bytes);
-
-	if (forget_prefix(&client->prefixes, prefix.hash) == 0)
-		broker_unsubscribe(
-		    redis->broker, client->member, TOPIC_PREFIX, &prefix);
-	free(bytes);
-}
-
-static void
-leave_pattern(struct redis_call *call, const struct resp_arg *pattern)
-{
-	struct redis_client *client = call->client;
-	struct topic_registry *patterns = client->redis->patterns;
-	struct topic_name name = redis_hashed(patterns, pattern);
-
-	if (topic_unsubscribe(
-		patterns, &client->patterns, TOPIC_EXACT, &name) == 0)
-		leave_prefix(client, pattern);
-	put_event(call, "punsubscribe", pattern, redis_n_subscriptions(client));
-}
-
-void
-redis_punsubscribe(struct redis_call *call)
-{
-	leave_each(
-	    call, &call->client->patterns, "punsubscribe", leave_pattern);
 }
 
 /* The broker's limits hold for what it doesn't know of: 0 or BROKER_E_*. */
@@ -354,7 +205,7 @@ redis_ssubscribe(struct redis_call *call)
 		if (topic_subscribe(shards, &client->shards, TOPIC_EXACT, &name,
 			NULL) == TOPIC_E_LENGTHS)
 			log_fatal("exact-topic", "refused=lengths");
-		put_event(
+		redis_put_event(
 		    call, "ssubscribe", &call->args[i], client->shards.n_subs);
 	}
 }
@@ -368,13 +219,14 @@ leave_shard(struct redis_call *call, const struct resp_arg *channel)
 	int r = topic_unsubscribe(shards, &client->shards, TOPIC_EXACT, &name);
 
 	(void)r; /* who isn't subscribed is answered all the same */
-	put_event(call, "sunsubscribe", channel, client->shards.n_subs);
+	redis_put_event(call, "sunsubscribe", channel, client->shards.n_subs);
 }
 
 void
 redis_sunsubscribe(struct redis_call *call)
 {
-	leave_each(call, &call->client->shards, "sunsubscribe", leave_shard);
+	redis_leave_each(
+	    call, &call->client->shards, "sunsubscribe", leave_shard);
 }
 
 static void
@@ -398,8 +250,6 @@ redis_unsubscribe_all(struct redis_client *client)
 	leave_kind(client, TOPIC_EXACT);
 	client->n_channels = 0;
 	leave_kind(client, TOPIC_PREFIX);
-	free(client->prefixes.hashes);
-	client->prefixes = (struct redis_prefixes){ .n = 0 };
-	topic_owner_fini(client->redis->patterns, &client->patterns);
+	redis_drop_patterns(client);
 	topic_owner_fini(client->redis->shards, &client->shards);
 }

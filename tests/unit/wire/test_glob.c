@@ -1,5 +1,6 @@
 #include "wire/glob.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,79 @@ TEST(many_stars_take_no_more_than_the_product_of_the_lengths)
 	ck_assert(!match(pattern, name));
 	pattern[2000] = 'a';
 	ck_assert(match(pattern, name));
+}
+
+/* A run that nearly matches everywhere is searched with a table: its
+ * characters take the same bytes there. */
+static const char *const runs[] = {
+	"aaaaaaaaaaaaaaab",
+	"?aaaaaaaaaaaaab?",
+	"aaaaaaa[bc]aaaaa",
+	"aaaaaaa[^a]aaaaa",
+	"aaaaaaa[d-b]aaa[x\\]]",
+	"aaaaaaaaaaaaaa\\b",
+	/* GLOB_RUN_MAX of them. */
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+	/* One more. */
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+};
+
+TEST_EACH(a_run_is_found_behind_much_that_nearly_matches, runs)
+{
+	char pattern[128], name[4096];
+	const char *hits[] = { "aaaaaaaaaaaaaaab", "aaaaaaacaaaaa",
+		"aaaaaaabaaaaa", "aaaaaaacaaa]" };
+	bool is_found = false;
+
+	snprintf(pattern, sizeof(pattern), "*%s*", runs[row]);
+	memset(name, 'a', sizeof(name));
+	name[3000] = '\0';
+	ck_assert(!match(pattern, name));
+	for (size_t i = 0; i < sizeof(hits) / sizeof(*hits); i++) {
+		snprintf(name + 3000, sizeof(name) - 3000, "%sx", hits[i]);
+		is_found |= match(pattern, name);
+	}
+	ck_assert(is_found);
+}
+
+/* pattern is made of n times part between head and tail. */
+static const struct {
+	const char *head, *part, *tail;
+	size_t n;
+	bool is_accepted, is_searched;
+} costs[] = {
+	{ "", "a", "", 4000, true, false },
+	{ "", "a", "*", 4000, true, false },
+	{ "*", "a", "", 4000, true, false },
+	{ "a*", "a", "", 4000, true, false },
+	{ "*", "*", "", 4000, true, false },
+	{ "*", "a", "*", 1, true, true },
+	{ "*", "a", "*", GLOB_RUN_MAX, true, true },
+	{ "*", "a", "*", GLOB_RUN_MAX + 1, false, true },
+	{ "*", "?", "*", GLOB_RUN_MAX + 1, false, true },
+	{ "*", "\\a", "*", GLOB_RUN_MAX, true, true },
+	{ "*", "[abc]", "*", GLOB_RUN_MAX, true, true },
+	{ "*", "[abc]", "*", GLOB_RUN_MAX + 1, false, true },
+	{ "*", "a*", "", 1000, true, true },
+};
+
+TEST_EACH(a_pattern_costs_what_its_stars_make_it_search, costs)
+{
+	char pattern[16384] = "";
+	size_t small = 0, large = 0;
+
+	strcat(pattern, costs[row].head);
+	for (size_t i = 0; i < costs[row].n; i++)
+		strcat(pattern, costs[row].part);
+	strcat(pattern, costs[row].tail);
+	ck_assert(glob_cost((const uint8_t *)pattern, strlen(pattern), 100,
+		      &small) == costs[row].is_accepted);
+	if (!costs[row].is_accepted)
+		return;
+	ck_assert(
+	    glob_cost((const uint8_t *)pattern, strlen(pattern), 4196, &large));
+	ck_assert_uint_ge(small, strlen(pattern));
+	ck_assert_uint_eq(large - small, costs[row].is_searched ? 4096 : 0);
 }
 
 static const struct {

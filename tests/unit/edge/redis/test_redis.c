@@ -645,3 +645,46 @@ TEST_EACH(a_client_has_so_many_of_a_kind_and_no_more, manies)
 	expect(c, error);
 	finish();
 }
+
+/* "*[…]N*": a class is dear where it must be searched for. */
+static size_t
+put_dear_patterns(char *text, const char *command, int n)
+{
+	static const char class[] =
+	    "[aabbccddeeffgghhiijjkkllmmnnooppqqrrssttuuvv]";
+	size_t len = (size_t)sprintf(text, "%s", command);
+
+	for (int i = 0; i < n; i++)
+		len += (size_t)sprintf(text + len, " *%s%d*", class, i);
+	return len + (size_t)sprintf(text + len, "\r\n");
+}
+
+TEST(patterns_that_take_long_to_match_are_refused_until_others_have_left)
+{
+	static const char error[] =
+	    "-ERR the client's patterns take too long to match; the limit is "
+	    "2097152 steps a message, and this one takes ";
+	static char text[64 * 1024];
+	struct client *c, *other;
+
+	begin_with("");
+	c = dial_redis();
+	other = dial_redis();
+	put_dear_patterns(text, "PSUBSCRIBE", 600);
+	tell(c, text);
+	settle();
+	ck_assert_ptr_nonnull(memmem(c->got, c->n_got, error, strlen(error)));
+	c->n_taken = c->n_got;
+	ask(other, "PSUBSCRIBE x\r\n",
+	    "*3\r\n$10\r\npsubscribe\r\n$1\r\nx\r\n:1\r\n");
+	ck_assert_uint_gt(redis->pattern_steps, 2000000);
+	do_it(c, "PUNSUBSCRIBE\r\n");
+	do_it(other, "PUNSUBSCRIBE\r\n");
+	ck_assert_uint_eq(redis->pattern_steps, 0);
+	do_it(c, text);
+	ck_assert_uint_gt(redis->pattern_steps, 2000000);
+	hang_up(c);
+	settle();
+	ck_assert_uint_eq(redis->pattern_steps, 0);
+	finish();
+}
