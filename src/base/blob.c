@@ -143,7 +143,7 @@ blob_copy(const void *data, size_t len)
 
 /* What is in pipes is the kernel's memory, but messages are what it is for. */
 static void
-count_piped(size_t more, size_t less)
+count_partial(size_t more, size_t less)
 {
 	account.total += more - less;
 	account.held += more - less;
@@ -154,24 +154,24 @@ count_piped(size_t more, size_t less)
 void
 blob_init(struct blob *blob, void (*end)(struct blob *blob))
 {
-	*blob = (struct blob){ .n_refs = 1, .is_piped = true, .end = end };
+	*blob = (struct blob){ .n_refs = 1, .is_partial = true, .end = end };
 }
 
 void
 blob_resize(struct blob *blob, size_t size)
 {
-	assert(blob->is_piped);
-	count_piped(size, blob->size);
+	assert(blob->is_partial);
+	count_partial(size, blob->size);
 	blob->size = size;
 }
 
 void
 blob_settle(struct blob *blob, const struct blob *memory)
 {
-	assert(blob->is_piped && memory->size >= blob->size);
-	count_piped(0, blob->size);
+	assert(blob->is_partial && memory->size >= blob->size);
+	count_partial(0, blob->size);
 	blob->data = memory->data;
-	blob->is_piped = false;
+	blob->is_partial = false;
 }
 
 struct blob *
@@ -198,7 +198,7 @@ blob_unref(struct blob *blob)
 	if (--blob->n_refs > 0)
 		return;
 	if (blob->end != NULL) {
-		count_piped(0, blob->is_piped ? blob->size : 0);
+		count_partial(0, blob->is_partial ? blob->size : 0);
 		blob->end(blob);
 		return;
 	}

@@ -10,8 +10,8 @@
  * large ones), since the kernel's copy runs at two thirds of its speed when it
  * is not. A few blobs of BLOB_CHUNK bytes and more are kept for reuse.
  *
- * Another module may keep a blob's bytes elsewhere (base/piped.h has them in a
- * pipe). It embeds the blob, and says with is_piped that only the first bytes
+ * Another module may keep a blob's bytes elsewhere (net/piped.h has them in a
+ * pipe). It embeds the blob, and says with is_partial that only the first bytes
  * are at data.
  *
  * The module keeps the account of what messages take in all. There is one for
@@ -28,9 +28,9 @@
 
 struct blob {
 	uint8_t *data;
-	size_t size; /* bytes at data; is_piped: in the pipe */
+	size_t size; /* bytes at data; is_partial: in the pipe */
 	uint32_t n_refs;
-	bool is_piped;
+	bool is_partial;
 	size_t demand; /* scratch of net/outq: bytes that queues want of it */
 	/* Frees the blob when nobody refers to it; NULL: one of blob_new(). */
 	void (*end)(struct blob *blob);
@@ -49,8 +49,8 @@ struct blob *blob_new(size_t size) __attribute__((returns_nonnull));
 struct blob *blob_copy(const void *data, size_t len)
     __attribute__((returns_nonnull));
 
-/* Begins a blob that is embedded in something else: is_piped, no bytes at all,
- * one reference. */
+/* Begins a blob that is embedded in something else: is_partial, no bytes at
+ * all, one reference. */
 void blob_init(struct blob *blob, void (*end)(struct blob *blob));
 
 /* The piped blob has size bytes now. */

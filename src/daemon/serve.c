@@ -10,9 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
+#include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "ops/systemd.h"
@@ -36,7 +34,7 @@ struct daemon {
 	struct notify *notify; /* likewise */
 	struct sockets sockets;
 	unsigned n_drains; /* edges whose connections are not yet gone */
-	struct event on_int, on_term, on_hup, on_usr1;
+	struct loop_event on_int, on_term, on_hup, on_usr1;
 	bool is_draining;
 	unsigned n_interrupts;
 };
@@ -70,18 +68,21 @@ drain(struct daemon *daemon, const char *why)
 }
 
 static void
-on_end(evutil_socket_t signo, short what, void *arg)
+on_interrupt(struct loop_event *event)
 {
-	struct daemon *daemon = arg;
+	struct daemon *daemon = container_of(event, struct daemon, on_int);
 
-	(void)what;
-	loop_began_us(daemon->loop);
-	daemon->n_interrupts += signo == SIGINT;
-	if (daemon->n_interrupts > 1) {
+	if (++daemon->n_interrupts > 1) {
 		log_warn("interrupted", "signal=SIGINT times=2");
 		_exit(EXIT_INTERRUPTED);
 	}
-	drain(daemon, signo == SIGINT ? "SIGINT" : "SIGTERM");
+	drain(daemon, "SIGINT");
+}
+
+static void
+on_terminate(struct loop_event *event)
+{
+	drain(container_of(event, struct daemon, on_term), "SIGTERM");
 }
 
 /* Each module is told what has changed for it. */
@@ -205,29 +206,23 @@ reload(char *said, size_t size, void *arg)
 }
 
 static void
-on_hangup(evutil_socket_t signo, short what, void *arg)
+on_hangup(struct loop_event *event)
 {
-	struct daemon *daemon = arg;
+	struct daemon *daemon = container_of(event, struct daemon, on_hup);
 	char said[sizeof(((struct config_why *)NULL)->text)];
 
-	(void)signo;
-	(void)what;
-	loop_began_us(daemon->loop);
 	reload(said, sizeof(said), daemon);
 }
 
 /* The file may have been renamed; a new one begins. */
 static void
-on_reopen(evutil_socket_t signo, short what, void *arg)
+on_reopen(struct loop_event *event)
 {
-	struct daemon *daemon = arg;
+	struct daemon *daemon = container_of(event, struct daemon, on_usr1);
 	const char *file = daemon->config.log_file;
 	char quoted[512];
 	int r;
 
-	(void)signo;
-	(void)what;
-	loop_began_us(daemon->loop);
 	r = log_reopen();
 	log_quote(quoted, sizeof(quoted), file, strlen(file));
 	if (r != 0)
@@ -288,13 +283,28 @@ raise_descriptor_limit(void)
 		log_warn("descriptor-limit", "error=\"%s\"", strerror(errno));
 }
 
-static void
-watch_signal(struct daemon *daemon, struct event *event, int signo,
-    event_callback_fn callback)
+static int must_check
+watch_signals(struct daemon *daemon)
 {
-	event_assign(event, loop_base(daemon->loop), signo,
-	    EV_SIGNAL | EV_PERSIST, callback, daemon);
-	event_add(event, NULL);
+	const struct {
+		struct loop_event *event;
+		int signo;
+		void (*ready)(struct loop_event *event);
+	} signals[] = {
+		{ &daemon->on_int, SIGINT, on_interrupt },
+		{ &daemon->on_term, SIGTERM, on_terminate },
+		{ &daemon->on_hup, SIGHUP, on_hangup },
+		{ &daemon->on_usr1, SIGUSR1, on_reopen },
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(signals) / sizeof(*signals);
+	     i++) {
+		loop_event_init_signal(signals[i].event, daemon->loop,
+		    signals[i].signo, signals[i].ready);
+		r = loop_event_add(signals[i].event);
+	}
+	return r;
 }
 
 /* Without its event a signal has its default action again, and one that comes
@@ -306,10 +316,10 @@ forget_signals(struct daemon *daemon)
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	event_del(&daemon->on_int);
-	event_del(&daemon->on_term);
-	event_del(&daemon->on_hup);
-	event_del(&daemon->on_usr1);
+	loop_event_del(&daemon->on_int);
+	loop_event_del(&daemon->on_term);
+	loop_event_del(&daemon->on_hup);
+	loop_event_del(&daemon->on_usr1);
 }
 
 static void
@@ -370,11 +380,9 @@ serve(struct daemon *daemon)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	make_parts(daemon);
-	watch_signal(daemon, &daemon->on_int, SIGINT, on_end);
-	watch_signal(daemon, &daemon->on_term, SIGTERM, on_end);
-	watch_signal(daemon, &daemon->on_hup, SIGHUP, on_hangup);
-	watch_signal(daemon, &daemon->on_usr1, SIGUSR1, on_reopen);
-	code = sockets_open(&daemon->sockets, &daemon->config);
+	code = watch_signals(daemon) == 0
+		   ? sockets_open(&daemon->sockets, &daemon->config)
+		   : EX_OSERR;
 	if (code != 0)
 		sockets_close(&daemon->sockets);
 	else

@@ -1,35 +1,202 @@
+#include "net/conn.h"
+
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
+#include "base/container.h"
+#include "base/timeouts.h"
 #include "base/xalloc.h"
-#include "net/conn_parts.h"
+#include "net/output.h"
+#include "net/piped.h"
 
 /*
  * Input. net/input reads it and keeps what is unfinished. A turn takes one read
- * from each connection that has something, or one unit that is spliced, since
+ * from each connection that is readable, or one unit that is spliced, since
  * its head and its body come by two calls. Both have a bound, so that a loud
  * publisher can't starve the rest.
  *
+ * Output. conn_send() queues and puts the conn on the flush list; the flush
+ * writes first and watches for writability only after a short write. A socket
+ * that took less than was there is not tried again before it is writable: a
+ * receiver that has stopped costs its queue's appends, and no system call.
+ *
+ * Memory. A conn whose output has stalled, or that has an unfinished unit, is a
+ * holder; net/memory judges when holders hold too much, and cuts.
+ *
  * End. A callback only marks. The reap task tries one last write, for the ERROR
- * that says why, tells the owner, and frees.
+ * that gives the reason, notifies the owner, and frees.
  */
 
-#define RECHECKS 3 /* turns */
+struct conn {
+	struct conn_set *set;
+	const struct conn_ops *ops;
+	void *user;
+	int fd;
+	struct loop_event readable;
+	struct loop_event writable;
+	struct loop_task flush;
+	struct loop_task reap;
+	struct output out;
+	struct input in;
+	struct holder holder;
+	struct timeout slow; /* queued while above the soft limit */
+	struct instant since;
+	enum conn_cause finish; /* cause of its end once all is written */
+	enum conn_cause cause;
+	struct conn_stats stats;
+};
 
-/* Its socket would be found readable in each turn. */
 static void
-leave_unread(struct conn *conn)
+drop_output(struct conn *conn)
 {
-	if (conn->cause != CONN_OPEN || conn->is_unread)
+	size_t n = output_drop(&conn->out);
+
+	conn->stats.n_unwritten += n;
+	conn->set->stats.n_unwritten += n;
+	timeouts_leave(&conn->set->slow, &conn->slow);
+	memory_hold_output(&conn->set->memory, &conn->holder, false);
+	conn_set_end_turn_later(conn->set);
+}
+
+static void
+watch_readable(struct conn *conn)
+{
+	if (loop_event_add(&conn->readable) != 0)
+		conn_close(conn, CONN_IO_ERROR);
+}
+
+static void
+set_stalled(struct conn *conn, bool is_stalled)
+{
+	if (conn->out.is_stalled == is_stalled)
 		return;
-	conn->is_unread = true;
-	conn->set->n_rechecks = RECHECKS;
-	loop_work_later(conn->set->loop, &conn->set->recheck);
-	event_del(&conn->readable);
-	TAILQ_INSERT_TAIL(&conn->set->unread, conn, in_unread);
+	conn->out.is_stalled = is_stalled;
+	memory_hold_output(&conn->set->memory, &conn->holder, is_stalled);
+	if (!is_stalled)
+		loop_event_del(&conn->writable);
+	else if (loop_event_add(&conn->writable) != 0)
+		conn_close(conn, CONN_IO_ERROR);
+}
+
+static void
+flush(struct conn *conn)
+{
+	struct conn_set *set = conn->set;
+	enum output_verdict verdict;
+	size_t n;
+
+	verdict = output_write(&conn->out, conn->fd, set->scratch, &n);
+	conn->stats.bytes_out += n;
+	set->stats.bytes_out += n;
+	if (memory_has_waiting(&set->memory) && n > 0)
+		conn_set_end_turn_later(set);
+	if (conn->out.is_mute) {
+		drop_output(conn);
+		if (verdict == OUTPUT_FAILED)
+			conn_close(conn, CONN_IO_ERROR);
+	}
+	if (conn->slow.is_queued &&
+	    conn->out.queue.n_bytes <= set->limits.soft_bytes)
+		timeouts_leave(&set->slow, &conn->slow);
+	set_stalled(conn, conn->out.queue.n_bytes > 0);
+	if (conn->finish != CONN_OPEN && conn->out.queue.n_bytes == 0)
+		conn_close(conn, conn->finish);
+}
+
+static void
+on_flush(struct loop_task *task)
+{
+	struct conn *conn = container_of(task, struct conn, flush);
+
+	if (!conn->out.is_stalled)
+		flush(conn);
+}
+
+static void
+on_writable(struct loop_event *event)
+{
+	struct conn *conn = container_of(event, struct conn, writable);
+
+	if (conn->cause == CONN_OPEN)
+		flush(conn);
+}
+
+/* Volatile messages go first: those to a slow receiver, and when memory is
+ * short those to a receiver that has stopped. */
+static bool
+is_unwelcome(const struct conn *conn)
+{
+	return conn->out.queue.n_bytes > conn->set->limits.soft_bytes ||
+	       (conn->out.is_stalled && memory_is_tight(&conn->set->memory));
+}
+
+/* Queues s for a socket that takes nothing for now. */
+static void
+push_stalled(struct conn *conn, const struct slice *s)
+{
+	struct conn_set *set = conn->set;
+
+	piped_set_waiting(s->blob);
+	outq_push(&conn->out.queue, s, &set->memory.copies);
+	conn_set_end_turn_later(set);
+	if (memory_is_over(&set->memory))
+		memory_make_room(&set->memory, loop_now(set->loop));
+}
+
+static bool
+is_deaf(const struct conn *conn)
+{
+	return conn->cause != CONN_OPEN || conn->out.is_mute;
+}
+
+enum conn_sent
+conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
+{
+	struct conn_set *set = conn->set;
+	struct outq *queue = &conn->out.queue;
+
+	if (is_deaf(conn) || (is_volatile && is_unwelcome(conn)))
+		return CONN_DROPPED;
+	if (queue->n_bytes + s->len > set->limits.hard_bytes) {
+		flush(conn);
+		if (is_deaf(conn))
+			return CONN_DROPPED;
+	}
+	if (queue->n_bytes + s->len > set->limits.hard_bytes) {
+		conn_close(conn, CONN_SLOW_CONSUMER);
+		return CONN_CUT;
+	}
+	if (conn->out.is_stalled)
+		push_stalled(conn, s);
+	else
+		outq_push(queue, s, NULL);
+	if (conn->cause != CONN_OPEN)
+		return CONN_CUT;
+	if (queue->n_bytes > conn->stats.queue_peak)
+		conn->stats.queue_peak = queue->n_bytes;
+	if (queue->n_bytes > set->limits.soft_bytes)
+		timeouts_enter(&set->slow, &conn->slow, loop_now(set->loop));
+	loop_flush_later(set->loop, &conn->flush);
+	return CONN_QUEUED;
+}
+
+/* Reads no more until there is memory: the socket would be readable in each
+ * turn. */
+static void
+wait_for_room(struct conn *conn)
+{
+	if (conn->cause != CONN_OPEN || conn->holder.is_waiting)
+		return;
+	loop_event_del(&conn->readable);
+	conn_set_wait_for_room(conn->set, &conn->holder);
+}
+
+static void
+on_room(struct holder *holder)
+{
+	watch_readable(container_of(holder, struct conn, holder));
 }
 
 /* Whether there is memory to read more to. A unit that has begun, and needs no
@@ -39,12 +206,12 @@ has_room(struct conn *conn)
 {
 	struct memory *memory = &conn->set->memory;
 
-	conn_end_turn_later(conn->set);
+	conn_set_end_turn_later(conn->set);
 	return !memory_is_over(memory) || !input_needs_room(&conn->in) ||
 	       memory_make_room(memory, loop_now(conn->set->loop));
 }
 
-/* Says to memory what is kept of the input, when that has changed. */
+/* Reports to memory what is kept of the input, when that has changed. */
 static void
 account_input(struct conn *conn, bool is_new)
 {
@@ -109,7 +276,7 @@ take_input(struct conn *conn)
 	}
 	conn->stats.bytes_in += (size_t)n;
 	set->stats.bytes_in += (size_t)n;
-	if (data.len > 0 && data.blob->is_piped) {
+	if (data.len > 0 && piped_is(data.blob)) {
 		set->stats.n_spliced++;
 		set->stats.spliced_bytes += data.len;
 	}
@@ -121,19 +288,16 @@ take_input(struct conn *conn)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_readable(struct loop_event *event)
 {
-	struct conn *conn = arg;
+	struct conn *conn = container_of(event, struct conn, readable);
 	size_t n, taken = 0;
 
-	(void)fd;
-	(void)what;
-	loop_began_us(conn->set->loop);
 	if (conn->cause != CONN_OPEN)
 		return;
 	if (!has_room(conn))
-		leave_unread(conn);
-	if (conn->is_unread)
+		wait_for_room(conn);
+	if (conn->holder.is_waiting)
 		return;
 	while (conn->cause == CONN_OPEN && taken < INPUT_READ_MAX) {
 		n = take_input(conn);
@@ -146,57 +310,62 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 static void
 on_reap(struct loop_task *task)
 {
-	struct conn *conn =
-	    (struct conn *)((char *)task - offsetof(struct conn, reap));
+	struct conn *conn = container_of(task, struct conn, reap);
 
-	if (conn->cause != CONN_IO_ERROR && !conn->is_mute)
-		conn_flush(conn);
-	conn_drop_output(conn);
+	if (conn->cause != CONN_IO_ERROR && !conn->out.is_mute)
+		flush(conn);
+	drop_output(conn);
 	conn->set->stats.n_closed[conn->cause]++;
 	conn->ops->gone(conn);
 	memory_release(&conn->set->memory, &conn->holder);
 	loop_cancel_flush(conn->set->loop, &conn->flush);
-	event_del(&conn->readable);
-	event_del(&conn->writable);
+	loop_event_del(&conn->readable);
+	loop_event_del(&conn->writable);
 	close(conn->fd);
 	input_fini(&conn->in);
-	LIST_REMOVE(conn, in_set);
+	conn->set->n_conns--;
 	free(conn);
 }
 
 static void
 on_cut(struct holder *holder)
 {
-	struct conn *conn =
-	    (struct conn *)((char *)holder - offsetof(struct conn, holder));
+	struct conn *conn = container_of(holder, struct conn, holder);
 
 	conn_close(conn, CONN_MEMORY_LIMIT);
-	conn_drop_output(conn);
+	drop_output(conn);
+}
+
+static void
+on_slow(struct timeout *slow)
+{
+	conn_close(container_of(slow, struct conn, slow), CONN_SLOW_CONSUMER);
 }
 
 struct conn *
 conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 {
 	struct conn *conn = xcalloc(1, sizeof(*conn));
-	struct event_base *base = loop_base(set->loop);
 
 	conn->set = set;
 	conn->ops = ops;
 	conn->user = user;
 	conn->fd = fd;
 	conn->since = loop_now(set->loop);
-	conn->flush.run = conn_on_flush;
+	conn->flush.run = on_flush;
 	conn->reap.run = on_reap;
-	outq_init(&conn->out);
-	conn->holder.queue = &conn->out;
+	conn->slow.expire = on_slow;
+	output_init(&conn->out);
+	conn->holder.queue = &conn->out.queue;
 	conn->holder.cut = on_cut;
-	event_assign(
-	    &conn->readable, base, fd, EV_READ | EV_PERSIST, on_readable, conn);
-	event_assign(&conn->writable, base, fd, EV_WRITE | EV_PERSIST,
-	    conn_on_writable, conn);
-	event_add(&conn->readable, NULL);
-	LIST_INSERT_HEAD(&set->conns, conn, in_set);
+	conn->holder.resume = on_room;
+	loop_event_init(
+	    &conn->readable, set->loop, fd, LOOP_READABLE, on_readable);
+	loop_event_init(
+	    &conn->writable, set->loop, fd, LOOP_WRITABLE, on_writable);
+	set->n_conns++;
 	set->n_open++;
+	watch_readable(conn);
 	return conn;
 }
 
@@ -221,10 +390,8 @@ conn_skip(struct conn *conn, size_t n)
 void
 conn_stop_reading(struct conn *conn)
 {
-	event_del(&conn->readable);
-	if (conn->is_unread)
-		TAILQ_REMOVE(&conn->set->unread, conn, in_unread);
-	conn->is_unread = false;
+	loop_event_del(&conn->readable);
+	memory_stop_waiting(&conn->set->memory, &conn->holder);
 }
 
 void
@@ -235,7 +402,7 @@ conn_close(struct conn *conn, enum conn_cause cause)
 		return;
 	conn->cause = cause;
 	conn->set->n_open--;
-	conn_leave_slow(conn);
+	timeouts_leave(&conn->set->slow, &conn->slow);
 	conn_stop_reading(conn);
 	loop_reap_later(conn->set->loop, &conn->reap);
 }
@@ -245,7 +412,7 @@ conn_finish(struct conn *conn, enum conn_cause cause)
 {
 	conn->finish = cause;
 	conn_stop_reading(conn);
-	if (conn->out.n_bytes == 0)
+	if (conn->out.queue.n_bytes == 0)
 		conn_close(conn, cause);
 }
 
@@ -264,7 +431,7 @@ conn_cause(const struct conn *conn)
 size_t
 conn_queue_bytes(const struct conn *conn)
 {
-	return conn->out.n_bytes;
+	return conn->out.queue.n_bytes;
 }
 
 struct instant

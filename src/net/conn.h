@@ -5,7 +5,6 @@
  * of it was used; it queues slices and writes them when the turn is over. It
  * doesn't know what the bytes mean. conn_close() may be called anywhere and any
  * number of times: the conn is freed when the turn is over, after ops->gone.
- * A conn_set holds what conns share: limits, buffers, counters.
  */
 #ifndef PM2A_NET_CONN_H
 #define PM2A_NET_CONN_H
@@ -18,17 +17,9 @@
 #include "base/blob.h"
 #include "base/clock.h"
 #include "net/conn_cause.h"
+#include "net/conn_set.h"
 
 struct conn;
-struct conn_set;
-struct loop;
-
-struct conn_limits {
-	size_t hard_bytes;   /* waiting output above this: cut */
-	size_t soft_bytes;   /* above this: volatile messages are dropped */
-	int64_t soft_ms;     /* above soft_bytes for so long: cut */
-	size_t memory_bytes; /* of messages in all; 0: any */
-};
 
 struct conn_ops {
 	/*
@@ -52,32 +43,6 @@ struct conn_stats {
 	size_t n_unwritten; /* bytes that were queued and thrown away */
 };
 
-struct conn_set_stats {
-	uint64_t bytes_in;
-	uint64_t bytes_out;
-	uint64_t n_closed[CONN_N_CAUSES];
-	uint64_t n_unwritten; /* bytes that waited when their conn ended */
-	uint64_t n_spliced;   /* units that were shown in a pipe */
-	uint64_t spliced_bytes;
-};
-
-/* The set of all conns of a loop. */
-struct conn_set *conn_set_new(struct loop *loop,
-    const struct conn_limits *limits) __attribute__((returns_nonnull));
-
-/* All conns must be gone. NULL is fine. */
-void conn_set_free(struct conn_set *set);
-
-void conn_set_limit(struct conn_set *set, const struct conn_limits *limits);
-
-/* Units of so many bytes or more of which only the head is looked at are
- * spliced; 0, as at first: none are. */
-void conn_set_splice_above(struct conn_set *set, size_t bytes);
-
-const struct conn_limits *conn_set_limits(const struct conn_set *set);
-size_t conn_set_n_open(const struct conn_set *set);
-const struct conn_set_stats *conn_set_stats(const struct conn_set *set);
-
 /* Takes over the non-blocking fd and starts to read. */
 struct conn *conn_new(struct conn_set *set, int fd, const struct conn_ops *ops,
     void *user) __attribute__((returns_nonnull));
@@ -98,7 +63,7 @@ enum conn_sent conn_send(
 /*
  * To be called by ops->input, for the unit of size bytes that is unfinished, or
  * else for the last one: nobody looks behind its first head bytes. If it is
- * large its blob is piped (base/piped.h) when it is shown, whole then, and must
+ * large its blob is piped (net/piped.h) when it is shown, whole then, and must
  * be used. A hint, for it and for those to come.
  */
 void conn_set_opaque(struct conn *conn, size_t head, size_t size);

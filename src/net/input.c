@@ -19,7 +19,7 @@
  * units is never copied.
  *
  * A large unit of which the owner wants to see the beginning alone is spliced
- * (base/piped.h): what has come of it goes into a pipe, and what is still to
+ * (net/piped.h): what has come of it goes into a pipe, and what is still to
  * come follows there without passing through our memory. That saves something
  * as long as little has come. So after such a unit the next read takes no more
  * than a beginning; when that turns out to be of something else, one short read
@@ -87,7 +87,7 @@ move_tail(struct input *in, const struct slice *rest)
 {
 	struct blob *fresh = blob_new(tail_size(in, rest->len));
 
-	assert(!rest->blob->is_piped && rest->len < fresh->size);
+	assert(!piped_is(rest->blob) && rest->len < fresh->size);
 	memcpy(fresh->data, slice_data(rest), rest->len);
 	blob_unref(in->blob);
 	in->blob = fresh;
@@ -179,13 +179,13 @@ bool
 input_needs_room(const struct input *in)
 {
 	return in->blob == NULL ||
-	       (!in->blob->is_piped && in->len == in->blob->size);
+	       (!piped_is(in->blob) && in->len == in->blob->size);
 }
 
 bool
 input_is_splicing(const struct input *in)
 {
-	return in->blob != NULL && in->blob->is_piped;
+	return in->blob != NULL && piped_is(in->blob);
 }
 
 ssize_t

@@ -13,6 +13,7 @@ struct loop {
 	struct event_base *base;
 	struct event *timer;
 	struct instant armed; /* what the timer is set to */
+	bool is_due;          /* it has fired, or was never set */
 	int64_t began_us;     /* when this turn began to work: see loop.h */
 	bool has_begun;
 	struct loop_watch *watch; /* or NULL */
@@ -30,8 +31,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	loop_began_us(loop);
+	loop_mark(loop);
 	loop->armed = INSTANT_NEVER;
+	loop->is_due = true;
 }
 
 int
@@ -44,6 +46,7 @@ loop_new(struct loop **out)
 	TAILQ_INIT(&loop->reap);
 	TAILQ_INIT(&loop->sources);
 	loop->armed = INSTANT_NEVER;
+	loop->is_due = true;
 	loop->base = event_base_new();
 	if (loop->base != NULL)
 		loop->timer = evtimer_new(loop->base, on_timer, loop);
@@ -89,20 +92,31 @@ run_work(struct loop *loop)
 	run_tasks(&due);
 }
 
+/* What the timer was set to is the earliest deadline of all sources: most turns
+ * have no other to look at. */
+static void
+expire_due(struct loop *loop)
+{
+	struct loop_source *source, *next;
+	struct instant now = loop_now(loop);
+
+	if (!loop->is_due && !instant_reached(loop->armed, now))
+		return;
+	loop->is_due = false;
+	TAILQ_FOREACH_SAFE (source, &loop->sources, link, next)
+		if (instant_reached(source->next_deadline(source), now))
+			source->expire(source, now);
+}
+
 /*
  * A turn ends with both lists empty: what a deadline or a reaping puts on the
- * flush list, such as the news that a member has left, goes out in this turn.
+ * flush list, such as the PRESENCE of a member that has left, is written in
+ * this turn.
  */
 static void
 end_turn(struct loop *loop)
 {
-	struct loop_source *source, *next;
-
-	loop_began_us(loop);
-	TAILQ_FOREACH_SAFE (source, &loop->sources, link, next)
-		if (instant_reached(
-			source->next_deadline(source), loop_now(loop)))
-			source->expire(source, loop_now(loop));
+	expire_due(loop);
 	run_work(loop);
 	do {
 		run_tasks(&loop->flush);
@@ -177,9 +191,7 @@ loop_now(struct loop *loop)
 int64_t
 loop_began_us(struct loop *loop)
 {
-	if (!loop->has_begun)
-		loop->began_us = clock_us();
-	loop->has_begun = true;
+	loop_mark(loop);
 	return loop->began_us;
 }
 
@@ -187,6 +199,63 @@ void
 loop_set_watch(struct loop *loop, struct loop_watch *watch)
 {
 	loop->watch = watch;
+}
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_event *event = arg;
+
+	(void)fd;
+	(void)what;
+	loop_mark(event->loop);
+	event->ready(event);
+}
+
+void
+loop_event_init(struct loop_event *event, struct loop *loop, int fd,
+    enum loop_ready what, void (*ready)(struct loop_event *event))
+{
+	short flag = what == LOOP_READABLE ? EV_READ : EV_WRITE;
+
+	event->loop = loop;
+	event->ready = ready;
+	event_assign(
+	    &event->event, loop->base, fd, flag | EV_PERSIST, on_event, event);
+}
+
+void
+loop_event_init_signal(struct loop_event *event, struct loop *loop, int signo,
+    void (*ready)(struct loop_event *event))
+{
+	event->loop = loop;
+	event->ready = ready;
+	event_assign(&event->event, loop->base, signo, EV_SIGNAL | EV_PERSIST,
+	    on_event, event);
+}
+
+int
+loop_event_add(struct loop_event *event)
+{
+	errno = 0;
+	if (event_add(&event->event, NULL) == 0)
+		return 0;
+	return err_trace(errno > 0 ? -errno : -ENOMEM);
+}
+
+void
+loop_event_del(struct loop_event *event)
+{
+	event_del(&event->event);
+}
+
+void
+loop_mark(struct loop *loop)
+{
+	if (loop->has_begun)
+		return;
+	loop->began_us = clock_us();
+	loop->has_begun = true;
 }
 
 struct event_base *

@@ -13,11 +13,25 @@
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
 
+#include <event2/event_struct.h>
+
 #include "base/clock.h"
 #include "base/err.h"
 
 struct event_base;
 struct loop;
+
+enum loop_ready {
+	LOOP_READABLE,
+	LOOP_WRITABLE,
+};
+
+/* A descriptor or a signal that is watched. Embedded in what it is about. */
+struct loop_event {
+	struct event event;
+	struct loop *loop;
+	void (*ready)(struct loop_event *event);
+};
 
 /* Something to do at the end of a turn. Embedded in what it is about. */
 struct loop_task {
@@ -61,14 +75,36 @@ void loop_stop(struct loop *loop);
 /* The time of this turn: one reading of the clock, when it is first asked. */
 struct instant loop_now(struct loop *loop);
 
-/* The same in microseconds. Every callback of an event calls it or loop_now()
- * first, so that what it reads is when the turn has begun to work. */
+/* The same in microseconds: when the turn began to work. */
 int64_t loop_began_us(struct loop *loop);
 
 /* There is one watch at most; NULL: none. */
 void loop_set_watch(struct loop *loop, struct loop_watch *watch);
 
-/* For event_assign() alone. */
+/*
+ * Prepares `event` to call `ready` in each turn in which `fd` is readable or
+ * writable, or in which the signal `signo` has come. Nothing is watched before
+ * loop_event_add().
+ */
+void loop_event_init(struct loop_event *event, struct loop *loop, int fd,
+    enum loop_ready what, void (*ready)(struct loop_event *event));
+void loop_event_init_signal(struct loop_event *event, struct loop *loop,
+    int signo, void (*ready)(struct loop_event *event));
+
+/* Watches. No effect if it does so already. Returns 0, or -ENOMEM or another
+ * negative errno if the system refuses to watch the descriptor. */
+int must_check loop_event_add(struct loop_event *event);
+
+/* Ceases to watch. Idempotent. */
+void loop_event_del(struct loop_event *event);
+
+/*
+ * Marks the beginning of the turn's work. For callbacks of libraries that use
+ * libevent by themselves (evhttp); those of loop_event have it done for them.
+ */
+void loop_mark(struct loop *loop);
+
+/* For libraries that use libevent by themselves. */
 struct event_base *loop_base(struct loop *loop);
 
 void loop_add_source(struct loop *loop, struct loop_source *source);

@@ -51,6 +51,7 @@ memory_init(struct memory *memory, size_t limit_bytes)
 {
 	*memory = (struct memory){ .limit_bytes = limit_bytes };
 	TAILQ_INIT(&memory->holders);
+	TAILQ_INIT(&memory->waiting);
 	memory->short_since = memory->trim_at = INSTANT_NEVER;
 	memory->trim_pause_ms = TRIM_AFTER_MS;
 }
@@ -58,7 +59,7 @@ memory_init(struct memory *memory, size_t limit_bytes)
 void
 memory_fini(struct memory *memory)
 {
-	assert(TAILQ_EMPTY(&memory->holders));
+	assert(TAILQ_EMPTY(&memory->holders) && TAILQ_EMPTY(&memory->waiting));
 	outq_copies_fini(&memory->copies);
 }
 
@@ -100,6 +101,24 @@ memory_hold_input(struct memory *memory, struct holder *holder, size_t n_bytes,
 	holder->n_input = n_bytes;
 	holder->input_since = since;
 	list(memory, holder);
+}
+
+void
+memory_wait(struct memory *memory, struct holder *holder)
+{
+	if (holder->is_waiting)
+		return;
+	holder->is_waiting = true;
+	TAILQ_INSERT_TAIL(&memory->waiting, holder, in_waiting);
+}
+
+void
+memory_stop_waiting(struct memory *memory, struct holder *holder)
+{
+	if (!holder->is_waiting)
+		return;
+	holder->is_waiting = false;
+	TAILQ_REMOVE(&memory->waiting, holder, in_waiting);
 }
 
 void
@@ -244,6 +263,17 @@ memory_make_room(struct memory *memory, struct instant now)
 	return !memory->has_failed;
 }
 
+static void
+resume_waiting(struct memory *memory)
+{
+	struct holder *holder;
+
+	while ((holder = TAILQ_FIRST(&memory->waiting)) != NULL) {
+		memory_stop_waiting(memory, holder);
+		holder->resume(holder);
+	}
+}
+
 bool
 memory_end_turn(struct memory *memory)
 {
@@ -256,6 +286,8 @@ memory_end_turn(struct memory *memory)
 	if (memory->limit_bytes > 0 &&
 	    blob_held_bytes() + blob_slack_bytes() > memory->limit_bytes)
 		blob_trim();
+	if (memory->short_since.ms == INSTANT_NEVER.ms)
+		resume_waiting(memory);
 	return memory->trim_at.ms == INSTANT_NEVER.ms;
 }
 

@@ -23,14 +23,19 @@ struct holder {
 	bool is_stalled;
 	size_t n_input;             /* bytes kept for an unfinished unit */
 	struct instant input_since; /* when that one began */
-	/* Gives up what waits in the queue, now; the connection is to end. */
+	/* Drops what waits in the queue, now, and ends the connection. */
 	void (*cut)(struct holder *holder);
+	TAILQ_ENTRY(holder) in_waiting;
+	bool is_waiting; /* until there is room to read to */
+	/* There is room: reads again, from the next turn on. */
+	void (*resume)(struct holder *holder);
 };
 
 struct memory {
 	size_t limit_bytes; /* 0: none */
 	TAILQ_HEAD(holder_list, holder) holders;
 	size_t n_holders;
+	TAILQ_HEAD(waiting_holders, holder) waiting;
 	struct outq_copies copies; /* for queues that have stalled */
 	bool has_failed; /* there was no room to be made, in this turn */
 	struct instant short_since; /* it is so; or INSTANT_NEVER */
@@ -54,6 +59,18 @@ void memory_hold_output(
 void memory_hold_input(struct memory *memory, struct holder *holder,
     size_t n_bytes, struct instant since);
 
+/* Calls holder->resume() at the end of a turn in which there is room. */
+void memory_wait(struct memory *memory, struct holder *holder);
+
+/* The holder waits no more. Idempotent. */
+void memory_stop_waiting(struct memory *memory, struct holder *holder);
+
+static inline bool
+memory_has_waiting(const struct memory *memory)
+{
+	return !TAILQ_EMPTY(&memory->waiting);
+}
+
 /* The holder holds nothing any more. Idempotent. */
 void memory_release(struct memory *memory, struct holder *holder);
 
@@ -75,8 +92,9 @@ memory_is_over(const struct memory *memory)
  */
 bool memory_make_room(struct memory *memory, struct instant now);
 
-/* The turn is over: forgets what is of this turn alone. Returns whether
- * memory_trim_later() is to be called, which asks for the time. */
+/* The turn is over: forgets what is of this turn alone, and resumes those that
+ * wait if there is room. Returns whether memory_trim_later() must be called,
+ * which needs the time. */
 bool memory_end_turn(struct memory *memory);
 
 /* Something was held, which will be trimmed a while from now. */

@@ -211,7 +211,7 @@ outq_push(struct outq *q, const struct slice *s, struct outq_copies *copies)
 const struct slice *
 outq_first_piped(const struct outq *q)
 {
-	return q->n > 0 && entry(q, 0)->blob->is_piped ? entry(q, 0) : NULL;
+	return q->n > 0 && piped_is(entry(q, 0)->blob) ? entry(q, 0) : NULL;
 }
 
 int
@@ -226,7 +226,7 @@ outq_fill(const struct outq *q, struct iovec *iov, int n, uint8_t *scratch)
 		bool small =
 		    s->len < GATHER_BELOW && s->len <= OUTQ_SCRATCH_SIZE - used;
 
-		if (s->blob->is_piped || (!(small && gathering) && k == n))
+		if (piped_is(s->blob) || (!(small && gathering) && k == n))
 			break;
 		if (!small) {
 			iov[k].iov_base = s->blob->data + s->off;

@@ -54,7 +54,7 @@ void outq_fini(struct outq *q);
 void outq_push(
     struct outq *q, const struct slice *s, struct outq_copies *copies);
 
-/* The first slice, if its blob is piped (base/piped.h), or NULL. */
+/* The first slice, if its blob is piped (net/piped.h), or NULL. */
 const struct slice *outq_first_piped(const struct outq *q);
 
 /*

@@ -178,7 +178,7 @@ end(struct blob *blob)
 {
 	struct piped *piped = piped_of(blob);
 
-	if (blob->is_piped)
+	if (piped_is(blob))
 		leave_live(piped, blob->size - piped->n_gone);
 	blob_unref(piped->memory);
 	free(piped->head);
@@ -231,7 +231,7 @@ piped_settle(struct blob *blob)
 	size_t at;
 	ssize_t n;
 
-	if (!blob->is_piped)
+	if (!piped_is(blob))
 		return;
 	piped = piped_of(blob);
 	piped->memory = blob_new(blob->size);
@@ -342,7 +342,7 @@ piped_send(const struct slice *s, int fd)
 void
 piped_set_waiting(struct blob *blob)
 {
-	if (blob->is_piped)
+	if (piped_is(blob))
 		piped_of(blob)->is_waiting = true;
 }
 

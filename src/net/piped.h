@@ -23,6 +23,13 @@
  * and more around it. */
 #define PIPED_MAX ((1 << 20) + (64 << 10))
 
+/* Whether only the first bytes of the blob are at its data. */
+static inline bool
+piped_is(const struct blob *blob)
+{
+	return blob->is_partial;
+}
+
 struct piped_stats {
 	uint64_t n_settled; /* blobs that became memory */
 	uint64_t n_failed;  /* blobs that got no pipe */
@@ -44,7 +51,7 @@ struct blob *piped_new(const void *bytes, size_t len, size_t n_head);
 /*
  * Appends at most max bytes from the socket fd. Returns how many, 0 at its end,
  * or -1 with errno. On EAGAIN the blob may have been settled, because its pipe
- * has no room or the kernel can't do it: then is_piped is false, and what is
+ * has no room or the kernel can't do it: then piped_is() is false, and what is
  * still to come must be read elsewhere.
  */
 ssize_t piped_fill(struct blob *blob, int fd, size_t max);

@@ -7,8 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
+#include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
@@ -23,8 +22,8 @@ pm2_channel_close(struct pm2_channel *channel)
 {
 	if (channel->fd < 0)
 		return;
-	event_del(&channel->readable);
-	event_del(&channel->writable);
+	loop_event_del(&channel->readable);
+	loop_event_del(&channel->writable);
 	close(channel->fd);
 	channel->fd = -1;
 	free(channel->input);
@@ -67,14 +66,13 @@ take_lines(struct pm2_channel *channel)
 }
 
 static void
-on_readable(evutil_socket_t fd, short what, void *arg)
+on_readable(struct loop_event *event)
 {
-	struct pm2_channel *channel = arg;
+	struct pm2_channel *channel =
+	    container_of(event, struct pm2_channel, readable);
 	ssize_t n;
 
-	(void)what;
-	loop_began_us(channel->loop);
-	n = recv(fd, channel->input + channel->n_input,
+	n = recv(channel->fd, channel->input + channel->n_input,
 	    PM2_LINE_MAX - channel->n_input, MSG_DONTWAIT);
 	if (n < 0 && is_for_later(errno))
 		return;
@@ -102,7 +100,8 @@ flush(struct pm2_channel *channel)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && is_for_later(errno)) {
-			event_add(&channel->writable, NULL);
+			if (loop_event_add(&channel->writable) != 0)
+				break;
 			return;
 		}
 		if (n < 0)
@@ -110,34 +109,27 @@ flush(struct pm2_channel *channel)
 		channel->sent += (size_t)n;
 	}
 	channel->n_queued = channel->sent = 0;
-	event_del(&channel->writable);
+	loop_event_del(&channel->writable);
 }
 
 static void
-on_writable(evutil_socket_t fd, short what, void *arg)
+on_writable(struct loop_event *event)
 {
-	struct pm2_channel *channel = arg;
-
-	(void)fd;
-	(void)what;
-	loop_began_us(channel->loop);
-	flush(channel);
+	flush(container_of(event, struct pm2_channel, writable));
 }
 
 void
 pm2_channel_open(struct pm2_channel *channel, struct loop *loop, int fd)
 {
-	struct event_base *base = loop_base(loop);
-
-	channel->loop = loop;
 	channel->fd = fd;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	channel->input = xcalloc(1, PM2_LINE_MAX + 1);
-	event_assign(&channel->readable, base, fd, EV_READ | EV_PERSIST,
-	    on_readable, channel);
-	event_assign(&channel->writable, base, fd, EV_WRITE | EV_PERSIST,
-	    on_writable, channel);
-	event_add(&channel->readable, NULL);
+	loop_event_init(
+	    &channel->readable, loop, fd, LOOP_READABLE, on_readable);
+	loop_event_init(
+	    &channel->writable, loop, fd, LOOP_WRITABLE, on_writable);
+	if (loop_event_add(&channel->readable) != 0)
+		pm2_channel_close(channel);
 }
 
 /* Room for len more bytes behind what waits. False: that would be too much. */

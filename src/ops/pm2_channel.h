@@ -21,9 +21,8 @@
 #define PM2_QUEUE_MAX (4u << 20)
 
 struct pm2_channel {
-	struct loop *loop;
 	int fd; /* -1: closed */
-	struct event readable, writable;
+	struct loop_event readable, writable;
 	char *input; /* of a line that hasn't ended */
 	size_t n_input;
 	bool is_skipping; /* a line that is too long, to its end */

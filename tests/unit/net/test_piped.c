@@ -97,7 +97,7 @@ make(const uint8_t *bytes, size_t len, size_t step)
 		n = piped_fill(blob, w.near, len - blob->size);
 		ck_assert_int_gt(n, 0);
 	}
-	ck_assert(blob->is_piped);
+	ck_assert(piped_is(blob));
 	close_wire(&w);
 	return blob;
 }
@@ -141,10 +141,10 @@ TEST_EACH(each_receiver_gets_the_bytes_and_the_last_empties_the_pipe, sizes)
 	blob_ref(blob);
 	for (int i = 0; i < 3; i++)
 		expect((struct slice){ blob, 0, len }, bytes, &w);
-	ck_assert(blob->is_piped);
+	ck_assert(piped_is(blob));
 	blob_unref(blob);
 	expect((struct slice){ blob, 0, len }, bytes, &w);
-	ck_assert(blob->is_piped);
+	ck_assert(piped_is(blob));
 	blob_unref(blob);
 	ck_assert_uint_eq(piped_stats()->n_settled, 0);
 	close_wire(&w);
@@ -188,7 +188,7 @@ TEST(a_full_socket_takes_a_part_and_says_eagain_and_nothing_is_mixed_up)
 		&(struct slice){ blob, (size_t)n, BIG - (size_t)n }, full.near),
 	    -1);
 	ck_assert_int_eq(errno, EAGAIN);
-	ck_assert(blob->is_piped);
+	ck_assert(piped_is(blob));
 	expect((struct slice){ blob, 0, BIG }, bytes, &w);
 	ck_assert_int_eq(read(full.far, got, BIG), n);
 	ck_assert_mem_eq(got, bytes, n);
@@ -213,7 +213,7 @@ TEST(who_has_gone_is_a_broken_pipe_and_the_others_get_it)
 	ck_assert_int_eq(
 	    piped_send(&(struct slice){ blob, 0, 65536 }, dead.near), -1);
 	ck_assert_int_eq(errno, EPIPE);
-	ck_assert(blob->is_piped);
+	ck_assert(piped_is(blob));
 	expect((struct slice){ blob, 0, 65536 }, bytes, &w);
 	blob_unref(blob);
 	ck_assert_int_eq(
@@ -234,7 +234,7 @@ TEST(settled_it_is_memory_and_pointers_to_its_head_stay)
 	const uint8_t *head = blob->data;
 
 	piped_settle(blob);
-	ck_assert(!blob->is_piped);
+	ck_assert(!piped_is(blob));
 	ck_assert_mem_eq(blob->data, bytes, 70000);
 	ck_assert_mem_eq(head, bytes, HEAD);
 	ck_assert_uint_eq(blob_total_bytes(), 70000);
@@ -268,7 +268,7 @@ TEST(a_pipe_full_of_small_pieces_is_settled)
 	struct blob *blob = piped_new(bytes, 1, 1);
 	struct wire w = open_wire();
 
-	for (size_t i = 1; blob->is_piped; i++) {
+	for (size_t i = 1; piped_is(blob); i++) {
 		ck_assert_uint_lt(i, 4096);
 		ck_assert_int_eq(write(w.far, bytes + i, 1), 1);
 		if (piped_fill(blob, w.near, 4096) < 0)
@@ -291,7 +291,7 @@ TEST(an_empty_socket_is_eagain_and_its_end_is_the_end)
 
 	ck_assert_int_eq(piped_fill(blob, w.near, 100), -1);
 	ck_assert_int_eq(errno, EAGAIN);
-	ck_assert(blob->is_piped);
+	ck_assert(piped_is(blob));
 	ck_assert_int_eq(write(w.far, "body", 4), 4);
 	shutdown(w.far, SHUT_WR);
 	ck_assert_int_eq(piped_fill(blob, w.near, 100), 4);
@@ -346,7 +346,7 @@ expect_many(void)
 	struct wire w = open_wire();
 
 	for (size_t i = 0; i < N_MANY; i++) {
-		if (many[i] != NULL && many[i]->is_piped)
+		if (many[i] != NULL && piped_is(many[i]))
 			expect((struct slice){ many[i], 0, LEN_MANY },
 			    bytes_of[i], &w);
 		else if (many[i] != NULL)
@@ -364,8 +364,8 @@ TEST(when_pipes_run_out_the_oldest_that_waits_becomes_memory)
 
 	ck_assert_uint_eq(make_many(true), N_MANY);
 	for (size_t i = 0; i < N_MANY; i++) {
-		n_piped += many[i]->is_piped;
-		ck_assert(many[i]->is_piped || n_piped == 0);
+		n_piped += piped_is(many[i]);
+		ck_assert(piped_is(many[i]) || n_piped == 0);
 	}
 	ck_assert_uint_ge(n_piped, 8);
 	ck_assert_uint_eq(piped_stats()->n_settled, N_MANY - n_piped);
@@ -415,10 +415,10 @@ TEST_EACH(who_waits_gives_up_its_pipe, waits)
 
 	make_many(false);
 	waits[row](many[3]);
-	ck_assert(many[3]->is_piped);
+	ck_assert(piped_is(many[3]));
 	one = piped_new("one", 3, 3);
 	ck_assert_ptr_nonnull(one);
-	ck_assert(!many[3]->is_piped);
+	ck_assert(!piped_is(many[3]));
 	ck_assert_uint_eq(piped_stats()->n_settled, 1);
 	blob_unref(one);
 	expect_many();
@@ -469,7 +469,7 @@ TEST(a_socket_that_takes_no_pages_settles_it)
 
 	ck_assert_int_eq(piped_send(&(struct slice){ blob, 0, 4 }, fd), -1);
 	ck_assert_int_eq(errno, EINTR);
-	ck_assert(!blob->is_piped);
+	ck_assert(!piped_is(blob));
 	ck_assert_mem_eq(blob->data, "head", 4);
 	blob_unref(blob);
 	close(fd);

@@ -53,7 +53,7 @@ size_of(const uint8_t *head)
 static void
 pass_on(const struct slice *unit)
 {
-	n_piped += unit->blob->is_piped;
+	n_piped += piped_is(unit->blob);
 	for (size_t i = n_publishers; i < n_ends; i++)
 		if (ends[i].conn != NULL)
 			(void)conn_send(ends[i].conn, unit, false);
