@@ -355,6 +355,7 @@ make_parts(struct daemon *daemon)
 		.native = daemon->native,
 		.redis = daemon->redis,
 		.metrics = daemon->metrics,
+		.http_fd = -1,
 	};
 }
 

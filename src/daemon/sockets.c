@@ -1,5 +1,6 @@
 #include "daemon/sockets.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,27 +11,54 @@
 #include "base/xalloc.h"
 #include "daemon/inherited.h"
 
+/* Why a lock beside a socket is not taken; the remedy is the same for all. */
+static const char *const lock_problems[] = {
+	[BOUND_E_LOCK_LINK] = "a link, not a lock file of its own",
+	[BOUND_E_LOCK_OWNER] = "a file of another user",
+	[BOUND_E_LOCK_ALIEN] = "not a lock file",
+};
+
 static int
-refuse_socket(const char *path, int r, pid_t holder)
+refuse_lock(const char *path, int r)
+{
+	fprintf(stderr,
+	    "pm2adapterd: %s" BOUND_LOCK_SUFFIX
+	    ": %s; remove it, or put the socket into a folder that only the "
+	    "daemon's user can write to\n",
+	    path, lock_problems[r]);
+	return EX_CONFIG;
+}
+
+static int
+refuse_held(const char *path, pid_t holder)
 {
 	char who[64] = "another process";
 
 	if (holder > 0)
 		snprintf(who, sizeof(who), "the process with pid %d", holder);
+	fprintf(stderr, "pm2adapterd: %s: %s serves this socket\n", path, who);
+	return EX_UNAVAILABLE;
+}
+
+static int
+refuse_socket(const char *path, int r, pid_t holder)
+{
 	switch (r) {
-	case LISTEN_E_HELD:
-		fprintf(stderr, "pm2adapterd: %s: %s serves this socket\n",
-		    path, who);
-		return EX_UNAVAILABLE;
-	case LISTEN_E_NOT_SOCKET:
+	case BOUND_E_HELD:
+		return refuse_held(path, holder);
+	case BOUND_E_LOCK_LINK:
+	case BOUND_E_LOCK_OWNER:
+	case BOUND_E_LOCK_ALIEN:
+		return refuse_lock(path, r);
+	case BOUND_E_NOT_SOCKET:
 		fprintf(stderr,
 		    "pm2adapterd: %s: not a socket; it is left alone\n", path);
 		return EX_CONFIG;
-	case LISTEN_E_TOO_LONG:
+	case BOUND_E_TOO_LONG:
 		fprintf(stderr,
 		    "pm2adapterd: %s: a path of %zu bytes; a socket's path "
 		    "has at most %d\n",
-		    path, strlen(path), LISTEN_PATH_MAX);
+		    path, strlen(path), BOUND_PATH_MAX);
 		return EX_CONFIG;
 	default:
 		fprintf(stderr, "pm2adapterd: %s: %s\n", path, strerror(-r));
@@ -49,11 +77,7 @@ open_listener(struct sockets *sockets, const struct config *config)
 		return 0;
 	r = listen_open(sockets->loop, path, (mode_t)config->socket_mode,
 	    &native_listen_ops, sockets->native, &sockets->listener, &holder);
-	if (r != 0)
-		return refuse_socket(path, r, holder);
-	log_info("listening", "socket=%s pid=%d version=%s", path, getpid(),
-	    VERSION);
-	return 0;
+	return r == 0 ? 0 : refuse_socket(path, r, holder);
 }
 
 /* A path, or an address and a port. */
@@ -62,7 +86,7 @@ open_redis_listener(
     struct sockets *sockets, const struct config *config, const char *where)
 {
 	struct listener **out =
-	    &sockets->redis_listeners[sockets->n_redis_listeners];
+	    &sockets->redis_listeners[sockets->n_redis_listeners].listener;
 	struct listen_address address;
 	pid_t holder = 0;
 	int r;
@@ -112,8 +136,8 @@ open_redis_listeners(struct sockets *sockets, const struct config *config)
 		code = open_redis_listener(sockets, config, where);
 		if (code != 0)
 			break;
-		sockets->n_redis_listeners++;
-		log_info("listening", "resp=%s", where);
+		sockets->redis_listeners[sockets->n_redis_listeners++].where =
+		    xstrdup(where);
 	}
 	free(list);
 	return code;
@@ -131,10 +155,8 @@ open_metrics_socket(struct sockets *sockets, const struct config *config)
 	r = listen_open(sockets->loop, path, (mode_t)config->socket_mode,
 	    &metrics_listen_ops, sockets->metrics, &sockets->metrics_listener,
 	    &holder);
-	if (r != 0)
-		return refuse_socket(path, r, holder);
-	log_info("listening", "metrics=%s", path);
-	return 0;
+	sockets->has_metrics_path = r == 0;
+	return r == 0 ? 0 : refuse_socket(path, r, holder);
 }
 
 static int
@@ -149,7 +171,7 @@ open_metrics_http(struct sockets *sockets, const struct config *config)
 {
 	const char *where = config->metrics_listen;
 	struct listen_address address;
-	int fd = -1, r;
+	int r;
 
 	if (*where == '\0' || sockets->has_http)
 		return 0;
@@ -160,14 +182,8 @@ open_metrics_http(struct sockets *sockets, const struct config *config)
 		return refuse_metrics(where,
 		    "can be reached by other hosts; it must be of this host's "
 		    "loopback");
-	r = listen_bind_tcp(&address, &fd);
-	if (r == 0)
-		r = metrics_serve_http(sockets->metrics, fd);
-	if (r != 0)
-		return refuse_socket(where, r, 0);
-	sockets->has_http = true;
-	log_info("listening", "http=%s", where);
-	return 0;
+	r = listen_bind_tcp(&address, &sockets->http_fd);
+	return r == 0 ? 0 : refuse_socket(where, r, 0);
 }
 
 static int
@@ -191,7 +207,7 @@ adopt_resp(struct sockets *sockets, const struct config *config, int fd,
 		    "can be reached by other hosts, and there is no "
 		    "resp-password");
 	r = listen_adopt(sockets->loop, fd, &redis_listen_ops, sockets->redis,
-	    &sockets->redis_listeners[i]);
+	    &sockets->redis_listeners[i].listener);
 	sockets->n_redis_listeners += r == 0;
 	return r;
 }
@@ -229,6 +245,7 @@ adopt(struct sockets *sockets, const struct config *config, int fd,
 		    fd, "is no listening stream socket of this host or of TCP");
 	if (role == INHERITED_NATIVE && address.bytes.ss_family != AF_UNIX)
 		return refuse_inherited(fd, "is native, and no Unix socket");
+	sockets->is_native_inherited |= role == INHERITED_NATIVE;
 	if (role == INHERITED_NATIVE)
 		r = listen_adopt(sockets->loop, fd, &native_listen_ops,
 		    sockets->native, &sockets->listener);
@@ -255,6 +272,68 @@ adopt_all(struct sockets *sockets, const struct config *config)
 	return code;
 }
 
+static int
+start(struct listener *listener, const char *where)
+{
+	int r = listener == NULL ? 0 : listen_start(listener);
+
+	return r == 0 ? 0 : refuse_socket(where, r, 0);
+}
+
+static int
+start_redis(struct sockets *sockets)
+{
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < sockets->n_redis_listeners; i++) {
+		const struct sockets_redis *redis =
+		    &sockets->redis_listeners[i];
+
+		code = start(redis->listener,
+		    redis->where == NULL ? "resp" : redis->where);
+		if (code == 0 && redis->where != NULL)
+			log_info("listening", "resp=%s", redis->where);
+	}
+	return code;
+}
+
+static int
+start_http(struct sockets *sockets, const char *where)
+{
+	int fd = sockets->http_fd, r;
+
+	if (fd < 0)
+		return 0;
+	if (listen(fd, LISTEN_BACKLOG) != 0)
+		return refuse_socket(where, -errno, 0);
+	sockets->http_fd = -1;
+	r = metrics_serve_http(sockets->metrics, fd);
+	if (r != 0)
+		return refuse_socket(where, r, 0);
+	sockets->has_http = true;
+	log_info("listening", "http=%s", where);
+	return 0;
+}
+
+/* Once all that the configuration names is there, and nothing has been let in
+ * by a daemon that has to end. */
+static int
+start_all(struct sockets *sockets, const struct config *config)
+{
+	int code = start(sockets->listener, config->socket);
+
+	if (code == 0 && !sockets->is_native_inherited)
+		log_info("listening", "socket=%s pid=%d version=%s",
+		    config->socket, getpid(), VERSION);
+	if (code == 0)
+		code = start_redis(sockets);
+	if (code == 0)
+		code = start(sockets->metrics_listener, config->metrics_socket);
+	if (code == 0 && sockets->has_metrics_path)
+		log_info("listening", "metrics=%s", config->metrics_socket);
+	return code == 0 ? start_http(sockets, config->metrics_listen) : code;
+}
+
 int
 sockets_open(struct sockets *sockets, const struct config *config)
 {
@@ -265,6 +344,7 @@ sockets_open(struct sockets *sockets, const struct config *config)
 		open_redis_listeners,
 		open_metrics_socket,
 		open_metrics_http,
+		start_all,
 	};
 	int code = 0;
 
@@ -283,7 +363,15 @@ sockets_close(struct sockets *sockets)
 	sockets->listener = NULL;
 	listen_close(sockets->metrics_listener);
 	sockets->metrics_listener = NULL;
-	while (sockets->n_redis_listeners > 0)
-		listen_close(
-		    sockets->redis_listeners[--sockets->n_redis_listeners]);
+	while (sockets->n_redis_listeners > 0) {
+		struct sockets_redis *redis =
+		    &sockets->redis_listeners[--sockets->n_redis_listeners];
+
+		listen_close(redis->listener);
+		free(redis->where);
+		*redis = (struct sockets_redis){ NULL, NULL };
+	}
+	if (sockets->http_fd >= 0)
+		close(sockets->http_fd);
+	sockets->http_fd = -1;
 }

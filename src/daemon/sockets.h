@@ -19,22 +19,31 @@
 
 #define SOCKETS_REDIS_MAX 16
 
+struct sockets_redis {
+	struct listener *listener;
+	char *where; /* as resp-listen has it; NULL: inherited */
+};
+
 /* Who takes the connections, and what they come by. Embedded. */
 struct sockets {
 	struct loop *loop;
 	struct native *native;
 	struct redis *redis;
 	struct listener *listener; /* of native */
-	struct listener *redis_listeners[SOCKETS_REDIS_MAX];
+	bool is_native_inherited;
+	struct sockets_redis redis_listeners[SOCKETS_REDIS_MAX];
 	size_t n_redis_listeners;
 	struct metrics *metrics;
 	struct listener *metrics_listener; /* or NULL */
+	bool has_metrics_path;             /* it is not inherited */
+	int http_fd;   /* bound for them and not yet served, or -1 */
 	bool has_http; /* the metrics serve it, and close it themselves */
 };
 
-/* Takes over what is inherited, and opens all else that config names; loop,
- * native, redis and metrics are set. Returns 0 or an exit code, which has been
- * explained; sockets_close() is due in both cases. */
+/* Takes over what is inherited, opens all else that config names, and listens
+ * once it has all of it; loop, native, redis, metrics and http_fd are set.
+ * Returns 0 or an exit code, which has been explained; sockets_close() is due
+ * in both cases. */
 int must_check sockets_open(
     struct sockets *sockets, const struct config *config);
 

@@ -1,17 +1,12 @@
 #include "net/listen.h"
 
-#include <bsd/libutil.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -21,13 +16,9 @@
 #include "base/xalloc.h"
 #include "net/loop.h"
 
-#define BACKLOG \
-	4096 /* with a short one, clients that come at once get EAGAIN */
 #define ACCEPTS_MAX 64 /* a turn */
 #define PAUSE_MS 100
 #define KEEPALIVE_S 300 /* of silence, until a TCP peer is asked */
-#define HOLDER_RETRIES 20
-#define HOLDER_RETRY_MS 10
 
 struct listener {
 	struct loop *loop;
@@ -37,10 +28,8 @@ struct listener {
 	struct event readable;
 	const struct listen_ops *ops;
 	void *user;
-	struct pidfh *lock; /* NULL when the socket is the supervisor's */
-	char *path;
-	dev_t dev; /* of the socket that we made there */
-	ino_t ino;
+	struct bound *bound; /* or NULL: fd is the listener's own */
+	bool is_adopted, is_started;
 	struct instant resume; /* NEVER while it accepts */
 	bool has_complained;   /* of descriptors, since all have been let in */
 	struct listen_stats stats;
@@ -64,9 +53,9 @@ expire(struct loop_source *source, struct instant now)
 {
 	struct listener *listener = listener_of(source);
 
-	(void)now;
 	listener->resume = INSTANT_NEVER;
-	event_add(&listener->readable, NULL);
+	if (event_add(&listener->readable, NULL) != 0)
+		listener->resume = instant_after(now, PAUSE_MS);
 }
 
 /*
@@ -169,151 +158,19 @@ listener_new(struct loop *loop, const struct listen_ops *ops, void *user)
 	return listener;
 }
 
-static void
-start(struct listener *listener, int fd)
+int
+listen_start(struct listener *listener)
 {
-	listener->fd = fd;
+	event_assign(&listener->readable, loop_base(listener->loop),
+	    listener->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+	if (!listener->is_adopted && listen(listener->fd, LISTEN_BACKLOG) != 0)
+		return err_trace(-errno);
+	if (event_add(&listener->readable, NULL) != 0)
+		return err_trace(-EIO);
 	listener->source.next_deadline = next_deadline;
 	listener->source.expire = expire;
 	loop_add_source(listener->loop, &listener->source);
-	event_assign(&listener->readable, loop_base(listener->loop), fd,
-	    EV_READ | EV_PERSIST, on_acceptable, listener);
-	event_add(&listener->readable, NULL);
-}
-
-static struct sockaddr_un
-address(const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-
-	strncpy(sun.sun_path, path, sizeof(sun.sun_path) - 1);
-	return sun;
-}
-
-/*
- * Whether somebody answers at path; *pid is who called listen() there, or 0.
- * Only a refusal says that nobody does: a full backlog (EAGAIN), a socket of
- * another kind (EPROTOTYPE) or one that we may not write to is in use.
- */
-static bool
-is_served(const char *path, pid_t *pid)
-{
-	struct sockaddr_un sun = address(path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool served;
-
-	if (fd < 0)
-		return true; /* what can't be asked is left alone */
-	served = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
-		 (errno != ECONNREFUSED && errno != ENOENT);
-	if (served)
-		*pid = peer_of(fd).pid;
-	close(fd);
-	return served;
-}
-
-/*
- * Who holds the lock: whoever listens, or else the pid in the file. Just after
- * a start the file may still name the daemon that was there before, so a pid
- * that isn't alive is read again, for a while. 0 where it stays unknown.
- */
-static pid_t
-find_holder(const char *path, const char *lock_path)
-{
-	struct timespec pause = { .tv_nsec = HOLDER_RETRY_MS * 1000000 };
-	struct pidfh *lock;
-	pid_t pid;
-
-	for (int i = 0; i < HOLDER_RETRIES; i++) {
-		pid = 0;
-		if (is_served(path, &pid))
-			return pid;
-		lock = pidfile_open(lock_path, 0600, &pid);
-		if (lock != NULL) {
-			pidfile_close(lock);
-			return 0;
-		}
-		if (errno == EEXIST && pid > 0 && kill(pid, 0) == 0)
-			return pid;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
-static int
-take_lock(struct listener *listener, pid_t *holder)
-{
-	char path[LISTEN_PATH_MAX + sizeof(".pid")];
-
-	snprintf(path, sizeof(path), "%s.pid", listener->path);
-	listener->lock = pidfile_open(path, 0600, NULL);
-	if (listener->lock != NULL)
-		return 0;
-	if (errno != EEXIST && errno != EWOULDBLOCK)
-		return err_trace(-errno);
-	*holder = find_holder(listener->path, path);
-	return LISTEN_E_HELD;
-}
-
-/*
- * With the lock held, a socket at path is either stale or served by somebody
- * who doesn't know our lock.
- */
-static int
-clear_path(const char *path, pid_t *holder)
-{
-	struct stat st;
-
-	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? 0 : err_trace(-errno);
-	if (!S_ISSOCK(st.st_mode))
-		return LISTEN_E_NOT_SOCKET;
-	if (is_served(path, holder))
-		return LISTEN_E_HELD;
-	log_info("socket-replaced", "path=%s reason=stale", path);
-	return unlink(path) == 0 ? 0 : err_trace(-errno);
-}
-
-static int
-bind_path(struct listener *listener, int fd, mode_t mode)
-{
-	struct sockaddr_un sun = address(listener->path);
-	mode_t mask = umask(0777 & ~mode);
-	int r = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
-	int error = errno;
-	struct stat st;
-
-	umask(mask);
-	if (r != 0)
-		return err_trace(-error);
-	if (lstat(listener->path, &st) != 0)
-		return err_trace(-errno);
-	listener->dev = st.st_dev;
-	listener->ino = st.st_ino;
-	if (chmod(listener->path, mode) != 0 || listen(fd, BACKLOG) != 0)
-		return err_trace(-errno);
-	return 0;
-}
-
-static int
-open_path(struct listener *listener, mode_t mode, pid_t *holder)
-{
-	int fd, r = take_lock(listener, holder);
-
-	if (r == 0)
-		r = clear_path(listener->path, holder);
-	if (r != 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_trace(-errno);
-	r = bind_path(listener, fd, mode);
-	if (r != 0) {
-		close(fd);
-		return r;
-	}
-	pidfile_write(listener->lock);
-	start(listener, fd);
+	listener->is_started = true;
 	return 0;
 }
 
@@ -322,20 +179,16 @@ listen_open(struct loop *loop, const char *path, mode_t mode,
     const struct listen_ops *ops, void *user, struct listener **out,
     pid_t *holder)
 {
-	struct listener *listener;
-	int r;
+	struct listener *listener = listener_new(loop, ops, user);
+	int r = bound_open(path, mode, &listener->bound, holder);
 
-	*holder = 0;
-	if (strlen(path) > LISTEN_PATH_MAX)
-		return LISTEN_E_TOO_LONG;
-	listener = listener_new(loop, ops, user);
-	listener->path = xstrdup(path);
-	r = open_path(listener, mode, holder);
-	if (r == 0)
-		*out = listener;
-	else
+	if (r != 0) {
 		listen_close(listener);
-	return r;
+		return r;
+	}
+	listener->fd = bound_fd(listener->bound);
+	*out = listener;
+	return 0;
 }
 
 int
@@ -356,7 +209,8 @@ listen_adopt(struct loop *loop, int fd, const struct listen_ops *ops,
 	*out = listener_new(loop, ops, user);
 	(*out)->is_tcp = listen_read_fd(fd, &address) == 0 &&
 			 address.bytes.ss_family != AF_UNIX;
-	start(*out, fd);
+	(*out)->is_adopted = true;
+	(*out)->fd = fd;
 	return 0;
 }
 
@@ -432,8 +286,7 @@ listen_bind_tcp(const struct listen_address *address, int *out)
 		return err_trace(-errno);
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
 	    bind(fd, (const struct sockaddr *)&address->bytes, address->len) ==
-		0 &&
-	    listen(fd, BACKLOG) == 0) {
+		0) {
 		*out = fd;
 		return 0;
 	}
@@ -452,18 +305,8 @@ listen_open_tcp(struct loop *loop, const struct listen_address *address,
 		return err_trace(r);
 	*out = listener_new(loop, ops, user);
 	(*out)->is_tcp = true;
-	start(*out, fd);
+	(*out)->fd = fd;
 	return 0;
-}
-
-static void
-remove_path(const struct listener *listener)
-{
-	struct stat st;
-
-	if (lstat(listener->path, &st) == 0 && st.st_dev == listener->dev &&
-	    st.st_ino == listener->ino)
-		unlink(listener->path);
 }
 
 void
@@ -471,16 +314,14 @@ listen_close(struct listener *listener)
 {
 	if (listener == NULL)
 		return;
-	if (listener->fd >= 0) {
+	if (listener->is_started) {
 		loop_remove_source(listener->loop, &listener->source);
 		event_del(&listener->readable);
-		close(listener->fd);
 	}
-	if (listener->ino != 0)
-		remove_path(listener);
-	if (listener->lock != NULL)
-		pidfile_remove(listener->lock);
-	free(listener->path);
+	if (listener->bound != NULL)
+		bound_close(listener->bound);
+	else if (listener->fd >= 0)
+		close(listener->fd);
 	free(listener);
 }
 

@@ -1,11 +1,11 @@
 /*
- * listen - a listening Unix socket: to get it, and to accept from it.
+ * listen - sockets that connections are accepted from: bound to a path
+ * (net/bound) or a TCP address, or inherited from a supervisor.
  *
- * Getting it: a lock beside the socket says who serves it, so that two daemons
- * that start at once can't take it from each other; a socket that nobody
- * answers on is replaced, and anything that is no socket is left alone.
- * Accepting: bounded in each turn; out of descriptors, it pauses instead of
- * spinning. The module hands out connected fds and peer credentials.
+ * Opening and listening are two steps, so that a daemon whose configuration
+ * asks for a socket that it can't have has let nobody in. Accepting is bounded
+ * in each turn; out of descriptors, it pauses instead of spinning. The module
+ * hands out connected fds and peer credentials.
  */
 #ifndef PM2A_NET_LISTEN_H
 #define PM2A_NET_LISTEN_H
@@ -16,19 +16,17 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "net/bound.h"
 
 struct listener;
 struct loop;
 
 enum listen_error {
-	LISTEN_E_HELD = 1,   /* a live process serves the path: *holder */
-	LISTEN_E_NOT_SOCKET, /* something that is no socket is there */
-	LISTEN_E_TOO_LONG,   /* the path does not fit sun_path */
-	LISTEN_E_ADDRESS,    /* no numeric address and port */
+	LISTEN_E_ADDRESS = 1, /* no numeric address and port */
 };
 
-/* How long a socket's path may be: sun_path less its zero. */
-#define LISTEN_PATH_MAX 107
+/* With a short one, clients that connect at once get EAGAIN. */
+#define LISTEN_BACKLOG 4096
 
 /* What the kernel says of the peer, at connect time: pid 0 and -1 where it
  * doesn't, which is over TCP. */
@@ -49,10 +47,8 @@ struct listen_stats {
 	uint64_t n_failed; /* accepts that failed otherwise */
 };
 
-/*
- * Listens at path with the file's permission bits mode. Returns 0, LISTEN_E_*
- * or a negative errno; with LISTEN_E_HELD, *holder is the pid, or 0.
- */
+/* Binds at `path` as bound_open() does, with its results. The connections are
+ * accepted after listen_start(), as with the other two that make a listener. */
 int must_check listen_open(struct loop *loop, const char *path, mode_t mode,
     const struct listen_ops *ops, void *user, struct listener **out,
     pid_t *holder);
@@ -73,21 +69,25 @@ int must_check listen_read_address(
  * family alone, and is_loopback is true. Returns 0 or a negative errno. */
 int must_check listen_read_fd(int fd, struct listen_address *out);
 
-/* A socket that listens at a TCP address, for who accepts from it otherwise.
+/* Binds a TCP socket that does not listen yet, for other users than a listener.
  * Returns 0 with *out, or a negative errno. */
 int must_check listen_bind_tcp(const struct listen_address *address, int *out);
 
-/* Listens at a TCP address. Returns 0 or a negative errno. */
+/* Binds at a TCP address. Returns 0 or a negative errno. */
 int must_check listen_open_tcp(struct loop *loop,
     const struct listen_address *address, const struct listen_ops *ops,
     void *user, struct listener **out);
 
-/* Takes over fd, a listening stream socket that the supervisor made. */
+/* Takes over fd, a listening stream socket that the supervisor made. Returns 0
+ * or a negative errno. */
 int must_check listen_adopt(struct loop *loop, int fd,
     const struct listen_ops *ops, void *user, struct listener **out);
 
-/* Accepts no more, and removes the socket and the lock that listen_open() made.
- * NULL is fine. */
+/* Begins to listen and accept. Returns 0 or a negative errno. */
+int must_check listen_start(struct listener *listener);
+
+/* Accepts no more, closes the socket, and removes it and its lock if
+ * listen_open() made them. NULL is allowed. */
 void listen_close(struct listener *listener);
 
 const struct listen_stats *listen_stats(const struct listener *listener);

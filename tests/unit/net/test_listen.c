@@ -1,6 +1,5 @@
 #include "net/listen.h"
 
-#include <bsd/libutil.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -19,7 +18,7 @@
 
 static struct loop *loop;
 static struct listener *listener;
-static char folder[32], path[64], lock_path[80];
+static char folder[32], path[64];
 static pid_t holder;
 static int accepted[128];
 static size_t n_accepted;
@@ -43,17 +42,19 @@ begin(void)
 	log_set_level(LOG_ERROR);
 	make_folder(folder);
 	snprintf(path, sizeof(path), "%s/s", folder);
-	snprintf(lock_path, sizeof(lock_path), "%s.pid", path);
 	ck_assert_int_eq(loop_new(&loop), 0);
 }
 
 static int
 open_at(const char *where)
 {
+	int r;
+
 	listener = NULL;
 	holder = -1;
-	return listen_open(
+	r = listen_open(
 	    loop, where, 0600, &ops, &n_accepted, &listener, &holder);
+	return r == 0 ? listen_start(listener) : r;
 }
 
 static void
@@ -129,139 +130,6 @@ TEST(a_connection_is_handed_out_with_the_peers_credentials)
 	end();
 }
 
-TEST(the_socket_has_the_mode_that_was_asked_for_whatever_the_umask)
-{
-	struct stat st;
-	mode_t mask = umask(0777);
-
-	begin();
-	umask(0777);
-	ck_assert_int_eq(open_at(path), 0);
-	umask(mask);
-	ck_assert_int_eq(lstat(path, &st), 0);
-	ck_assert_uint_eq(st.st_mode & 0777, 0600);
-	end();
-}
-
-TEST(closing_removes_the_socket_and_the_lock)
-{
-	begin();
-	ck_assert_int_eq(open_at(path), 0);
-	ck_assert(exists(path));
-	ck_assert(exists(lock_path));
-	listen_close(listener);
-	listener = NULL;
-	ck_assert(!exists(path));
-	ck_assert(!exists(lock_path));
-	end();
-}
-
-TEST(a_socket_that_somebody_put_in_its_place_is_left_alone)
-{
-	int fd;
-
-	begin();
-	ck_assert_int_eq(open_at(path), 0);
-	ck_assert_int_eq(unlink(path), 0);
-	fd = foreign_socket(false);
-	listen_close(listener);
-	listener = NULL;
-	ck_assert(exists(path));
-	close(fd);
-	end();
-}
-
-TEST(a_stale_socket_is_replaced)
-{
-	begin();
-	close(foreign_socket(false));
-	ck_assert(exists(path));
-	ck_assert_int_eq(open_at(path), 0);
-	close(dial());
-	turn();
-	ck_assert_uint_eq(n_accepted, 1);
-	end();
-}
-
-TEST(a_socket_that_is_served_is_refused_with_its_holder)
-{
-	int fd;
-
-	begin();
-	fd = foreign_socket(true);
-	ck_assert_int_eq(open_at(path), LISTEN_E_HELD);
-	ck_assert_int_eq(holder, getpid());
-	ck_assert_ptr_null(listener);
-	ck_assert(exists(path));
-	ck_assert(!exists(lock_path));
-	close(fd);
-	end();
-}
-
-TEST(a_lock_that_is_held_is_refused_with_its_holder)
-{
-	struct pidfh *lock;
-
-	begin();
-	lock = pidfile_open(lock_path, 0600, NULL);
-	ck_assert_ptr_nonnull(lock);
-	ck_assert_int_eq(pidfile_write(lock), 0);
-	ck_assert_int_eq(open_at(path), LISTEN_E_HELD);
-	ck_assert_int_eq(holder, getpid());
-	ck_assert(exists(lock_path));
-	pidfile_remove(lock);
-	end();
-}
-
-TEST(a_socket_of_another_kind_that_is_in_use_is_left_alone)
-{
-	struct sockaddr_un sun;
-	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-
-	begin();
-	sun = address();
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
-	ck_assert_int_eq(open_at(path), LISTEN_E_HELD);
-	ck_assert_int_eq(holder, 0);
-	ck_assert(exists(path));
-	close(fd);
-	ck_assert_int_eq(open_at(path), 0);
-	end();
-}
-
-TEST(what_is_no_socket_is_left_alone)
-{
-	int fd;
-
-	begin();
-	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	ck_assert_int_eq(write(fd, "mine", 4), 4);
-	close(fd);
-	ck_assert_int_eq(open_at(path), LISTEN_E_NOT_SOCKET);
-	ck_assert_int_eq(holder, 0);
-	ck_assert(exists(path));
-	end();
-}
-
-TEST(a_path_that_does_not_fit_is_refused)
-{
-	char lengthy[LISTEN_PATH_MAX + 2];
-
-	begin();
-	memset(lengthy, 'x', sizeof(lengthy));
-	lengthy[sizeof(lengthy) - 1] = '\0';
-	ck_assert_int_eq(open_at(lengthy), LISTEN_E_TOO_LONG);
-	end();
-}
-
-TEST(a_folder_that_is_not_there_is_a_fault)
-{
-	begin();
-	ck_assert_int_lt(open_at("/nonexistent/folder/s"), 0);
-	ck_assert_ptr_null(listener);
-	end();
-}
-
 TEST(a_listening_socket_can_be_adopted_and_stays_where_it_is)
 {
 	int fd;
@@ -270,6 +138,7 @@ TEST(a_listening_socket_can_be_adopted_and_stays_where_it_is)
 	fd = foreign_socket(true);
 	ck_assert_int_eq(
 	    listen_adopt(loop, fd, &ops, &n_accepted, &listener), 0);
+	ck_assert_int_eq(listen_start(listener), 0);
 	close(dial());
 	turn();
 	ck_assert_uint_eq(n_accepted, 1);
@@ -391,6 +260,7 @@ TEST(who_connects_over_tcp_is_nobody_the_kernel_knows)
 	ck_assert_int_eq(listen_read_address(text, &address), 0);
 	ck_assert_int_eq(
 	    listen_open_tcp(loop, &address, &ops, &n_accepted, &listener), 0);
+	ck_assert_int_eq(listen_start(listener), 0);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(
 	    connect(fd, (struct sockaddr *)&address.bytes, address.len), 0);

@@ -1,0 +1,243 @@
+#include "net/bound.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "net/lock.h"
+
+#define HOLDER_RETRIES 20
+#define HOLDER_RETRY_MS 10
+
+struct bound {
+	int fd;
+	struct lock *lock;
+	char *path;
+	dev_t dev; /* of the socket that was made at path */
+	ino_t ino; /* 0: none was */
+};
+
+static struct sockaddr_un
+address(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	strncpy(sun.sun_path, path, sizeof(sun.sun_path) - 1);
+	return sun;
+}
+
+static pid_t
+pid_of_peer(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+		return 0;
+	return cred.pid;
+}
+
+/*
+ * Whether somebody answers at path; *pid is who called listen() there, or 0.
+ * Only a refusal says that nobody does: a full backlog (EAGAIN), a socket of
+ * another kind (EPROTOTYPE) or one that we may not write to is in use.
+ */
+static bool
+is_served(const char *path, pid_t *pid)
+{
+	struct sockaddr_un sun = address(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool served;
+
+	if (fd < 0)
+		return true; /* what can't be asked is left alone */
+	served = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
+		 (errno != ECONNREFUSED && errno != ENOENT);
+	if (served)
+		*pid = pid_of_peer(fd);
+	close(fd);
+	return served;
+}
+
+/*
+ * Who holds the lock: whoever listens, or else the pid in the file. Just after
+ * a start the file may still name the daemon that was there before, so a pid
+ * that isn't alive is read again, for a while. 0 where it stays unknown.
+ */
+static pid_t
+find_holder(const char *path, const char *lock_path, pid_t pid)
+{
+	struct timespec pause = { .tv_nsec = HOLDER_RETRY_MS * 1000000 };
+	struct lock *lock;
+	pid_t server;
+
+	for (int i = 0; i < HOLDER_RETRIES; i++) {
+		server = 0;
+		if (is_served(path, &server))
+			return server;
+		if (pid > 0 && kill(pid, 0) == 0)
+			return pid;
+		nanosleep(&pause, NULL);
+		if (lock_take(lock_path, &lock, &pid) == 0) {
+			lock_release(lock);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int
+take_lock(struct bound *bound, pid_t *holder)
+{
+	static const int errors[] = {
+		[LOCK_E_HELD] = BOUND_E_HELD,
+		[LOCK_E_LINK] = BOUND_E_LOCK_LINK,
+		[LOCK_E_OWNER] = BOUND_E_LOCK_OWNER,
+		[LOCK_E_ALIEN] = BOUND_E_LOCK_ALIEN,
+	};
+	char path[BOUND_PATH_MAX + sizeof(BOUND_LOCK_SUFFIX)];
+	int r;
+
+	snprintf(path, sizeof(path), "%s" BOUND_LOCK_SUFFIX, bound->path);
+	r = lock_take(path, &bound->lock, holder);
+	if (r <= 0)
+		return r;
+	if (r == LOCK_E_HELD)
+		*holder = find_holder(bound->path, path, *holder);
+	else
+		*holder = 0;
+	/* The daemon of another user has a lock of another user. */
+	if (r == LOCK_E_OWNER && is_served(bound->path, holder))
+		return BOUND_E_HELD;
+	return errors[r];
+}
+
+/*
+ * With the lock held, a socket at path is either stale or served by somebody
+ * who doesn't know our lock.
+ */
+static int
+clear_path(const char *path, pid_t *holder)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0 : err_trace(-errno);
+	if (!S_ISSOCK(st.st_mode))
+		return BOUND_E_NOT_SOCKET;
+	if (is_served(path, holder))
+		return BOUND_E_HELD;
+	log_info("socket-replaced", "path=%s reason=stale", path);
+	return unlink(path) == 0 ? 0 : err_trace(-errno);
+}
+
+/* A folder's default ACL wins over the umask. chmod(2) by the path would follow
+ * what somebody has put there since. */
+static int
+set_mode(int fd, const struct stat *st, mode_t mode)
+{
+	char path[64];
+
+	if ((st->st_mode & 07777) == mode)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return chmod(path, mode) == 0 ? 0 : err_trace(-errno);
+}
+
+/* Takes what was bound at path for ours, and sets its mode. */
+static int
+own(struct bound *bound, mode_t mode)
+{
+	int fd = open(bound->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 ? -errno : 0;
+	struct stat st;
+
+	if (r == 0 && fstat(fd, &st) != 0)
+		r = -errno;
+	if (r == 0 && (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid()))
+		r = -EEXIST;
+	if (r == 0) {
+		bound->dev = st.st_dev;
+		bound->ino = st.st_ino;
+		r = set_mode(fd, &st, mode);
+	}
+	if (fd >= 0)
+		close(fd);
+	return err_trace(r);
+}
+
+static int
+bind_path(struct bound *bound, mode_t mode)
+{
+	struct sockaddr_un sun = address(bound->path);
+	mode_t mask;
+	int r, error;
+
+	bound->fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (bound->fd < 0)
+		return err_trace(-errno);
+	mask = umask(0777 & ~mode);
+	r = bind(bound->fd, (struct sockaddr *)&sun, sizeof(sun));
+	error = errno;
+	umask(mask);
+	return r == 0 ? own(bound, mode) : err_trace(-error);
+}
+
+int
+bound_open(const char *path, mode_t mode, struct bound **out, pid_t *holder)
+{
+	struct bound *bound;
+	int r;
+
+	*holder = 0;
+	if (strlen(path) > BOUND_PATH_MAX)
+		return BOUND_E_TOO_LONG;
+	bound = xcalloc(1, sizeof(*bound));
+	bound->fd = -1;
+	bound->path = xstrdup(path);
+	r = take_lock(bound, holder);
+	if (r == 0)
+		r = clear_path(path, holder);
+	if (r == 0)
+		r = bind_path(bound, mode);
+	if (r == 0)
+		*out = bound;
+	else
+		bound_close(bound);
+	return r;
+}
+
+int
+bound_fd(const struct bound *bound)
+{
+	return bound->fd;
+}
+
+/* The inode can't be another socket's as long as ours is open. */
+void
+bound_close(struct bound *bound)
+{
+	struct stat st;
+
+	if (bound == NULL)
+		return;
+	if (bound->ino != 0 && lstat(bound->path, &st) == 0 &&
+	    st.st_dev == bound->dev && st.st_ino == bound->ino)
+		unlink(bound->path);
+	if (bound->fd >= 0)
+		close(bound->fd);
+	lock_release(bound->lock);
+	free(bound->path);
+	free(bound);
+}

@@ -1,0 +1,48 @@
+/*
+ * bound - a Unix socket at a path, with the lock beside it.
+ *
+ * The lock says who serves the path, so that two daemons that start at once
+ * can't take it from each other. A socket that nobody answers on is replaced;
+ * anything else is left alone. The folder may be one that others can write to:
+ * neither lock nor socket is followed through a symbolic link, and at the end
+ * only what was made here is removed.
+ */
+#ifndef PM2A_NET_BOUND_H
+#define PM2A_NET_BOUND_H
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct bound;
+
+enum bound_error {
+	BOUND_E_HELD = 1,   /* a live process serves the path: *holder */
+	BOUND_E_NOT_SOCKET, /* something that is no socket is there */
+	BOUND_E_TOO_LONG,   /* the path does not fit sun_path */
+	BOUND_E_LOCK_LINK,  /* the lock is no file of its own: LOCK_E_LINK */
+	BOUND_E_LOCK_OWNER, /* LOCK_E_OWNER */
+	BOUND_E_LOCK_ALIEN, /* LOCK_E_ALIEN */
+};
+
+/* The longest path, in bytes: sun_path less its zero. */
+#define BOUND_PATH_MAX 107
+
+/* What the lock's name has behind the socket's. */
+#define BOUND_LOCK_SUFFIX ".pid"
+
+/* Binds a stream socket at `path` with the permission bits `mode`; it does not
+ * listen yet. Returns 0 with *out, BOUND_E_* or a negative errno. With
+ * BOUND_E_HELD, *holder is a pid, or 0 if it is unknown. */
+int must_check bound_open(
+    const char *path, mode_t mode, struct bound **out, pid_t *holder);
+
+/* Non-blocking; closed by bound_close(). */
+int bound_fd(const struct bound *bound);
+
+/* Removes the socket and the lock if they are still those that were made here.
+ * NULL is allowed. */
+void bound_close(struct bound *bound);
+
+#endif
