@@ -257,10 +257,11 @@ asan: ## build with AddressSanitizer and UBSan; unit and system tests
 FUZZ_frame := wire base
 FUZZ_resp := wire base
 FUZZ_msg := wire base
+FUZZ_adapter := wire base
 FUZZ_broker := core wire base
 FUZZ_config := config base
 FUZZ_client := client wire base
-FUZZERS := frame msg resp broker client config
+FUZZERS := frame msg adapter resp broker client config
 
 define FUZZ_RULE
 $(B)/fuzz/$(1)_%: $(B)/tests/fuzz/fuzz_%.o $(2)

@@ -407,8 +407,8 @@ msg_writer_fini(struct msg_writer *w)
 	*w = (struct msg_writer){ 0 };
 }
 
-void
-msg_put_raw(struct msg_writer *w, const void *data, size_t len)
+uint8_t *
+msg_reserve(struct msg_writer *w, size_t len)
 {
 	size_t size = w->size == 0 ? 256 : w->size;
 	uint8_t *grown;
@@ -423,9 +423,17 @@ msg_put_raw(struct msg_writer *w, const void *data, size_t len)
 			w->size = size;
 		}
 	}
-	if (w->fault || len == 0)
+	return w->fault ? NULL : w->data + w->len;
+}
+
+void
+msg_put_raw(struct msg_writer *w, const void *data, size_t len)
+{
+	uint8_t *to = msg_reserve(w, len);
+
+	if (to == NULL || len == 0)
 		return;
-	memcpy(w->data + w->len, data, len);
+	memcpy(to, data, len);
 	w->len += len;
 }
 

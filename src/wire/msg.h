@@ -137,6 +137,10 @@ void msg_put_bin(struct msg_writer *w, const void *data, size_t len);
 void msg_put_array(struct msg_writer *w, size_t n);
 void msg_put_map(struct msg_writer *w, size_t n);
 
+/* Makes room for len more bytes and returns where they go, for the caller to
+ * write and to add to w->len; NULL with the fault. */
+uint8_t *msg_reserve(struct msg_writer *w, size_t len);
+
 /* Writes raw bytes, such as a frame's header, into the same buffer. */
 void msg_put_raw(struct msg_writer *w, const void *data, size_t len);
 
