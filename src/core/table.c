@@ -1,7 +1,6 @@
 #include "core/table.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/pool.h"
@@ -281,17 +280,53 @@ table_prefetch(const struct table *t, uint32_t hash)
 	__builtin_prefetch(bucket_of(t, hash));
 }
 
-void
-table_for_each(
-    const struct table *t, void (*visit)(void *entry, void *arg), void *arg)
+static uint32_t
+reversed(uint32_t v)
 {
-	for (size_t i = 0; i < t->n_buckets; i++) {
-		const struct bucket *b = bucket_at(t, i);
+	v = (v >> 1 & 0x55555555) | (v & 0x55555555) << 1;
+	v = (v >> 2 & 0x33333333) | (v & 0x33333333) << 2;
+	v = (v >> 4 & 0x0f0f0f0f) | (v & 0x0f0f0f0f) << 4;
+	return __builtin_bswap32(v);
+}
 
-		for (; b->n == CHAINED; b = b->at[N_SLOTS - 1].next)
-			for (uint32_t k = 0; k < N_SLOTS - 1; k++)
-				visit(b->at[k].entry, arg);
-		for (uint32_t k = 0; k < b->n; k++)
-			visit(b->at[k].entry, arg);
+/*
+ * A bucket has all hashes of the same low bits. With their bits reversed these
+ * follow each other, and splitting a bucket cuts them in two. So a walk in that
+ * order stands between two hashes, whatever buckets come and go: what is before
+ * it has been visited, and what is behind it has not.
+ */
+static uint64_t
+bucket_end(const struct table *t, uint32_t hash)
+{
+	size_t i = hash & t->mask;
+	size_t bit = split_bit(t);
+	/* Whether it has one bit less in common than mask has. */
+	bool is_whole = (i | bit) >= t->n_buckets;
+	uint64_t size = (uint64_t)1 << 32;
+
+	size /= is_whole ? bit : t->mask + 1;
+	return (reversed(hash) & ~(size - 1)) + size;
+}
+
+bool
+table_walk(const struct table *t, uint64_t *at,
+    void (*visit)(void *entry, void *arg), void *arg)
+{
+	uint32_t hash = reversed((uint32_t)*at);
+	const struct bucket *b = bucket_of(t, hash);
+	uint64_t end = bucket_end(t, hash);
+	uint32_t n;
+
+	__builtin_prefetch(bucket_of(t, reversed((uint32_t)end)));
+	for (;;) {
+		n = b->n == CHAINED ? N_SLOTS - 1 : b->n;
+		for (uint32_t i = 0; i < n; i++)
+			if (reversed(b->hash[i]) >= *at)
+				visit(b->at[i].entry, arg);
+		if (b->n != CHAINED)
+			break;
+		b = b->at[N_SLOTS - 1].next;
 	}
+	*at = end;
+	return end < (uint64_t)1 << 32;
 }

@@ -8,6 +8,7 @@
 #ifndef PM2A_CORE_TABLE_H
 #define PM2A_CORE_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,8 +52,14 @@ void *table_next(struct table_cursor *cursor);
 /* Has the processor fetch what table_first() will look at. */
 void table_prefetch(const struct table *table, uint32_t hash);
 
-/* Calls visit for each entry, in no order. visit must not change the table. */
-void table_for_each(const struct table *table,
+/*
+ * A walk in steps, between which the table may change: calls visit for each
+ * entry of the bucket where *at stands, which is 0 at first, and moves it on.
+ * Returns false once *at is at the end. An entry that is there from the first
+ * step to the last is visited exactly once, any other at most once. visit must
+ * not change the table.
+ */
+bool table_walk(const struct table *table, uint64_t *at,
     void (*visit)(void *entry, void *arg), void *arg);
 
 #endif

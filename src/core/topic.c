@@ -488,12 +488,17 @@ visit_entry(void *entry, void *arg)
 	v->visit(entry, v->arg);
 }
 
-void
-topic_for_each(struct topic_registry *reg,
+bool
+topic_walk(struct topic_registry *reg, struct topic_walk *walk,
     void (*visit)(const struct topic *topic, void *arg), void *arg)
 {
 	struct visit v = { visit, arg };
 
-	table_for_each(&reg->exact, visit_entry, &v);
-	table_for_each(&reg->prefix, visit_entry, &v);
+	if (walk->is_over || table_walk(table_of(reg, walk->is_in_prefixes),
+				 &walk->at, visit_entry, &v))
+		return !walk->is_over;
+	walk->at = 0;
+	walk->is_over = walk->is_in_prefixes;
+	walk->is_in_prefixes = true;
+	return !walk->is_over;
 }

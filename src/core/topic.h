@@ -149,9 +149,21 @@ size_t topic_n_exact(const struct topic_registry *reg);
 size_t topic_n_prefixes(const struct topic_registry *reg);
 size_t topic_n_subscriptions(const struct topic_registry *reg);
 
-/* Calls visit for each topic, exact ones first, in no order. visit must not
- * change the registry. */
-void topic_for_each(struct topic_registry *reg,
+/* A walk over all topics in steps, between which topics may come and go. Zeroed
+ * is before the first. */
+struct topic_walk {
+	uint64_t at;
+	bool is_in_prefixes;
+	bool is_over;
+};
+
+/*
+ * Calls visit for a few topics, exact ones first, in no order, or for none.
+ * Returns false if there are no more. A topic that is there from the first step
+ * to the last is visited exactly once, any other at most once. visit must not
+ * change the registry.
+ */
+bool topic_walk(struct topic_registry *reg, struct topic_walk *walk,
     void (*visit)(const struct topic *topic, void *arg), void *arg);
 
 #endif

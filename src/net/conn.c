@@ -38,10 +38,13 @@ struct conn {
 	struct loop_event writable;
 	struct loop_task flush;
 	struct loop_task reap;
+	struct loop_task resume;
 	struct output out;
 	struct input in;
 	struct holder holder;
 	struct timeout slow; /* queued while above the soft limit */
+	bool is_deaf;        /* it reads no more */
+	bool is_paused;      /* by its owner: it is neither shown nor watched */
 	struct instant since;
 	enum conn_cause finish; /* cause of its end once all is written */
 	enum conn_cause cause;
@@ -196,7 +199,10 @@ wait_for_room(struct conn *conn)
 static void
 on_room(struct holder *holder)
 {
-	watch_readable(container_of(holder, struct conn, holder));
+	struct conn *conn = container_of(holder, struct conn, holder);
+
+	if (!conn->is_paused)
+		watch_readable(conn);
 }
 
 /* Whether there is memory to read more to. A unit that has begun, and needs no
@@ -232,7 +238,7 @@ show_input(struct conn *conn, struct slice data)
 
 	input_skip(&conn->in, &data);
 	conn->in.unit = (struct input_unit){ 0 };
-	while (data.len > 0 && conn->cause == CONN_OPEN) {
+	while (data.len > 0 && conn->cause == CONN_OPEN && !conn->is_paused) {
 		used = conn->ops->input(conn, &data, &conn->in.unit.size);
 		assert(used <= data.len);
 		data.off += used;
@@ -293,18 +299,33 @@ on_readable(struct loop_event *event)
 	struct conn *conn = container_of(event, struct conn, readable);
 	size_t n, taken = 0;
 
-	if (conn->cause != CONN_OPEN)
+	if (conn->cause != CONN_OPEN || conn->is_paused)
 		return;
 	if (!has_room(conn))
 		wait_for_room(conn);
 	if (conn->holder.is_waiting)
 		return;
-	while (conn->cause == CONN_OPEN && taken < INPUT_READ_MAX) {
+	while (conn->cause == CONN_OPEN && !conn->is_paused &&
+	       taken < INPUT_READ_MAX) {
 		n = take_input(conn);
 		taken += n;
 		if (n == 0 || !input_is_splicing(&conn->in))
 			break;
 	}
+}
+
+static void
+on_resume(struct loop_task *task)
+{
+	struct conn *conn = container_of(task, struct conn, resume);
+	struct slice kept = { conn->in.blob, 0, conn->in.len };
+
+	if (conn->is_paused || conn->is_deaf)
+		return;
+	if (kept.len > 0 && !input_is_splicing(&conn->in))
+		show_input(conn, kept);
+	if (!conn->is_paused && !conn->is_deaf && !conn->holder.is_waiting)
+		watch_readable(conn);
 }
 
 static void
@@ -319,6 +340,7 @@ on_reap(struct loop_task *task)
 	conn->ops->gone(conn);
 	memory_release(&conn->set->memory, &conn->holder);
 	loop_cancel_flush(conn->set->loop, &conn->flush);
+	loop_cancel_work(conn->set->loop, &conn->resume);
 	loop_event_del(&conn->readable);
 	loop_event_del(&conn->writable);
 	close(conn->fd);
@@ -354,6 +376,7 @@ conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 	conn->since = loop_now(set->loop);
 	conn->flush.run = on_flush;
 	conn->reap.run = on_reap;
+	conn->resume.run = on_resume;
 	conn->slow.expire = on_slow;
 	output_init(&conn->out);
 	conn->holder.queue = &conn->out.queue;
@@ -388,8 +411,34 @@ conn_skip(struct conn *conn, size_t n)
 }
 
 void
+conn_pause(struct conn *conn)
+{
+	if (conn->is_paused)
+		return;
+	conn->is_paused = true;
+	loop_event_del(&conn->readable);
+}
+
+void
+conn_resume(struct conn *conn)
+{
+	if (!conn->is_paused)
+		return;
+	conn->is_paused = false;
+	if (!conn->is_deaf)
+		loop_work_later(conn->set->loop, &conn->resume);
+}
+
+bool
+conn_is_paused(const struct conn *conn)
+{
+	return conn->is_paused;
+}
+
+void
 conn_stop_reading(struct conn *conn)
 {
+	conn->is_deaf = true;
 	loop_event_del(&conn->readable);
 	memory_stop_waiting(&conn->set->memory, &conn->holder);
 }

@@ -71,6 +71,15 @@ void conn_set_opaque(struct conn *conn, size_t head, size_t size);
 /* The next n bytes of input are thrown away as they come. */
 void conn_skip(struct conn *conn, size_t n);
 
+/*
+ * Shows and reads nothing until conn_resume(), which shows in the next turn
+ * what ops->input has left unused. Both have no effect the second time. What is
+ * queued is still written; the end of the connection is not noticed before.
+ */
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
+bool conn_is_paused(const struct conn *conn);
+
 /* Reads no more; what is queued is still written. */
 void conn_stop_reading(struct conn *conn);
 

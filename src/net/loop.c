@@ -6,6 +6,7 @@
 #include <event2/event.h>
 
 #include "base/xalloc.h"
+#include "net/job.h"
 
 TAILQ_HEAD(task_list, loop_task);
 
@@ -18,6 +19,7 @@ struct loop {
 	bool has_begun;
 	struct loop_watch *watch; /* or NULL */
 	struct task_list work;
+	struct job_list jobs;
 	struct task_list flush;
 	struct task_list reap;
 	TAILQ_HEAD(source_list, loop_source) sources;
@@ -42,6 +44,7 @@ loop_new(struct loop **out)
 	struct loop *loop = xcalloc(1, sizeof(*loop));
 
 	TAILQ_INIT(&loop->work);
+	TAILQ_INIT(&loop->jobs);
 	TAILQ_INIT(&loop->flush);
 	TAILQ_INIT(&loop->reap);
 	TAILQ_INIT(&loop->sources);
@@ -118,6 +121,8 @@ end_turn(struct loop *loop)
 {
 	expire_due(loop);
 	run_work(loop);
+	if (!TAILQ_EMPTY(&loop->jobs))
+		job_run_slice(&loop->jobs);
 	do {
 		run_tasks(&loop->flush);
 		run_tasks(&loop->reap);
@@ -153,7 +158,8 @@ arm_timer(struct loop *loop)
 int
 loop_turn(struct loop *loop, bool may_wait)
 {
-	bool waits = may_wait && TAILQ_EMPTY(&loop->work);
+	bool waits =
+	    may_wait && TAILQ_EMPTY(&loop->work) && TAILQ_EMPTY(&loop->jobs);
 
 	if (arm_timer(loop) != 0)
 		return err_trace(-ENOMEM);
@@ -303,13 +309,31 @@ loop_reap_later(struct loop *loop, struct loop_task *task)
 	queue_task(&loop->reap, task);
 }
 
-void
-loop_cancel_flush(struct loop *loop, struct loop_task *task)
+struct job_list *
+loop_jobs(struct loop *loop)
+{
+	return &loop->jobs;
+}
+
+static void
+cancel(struct task_list *list, struct loop_task *task)
 {
 	if (!task->is_queued)
 		return;
-	TAILQ_REMOVE(&loop->flush, task, link);
+	TAILQ_REMOVE(list, task, link);
 	task->is_queued = false;
+}
+
+void
+loop_cancel_work(struct loop *loop, struct loop_task *task)
+{
+	cancel(&loop->work, task);
+}
+
+void
+loop_cancel_flush(struct loop *loop, struct loop_task *task)
+{
+	cancel(&loop->flush, task);
 }
 
 const char *

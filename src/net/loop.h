@@ -2,10 +2,11 @@
  * loop - the event loop's turns: callbacks, then flushing, then reaping.
  *
  * A turn runs what libevent has for us, then deadlines, then every task on the
- * work list, then the flush list and the reap list until nothing is to flush.
- * Callbacks mark and put themselves on a list; nothing is written and nothing
- * is freed before the turn is over. One libevent timer stands for all
- * deadlines: after each turn the sources are asked for their earliest.
+ * work list, then a slice of the jobs (net/job.h), then the flush list and the
+ * reap list until nothing is to flush. Callbacks mark and put themselves on a
+ * list; nothing is written and nothing is freed before the turn is over. One
+ * libevent timer stands for all deadlines: after each turn the sources are
+ * asked for their earliest.
  */
 #ifndef PM2A_NET_LOOP_H
 #define PM2A_NET_LOOP_H
@@ -117,7 +118,13 @@ void loop_work_later(struct loop *loop, struct loop_task *task);
 void loop_flush_later(struct loop *loop, struct loop_task *task);
 void loop_reap_later(struct loop *loop, struct loop_task *task);
 
-/* Takes task off the flush list, if it is there. */
+/* The jobs of the loop, of which each turn does a slice behind its work list:
+ * for net/job alone. Whoever adds one has it done in this turn. */
+struct job_list;
+struct job_list *loop_jobs(struct loop *loop);
+
+/* Take task off that list, if it is there; not while the list is run. */
+void loop_cancel_work(struct loop *loop, struct loop_task *task);
 void loop_cancel_flush(struct loop *loop, struct loop_task *task);
 
 /* libevent's version and method: "2.1.12-stable (epoll)". */

@@ -54,6 +54,16 @@ resp_parser_next(struct resp_parser *parser)
 	parser->is_over = false;
 }
 
+struct resp_span *
+resp_parser_take_spans(struct resp_parser *parser)
+{
+	struct resp_span *spans = parser->spans;
+
+	parser->spans = NULL;
+	parser->size = 0;
+	return spans;
+}
+
 size_t
 resp_parser_pass(struct resp_parser *parser)
 {

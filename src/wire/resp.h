@@ -71,6 +71,9 @@ enum resp_verdict must_check resp_parse(struct resp_parser *parser,
 struct resp_arg resp_parser_arg(
     const struct resp_parser *parser, const uint8_t *buf, size_t i);
 
+/* Gives the caller parser->spans, which it frees, of a whole request. */
+struct resp_span *resp_parser_take_spans(struct resp_parser *parser);
+
 void resp_parser_next(struct resp_parser *parser);
 
 /* On SHORT: how many bytes, from the beginning, need not be shown again. */

@@ -107,15 +107,21 @@ resp_put_push(struct msg_writer *w, int version, size_t n)
 }
 
 void
-resp_put_verbatim(
-    struct msg_writer *w, int version, const char *text, size_t len)
+resp_put_verbatim_head(struct msg_writer *w, int version, size_t len)
 {
 	if (version != 3) {
-		resp_put_bulk(w, text, len);
+		put_head(w, '$', (int64_t)len);
 		return;
 	}
 	put_head(w, '=', (int64_t)len + 4);
 	msg_put_raw(w, "txt:", 4);
+}
+
+void
+resp_put_verbatim(
+    struct msg_writer *w, int version, const char *text, size_t len)
+{
+	resp_put_verbatim_head(w, version, len);
 	msg_put_raw(w, text, len);
 	msg_put_raw(w, "\r\n", 2);
 }

@@ -33,4 +33,7 @@ void resp_put_push(struct msg_writer *w, int version, size_t n);
 void resp_put_verbatim(
     struct msg_writer *w, int version, const char *text, size_t len);
 
+/* What stands before len bytes of such a text; "\r\n" ends it. */
+void resp_put_verbatim_head(struct msg_writer *w, int version, size_t len);
+
 #endif

@@ -119,11 +119,13 @@ report_put_topics(struct native *native, const struct control_stats *wanted,
     struct msg_writer *w)
 {
 	struct top top = { find_order(wanted->sort), .max = wanted->n_rows };
+	struct topic_walk walk = { 0 };
 
 	if (top.order == NULL)
 		top.order = by_subscribers;
 	top.topics = xcalloc(wanted->n_rows, sizeof(*top.topics));
-	topic_for_each(broker_topics(native->broker), consider, &top);
+	while (topic_walk(broker_topics(native->broker), &walk, consider, &top))
+		;
 	qsort_r(top.topics, top.n, sizeof(*top.topics), compare, &top);
 	msg_put_array(w, top.n);
 	for (size_t i = 0; i < top.n; i++)

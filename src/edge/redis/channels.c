@@ -7,80 +7,112 @@
  * channels as others.
  */
 
-#define NAME_EXTRA 10 /* bytes around a name in a reply, at most */
-
-/* Names of topics, all or those that a pattern matches: counted, then put. */
-struct listing {
-	const struct resp_arg *pattern; /* or NULL */
-	struct msg_writer *out;         /* NULL: they are counted */
-	size_t n, bytes;
-};
+#define STEP_BUCKETS 32  /* of the index of topics */
+#define STEP_BYTES 16384 /* of patterns and names */
 
 static void
 list_topic(const struct topic *topic, void *arg)
 {
-	struct listing *listing = arg;
+	struct redis_long *work = arg;
+	struct resp_arg pattern = { 0 };
 
-	if (topic->is_prefix ||
-	    (listing->pattern != NULL &&
-		!glob_match(listing->pattern->data, listing->pattern->len,
-		    (const uint8_t *)topic->name, topic->len)))
+	if (topic->is_prefix)
 		return;
-	listing->n++;
-	listing->bytes += topic->len + NAME_EXTRA;
-	if (listing->out != NULL)
-		resp_put_bulk(listing->out, topic->name, topic->len);
+	if (work->call.n > 2) {
+		pattern = redis_arg(&work->call, 2);
+		work->n_looked_at += pattern.len + topic->len;
+		if (!glob_match(pattern.data, pattern.len,
+			(const uint8_t *)topic->name, topic->len))
+			return;
+	}
+	work->n_found++;
+	resp_put_bulk(work->call.out, topic->name, topic->len);
+}
+
+/* Prefixes come behind all channels. */
+static bool
+step_channels(struct redis_long *work)
+{
+	bool is_more = true;
+
+	work->n_looked_at = 0;
+	for (int i = 0; i < STEP_BUCKETS && is_more; i++) {
+		topic_walk(work->reg, &work->walk, list_topic, work);
+		is_more = !work->walk.is_in_prefixes;
+		if (work->n_looked_at > STEP_BYTES)
+			break;
+	}
+	return is_more;
 }
 
 static void
-list_topics(struct redis_call *call, struct topic_registry *reg)
+finish_channels(struct redis_long *work)
 {
-	struct redis *redis = call->client->redis;
-	size_t max = conn_set_limits(redis->set)->hard_bytes;
-	struct listing listing = {
-		.pattern = call->n > 2 ? &call->args[2] : NULL,
-	};
-
-	topic_for_each(reg, list_topic, &listing);
-	if (listing.bytes > max) {
-		redis_error(call,
-		    "ERR %zu channels are too many for one reply; queue-limit "
-		    "is %zu bytes",
-		    listing.n, max);
-		return;
-	}
-	resp_put_array(call->out, listing.n);
-	listing.out = call->out;
-	topic_for_each(reg, list_topic, &listing);
+	resp_put_array(work->call.out, work->n_found);
 }
 
 static void
 put_channels(struct redis_call *call, struct topic_registry *reg)
 {
+	struct redis_long *work;
 	size_t steps;
 
-	if (call->n <= 2 ||
-	    (call->n == 3 && redis_check_pattern(call, &call->args[2], &steps)))
-		list_topics(call, reg);
-	else if (call->n > 3)
+	if (call->n > 3) {
 		redis_error(call,
 		    "ERR unknown subcommand or wrong number of arguments for "
 		    "'%.*s'. Try PUBSUB HELP.",
 		    (int)call->args[1].len, (const char *)call->args[1].data);
+		return;
+	}
+	if (call->n == 3 && !redis_check_pattern(call, &call->args[2], &steps))
+		return;
+	work = redis_begin(call, step_channels);
+	work->reg = reg;
+	work->finish = finish_channels;
 }
 
 static void
-put_numbers(struct redis_call *call, struct topic_registry *reg)
+put_number(struct redis_call *call, struct topic_registry *reg,
+    const struct resp_arg *name)
 {
-	resp_put_array(call->out, 2 * (call->n - 2));
-	for (size_t i = 2; i < call->n; i++) {
-		const struct resp_arg *name = &call->args[i];
-		const struct topic *topic =
-		    topic_find(reg, name->data, name->len);
+	const struct topic *topic = NULL;
 
-		resp_put_bulk(call->out, name->data, name->len);
-		resp_put_int(call->out, topic == NULL ? 0 : topic->n_subs);
-	}
+	/* Nothing that is longer is there. */
+	if (name->len <= TOPIC_NAME_MAX)
+		topic = topic_find(reg, name->data, name->len);
+	resp_put_bulk(call->out, name->data, name->len);
+	resp_put_int(call->out, topic == NULL ? 0 : topic->n_subs);
+}
+
+static void
+put_number_of_channel(struct redis_call *call, const struct resp_arg *name)
+{
+	put_number(call, broker_topics(call->client->redis->broker), name);
+}
+
+static void
+put_number_of_shard(struct redis_call *call, const struct resp_arg *name)
+{
+	put_number(call, call->client->redis->shards, name);
+}
+
+static void
+finish_numbers(struct redis_long *work)
+{
+	resp_put_array(work->call.out, 2 * (work->call.n - 2));
+}
+
+static void
+put_numbers(struct redis_call *call,
+    void (*each)(struct redis_call *call, const struct resp_arg *arg))
+{
+	struct redis_long *work;
+
+	if (redis_is_short(call))
+		resp_put_array(call->out, 2 * (call->n - 2));
+	work = redis_each_arg(call, 2, each);
+	if (work != NULL)
+		work->finish = finish_numbers;
 }
 
 void
@@ -92,7 +124,7 @@ redis_pubsub_channels(struct redis_call *call)
 void
 redis_pubsub_numsub(struct redis_call *call)
 {
-	put_numbers(call, broker_topics(call->client->redis->broker));
+	put_numbers(call, put_number_of_channel);
 }
 
 void
@@ -111,5 +143,5 @@ redis_pubsub_shardchannels(struct redis_call *call)
 void
 redis_pubsub_shardnumsub(struct redis_call *call)
 {
-	put_numbers(call, call->client->redis->shards);
+	put_numbers(call, put_number_of_shard);
 }

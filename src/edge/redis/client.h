@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "edge/redis/redis.h"
+#include "net/job.h"
 #include "stats/timing.h"
 #include "wire/resp.h"
 #include "wire/resp_write.h"
@@ -26,6 +27,24 @@ struct redis_prefixes {
 	size_t n, size;
 };
 
+/* A request that waits for its turn. */
+struct redis_request {
+	struct redis_client *client; /* NULL once it has been handled */
+	struct blob *blob;           /* with a reference */
+	size_t off;                  /* spans count from here */
+	size_t span, n;              /* its arguments */
+	struct resp_span *own;       /* where they are if they are many */
+	bool is_over;                /* it was too long: it has none */
+};
+
+struct redis_stage {
+	struct redis_request *at;
+	size_t n, size;
+	struct resp_span *spans;
+	size_t n_spans, spans_size;
+	int64_t read_us; /* when the turn began that staged it */
+};
+
 struct redis_client {
 	TAILQ_ENTRY(redis_client) in_redis;
 	struct redis *redis;
@@ -39,32 +58,22 @@ struct redis_client {
 	struct resp_parser parser;
 	int version; /* of the protocol: 2 or 3 */
 	bool is_authenticated;
-	bool is_quitting;     /* it is answered no more */
-	bool has_eof;         /* all has been read, and some of it is staged */
-	char *name;           /* or NULL */
-	const char *command;  /* the last one, in small letters */
-	const char *detail;   /* of why it has to go, or NULL */
-	uint32_t n_channels;  /* exact ones */
-	uint32_t n_staged;    /* requests */
+	bool is_quitting;         /* it is answered no more */
+	bool has_eof;             /* all has been read; some of it is staged */
+	bool is_busy;             /* its requests wait in held, and it is not
+				   * read from */
+	bool is_refused;          /* which it is told when it is not busy */
+	struct job work;          /* what it is busy with */
+	struct redis_long *doing; /* its request that takes steps, or NULL */
+	struct redis_stage held;  /* requests behind that */
+	size_t n_handled;         /* of them */
+	char *name;               /* or NULL */
+	const char *command;      /* the last one, in small letters */
+	const char *detail;       /* of why it has to go, or NULL */
+	uint32_t n_channels;      /* exact ones */
+	uint32_t n_staged;        /* requests, with those that are held */
 	uint64_t n_delivered; /* messages; the broker counts what it offers */
 	uint64_t n_errors;
-};
-
-/* A request that waits for its turn. */
-struct redis_request {
-	struct redis_client *client; /* NULL once it has been handled */
-	struct blob *blob;           /* with a reference */
-	size_t off;                  /* spans count from here */
-	size_t span, n;              /* its arguments */
-	bool is_over;                /* it was too long: it has none */
-};
-
-struct redis_stage {
-	struct redis_request *at;
-	size_t n, size;
-	struct resp_span *spans;
-	size_t n_spans, spans_size;
-	int64_t read_us; /* when the turn began that staged it */
 };
 
 /* A namespace's topic, and how long what goes to its rooms goes to all of it.
@@ -82,6 +91,7 @@ struct redis {
 	struct loop_task staging;
 	struct redis_stage fresh, ripe;
 	bool is_handling;
+	int credit; /* what may be done before the clock is looked at */
 	struct conn_set *set;
 	struct broker *broker;
 	struct closed *closed;
@@ -94,7 +104,7 @@ struct redis {
 	struct msg_writer out;           /* replies to who is handled */
 	struct msg_writer scratch;
 	struct resp_arg *args; /* of the request that is handled */
-	size_t args_size;
+	LIST_HEAD(redis_listings, redis_long) listings; /* of clients */
 	/* Deliveries of the publish at hand beyond one for each receiver. */
 	int64_t n_extra;
 	/* The last run that went to a client, as its version has it. */
@@ -117,13 +127,79 @@ struct redis {
 	void *drained_arg;
 };
 
+/* Arguments that any command may have; those that take each by itself may have
+ * as many as a request. */
+#define REDIS_ARGS_MAX 1024
+
 /* A request at hand. */
 struct redis_call {
 	struct redis_client *client;
-	const struct resp_arg *args; /* its name first */
+	/* Its name first; no more than REDIS_ARGS_MAX of them, see
+	 * redis_arg(). */
+	const struct resp_arg *args;
 	size_t n;
 	struct msg_writer *out; /* for the reply */
+	struct redis_request *request;
+	const struct resp_span *spans;
 };
+
+/* Argument i of the call, which must be there. */
+struct resp_arg redis_arg(const struct redis_call *call, size_t i);
+
+/*
+ * A request that is done in steps, by long.c: its client's later requests wait
+ * until it is over, so replies keep their order.
+ */
+struct redis_long {
+	struct redis_call call; /* args is NULL */
+	struct redis_request request;
+	/* Does some ten microseconds' work, for which call.out is there.
+	 * Returns whether there is more. */
+	bool (*step)(struct redis_long *work);
+	/* Of a reply that is one value: what all steps have put is kept, and
+	 * sent behind what this puts. Else NULL. */
+	void (*finish)(struct redis_long *work);
+	struct msg_writer out; /* what steps have put since the last part */
+	struct slice *parts;
+	size_t n_parts, parts_size;
+	size_t n_bytes; /* of all parts */
+	/* For the steps' own use. */
+	void (*each)(struct redis_call *call, const struct resp_arg *arg);
+	size_t next;        /* argument or topic */
+	size_t n_found;     /* topics */
+	size_t n_looked_at; /* bytes, in this step */
+	const char *event;
+	const struct topic_owner *owner;
+	struct topic_registry *reg;
+	struct topic_walk walk;
+	struct redis_client *place; /* in redis->clients, or NULL */
+	LIST_ENTRY(redis_long) in_listings;
+	bool is_listing, is_typed, is_pubsub;
+};
+
+/* Begins to do the call in steps. Its arguments stay. */
+struct redis_long *redis_begin(
+    struct redis_call *call, bool (*step)(struct redis_long *work));
+
+/* Does one step of what the client is doing; at the end client->doing is NULL.
+ */
+void redis_step(struct redis_client *client);
+
+/* Ends what the client is doing, if anything, where it stands. */
+void redis_abandon(struct redis_client *client);
+
+/* Calls each for the arguments of call from first on: at once, or in steps if
+ * they are many. Returns the work then, else NULL. */
+struct redis_long *redis_each_arg(struct redis_call *call, size_t first,
+    void (*each)(struct redis_call *call, const struct resp_arg *arg));
+
+/* Whether redis_each_arg() does it at once. */
+bool redis_is_short(const struct redis_call *call);
+
+/* Puts work->place to the first client; and moves what is at a client that goes
+ * to the one behind it. */
+void redis_list_clients(struct redis_long *work);
+void redis_listings_forget(const struct redis_client *client);
 
 /* Stages what the client's parser has found at the beginning of data: it is
  * carried out in the next turn. In requests.c. */
@@ -134,11 +210,26 @@ void redis_stage_request(
  * carried out it does nothing. */
 void redis_run_staged(struct redis_client *client);
 
+/* As redis_run_staged(), for a client that staged the last request of all. */
+void redis_run_last_staged(struct redis_client *client);
+
 /* Carries out all that is staged, now. No request is being carried out. */
 void redis_run_all(struct redis *redis);
 
 /* Sends what has been written to redis->out to client. */
 void redis_flush(struct redis_client *client);
+
+/* Sets what is needed to carry out requests of a client that is zeroed. */
+void redis_client_init(struct redis_client *client);
+
+/* Carries out what the client, which is closing, has asked and others see. */
+void redis_run_last(struct redis_client *client);
+
+/* Tells the client why its last request is none, and ends it. In redis.c. */
+void redis_tell_refusal(struct redis_client *client);
+
+/* The client is busy no more. In redis.c. */
+void redis_go_on(struct redis_client *client);
 
 void redis_requests_init(struct redis *redis);
 
@@ -235,8 +326,8 @@ void redis_pubsub_numpat(struct redis_call *call);
 void redis_pubsub_shardchannels(struct redis_call *call);
 void redis_pubsub_shardnumsub(struct redis_call *call);
 
-/* Ends all subscriptions of the client. */
-void redis_unsubscribe_all(struct redis_client *client);
+/* Ends some subscriptions of the client. Returns whether there are more. */
+bool redis_unsubscribe_some(struct redis_client *client);
 
 /* How many of all kinds it has. */
 size_t redis_n_subscriptions(const struct redis_client *client);
@@ -283,6 +374,8 @@ enum {
 	VERB_SUBSCRIBED = 2,      /* allowed in RESP2 while subscribed */
 	VERB_PUBSUB = 4,          /* for what COMMAND tells */
 	VERB_PART = 8,            /* of the verb before it that has parts */
+	VERB_MANY = 16,           /* takes more than REDIS_ARGS_MAX */
+	VERB_ASKING = 32,         /* does nothing but reply */
 };
 
 /* All of them, parts behind what they are of. */

@@ -29,7 +29,8 @@ redis_shown(const struct resp_arg *arg)
 static void run_help(struct redis_call *call);
 
 #define UNAUTH VERB_UNAUTHENTICATED
-#define SUBS (VERB_SUBSCRIBED | VERB_PUBSUB)
+#define SUBS (VERB_SUBSCRIBED | VERB_PUBSUB | VERB_MANY)
+#define ASKING (VERB_PART | VERB_ASKING)
 
 const struct redis_verb redis_verbs[] = {
 	{ "publish", 3, VERB_PUBSUB, redis_publish,
@@ -54,15 +55,16 @@ const struct redis_verb redis_verbs[] = {
 	    "Stops listening to messages posted to shard channels.", "7.0.0" },
 	{ "pubsub", -2, VERB_PUBSUB, NULL, "A container for Pub/Sub commands.",
 	    "2.8.0" },
-	{ "pubsub|channels", -2, VERB_PART, redis_pubsub_channels,
+	{ "pubsub|channels", -2, ASKING, redis_pubsub_channels,
 	    "Returns the active channels.", "2.8.0" },
-	{ "pubsub|numsub", -2, VERB_PART, redis_pubsub_numsub,
+	{ "pubsub|numsub", -2, ASKING | VERB_MANY, redis_pubsub_numsub,
 	    "Returns a count of subscribers to channels.", "2.8.0" },
-	{ "pubsub|numpat", 2, VERB_PART, redis_pubsub_numpat,
+	{ "pubsub|numpat", 2, ASKING, redis_pubsub_numpat,
 	    "Returns a count of unique pattern subscriptions.", "2.8.0" },
-	{ "pubsub|shardchannels", -2, VERB_PART, redis_pubsub_shardchannels,
+	{ "pubsub|shardchannels", -2, ASKING, redis_pubsub_shardchannels,
 	    "Returns the active shard channels.", "7.0.0" },
-	{ "pubsub|shardnumsub", -2, VERB_PART, redis_pubsub_shardnumsub,
+	{ "pubsub|shardnumsub", -2, ASKING | VERB_MANY,
+	    redis_pubsub_shardnumsub,
 	    "Returns the count of subscribers of shard channels.", "7.0.0" },
 	{ "pubsub|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "6.2.0" },
@@ -89,9 +91,9 @@ const struct redis_verb redis_verbs[] = {
 	    "Sets information specific to the client or connection.", "7.2.0" },
 	{ "client|id", 2, VERB_PART, redis_client_id,
 	    "Returns the unique client ID of the connection.", "5.0.0" },
-	{ "client|info", 2, VERB_PART, redis_client_info,
+	{ "client|info", 2, ASKING, redis_client_info,
 	    "Returns information about the connection.", "6.2.0" },
-	{ "client|list", -2, VERB_PART, redis_client_list,
+	{ "client|list", -2, ASKING, redis_client_list,
 	    "Lists open connections.", "2.4.0" },
 	{ "client|kill", -3, VERB_PART, redis_client_kill,
 	    "Terminates open connections; refused here.", "2.4.0" },
@@ -107,18 +109,18 @@ const struct redis_verb redis_verbs[] = {
 	    "Instructs the server whether to reply to commands.", "3.2.0" },
 	{ "client|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "5.0.0" },
-	{ "command", -1, 0, redis_command_all,
+	{ "command", -1, VERB_ASKING, redis_command_all,
 	    "Returns detailed information about all commands.", "2.8.13" },
-	{ "command|count", 2, VERB_PART, redis_command_count,
+	{ "command|count", 2, ASKING, redis_command_count,
 	    "Returns a count of commands.", "2.8.13" },
-	{ "command|info", -2, VERB_PART, redis_command_info,
+	{ "command|info", -2, ASKING, redis_command_info,
 	    "Returns information about one, multiple or all commands.",
 	    "2.8.13" },
-	{ "command|docs", -2, VERB_PART, redis_command_docs,
+	{ "command|docs", -2, ASKING, redis_command_docs,
 	    "Returns documentary information about one, multiple or all "
 	    "commands.",
 	    "7.0.0" },
-	{ "command|list", 2, VERB_PART, redis_command_list,
+	{ "command|list", 2, ASKING, redis_command_list,
 	    "Returns a list of command names.", "7.0.0" },
 	{ "command|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "5.0.0" },
@@ -131,7 +133,7 @@ const struct redis_verb redis_verbs[] = {
 	    "2.0.0" },
 	{ "config|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "5.0.0" },
-	{ "info", -1, 0, redis_info,
+	{ "info", -1, VERB_ASKING, redis_info,
 	    "Returns information and statistics about the server.", "1.0.0" },
 	{ "cluster", -2, 0, NULL, "A container for Redis Cluster commands.",
 	    "3.0.0" },
@@ -295,6 +297,11 @@ judge(struct redis_call *call)
 		    verb->name);
 		return NULL;
 	}
+	if (call->n > REDIS_ARGS_MAX && !(verb->flags & VERB_MANY)) {
+		redis_error(call, "ERR '%s' takes at most %d arguments",
+		    verb->name, REDIS_ARGS_MAX);
+		return NULL;
+	}
 	if (!client->is_authenticated && !(verb->flags & UNAUTH)) {
 		redis_error(call, "NOAUTH Authentication required.");
 		return NULL;
@@ -325,5 +332,8 @@ redis_execute(struct redis_call *call)
 	if (verb == NULL)
 		return;
 	call->client->command = verb->name;
-	verb->run(call);
+	/* A client that is gone has no use for some. */
+	if (!conn_is_closing(call->client->conn) ||
+	    !(verb->flags & (VERB_MANY | VERB_ASKING)))
+		verb->run(call);
 }

@@ -246,17 +246,30 @@ redis_hello(struct redis_call *call)
 	put_hello(call);
 }
 
+static bool
+step_reset(struct redis_long *work)
+{
+	struct redis_client *client = work->call.client;
+
+	if (redis_unsubscribe_some(client))
+		return true;
+	free(client->name);
+	client->name = NULL;
+	client->version = 2;
+	client->is_authenticated = !has_password(client->redis);
+	resp_put_simple(work->call.out, "RESET");
+	return false;
+}
+
 void
 redis_reset(struct redis_call *call)
 {
 	struct redis_client *client = call->client;
 
-	redis_unsubscribe_all(client);
-	free(client->name);
-	client->name = NULL;
-	client->version = 2;
-	client->is_authenticated = !has_password(client->redis);
-	resp_put_simple(call->out, "RESET");
+	if (conn_is_closing(client->conn))
+		client->is_authenticated = !has_password(client->redis);
+	else
+		redis_begin(call, step_reset);
 }
 
 void
@@ -289,6 +302,10 @@ redis_client_setinfo(struct redis_call *call)
 	if (!redis_is(what, "lib-name") && !redis_is(what, "lib-ver"))
 		redis_error(call, "ERR Unrecognized option '%.*s'",
 		    redis_shown(what), (const char *)what->data);
+	else if (call->args[3].len > NAME_MAX_BYTES)
+		redis_error(call, "ERR %s cannot be longer than %d bytes",
+		    redis_is(what, "lib-name") ? "lib-name" : "lib-ver",
+		    NAME_MAX_BYTES);
 	else if (!is_name(&call->args[3]))
 		redis_error(call,
 		    "ERR %s cannot contain spaces, newlines or special "

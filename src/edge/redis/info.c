@@ -131,8 +131,9 @@ redis_info(struct redis_call *call)
 }
 
 static void
-put_client(struct redis *redis, const struct redis_client *client)
+put_client(struct msg_writer *w, const struct redis_client *client)
 {
+	struct redis *redis = client->redis;
 	char text[CLIENT_LINE_MAX];
 	int64_t age_s =
 	    (loop_now(redis->loop).ms - conn_since(client->conn).ms) / 1000;
@@ -147,66 +148,93 @@ put_client(struct redis *redis, const struct redis_client *client)
 	    n_all > 0 ? "P" : "N", client->n_channels, client->patterns.n_subs,
 	    client->shards.n_subs, conn_queue_bytes(client->conn),
 	    client->command, client->version);
-	msg_put_raw(&redis->scratch, text, strlen(text));
+	msg_put_raw(w, text, strlen(text));
 }
 
 void
 redis_client_info(struct redis_call *call)
 {
-	put_client(call->client->redis, call->client);
+	put_client(&call->client->redis->scratch, call->client);
 	put_scratch(call);
 }
 
-static void
-list_all(struct redis *redis)
+#define STEP_CLIENTS 16
+
+static bool
+step_clients(struct redis_long *work)
 {
 	struct redis_client *client;
 
-	TAILQ_FOREACH (client, &redis->clients, in_redis)
-		put_client(redis, client);
+	for (int i = 0; i < STEP_CLIENTS && work->place != NULL; i++) {
+		client = work->place;
+		work->place = TAILQ_NEXT(client, in_redis);
+		if (!work->is_typed ||
+		    redis_is_in_pubsub(client) == work->is_pubsub)
+			put_client(work->call.out, client);
+	}
+	if (work->place == NULL)
+		msg_put_raw(work->call.out, "\r\n", 2);
+	return work->place != NULL;
+}
+
+static void
+finish_clients(struct redis_long *work)
+{
+	resp_put_verbatim_head(work->call.out, work->call.client->version,
+	    work->n_bytes - strlen("\r\n"));
+}
+
+static struct redis_long *
+list_clients(struct redis_call *call)
+{
+	struct redis_long *work = redis_begin(call, step_clients);
+
+	work->finish = finish_clients;
+	redis_list_clients(work);
+	return work;
 }
 
 /* CLIENT LIST TYPE. Nobody is a replica here, and nobody a master. */
 static void
 list_type(struct redis_call *call, const struct resp_arg *type)
 {
-	struct redis *redis = call->client->redis;
-	struct redis_client *client;
+	struct redis_long *work;
 	bool is_pubsub = redis_is(type, "pubsub");
 
-	if (!is_pubsub && !redis_is(type, "normal") &&
-	    !redis_is(type, "master") && !redis_is(type, "replica") &&
-	    !redis_is(type, "slave")) {
+	if (is_pubsub || redis_is(type, "normal")) {
+		work = list_clients(call);
+		work->is_typed = true;
+		work->is_pubsub = is_pubsub;
+	} else if (redis_is(type, "master") || redis_is(type, "replica") ||
+		   redis_is(type, "slave")) {
+		put_scratch(call);
+	} else {
 		redis_error(call, "ERR Unknown client type '%.*s'",
 		    redis_shown(type), (const char *)type->data);
-		return;
 	}
-	TAILQ_FOREACH (client, &redis->clients, in_redis)
-		if ((is_pubsub || redis_is(type, "normal")) &&
-		    redis_is_in_pubsub(client) == is_pubsub)
-			put_client(redis, client);
-	put_scratch(call);
 }
 
-static const struct redis_client *
-find_client(const struct redis *redis, uint64_t id)
+#define IDS_MAX 64 /* of CLIENT LIST ID: each is looked for among all */
+
+/* Finds the clients of n ids; found[i] stays where there is none. */
+static void
+find_clients(const struct redis *redis, const int64_t *ids, size_t n,
+    const struct redis_client **found)
 {
 	const struct redis_client *client;
 
 	TAILQ_FOREACH (client, &redis->clients, in_redis)
-		if (client->member->id == id)
-			return client;
-	return NULL;
+		for (size_t i = 0; i < n; i++)
+			if ((int64_t)client->member->id == ids[i])
+				found[i] = client;
 }
-
-#define IDS_MAX 64 /* of CLIENT LIST ID: each is looked for among all */
 
 /* CLIENT LIST ID, with the ids from args[3] on. */
 static void
 list_ids(struct redis_call *call)
 {
 	struct redis *redis = call->client->redis;
-	const struct redis_client *client;
+	const struct redis_client *found[IDS_MAX] = { NULL };
 	int64_t ids[IDS_MAX];
 	size_t n = call->n - 3;
 
@@ -220,11 +248,10 @@ list_ids(struct redis_call *call)
 			redis_error(call, "ERR Invalid client ID");
 			return;
 		}
-	for (size_t i = 0; i < n; i++) {
-		client = find_client(redis, (uint64_t)ids[i]);
-		if (client != NULL)
-			put_client(redis, client);
-	}
+	find_clients(redis, ids, n, found);
+	for (size_t i = 0; i < n; i++)
+		if (found[i] != NULL)
+			put_client(&redis->scratch, found[i]);
 	put_scratch(call);
 }
 
@@ -232,8 +259,7 @@ void
 redis_client_list(struct redis_call *call)
 {
 	if (call->n == 2) {
-		list_all(call->client->redis);
-		put_scratch(call);
+		list_clients(call);
 	} else if (call->n == 4 && redis_is(&call->args[2], "type")) {
 		list_type(call, &call->args[3]);
 	} else if (call->n > 3 && redis_is(&call->args[2], "id")) {

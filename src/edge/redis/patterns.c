@@ -186,21 +186,22 @@ join_pattern(struct redis_client *client, const struct resp_arg *pattern,
 	}
 }
 
+static void
+enter_pattern(struct redis_call *call, const struct resp_arg *pattern)
+{
+	struct redis_client *client = call->client;
+	struct topic_name name = redis_hashed(client->redis->patterns, pattern);
+
+	if (may_join(call, pattern, &name) &&
+	    redis_check(call, join_pattern(client, pattern, &name)))
+		redis_put_event(
+		    call, "psubscribe", pattern, redis_n_subscriptions(client));
+}
+
 void
 redis_psubscribe(struct redis_call *call)
 {
-	struct redis_client *client = call->client;
-
-	for (size_t i = 1; i < call->n; i++) {
-		const struct resp_arg *pattern = &call->args[i];
-		struct topic_name name =
-		    redis_hashed(client->redis->patterns, pattern);
-
-		if (may_join(call, pattern, &name) &&
-		    redis_check(call, join_pattern(client, pattern, &name)))
-			redis_put_event(call, "psubscribe", pattern,
-			    redis_n_subscriptions(client));
-	}
+	redis_each_arg(call, 1, enter_pattern);
 }
 
 /* Its prefix goes with the last pattern that begins so. */

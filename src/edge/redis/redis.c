@@ -44,22 +44,45 @@ limits_of(const struct redis_client *client)
 		settings->max_frame + REQUEST_EXTRA, false };
 }
 
+void
+redis_tell_refusal(struct redis_client *client)
+{
+	struct redis *redis = client->redis;
+
+	client->n_errors++;
+	redis->stats.n_errors++;
+	resp_put_error(&redis->out, "ERR %s", client->detail);
+	redis_flush(client);
+	conn_finish(client->conn, CONN_BAD_FRAME);
+}
+
 /* As redis-server: the reply says what is wrong, and that is the end. What is
  * behind a QUIT is not looked at. */
 static void
 refuse(struct redis_client *client)
 {
-	struct redis *redis = client->redis;
-
 	redis_run_staged(client);
 	if (client->is_quitting)
 		return;
-	client->n_errors++;
-	redis->stats.n_errors++;
 	client->detail = client->parser.error;
-	resp_put_error(&redis->out, "ERR %s", client->detail);
-	redis_flush(client);
-	conn_finish(client->conn, CONN_BAD_FRAME);
+	client->is_refused = client->is_busy;
+	if (client->is_busy)
+		conn_stop_reading(client->conn);
+	else
+		redis_tell_refusal(client);
+}
+
+void
+redis_go_on(struct redis_client *client)
+{
+	if (client->is_refused && !client->is_quitting)
+		redis_tell_refusal(client);
+	else if (client->redis->drained != NULL)
+		conn_finish(client->conn, CONN_SHUTDOWN);
+	else if (client->has_eof && client->n_staged == 0)
+		conn_close(client->conn, CONN_EOF);
+	else
+		conn_resume(client->conn);
 }
 
 /* One request at the beginning of data, which the parser has found. */
@@ -71,7 +94,7 @@ take(struct redis_client *client, const struct slice *data, bool is_over)
 	if (parser->n > 0 || is_over)
 		redis_stage_request(client, data, is_over);
 	if (!client->is_authenticated)
-		redis_run_staged(client);
+		redis_run_last_staged(client);
 	resp_parser_next(parser);
 }
 
@@ -83,6 +106,9 @@ on_input(struct conn *conn, const struct slice *data, size_t *want)
 	struct slice rest = *data;
 
 	while (rest.len > 0 && !conn_is_closing(conn) && !client->is_quitting) {
+		/* What may follow depends on what is held. */
+		if (client->is_busy)
+			return rest.off - data->off;
 		struct resp_limits limits = limits_of(client);
 		enum resp_verdict verdict =
 		    resp_parse(parser, &limits, slice_data(&rest), rest.len);
@@ -165,7 +191,8 @@ on_gone(struct conn *conn)
 	struct redis_client *client = conn_user(conn);
 	struct redis *redis = client->redis;
 
-	redis_run_staged(client);
+	redis_run_last(client);
+	redis_listings_forget(client);
 	remember(client);
 	redis_drop_patterns(client);
 	topic_owner_fini(redis->shards, &client->shards);
@@ -199,6 +226,7 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	client->is_authenticated = redis->settings.password == NULL ||
 				   *redis->settings.password == '\0';
 	client->command = "NULL";
+	redis_client_init(client);
 	resp_parser_init(&client->parser);
 	topic_owner_init(&client->patterns);
 	topic_owner_init(&client->shards);
@@ -301,6 +329,7 @@ redis_free(struct redis *redis)
 	redis_requests_fini(redis);
 	redis_drop_forms(redis);
 	redis_asked_fini(redis);
+	free(redis->args);
 	free(redis);
 }
 
@@ -321,7 +350,10 @@ redis_drain(struct redis *redis, void (*done)(void *arg), void *arg)
 	    loop_now(redis->loop), redis->settings.drain_timeout_ms);
 	redis_run_all(redis);
 	TAILQ_FOREACH (client, &redis->clients, in_redis)
-		conn_finish(client->conn, CONN_SHUTDOWN);
+		if (client->is_busy)
+			conn_stop_reading(client->conn);
+		else
+			conn_finish(client->conn, CONN_SHUTDOWN);
 	finish_drain(redis);
 }
 

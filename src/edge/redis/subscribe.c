@@ -1,10 +1,6 @@
 #include "edge/redis/client.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/log.h"
-#include "base/xalloc.h"
 
 /*
  * Channels are subscriptions of the broker. Shard channels are in a registry of
@@ -67,75 +63,77 @@ redis_check(struct redis_call *call, int r)
 	}
 }
 
-void
-redis_subscribe(struct redis_call *call)
+static void
+join_channel(struct redis_call *call, const struct resp_arg *channel)
 {
 	struct redis_client *client = call->client;
 	struct broker *broker = client->redis->broker;
+	struct topic_name name = redis_name(channel);
+	uint32_t n_before = client->member->topics.n_subs;
 
-	for (size_t i = 1; i < call->n; i++) {
-		struct topic_name name = redis_name(&call->args[i]);
-		bool is_new = !broker_is_subscribed(
-		    broker, client->member, TOPIC_EXACT, &name);
+	if (!redis_check(call,
+		broker_subscribe(broker, client->member, TOPIC_EXACT, &name)))
+		return;
+	/* It has topics exactly or by prefix, which are two topics. */
+	client->n_channels += client->member->topics.n_subs - n_before;
+	redis_put_event(
+	    call, "subscribe", channel, redis_n_subscriptions(client));
+}
 
-		if (!redis_check(call, broker_subscribe(broker, client->member,
-					   TOPIC_EXACT, &name)))
-			continue;
-		client->n_channels += is_new;
-		redis_put_event(call, "subscribe", &call->args[i],
-		    redis_n_subscriptions(client));
-	}
+void
+redis_subscribe(struct redis_call *call)
+{
+	redis_each_arg(call, 1, join_channel);
 }
 
 static void
 leave_channel(struct redis_call *call, const struct resp_arg *channel)
 {
 	struct redis_client *client = call->client;
-	struct broker *broker = client->redis->broker;
 	struct topic_name name = redis_name(channel);
+	uint32_t n_before = client->member->topics.n_subs;
 
-	client->n_channels -=
-	    broker_is_subscribed(broker, client->member, TOPIC_EXACT, &name);
-	broker_unsubscribe(broker, client->member, TOPIC_EXACT, &name);
+	if (name.len <= TOPIC_NAME_MAX)
+		broker_unsubscribe(
+		    client->redis->broker, client->member, TOPIC_EXACT, &name);
+	client->n_channels -= n_before - client->member->topics.n_subs;
 	redis_put_event(
 	    call, "unsubscribe", channel, redis_n_subscriptions(client));
 }
 
-/* The names of one owner's topics, in a copy: leaving them frees them. */
-struct names {
-	uint8_t *bytes;
-	struct resp_arg *at;
-	size_t n;
-};
+#define STEP_TOPICS 16
 
-static struct names
-names_of(const struct topic_owner *owner, bool is_prefix)
+/* Leaves some of the owner's topics. */
+static bool
+step_leave(struct redis_long *work)
 {
-	struct names names = { 0 };
-	size_t len = 0;
-	uint8_t *p;
+	struct redis_client *client = work->call.client;
+	struct msg_writer *copy = &client->redis->scratch;
+	const struct topic_owner *owner = work->owner;
+	const struct topic *topic;
 
-	for (size_t i = 0; i < owner->n_subs; i++)
-		len += owner->topics[i]->len;
-	names.bytes = p = xcalloc(1, len + 1);
-	names.at = xcalloc(owner->n_subs + 1, sizeof(*names.at));
-	for (size_t i = 0; i < owner->n_subs; i++) {
-		const struct topic *topic = owner->topics[i];
-
-		if (topic->is_prefix != is_prefix)
+	for (int i = 0; i < STEP_TOPICS && work->next < owner->n_subs; i++) {
+		topic = owner->topics[work->next];
+		if (topic->is_prefix) {
+			work->next++;
 			continue;
-		memcpy(p, topic->name, topic->len);
-		names.at[names.n++] = (struct resp_arg){ p, topic->len };
-		p += topic->len;
+		}
+		/* To leave it may free it; another takes its place. */
+		msg_put_raw(copy, topic->name, topic->len);
+		if (copy->fault)
+			log_fatal("out-of-memory", "bytes=%u", topic->len);
+		work->each(
+		    &work->call, &(struct resp_arg){ copy->data, copy->len });
+		copy->len = 0;
+		work->n_found++;
 	}
-	return names;
-}
-
-static void
-names_fini(struct names *names)
-{
-	free(names->bytes);
-	free(names->at);
+	if (work->next < owner->n_subs)
+		return true;
+	if (work->n_found == 0)
+		redis_put_event(&work->call, work->event, NULL,
+		    owner == &client->shards ? 0
+					     : redis_n_subscriptions(client));
+	return false;
 }
 
 void
@@ -143,21 +141,16 @@ redis_leave_each(struct redis_call *call, const struct topic_owner *owner,
     const char *event,
     void (*leave)(struct redis_call *call, const struct resp_arg *name))
 {
-	struct redis_client *client = call->client;
-	struct names names;
+	struct redis_long *work;
 
-	for (size_t i = 1; i < call->n; i++)
-		leave(call, &call->args[i]);
-	if (call->n > 1)
+	if (call->n > 1) {
+		redis_each_arg(call, 1, leave);
 		return;
-	names = names_of(owner, false);
-	for (size_t i = 0; i < names.n; i++)
-		leave(call, &names.at[i]);
-	if (names.n == 0)
-		redis_put_event(call, event, NULL,
-		    owner == &client->shards ? 0
-					     : redis_n_subscriptions(client));
-	names_fini(&names);
+	}
+	work = redis_begin(call, step_leave);
+	work->owner = owner;
+	work->event = event;
+	work->each = leave;
 }
 
 void
@@ -172,7 +165,9 @@ redis_hashed(const struct topic_registry *reg, const struct resp_arg *arg)
 {
 	struct topic_name name = redis_name(arg);
 
-	name.hash = topic_hash(reg, name.bytes, name.len);
+	/* Nothing that is longer is there. */
+	if (name.len <= TOPIC_NAME_MAX)
+		name.hash = topic_hash(reg, name.bytes, name.len);
 	return name;
 }
 
@@ -191,23 +186,25 @@ judge_shard(struct redis_client *client, const struct topic_name *name)
 	return 0;
 }
 
-void
-redis_ssubscribe(struct redis_call *call)
+static void
+join_shard(struct redis_call *call, const struct resp_arg *channel)
 {
 	struct redis_client *client = call->client;
 	struct topic_registry *shards = client->redis->shards;
+	struct topic_name name = redis_hashed(shards, channel);
 
-	for (size_t i = 1; i < call->n; i++) {
-		struct topic_name name = redis_hashed(shards, &call->args[i]);
+	if (!redis_check(call, judge_shard(client, &name)))
+		return;
+	if (topic_subscribe(shards, &client->shards, TOPIC_EXACT, &name,
+		NULL) == TOPIC_E_LENGTHS)
+		log_fatal("exact-topic", "refused=lengths");
+	redis_put_event(call, "ssubscribe", channel, client->shards.n_subs);
+}
 
-		if (!redis_check(call, judge_shard(client, &name)))
-			continue;
-		if (topic_subscribe(shards, &client->shards, TOPIC_EXACT, &name,
-			NULL) == TOPIC_E_LENGTHS)
-			log_fatal("exact-topic", "refused=lengths");
-		redis_put_event(
-		    call, "ssubscribe", &call->args[i], client->shards.n_subs);
-	}
+void
+redis_ssubscribe(struct redis_call *call)
+{
+	redis_each_arg(call, 1, join_shard);
 }
 
 static void
@@ -229,27 +226,27 @@ redis_sunsubscribe(struct redis_call *call)
 	    call, &call->client->shards, "sunsubscribe", leave_shard);
 }
 
-static void
-leave_kind(struct redis_client *client, enum topic_kind kind)
+/* Ends some of the owner's topics. Returns whether there are more. */
+static bool
+leave_some(struct topic_registry *reg, struct topic_owner *owner)
 {
-	struct names names =
-	    names_of(&client->member->topics, kind == TOPIC_PREFIX);
+	struct topic *topic;
+	int i = 0;
 
-	for (size_t i = 0; i < names.n; i++) {
-		struct topic_name name = redis_name(&names.at[i]);
-
-		broker_unsubscribe(
-		    client->redis->broker, client->member, kind, &name);
-	}
-	names_fini(&names);
+	while (i < STEP_TOPICS && topic_owner_pop(reg, owner, &topic))
+		i++;
+	return owner->n_subs > 0;
 }
 
-void
-redis_unsubscribe_all(struct redis_client *client)
+bool
+redis_unsubscribe_some(struct redis_client *client)
 {
-	leave_kind(client, TOPIC_EXACT);
+	struct redis *redis = client->redis;
+
+	if (client->patterns.n_subs > 0)
+		redis_drop_patterns(client);
+	if (leave_some(broker_topics(redis->broker), &client->member->topics))
+		return true;
 	client->n_channels = 0;
-	leave_kind(client, TOPIC_PREFIX);
-	redis_drop_patterns(client);
-	topic_owner_fini(client->redis->shards, &client->shards);
+	return leave_some(redis->shards, &client->shards);
 }

@@ -59,8 +59,10 @@ static void
 check_visits(uint32_t first, uint32_t end)
 {
 	uint8_t *seen = calloc(N_ENTRIES, 1);
+	uint64_t at = 0;
 
-	table_for_each(&table, count, seen);
+	while (table_walk(&table, &at, count, seen))
+		;
 	for (uint32_t i = 0; i < N_ENTRIES; i++)
 		ck_assert_uint_eq(seen[i], i >= first && i < end);
 	ck_assert_uint_eq(table.n_entries, end - first);
@@ -181,5 +183,61 @@ TEST(a_table_may_be_ended_twice_and_with_entries_in_it)
 	for (uint32_t i = 0; i < 1000; i++)
 		insert(i, i % 2);
 	table_fini(&table);
+	end();
+}
+
+/* What is done between two steps: entries from 0 to N_STEADY are left alone. */
+#define N_STEADY 20000
+
+static const struct {
+	int n_inserted, n_removed; /* by each step */
+	uint32_t n_first;          /* others that are there at first */
+} changes[] = {
+	{ 0, 0, 0 },
+	{ 3, 0, 0 },
+	{ 0, 5, 80000 },
+	{ 2, 2, 30000 },
+	{ 40, 0, 0 },
+	{ 0, 40, 80000 },
+};
+
+TEST_EACH(a_walk_visits_what_stays_once_whatever_comes_and_goes, changes)
+{
+	uint8_t *seen = calloc(N_ENTRIES, 1);
+	uint32_t first = N_STEADY, last = N_STEADY + changes[row].n_first;
+	uint64_t at = 0, before = 0;
+	size_t n_steps = 0, smallest, largest;
+
+	table_init(&table, &pool);
+	for (uint32_t i = 0; i < last; i++)
+		insert(i, spread(i));
+	smallest = largest = table.n_buckets;
+	while (table_walk(&table, &at, count, seen)) {
+		ck_assert_uint_gt(at, before);
+		before = at;
+		n_steps++;
+		for (int i = 0; i < changes[row].n_inserted; i++, last++)
+			if (last < N_ENTRIES)
+				insert(last, spread(last));
+		for (int i = 0; i < changes[row].n_removed; i++)
+			if (first < last && first < N_ENTRIES) {
+				table_remove(
+				    &table, spread(first), &entries[first]);
+				first++;
+			}
+		if (table.n_buckets > largest)
+			largest = table.n_buckets;
+		if (table.n_buckets < smallest)
+			smallest = table.n_buckets;
+	}
+	for (uint32_t i = 0; i < N_ENTRIES; i++)
+		if (i < N_STEADY)
+			ck_assert_uint_eq(seen[i], 1);
+		else
+			ck_assert_uint_le(seen[i], 1);
+	/* A step is a bucket: no more than a few entries. */
+	ck_assert_uint_ge(n_steps + 1, smallest);
+	ck_assert_uint_le(n_steps, largest);
+	free(seen);
 	end();
 }

@@ -290,6 +290,7 @@ count_topic(const struct topic *topic, void *arg)
 
 TEST(each_topic_is_visited_once_exact_ones_first)
 {
+	struct topic_walk walk = { 0 };
 	size_t n[2] = { 0, 0 };
 	char name[16];
 
@@ -301,7 +302,9 @@ TEST(each_topic_is_visited_once_exact_ones_first)
 		if (i % 4 == 0)
 			ck_assert_int_eq(subscribe(&b, TOPIC_PREFIX, name), 0);
 	}
-	topic_for_each(reg, count_topic, n);
+	while (topic_walk(reg, &walk, count_topic, n))
+		;
+	ck_assert(!topic_walk(reg, &walk, count_topic, n));
 	ck_assert_uint_eq(n[0], 1000);
 	ck_assert_uint_eq(n[1], 250);
 	end();

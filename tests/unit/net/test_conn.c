@@ -25,6 +25,7 @@ static bool at_eof;
 static uint8_t *seen;
 static size_t n_seen, n_shown;
 static size_t skip_after;  /* bytes to skip behind each unit */
+static bool pauses;        /* behind each unit */
 static struct slice *kept; /* where the next input is kept, or NULL */
 
 static void
@@ -61,6 +62,10 @@ on_input(struct conn *c, const struct slice *data, size_t *want)
 		memcpy(seen + n_seen, bytes + used, unit);
 		n_seen += unit;
 		used += unit;
+		if (pauses) {
+			conn_pause(c);
+			break;
+		}
 		if (skip_after > 0) {
 			conn_skip(c, skip_after);
 			break;
@@ -189,6 +194,57 @@ TEST(every_cut_of_the_input_gives_the_same_units)
 		ck_assert_mem_eq(seen, stream, len);
 		end();
 	}
+}
+
+TEST(a_paused_conn_is_shown_nothing_until_it_is_resumed)
+{
+	const char stream[] = "\3abc\1x\2yz\4";
+
+	begin(generous);
+	pauses = true;
+	say(stream, sizeof(stream) - 1);
+	for (int i = 0; i < 3; i++)
+		turn();
+	ck_assert_uint_eq(n_seen, 4);
+	conn_pause(conn);
+	conn_resume(conn);
+	ck_assert_uint_eq(n_seen, 4);
+	turn();
+	ck_assert_uint_eq(n_seen, 6);
+	/* What comes meanwhile waits, its end too. */
+	say("1234\1", 5);
+	close(peer);
+	peer = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	turn();
+	ck_assert_uint_eq(n_seen, 6);
+	pauses = false;
+	conn_resume(conn);
+	conn_resume(conn);
+	ck_assert(!conn_is_paused(conn));
+	wait_for_end();
+	ck_assert(at_eof);
+	ck_assert_int_eq(ended, CONN_EOF);
+	ck_assert_uint_eq(n_seen, 14);
+	ck_assert_mem_eq(seen,
+	    "\3abc\1x\2yz\4"
+	    "1234",
+	    14);
+	end();
+}
+
+TEST(a_paused_conn_may_be_closed_and_one_that_reads_no_more_does_not_begin_to)
+{
+	begin(generous);
+	conn_pause(conn);
+	conn_resume(conn);
+	conn_finish(conn, CONN_SHUTDOWN);
+	conn_pause(conn);
+	say("\1x", 2);
+	conn_resume(conn);
+	wait_for_end();
+	ck_assert_int_eq(ended, CONN_SHUTDOWN);
+	ck_assert_uint_eq(n_seen, 0);
+	end();
 }
 
 TEST(a_unit_may_come_byte_by_byte)
