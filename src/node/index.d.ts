@@ -36,7 +36,8 @@ declare namespace adapter {
 		/**
 		 * With PM2A_ERR_REFUSED, why: a code of the daemon (docs/PROTOCOL.md), or of
 		 * the client `topic-too-long`, `too-big`, `queue-full` (too many questions
-		 * wait) or `unsupported` (a daemon that takes no questions).
+		 * wait), `unsupported` (a daemon that takes no questions) or `malformed` (see
+		 * Missing).
 		 */
 		readonly reason?: string;
 		/** Of an adapter's question: who was asked and has not answered. */
@@ -113,7 +114,11 @@ declare namespace adapter {
 		connects: number;
 		/** Failed attempts, ERROR frames, packets that could not be en- or decoded. */
 		errors: number;
-		/** Payloads and frames that were not of their form, or of no open question; ignored. */
+		/**
+		 * Payloads, answers and frames that were not of their form, over the limits of
+		 * docs/PROTOCOL.md (1,048,576 values and more) or of no open question; ignored.
+		 * A warning names the first payload.
+		 */
 		malformed: number;
 		/** Questions given to ask() and not rejected at once. */
 		asked: number;
@@ -205,9 +210,10 @@ declare namespace adapter {
 		name: string;
 		/**
 		 * `left`: its connection has ended. `timeout`: it did not answer in time.
-		 * `too-big`: its answer was more than the daemon takes.
+		 * `too-big`: its answer was more than the daemon takes. `malformed`: its
+		 * answer to a method of the adapter was not of that method's form.
 		 */
-		reason: 'left' | 'timeout' | 'too-big';
+		reason: 'left' | 'timeout' | 'too-big' | 'malformed';
 	}
 
 	interface Answer {

@@ -12,6 +12,7 @@
 const debug = require('debug')('socket.io-pm2adapter');
 const { Client, onDelivery } = require('./client');
 const { Encoded } = require('./encoded');
+const { faultOf } = require('./msgpack');
 const { decodePayload, decodeQuestion } = require('./payload');
 const { obeyRedisRequest } = require('./redis');
 
@@ -20,6 +21,7 @@ class Hub {
 	#adapters = new Set();
 	#present = new Map(); // topic → the adapter for which we are a member
 	#members = new Map(); // topic → members, as long as it is known
+	#hasWarned = false; // of something malformed
 	#requestPrefix; // of topics that the Redis emitters' requests come on
 
 	constructor(opts) {
@@ -124,7 +126,7 @@ class Hub {
 	#receiveRequest(topics, body) {
 		for (const adapter of this.#takers(topics)) {
 			if (!obeyRedisRequest(adapter, body)) {
-				this.#onMalformed('request', topics);
+				this.#onMalformed('request', topics, body);
 			}
 		}
 	}
@@ -140,7 +142,7 @@ class Hub {
 		const isTaken = payload !== null &&
 			adapters.every((adapter) => adapter.receive(payload));
 		if (!isTaken) {
-			this.#onMalformed('payload', topics);
+			this.#onMalformed('payload', topics, bytes.subarray(at, end));
 		}
 	}
 
@@ -158,14 +160,22 @@ class Hub {
 			return;
 		}
 		if (asked === null) {
-			this.#onMalformed('question', question.topics);
+			this.#onMalformed('question', question.topics, question.body);
 		}
 		question.decline();
 	}
 
-	#onMalformed(what, topics) {
+	/* Whoever runs the worker is told of the first, with what is wrong. */
+	#onMalformed(what, topics, bytes) {
 		this.client.stats.malformed++;
 		debug('a malformed %s on %s is ignored', what, topics[0]);
+		if (!this.#hasWarned) {
+			this.#hasWarned = true;
+			const why = faultOf(bytes) ?? 'it is not of the form of docs/PROTOCOL.md';
+			process.emitWarning(`socket.io-pm2adapter: dropped a malformed ${what} of ` +
+				`${bytes.length} bytes on ${JSON.stringify(topics[0].slice(0, 100))}: ` +
+				`${why}; from now on they are only counted, in stats.malformed`);
+		}
 	}
 }
 

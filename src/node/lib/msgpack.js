@@ -1,14 +1,10 @@
 'use strict';
 
 /*
- * Decoding of bytes that may be anything. They are walked once before they are
- * decoded: the decoder allocates by the lengths that it reads, and six bytes
- * that declare gigabytes keep it busy for minutes.
+ * Bytes that may be anything: where a value in them ends, and what it is.
  */
 
-const { decode } = require('notepack.io');
-
-const DEPTH_MAX = 512;
+const { DEPTH_MAX, decode, valuesMax } = require('./reader');
 
 /* Heads 0xc0 to 0xdf: [bytes behind the head, width of a length field that
  * counts bytes, width of one that counts values, values for each]. */
@@ -19,11 +15,12 @@ const HEADS = [
 	[0, 0, 2, 1], [0, 0, 4, 1], [0, 0, 2, 2], [0, 0, 4, 2],
 ];
 
-/* Where the value that begins at `from` ends, or -1 where it isn't one that lies
- * in bytes before `end`. */
+/* Where the value that begins at `from` ends, or -1 if it isn't one that lies in
+ * bytes before `end`, or is one that the reader refuses for its many values. */
 function skip(bytes, from, end) {
 	const left = [1]; // values still to come, a level each
 	let at = from;
+	let allowed = valuesMax(end - from);
 	while (left.length > 0) {
 		if (left[left.length - 1]-- === 0) {
 			left.pop();
@@ -56,7 +53,8 @@ function skip(bytes, from, end) {
 			children = 2 * (head & 0x0f);
 		}
 		at += size;
-		if (at > end || children > end - at) {
+		allowed -= children;
+		if (at > end || children > end - at || allowed < 0) {
 			return -1;
 		}
 		if (children > 0) {
@@ -66,13 +64,23 @@ function skip(bytes, from, end) {
 	return at;
 }
 
-/* The value, or undefined where bytes aren't exactly one. */
+/* The value, or undefined if bytes aren't exactly one that the reader takes. */
 function tryDecode(bytes) {
 	try {
-		return skip(bytes, 0, bytes.length) === bytes.length ? decode(bytes) : undefined;
+		return decode(bytes);
 	} catch {
 		return undefined;
 	}
 }
 
-module.exports = { DEPTH_MAX, skip, tryDecode };
+/* Why bytes are refused, or null if they aren't. */
+function faultOf(bytes) {
+	try {
+		decode(bytes);
+		return null;
+	} catch (error) {
+		return error.message;
+	}
+}
+
+module.exports = { DEPTH_MAX, faultOf, skip, tryDecode };

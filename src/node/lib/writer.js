@@ -9,7 +9,7 @@
  * surrogate pair becomes U+FFFD, for UTF-8 has nothing else.
  */
 
-const { DEPTH_MAX } = require('./msgpack');
+const { DEPTH_MAX, KEYS_FREE, decode } = require('./reader');
 
 const SIZE_FIRST = 1024;
 const SHORT = 24; // characters: below, a loop is faster than a call into Node
@@ -19,12 +19,18 @@ const TWO_34 = 2 ** 34;
 class Writer {
 	#bytes = Buffer.allocUnsafe(SIZE_FIRST);
 	#at = 0;
+	#n = 0; // values and keys
 
-	/* The bytes of one value; throws RangeError or TypeError. */
+	/* The bytes of one value; throws RangeError or TypeError. What the readers of
+	 * others would refuse is refused here, where somebody can be told. */
 	static encode(value) {
 		const writer = new Writer();
 		writer.#any(plain(value), 1);
-		return writer.#bytes.subarray(0, writer.#at);
+		const bytes = writer.#bytes.subarray(0, writer.#at);
+		if (writer.#n > KEYS_FREE) {
+			decode(bytes); // the lowest limit may have been reached
+		}
+		return bytes;
 	}
 
 	/* Makes room for n more bytes; returns where they begin. */
@@ -67,6 +73,7 @@ class Writer {
 	}
 
 	#any(value, depth) {
+		this.#n++;
 		switch (typeof value) {
 		case 'string':
 			this.#text(value);
@@ -193,6 +200,7 @@ class Writer {
 				values.push(value);
 			}
 		}
+		this.#n += keys.length;
 		this.#length(keys.length, { fix: 0x80, below: 0x10, code16: 0xde });
 		for (let i = 0; i < keys.length; i++) {
 			this.#text(keys[i]);
