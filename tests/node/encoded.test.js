@@ -280,10 +280,37 @@ describe('packets: what clients would take for a broken stream', () => {
 		assert.throws(() => event.data, SyntaxError);
 	});
 
-	test('a placeholder of no attachment is nothing, and depth is no matter', () => {
-		const lost = EncodedEvent.read(['51-["a",{"_placeholder":true,"num":9}]', Buffer.from('x')]);
-		assert.deepEqual(lost.data, ['a', undefined]);
-		const deep = EncodedEvent.read([`2["a",${'['.repeat(50_000)}${']'.repeat(50_000)}]`]);
+	/* Applications pass on what browsers send, and that may look like a placeholder. */
+	const LOOK_ALIKES = ['{"_placeholder":true,"num":0}', '{"_placeholder":true,"num":"__proto__"}',
+		'{"_placeholder":true,"num":"length"}', '{"_placeholder":true,"num":-1}',
+		'{"_placeholder":true,"num":0.5}', '{"_placeholder":true}', '{"_placeholder":1,"num":0}',
+		'{"_placeholder":true,"num":9007199254740993}', '{"_placeholder":true,"num":{"num":0}}',
+		'{"__proto__":{"_placeholder":true,"num":1}}'];
+	const IN_RANGE = LOOK_ALIKES[0];
+	test('without attachments nothing is a placeholder', () => {
+		for (const text of LOOK_ALIKES) {
+			const json = `["a",${text},{"b":[${text}]}]`;
+			assert.deepEqual(EncodedEvent.read([`2${json}`]).data, JSON.parse(json));
+		}
+	});
+
+	test('beside attachments what has no index of one is data as sent', () => {
+		for (const text of LOOK_ALIKES.filter((one) => one !== IN_RANGE)) {
+			const json = `["a",${text},{"b":[${text}]}`;
+			const { data } = EncodedEvent.read([`51-${json},${IN_RANGE}]`, Buffer.from('x')]);
+			assert.deepEqual(data, [...JSON.parse(`${json}]`), Buffer.from('x')], text);
+		}
+	});
+
+	test('an attachment under the key __proto__ is a property and no prototype', () => {
+		const { data } = EncodedEvent.read([`51-["a",{"__proto__":${IN_RANGE}}]`, Buffer.from('x')]);
+		assert.equal(Object.getPrototypeOf(data[1]), Object.prototype);
+		assert.deepEqual(Object.entries(data[1]), [['__proto__', Buffer.from('x')]]);
+	});
+
+	test('depth is no matter', () => {
+		const deep = EncodedEvent.read(
+			[`51-["a",${'['.repeat(50_000)}${IN_RANGE}${']'.repeat(50_000)}]`, Buffer.from('x')]);
 		assert.equal(deep.data.length, 2);
 	});
 });

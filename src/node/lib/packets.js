@@ -12,6 +12,8 @@
  * not looked at: whoever sends the text answers for it.
  */
 
+const { setOwn } = require('./reader');
+
 const ZERO = 0x30;
 const NINE = 0x39;
 const MINUS = 0x2d;
@@ -62,7 +64,15 @@ function skipType(text, attachments) {
 	return text.startsWith(head) ? head.length : -1;
 }
 
-/* Puts attachments where `value` has placeholders for them. */
+/* The attachment that a placeholder stands for, or undefined: applications may
+ * send objects that merely look like one. */
+function attachmentOf(value, attachments) {
+	return Object.hasOwn(value, '_placeholder') && value._placeholder === true &&
+		Number.isInteger(value.num) ? attachments[value.num] : undefined;
+}
+
+/* Puts attachments where `value`, which JSON.parse() made, has placeholders for
+ * them. */
 function restore(value, attachments) {
 	const root = [value];
 	const left = [root];
@@ -70,10 +80,14 @@ function restore(value, attachments) {
 		const holder = left.pop();
 		for (const key of Object.keys(holder)) {
 			const inner = holder[key];
-			if (inner?._placeholder === true) {
-				holder[key] = attachments[inner.num];
-			} else if (typeof inner === 'object' && inner !== null) {
+			if (typeof inner !== 'object' || inner === null) {
+				continue;
+			}
+			const attachment = attachmentOf(inner, attachments);
+			if (attachment === undefined) {
 				left.push(inner);
+			} else {
+				setOwn(holder, key, attachment);
 			}
 		}
 	}
@@ -119,11 +133,16 @@ class EncodedEvent {
 			Number(this.#parts[0].slice(this.#idAt, this.#dataAt));
 	}
 
-	/* Throws where it is no JSON. */
+	/* Throws if it is no JSON. */
 	get data() {
-		const [text, ...attachments] = this.#parts;
-		this.#data ??= restore(JSON.parse(text.slice(this.#dataAt)), attachments);
+		this.#data ??= this.#readData();
 		return this.#data;
+	}
+
+	#readData() {
+		const [text, ...attachments] = this.#parts;
+		const data = JSON.parse(text.slice(this.#dataAt));
+		return attachments.length > 0 ? restore(data, attachments) : data;
 	}
 }
 
