@@ -86,4 +86,19 @@ describe('acks', () => {
 		broadcast.end(missing());
 		assert.deepEqual([counts, acks], [[2], []]);
 	});
+
+	test('what no member may say counts for nothing, and is told', () => {
+		const { acks, broadcast, counts, missing, part } = setup(2);
+		assert.equal(part(7, ['before its number']), false);
+		assert.equal(part(7, -1), false);
+		assert.equal(part(7, 2), true);
+		assert.equal(part(7, new Array(1025).fill(0)), false);
+		assert.equal(part(7, new Array(200_000).fill(0)), false);
+		assert.equal(part(7, ['a']), true);
+		assert.equal(part(7, ['b']), true);
+		assert.equal(part(7, ['more than it has clients']), false);
+		assert.equal(part(8, 0), true);
+		broadcast.end(missing());
+		assert.deepEqual([counts, acks], [[2, 0], [['a'], ['b']]]);
+	});
 });

@@ -12,6 +12,8 @@
 
 const { tryDecode } = require('./msgpack');
 
+const ARGS_MAX = 1024; // of one acknowledgement: each goes on the stack
+
 class AckBroadcast {
 	#n; // other servers
 	#onCount;
@@ -26,16 +28,22 @@ class AckBroadcast {
 		this.#onAck = onAck;
 	}
 
-	/* A part of the answer of a connection: first its number, then arrays of
-	 * what its clients gave. */
+	/* A part of the answer of a connection: first its number, then as many arrays
+	 * of what its clients gave. Returns false if it is none. */
 	part(from, body) {
 		const value = tryDecode(body);
-		if (Array.isArray(value)) {
-			this.#acks.set(from, (this.#acks.get(from) ?? 0) + 1);
-			this.#onAck(...value);
-		} else if (Number.isSafeInteger(value) && !this.#counts.has(from)) {
-			this.#counts.set(from, value);
+		if (!Array.isArray(value)) {
+			const isNumber = Number.isSafeInteger(value) && value >= 0 &&
+				!this.#counts.has(from);
+			return isNumber && Boolean(this.#counts.set(from, value));
 		}
+		const n = this.#acks.get(from) ?? 0;
+		const isDue = n < (this.#counts.get(from) ?? 0) && value.length <= ARGS_MAX;
+		if (isDue) {
+			this.#acks.set(from, n + 1);
+			this.#onAck(...value);
+		}
+		return isDue;
 	}
 
 	/* The client's result. Where somebody has not said its number in time there

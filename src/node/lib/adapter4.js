@@ -55,9 +55,10 @@ function viewOf(Base) {
  * the connection on which their occasion came. */
 function safely(act) {
 	try {
-		act();
+		return act();
 	} catch (error) {
 		process.nextTick(() => { throw error; });
+		return undefined;
 	}
 }
 

@@ -73,7 +73,7 @@ class Reply {
 
 /* Does something with a local socket; null is a yes. */
 function withSocket(local, id, act) {
-	const socket = local.socket(id);
+	const socket = typeof id === 'string' ? local.socket(id) : undefined;
 	if (socket === undefined) {
 		return undefined;
 	}
@@ -86,7 +86,8 @@ const VALUES = {
 	clients: (local, [rooms]) => (isOptions({ rooms }) ?
 		local.sockets({ rooms }).map(({ id }) => id) : undefined),
 	allRooms: (local) => local.rooms(),
-	clientRooms: (local, [id]) => local.roomsOf(id),
+	clientRooms: (local, [id]) =>
+		(typeof id === 'string' ? local.roomsOf(id) : undefined),
 	remoteJoin: (local, [id, room]) => (isRoom(room) ?
 		withSocket(local, id, (socket) => local.join(socket, [room])) : undefined),
 	remoteLeave: (local, [id, room]) => (isRoom(room) ?

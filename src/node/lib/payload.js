@@ -17,8 +17,10 @@ const OF_NAMESPACES = new Set([
 	'connect', 'connection', 'new_namespace', 'newListener', 'removeListener',
 ]);
 
+/* Of rooms, or none. What applications call a room may have become nil. */
 function isList(value) {
-	return value === undefined || value === null || Array.isArray(value);
+	return value === undefined || value === null || (Array.isArray(value) &&
+		value.every((room) => typeof room !== 'object' || room === null));
 }
 
 function isRoom(room) {
@@ -101,7 +103,7 @@ function readBroadcast(packet, opts) {
 		opts: {
 			rooms: new Set(opts.rooms ?? []),
 			except: new Set(opts.except ?? []),
-			flags: opts.flags ?? {},
+			flags: plainFlags(opts.flags),
 		},
 	};
 }

@@ -105,8 +105,7 @@ class Questions {
 		if (question?.gather !== 'stream' || !isCount(from) || !Buffer.isBuffer(body)) {
 			return false;
 		}
-		question.onPart?.(from, body);
-		return true;
+		return question.onPart?.(from, body) !== false;
 	}
 
 	/* Ends one, if it is open: it was not asked, or not gathered. */

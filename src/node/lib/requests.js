@@ -6,7 +6,9 @@
  * nothing of it is left in `open`. How a result is judged is said here as well.
  */
 
+const debug = require('debug')('socket.io-pm2adapter');
 const { Pm2aError } = require('./errors');
+const { readAnswers } = require('./gathered');
 const { encodeQuestion } = require('./payload');
 
 const TIMEOUT_DEFAULT = 5000; // ms
@@ -27,6 +29,12 @@ const GATHER = {
 	broadcast: 'stream',
 	sync: 'list',
 };
+
+/* Reasons for which an answer that was given is missing. */
+const UNFIT = [
+	{ reason: 'too-big', what: 'over the daemon\'s limit' },
+	{ reason: 'malformed', what: 'malformed' },
+];
 
 /* ms in the range that the daemon takes. */
 function clampTimeout(ms, fallback = TIMEOUT_DEFAULT) {
@@ -59,8 +67,8 @@ class Asker {
 	 * @param kind one of GATHER
 	 * @param args what follows it in the question
 	 * @param options rooms: array; timeout: ms; onPart: as in Client.ask()
-	 * @returns a promise of the client's result; PM2A_ERR_ENCODE or any error of
-	 *	Client.ask()
+	 * @returns a promise of the client's result with decoded answers;
+	 *	PM2A_ERR_ENCODE or any error of Client.ask()
 	 */
 	async ask(kind, args, { rooms = [], timeout, onPart } = {}) {
 		if (this.#isClosed) {
@@ -75,7 +83,17 @@ class Asker {
 			subscribers: !isOfAll,
 			onPart,
 		});
-		return this.untilClosed(asked);
+		return this.#read(kind, await this.untilClosed(asked));
+	}
+
+	#read(kind, result) {
+		const read = readAnswers(kind, GATHER[kind], result);
+		const malformed = debtors(read.missing, 'malformed');
+		if (malformed.length > 0) {
+			this.#client.stats.malformed += malformed.length;
+			debug('%s: malformed is the answer of %s', kind, names(malformed));
+		}
+		return read;
 	}
 
 	/* Whether a question about one room alone goes to all. */
@@ -123,15 +141,16 @@ function names(missing) {
  */
 function errorOf({ missing, outcome }, responses) {
 	const late = debtors(missing, 'timeout');
-	const tooBig = debtors(missing, 'too-big');
+	const unfit = UNFIT.find(({ reason }) => debtors(missing, reason).length > 0);
 	let error = null;
 	if (late.length > 0 || outcome === 'timeout') {
 		error = new Pm2aError('PM2A_ERR_TIMEOUT',
 			`timeout reached: missing ${late.length} responses`);
-	} else if (tooBig.length > 0) {
+	} else if (unfit !== undefined) {
+		const { reason, what } = unfit;
 		error = new Pm2aError('PM2A_ERR_REFUSED',
-			`over the daemon's limit is the answer of ${names(tooBig)}`);
-		error.reason = 'too-big';
+			`${what} is the answer of ${names(debtors(missing, reason))}`);
+		error.reason = reason;
 	}
 	return error && Object.assign(error, { missing, responses });
 }

@@ -21,7 +21,6 @@ const { Answerer } = require('./answers');
 const { Broadcasts } = require('./broadcasts');
 const { Pm2aError } = require('./errors');
 const { Local } = require('./local');
-const { tryDecode } = require('./msgpack');
 const { plainOptions } = require('./payload');
 const { Asker, clampTimeout, judge } = require('./requests');
 const { Settling } = require('./settling');
@@ -46,7 +45,7 @@ function give(promise, fn) {
 	return promise;
 }
 
-const decoded = ({ answers }) => answers.map(({ body }) => tryDecode(body));
+const answersOf = ({ answers }) => answers;
 
 /*
  * Base: the in-memory adapter of a major, which emits create-room and
@@ -370,8 +369,8 @@ function share(Base, view) {
 			for (const rooms of isOfAll ? [[]] : [[id], []]) {
 				const timeout = clampTimeout(deadline - performance.now());
 				const result = await this.#request(kind, [id, ...args], { rooms, timeout });
-				if (result.outcome === 'found') {
-					return decoded(result)[0];
+				if (result.answers.length > 0) {
+					return result.answers[0];
 				}
 				judge(result, []);
 			}
@@ -399,7 +398,7 @@ function share(Base, view) {
 					const result = await asked;
 					const { answers, missing } = await this.#asker.untilClosed(own.promise);
 					const all = { ...result, missing: [...missing, ...result.missing] };
-					return judge(all, [...answers, ...decoded(result)], this.#isPartial);
+					return judge(all, [...answers, ...result.answers], this.#isPartial);
 				} finally {
 					own.end();
 				}
@@ -435,7 +434,7 @@ function share(Base, view) {
 			const args = [...packet];
 			if (typeof args.at(-1) === 'function') {
 				const fn = args.pop();
-				give(this.#gather('serverSideEmit', [args], decoded),
+				give(this.#gather('serverSideEmit', [args], answersOf),
 					(error, responses = []) => fn(error, responses));
 			} else if (this.#isOpen) {
 				this.#broadcasts.publishPacket(
@@ -451,7 +450,7 @@ function share(Base, view) {
 			}
 			const { rooms, except } = plainOptions(opts);
 			return give(this.#gather('fetchSockets', [{ rooms, except }],
-				(result) => [...own, ...decoded(result).flat()],
+				({ answers }) => [...own, ...answers.flat()],
 				{ rooms, flags: opts.flags }));
 		}
 	};
