@@ -42,6 +42,19 @@ describe('client: what no daemon sends', () => {
 		'topics that are no array': frame(TYPE.PUBLISH, NOTHING, 2, hex('a161')),
 		'topics that are too many': frame(TYPE.PUBLISH, NOTHING, 2, hex('ddffffffff')),
 	};
+	// Values that throw where they are taken for text or numbers.
+	const trap = { toString: 1, valueOf: 1 };
+	for (const [name, fields] of Object.entries({
+		WELCOME: ['server', 'max_frame', 'max_topic', 'ping_interval_ms'],
+		PRESENCE: ['count'],
+		GOODBYE: ['retry_after_ms'],
+	}))
+		for (const field of fields)
+			WRONG[`${name} with a map as ${field}`] = frame(TYPE[name],
+				encode({ ...(name === 'WELCOME' && WELCOME), [field]: trap }));
+	WRONG['an ERROR with maps'] = frame(TYPE.ERROR, encode([trap, trap, false]));
+	WRONG['an ERROR of nothing'] = frame(TYPE.ERROR, hex('90'));
+	WRONG['a PRESENCE without count'] = frame(TYPE.PRESENCE, hex('80'), 0, 't');
 	for (const [what, body] of Object.entries(BODIES))
 		for (const name of ['WELCOME', 'PRESENCE', 'ERROR', 'GOODBYE'])
 			WRONG[`${name} with ${what}`] = frame(TYPE[name], body);
@@ -66,7 +79,9 @@ describe('client: what no daemon sends', () => {
 
 	test('a first frame that is no WELCOME with limits', async (t) => {
 		for (const welcome of [{}, { max_frame: 0, max_topic: 100 }, { max_frame: 'much' },
-			{ max_frame: 65536 }, { max_frame: 65536, max_topic: -1 }]) {
+			{ max_frame: 65536 }, { max_frame: 65536, max_topic: -1 },
+			{ ...WELCOME, server: trap }, { ...WELCOME, max_frame: trap }, { ...WELCOME, max_topic: trap },
+			{ ...WELCOME, ping_interval_ms: trap }]) {
 			const { client, daemon } = await pair(t, { daemon: { welcome: null } });
 			client.connect();
 			const ended = next(client, 'connect_error');

@@ -29,9 +29,9 @@ class Hold {
 		return this.#timer !== null;
 	}
 
-	/* epoch: when the daemon started, ms since 1970. */
+	/* epoch: when the daemon started, ms since 1970, or anything if untold. */
 	begin(epoch) {
-		const age = Date.now() - epoch;
+		const age = typeof epoch === 'number' ? Date.now() - epoch : NaN;
 		// A clock that was set in between tells nothing.
 		if (age >= 0 && age < HOLD_MS && !this.#isComplete()) {
 			this.#timer = setTimeout(() => this.#over(), HOLD_MS - age).unref();

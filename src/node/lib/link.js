@@ -23,6 +23,16 @@ const sender = require('./sender');
 
 const { FLAG, TYPE } = sender;
 const ARRAYS = new Set([TYPE.ERROR, TYPE.QUESTION, TYPE.RESULT, TYPE.PART]);
+const isText = (value) => typeof value === 'string';
+const isNumber = (value) => value === undefined || typeof value === 'number';
+/* What is read of the bodies of control frames must be of its type. */
+const IS_BODY = {
+	[TYPE.WELCOME]: (body) => (body.server === undefined || isText(body.server)) &&
+		[body.max_frame, body.max_topic, body.ping_interval_ms].every(isNumber),
+	[TYPE.PRESENCE]: ({ count }) => Number.isSafeInteger(count) && count >= 0,
+	[TYPE.ERROR]: ([code, message]) => isText(code) && isText(message),
+	[TYPE.GOODBYE]: ({ retry_after_ms: ms }) => isNumber(ms),
+};
 const INPUT_UNTOLD = 1024 * 1024; // max_frame until WELCOME has told it
 const TIMER_MAX = 2 ** 31 - 1; // of Node's timers; above it they fire at once
 const BARRIER = Buffer.from('ready');
@@ -310,7 +320,8 @@ class Link {
 	#onControl(frame) {
 		const body = tryDecode(frame.body);
 		if (typeof body !== 'object' || body === null ||
-			Array.isArray(body) !== ARRAYS.has(frame.type)) {
+			Array.isArray(body) !== ARRAYS.has(frame.type) ||
+			IS_BODY[frame.type]?.(body) === false) {
 			this.#breakOff(`a frame of type ${frame.type} with a malformed body`);
 			return;
 		}

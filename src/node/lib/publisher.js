@@ -60,8 +60,9 @@ class RedisPublisher {
 		if (!this.#joins.hasAny([topic])) {
 			return topic;
 		}
-		const [, packet] = tryDecode(body) ?? [];
-		return everyone(topic.match(KEY)[0], packet?.nsp ?? '/');
+		const payload = tryDecode(body);
+		const nsp = Array.isArray(payload) ? payload[1]?.nsp : undefined;
+		return everyone(topic.match(KEY)[0], typeof nsp === 'string' ? nsp : '/');
 	}
 
 	#noteJoins(topic, body) {
