@@ -88,7 +88,8 @@ C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
 # The daemon has the library, and not these objects.
 SONAME := 0
 LIB_SOURCES := $(filter-out src/client/libevent.c,$(filter src/client/%,$(SOURCES))) \
-	$(addprefix src/,wire/ask.c wire/reply.c wire/frame.c wire/msg.c \
+	$(addprefix src/,wire/ask.c wire/reply.c wire/frame.c \
+	wire/msg_scan.c wire/msg_tree.c wire/msg_writer.c \
 	base/clock.c)
 LIB_OBJECTS := $(LIB_SOURCES:src/%.c=$(B)/pic/%.o)
 LIBEVENT_OBJECTS := $(B)/pic/client/libevent.o

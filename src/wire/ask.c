@@ -25,42 +25,30 @@ end(struct msg_writer *w, size_t start, enum frame_type type, uint8_t flags,
 
 static const struct ask_bytes no_topic;
 
-static void
-put_pair_str(struct msg_writer *w, const char *key, const char *value)
-{
-	msg_put_str(w, key);
-	msg_put_str(w, value);
-}
-
-static void
-put_pair_int(struct msg_writer *w, const char *key, int64_t value)
-{
-	msg_put_str(w, key);
-	msg_put_int(w, value);
-}
-
 void
 ask_write_hello(struct msg_writer *w, const struct ask_hello *hello)
 {
 	size_t start = begin(w, no_topic);
+	struct msg_open map, previous;
 
-	msg_put_map(w, 5 + (hello->key != NULL) + (hello->pm_id >= 0) +
-			   (hello->previous_id > 0));
-	put_pair_int(w, "protocol", PROTOCOL);
-	put_pair_str(w, "name", hello->name);
-	put_pair_int(w, "pid", hello->pid);
-	put_pair_str(w, "client", hello->client);
-	put_pair_str(w, "role", hello->role);
+	map = msg_begin_map(w);
+	msg_put_pair_int(w, "protocol", PROTOCOL);
+	msg_put_pair_str(w, "name", hello->name);
+	msg_put_pair_int(w, "pid", hello->pid);
+	msg_put_pair_str(w, "client", hello->client);
+	msg_put_pair_str(w, "role", hello->role);
 	if (hello->pm_id >= 0)
-		put_pair_int(w, "pm_id", hello->pm_id);
+		msg_put_pair_int(w, "pm_id", hello->pm_id);
 	if (hello->key != NULL)
-		put_pair_str(w, "key", hello->key);
+		msg_put_pair_str(w, "key", hello->key);
 	if (hello->previous_id > 0) {
 		msg_put_str(w, "previous");
-		msg_put_map(w, 2);
-		put_pair_int(w, "epoch", hello->previous_epoch_ms);
-		put_pair_int(w, "id", (int64_t)hello->previous_id);
+		previous = msg_begin_map(w);
+		msg_put_pair_int(w, "epoch", hello->previous_epoch_ms);
+		msg_put_pair_int(w, "id", (int64_t)hello->previous_id);
+		msg_end_map(w, previous);
 	}
+	msg_end_map(w, map);
 	end(w, start, FRAME_HELLO, 0, no_topic);
 }
 

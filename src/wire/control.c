@@ -284,42 +284,33 @@ control_end(struct msg_writer *w, size_t start, uint8_t type)
 		    w->len - start - FRAME_HEADER_SIZE);
 }
 
-static void
-put_pair_str(struct msg_writer *w, const char *key, const char *value)
-{
-	msg_put_str(w, key);
-	msg_put_str(w, value);
-}
-
-static void
-put_pair_int(struct msg_writer *w, const char *key, int64_t value)
-{
-	msg_put_str(w, key);
-	msg_put_int(w, value);
-}
-
 void
 control_write_hello(struct msg_writer *w, const char *name, const char *client,
     enum control_role role, int64_t pid)
 {
 	size_t start = control_begin(w);
+	struct msg_open map;
 
-	msg_put_map(w, 5);
-	put_pair_int(w, "protocol", CONTROL_PROTOCOL);
-	put_pair_str(w, "name", name);
-	put_pair_int(w, "pid", pid);
-	put_pair_str(w, "client", client);
-	put_pair_str(w, "role", control_role_name(role));
+	map = msg_begin_map(w);
+	msg_put_pair_int(w, "protocol", CONTROL_PROTOCOL);
+	msg_put_pair_str(w, "name", name);
+	msg_put_pair_int(w, "pid", pid);
+	msg_put_pair_str(w, "client", client);
+	msg_put_pair_str(w, "role", control_role_name(role));
+	msg_end_map(w, map);
 	control_end(w, start, FRAME_HELLO);
 }
 
 static void
 put_ending(struct msg_writer *w, const struct control_ending *ending)
 {
+	struct msg_open map;
+
 	msg_put_str(w, "previous");
-	msg_put_map(w, 2);
-	put_pair_str(w, "reason", ending->reason);
-	put_pair_int(w, "unwritten", (int64_t)ending->n_unwritten);
+	map = msg_begin_map(w);
+	msg_put_pair_str(w, "reason", ending->reason);
+	msg_put_pair_int(w, "unwritten", (int64_t)ending->n_unwritten);
+	msg_end_map(w, map);
 }
 
 void
@@ -335,21 +326,23 @@ control_write_welcome(
 	};
 	const size_t n_features = sizeof(features) / sizeof(*features);
 	size_t start = control_begin(w);
+	struct msg_open map;
 
-	msg_put_map(w, 8 + (welcome->previous != NULL));
-	put_pair_int(w, "protocol", CONTROL_PROTOCOL);
-	put_pair_str(w, "server", welcome->server);
-	put_pair_int(w, "id", (int64_t)welcome->id);
-	put_pair_int(w, "epoch", welcome->epoch_ms);
-	put_pair_int(w, "max_frame", welcome->max_frame);
-	put_pair_int(w, "max_topic", welcome->max_topic);
-	put_pair_int(w, "ping_interval_ms", welcome->ping_interval_ms);
+	map = msg_begin_map(w);
+	msg_put_pair_int(w, "protocol", CONTROL_PROTOCOL);
+	msg_put_pair_str(w, "server", welcome->server);
+	msg_put_pair_int(w, "id", (int64_t)welcome->id);
+	msg_put_pair_int(w, "epoch", welcome->epoch_ms);
+	msg_put_pair_int(w, "max_frame", welcome->max_frame);
+	msg_put_pair_int(w, "max_topic", welcome->max_topic);
+	msg_put_pair_int(w, "ping_interval_ms", welcome->ping_interval_ms);
 	msg_put_str(w, "features");
 	msg_put_array(w, n_features);
 	for (size_t i = 0; i < n_features; i++)
 		msg_put_str(w, features[i]);
 	if (welcome->previous != NULL)
 		put_ending(w, welcome->previous);
+	msg_end_map(w, map);
 	control_end(w, start, FRAME_WELCOME);
 }
 
@@ -358,14 +351,16 @@ control_write_presence(
     struct msg_writer *w, const struct control_presence *presence)
 {
 	size_t start = control_begin(w), body;
+	struct msg_open map;
 
 	msg_put_raw(w, presence->topic, presence->topic_len);
 	body = w->len;
-	msg_put_map(w, 4);
-	put_pair_str(w, "event", presence->joined ? "joined" : "left");
-	put_pair_int(w, "id", (int64_t)presence->id);
-	put_pair_str(w, "name", presence->name);
-	put_pair_int(w, "count", presence->count);
+	map = msg_begin_map(w);
+	msg_put_pair_str(w, "event", presence->joined ? "joined" : "left");
+	msg_put_pair_int(w, "id", (int64_t)presence->id);
+	msg_put_pair_str(w, "name", presence->name);
+	msg_put_pair_int(w, "count", presence->count);
+	msg_end_map(w, map);
 	if (!w->fault)
 		frame_write_head(w->data + start, FRAME_PRESENCE, 0,
 		    presence->topic, presence->topic_len, w->len - body);
@@ -403,30 +398,31 @@ control_write_goodbye(
     struct msg_writer *w, const char *reason, int64_t retry_after_ms)
 {
 	size_t start = control_begin(w);
+	struct msg_open map;
 
-	msg_put_map(w, 2);
-	put_pair_str(w, "reason", reason);
-	put_pair_int(w, "retry_after_ms", retry_after_ms);
+	map = msg_begin_map(w);
+	msg_put_pair_str(w, "reason", reason);
+	msg_put_pair_int(w, "retry_after_ms", retry_after_ms);
+	msg_end_map(w, map);
 	control_end(w, start, FRAME_GOODBYE);
 }
 
 void
 control_write_stats(struct msg_writer *w, const struct control_stats *stats)
 {
-	size_t start = control_begin(w), n_wanted = 0;
+	size_t start = control_begin(w);
+	struct msg_open map, sections;
 
-	for (size_t i = 0; i < CONTROL_N_SECTIONS; i++)
-		n_wanted += stats->wanted[i];
-	msg_put_map(w, stats->sort[0] == '\0' ? 2 : 3);
+	map = msg_begin_map(w);
 	msg_put_str(w, "sections");
-	msg_put_array(w, n_wanted);
+	sections = msg_begin_array(w);
 	for (size_t i = 0; i < CONTROL_N_SECTIONS; i++)
 		if (stats->wanted[i])
 			msg_put_str(w, section_names[i]);
-	put_pair_int(w, "limit", stats->n_rows);
-	if (stats->sort[0] != '\0') {
-		msg_put_str(w, "sort");
-		msg_put_str(w, stats->sort);
-	}
+	msg_end_array(w, sections);
+	msg_put_pair_int(w, "limit", stats->n_rows);
+	if (stats->sort[0] != '\0')
+		msg_put_pair_str(w, "sort", stats->sort);
+	msg_end_map(w, map);
 	control_end(w, start, FRAME_STATS);
 }
