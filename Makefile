@@ -111,7 +111,7 @@ archives = $(foreach l,$(1) $(BELOW_$(1)),$(B)/layers/$(l).a)
 
 .PHONY: all deps deps-test demo test check-unit check-system check-node \
 	check-instructions check-fuzz asan \
-	bench fuzz coverage lint layers format format-check generated \
+	bench fuzz soak coverage lint layers format format-check generated \
 	check-generated install uninstall dist deb clean help test-programs
 
 all: $(B)/pm2adapterd $(LIBRARIES) ## build daemon and libraries (VARIANT=release, asan or coverage)
@@ -282,6 +282,11 @@ check-fuzz: $(FUZZERS:%=$(B)/fuzz/replay_%) ## run the seeds of the fuzz targets
 fuzz: ## run each libFuzzer target (SECONDS=30; needs clang and libclang-rt-dev)
 	@$(MAKE) --no-print-directory VARIANT=fuzz $(FUZZERS:%=build/fuzz/fuzz/fuzz_%)
 	@tests/fuzz/run $(or $(SECONDS),30)
+
+soak: ## attack the sanitized daemon over real sockets (SECONDS=60 SEED=N); 60 s of it are in make test
+	@$(MAKE) --no-print-directory VARIANT=asan build/asan/pm2adapterd
+	@PM2ADAPTERD=$(CURDIR)/build/asan/pm2adapterd node tests/soak/soak.js \
+		--seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 bench: deps-test ## measure beside other brokers and adapters (QUICK=1: shorter)
 	@$(MAKE) --no-print-directory -s all $(BENCHES:%=$(B)/bench/%)
