@@ -118,7 +118,9 @@ const struct option config_options[] = {
 	    "one that would have more ends with an error." },
 	{ "hello-timeout", DURATION, FIELD(hello_timeout_ms), 10, HOUR,
 	    5 * SECOND, true,
-	    "How long a new connection may take to say HELLO." },
+	    "How long a new connection may take to say HELLO, and a Redis "
+	    "client "
+	    "to send the right password with AUTH." },
 	{ "ping-interval", DURATION, FIELD(ping_interval_ms), 0, HOUR,
 	    30 * SECOND, false,
 	    "How often clients are asked to ping when they hear nothing; 0ms: "

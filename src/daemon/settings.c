@@ -100,6 +100,7 @@ settings_redis(const struct config *config)
 		.password = config->resp_password,
 		.max_connections = (uint32_t)config->max_connections,
 		.clients_max = (uint32_t)(config->max_connections + 1) / 2,
+		.auth_timeout_ms = config->hello_timeout_ms,
 		.drain_timeout_ms = config->drain_timeout_ms,
 		.max_frame = (size_t)config->max_frame_bytes,
 		.topic_max_bytes = (size_t)config->max_topic_bytes,

@@ -8,6 +8,7 @@ static const char *const cause_names[CONN_N_CAUSES] = {
 	[CONN_SHUTDOWN] = "shutdown",
 	[CONN_SLOW_CONSUMER] = "slow-consumer",
 	[CONN_MEMORY_LIMIT] = "memory-limit",
+	[CONN_AUTH_FAILED] = "auth-failed",
 	[CONN_BAD_FRAME] = "bad-frame",
 	[CONN_FRAME_TOO_BIG] = "frame-too-big",
 	[CONN_UNKNOWN_TYPE] = "unknown-type",

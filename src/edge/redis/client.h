@@ -10,6 +10,7 @@
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
 
+#include "base/timeouts.h"
 #include "edge/redis/redis.h"
 #include "net/job.h"
 #include "stats/timing.h"
@@ -45,6 +46,22 @@ struct redis_stage {
 	int64_t read_us; /* when the turn began that staged it */
 };
 
+/* Where a client comes from: its kind, and the bytes of a user id or of an
+ * address. */
+struct redis_origin {
+	uint8_t bytes[16];
+};
+
+/* An origin from which wrong passwords came. */
+struct redis_guesser {
+	struct redis_origin origin;
+	unsigned n_failed;
+	struct instant last;  /* failure */
+	struct instant until; /* when it may try again */
+};
+
+#define REDIS_GUESSERS_MAX 64
+
 struct redis_client {
 	TAILQ_ENTRY(redis_client) in_redis;
 	struct redis *redis;
@@ -58,7 +75,13 @@ struct redis_client {
 	struct resp_parser parser;
 	int version; /* of the protocol: 2 or 3 */
 	bool is_authenticated;
-	bool is_quitting;         /* it is answered no more */
+	unsigned n_auth_failures; /* since it was authenticated */
+	struct redis_origin origin;
+	struct timeout stranger; /* queued while not authenticated */
+	TAILQ_ENTRY(redis_client) in_waiting;
+	bool is_waiting;            /* for its turn to be authenticated: busy */
+	bool is_quitting;           /* it is answered no more */
+	enum conn_cause quit_cause; /* of its end then */
 	bool has_eof;             /* all has been read; some of it is staged */
 	bool is_busy;             /* its requests wait in held, and it is not
 				   * read from */
@@ -116,8 +139,13 @@ struct redis {
 	struct loop_task forgetting; /* of the forms and the room */
 	struct redis_asked asked[REDIS_ASKED_MAX]; /* unused ones last */
 	int64_t asked_until_ms;                    /* the last of them */
-	bool is_widened; /* the publish at hand: only its first topic
-			  * is for who speaks Redis's protocol */
+	bool is_widened;           /* the publish at hand: only its first topic
+				    * is for who speaks Redis's protocol */
+	struct timeouts strangers; /* clients that must send AUTH */
+	TAILQ_HEAD(redis_waiting, redis_client) waiting; /* oldest first */
+	size_t n_waiting;
+	struct redis_guesser guessers[REDIS_GUESSERS_MAX];
+	size_t n_guessers;
 	struct instant started;
 	struct redis_stats stats;
 	struct loop_source source;
@@ -270,6 +298,33 @@ struct topic_name redis_hashed(
 /* False when r says that the name can't be subscribed to; the client has been
  * told. */
 bool redis_check(struct redis_call *call, int r);
+
+/* auth.c: whether clients must send a password. */
+bool redis_has_password(const struct redis *redis);
+
+/* Sets the client's origin, by the peer of its socket. */
+void redis_find_origin(struct redis_client *client, int fd);
+
+/* From now on the client must send AUTH in time, if there is a password. */
+void redis_become_stranger(struct redis_client *client);
+
+/* To be called before the client goes. */
+void redis_auth_forget(struct redis_client *client);
+
+/* Whether the password is right; else the client has been told, and may be
+ * quitting. user is NULL if none was given. */
+bool redis_authenticate(struct redis_call *call, const struct resp_arg *user,
+    const struct resp_arg *password);
+
+/* Whether the client's requests must wait, because wrong passwords came from
+ * its address; and has it wait, or end if too many do. It is busy. */
+bool redis_must_wait(const struct redis_client *client);
+void redis_wait(struct redis_client *client);
+
+/* When a client has to send AUTH or may go on, or INSTANT_NEVER; and what is
+ * due then. */
+struct instant redis_auth_deadline(const struct redis *redis);
+void redis_auth_expire(struct redis *redis, struct instant now);
 
 /* The verbs of connection.c. */
 void redis_auth(struct redis_call *call);

@@ -75,58 +75,17 @@ redis_select(struct redis_call *call)
 		put_ok(call);
 }
 
-/* In a time that does not tell how much of it is right. */
-static bool
-is_password(const struct redis *redis, const struct resp_arg *arg)
-{
-	const char *password = redis->settings.password;
-	size_t len = strlen(password);
-	unsigned differs = (unsigned)(len ^ arg->len);
-
-	for (size_t i = 0; i < arg->len; i++)
-		differs |= arg->data[i] ^
-			   (unsigned char)password[len == 0 ? 0 : i % len];
-	return differs == 0;
-}
-
-static bool
-has_password(const struct redis *redis)
-{
-	return redis->settings.password != NULL &&
-	       *redis->settings.password != '\0';
-}
-
-/* False where it fails; the client has been told. */
-static bool
-authenticate(struct redis_call *call, const struct resp_arg *user,
-    const struct resp_arg *password)
-{
-	const struct redis *redis = call->client->redis;
-	bool is_known =
-	    user == NULL ||
-	    (user->len == 7 && memcmp(user->data, "default", 7) == 0);
-
-	if (is_known &&
-	    (!has_password(redis) || is_password(redis, password))) {
-		call->client->is_authenticated = true;
-		return true;
-	}
-	redis_error(call,
-	    "WRONGPASS invalid username-password pair or user is disabled.");
-	return false;
-}
-
 void
 redis_auth(struct redis_call *call)
 {
 	if (call->n > 3)
 		redis_error(call, "ERR syntax error");
-	else if (call->n == 2 && !has_password(call->client->redis))
+	else if (call->n == 2 && !redis_has_password(call->client->redis))
 		redis_error(call,
 		    "ERR AUTH <password> called without any password "
 		    "configured for the default user. Are you sure your "
 		    "configuration is correct?");
-	else if (authenticate(call, call->n == 3 ? &call->args[1] : NULL,
+	else if (redis_authenticate(call, call->n == 3 ? &call->args[1] : NULL,
 		     &call->args[call->n - 1]))
 		put_ok(call);
 }
@@ -199,7 +158,7 @@ take_hello_options(struct redis_call *call)
 		size_t n_more = call->n - 1 - i;
 
 		if (redis_is(arg, "auth") && n_more >= 2) {
-			if (!authenticate(call, arg + 1, arg + 2))
+			if (!redis_authenticate(call, arg + 1, arg + 2))
 				return false;
 			i += 2;
 		} else if (redis_is(arg, "setname") && n_more >= 1) {
@@ -256,7 +215,7 @@ step_reset(struct redis_long *work)
 	free(client->name);
 	client->name = NULL;
 	client->version = 2;
-	client->is_authenticated = !has_password(client->redis);
+	redis_become_stranger(client);
 	resp_put_simple(work->call.out, "RESET");
 	return false;
 }
@@ -267,7 +226,7 @@ redis_reset(struct redis_call *call)
 	struct redis_client *client = call->client;
 
 	if (conn_is_closing(client->conn))
-		client->is_authenticated = !has_password(client->redis);
+		redis_become_stranger(client);
 	else
 		redis_begin(call, step_reset);
 }

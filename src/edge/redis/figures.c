@@ -17,6 +17,7 @@ figures(struct figures *out, void *arg)
 	v[FIGURE_REDIS_CONNECTIONS] = (int64_t)stats->n_connections;
 	v[FIGURE_REDIS_COMMANDS] = (int64_t)stats->n_commands;
 	v[FIGURE_REDIS_ERRORS] = (int64_t)stats->n_errors;
+	v[FIGURE_REDIS_AUTH_FAILURES] = (int64_t)stats->n_auth_failures;
 	v[FIGURE_REDIS_PUBLISHED] = (int64_t)stats->n_published;
 	v[FIGURE_REDIS_DELIVERED] = (int64_t)stats->n_delivered;
 	v[FIGURE_REDIS_PATTERNS] = (int64_t)topic_n_exact(redis->patterns);

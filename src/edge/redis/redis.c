@@ -193,6 +193,7 @@ on_gone(struct conn *conn)
 
 	redis_run_last(client);
 	redis_listings_forget(client);
+	redis_auth_forget(client);
 	remember(client);
 	redis_drop_patterns(client);
 	topic_owner_fini(redis->shards, &client->shards);
@@ -223,8 +224,9 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	client->redis = redis;
 	client->peer = *peer;
 	client->version = 2;
-	client->is_authenticated = redis->settings.password == NULL ||
-				   *redis->settings.password == '\0';
+	client->quit_cause = CONN_EOF;
+	redis_find_origin(client, fd);
+	redis_become_stranger(client);
 	client->command = "NULL";
 	redis_client_init(client);
 	resp_parser_init(&client->parser);
@@ -267,7 +269,9 @@ next_deadline(struct loop_source *source)
 {
 	const struct redis *redis = redis_of(source);
 
-	return instant_earlier(redis->trim_at, redis->drain_deadline);
+	return instant_earlier(
+	    instant_earlier(redis->trim_at, redis->drain_deadline),
+	    redis_auth_deadline(redis));
 }
 
 /* Who has not read what waits for it until now is not waited for. */
@@ -288,6 +292,7 @@ expire(struct loop_source *source, struct instant now)
 
 	if (instant_reached(redis->trim_at, now))
 		redis_requests_trim(redis);
+	redis_auth_expire(redis, now);
 	if (instant_reached(redis->drain_deadline, now))
 		expire_drain(redis);
 }
@@ -310,6 +315,8 @@ redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	redis->patterns = topic_registry_new(key);
 	redis->shards = topic_registry_new(key);
 	TAILQ_INIT(&redis->clients);
+	TAILQ_INIT(&redis->waiting);
+	timeouts_init(&redis->strangers);
 	redis->drain_deadline = INSTANT_NEVER;
 	redis->source.next_deadline = next_deadline;
 	redis->source.expire = expire;

@@ -28,6 +28,7 @@ struct redis_settings {
 	const char *password;     /* NULL or empty: none is wanted */
 	uint32_t max_connections; /* of the whole set */
 	uint32_t clients_max;     /* of these */
+	int64_t auth_timeout_ms;
 	int64_t drain_timeout_ms;
 	size_t max_frame;       /* length field of what native workers get */
 	size_t topic_max_bytes; /* of a channel */
@@ -63,7 +64,8 @@ struct redis_stats {
 	uint64_t n_connections; /* that have been there, in all */
 	uint64_t n_open;
 	uint64_t n_commands;
-	uint64_t n_errors; /* replies that were errors */
+	uint64_t n_errors;        /* replies that were errors */
+	uint64_t n_auth_failures; /* wrong passwords */
 	uint64_t n_published;
 	uint64_t
 	    n_delivered; /* messages to clients, publishers themselves too */

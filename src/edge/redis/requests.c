@@ -191,7 +191,7 @@ static void
 settle(struct redis_client *client)
 {
 	if (client->is_quitting)
-		conn_finish(client->conn, CONN_EOF);
+		conn_finish(client->conn, client->quit_cause);
 	if (client->has_eof && client->n_staged == 0)
 		conn_close(client->conn, CONN_EOF);
 }
@@ -214,7 +214,9 @@ handle(struct redis_stage *stage, size_t i, bool is_last)
 	struct redis_request *request = &stage->at[i];
 	struct redis_client *client = request->client;
 
-	if (!client->is_quitting)
+	/* A guess must not be tried by closing the connection. */
+	if (!client->is_quitting &&
+	    (client->is_authenticated || !conn_is_closing(client->conn)))
 		execute(stage, request);
 	if (client->doing != NULL)
 		step_at_once(client);
@@ -244,7 +246,8 @@ handle_or_hold(struct redis_stage *stage, size_t i)
 	struct redis_client *client = stage->at[i].client;
 
 	if (!conn_is_closing(client->conn) &&
-	    (client->is_busy || !has_credit(client->redis)))
+	    (client->is_busy || redis_must_wait(client) ||
+		!has_credit(client->redis)))
 		hold(stage, i);
 	else
 		handle(stage, i, !goes_on(stage, i));
@@ -269,7 +272,11 @@ run_held(struct redis_client *client)
 
 	redis->credit = CREDIT;
 	while (client->n_handled < held->n && client->doing == NULL &&
-	       redis->credit-- > 0) {
+	       !client->is_waiting && redis->credit-- > 0) {
+		if (redis_must_wait(client) && !client->is_quitting) {
+			redis_wait(client);
+			continue;
+		}
 		i = client->n_handled++;
 		handle(held, i, i + 1 == held->n || redis->credit <= 0);
 	}
@@ -305,6 +312,8 @@ on_work(struct job *job)
 	else
 		step(client);
 	redis->is_handling = false;
+	if (client->is_waiting)
+		return false;
 	if (client->doing != NULL || client->held.n > 0)
 		return true;
 	client->is_busy = false;

@@ -18,6 +18,7 @@ begin_with(const char *password)
 		.password = password,
 		.max_connections = N_PEERS_MAX,
 		.clients_max = CLIENTS_MAX,
+		.auth_timeout_ms = 3600000,
 		.drain_timeout_ms = 3600000,
 		.max_frame = 4096,
 		.topic_max_bytes = 64,
@@ -76,6 +77,25 @@ ask(struct client *c, const char *text, const char *reply)
 	tell(c, text);
 	settle();
 	expect(c, reply);
+}
+
+/* As expect(), once it has come. */
+static void
+wait_for(struct client *c, const char *text)
+{
+	while (c->n_got - c->n_taken < strlen(text)) {
+		ck_assert_int_eq(loop_turn(loop, true), 0);
+		read_some(c);
+	}
+	expect(c, text);
+}
+
+/* As ask(), for what may have to wait because of a wrong password. */
+static void
+ask_patiently(struct client *c, const char *text, const char *reply)
+{
+	tell(c, text);
+	wait_for(c, reply);
 }
 
 /* As ask(), for what may be answered in many ways. */
@@ -158,7 +178,7 @@ TEST_EACH(a_stranger_has_small_limits_and_needs_the_password, strangers)
 	if (strangers[row].ends)
 		expect_end(c);
 	else
-		ask(c, "QUIT\r\n", "+OK\r\n");
+		ask_patiently(c, "QUIT\r\n", "+OK\r\n");
 	finish();
 }
 
@@ -687,5 +707,103 @@ TEST(patterns_that_take_long_to_match_are_refused_until_others_have_left)
 	hang_up(c);
 	settle();
 	ck_assert_uint_eq(redis->pattern_steps, 0);
+	finish();
+}
+
+#define WRONG                                                            \
+	"-WRONGPASS invalid username-password pair or user is disabled." \
+	"\r\n"
+
+TEST(a_client_that_sends_no_password_in_time_is_ended)
+{
+	struct client *c, *in, *again;
+
+	begin_with(SECRET);
+	c = dial_redis();
+	in = dial_redis();
+	again = dial_redis();
+	ask(in, "AUTH \"correct horse\"\r\n", "+OK\r\n");
+	ask(again, "AUTH \"correct horse\"\r\nRESET\r\n", "+OK\r\n+RESET\r\n");
+	redis->settings.auth_timeout_ms = 0;
+	wait_for(c, "-NOAUTH no AUTH within 0 ms\r\n");
+	wait_for(again, "-NOAUTH no AUTH within 0 ms\r\n");
+	expect_end(c);
+	expect_end(again);
+	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_HELLO_TIMEOUT], 2);
+	ask(in, "PING\r\n", "+PONG\r\n");
+	finish();
+}
+
+TEST(three_wrong_passwords_end_a_connection)
+{
+	struct client *c;
+
+	begin_with(SECRET);
+	c = dial_redis();
+	/* The second waits for the first, whatever came with it. */
+	ask(c, "AUTH a\r\nAUTH b\r\nHELLO 3 AUTH default c\r\nPING\r\n", WRONG);
+	ck_assert_uint_eq(redis_stats(redis)->n_auth_failures, 1);
+	wait_for(c, WRONG WRONG);
+	expect_end(c);
+	ck_assert_uint_eq(redis_stats(redis)->n_auth_failures, 3);
+	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_AUTH_FAILED], 1);
+	finish();
+}
+
+TEST(a_wrong_password_has_all_of_its_address_wait_and_no_others)
+{
+	struct client *c, *same, *other;
+
+	begin_with(SECRET);
+	c = dial_redis();
+	same = dial_redis();
+	other = dial_redis();
+	TAILQ_LAST(&redis->clients, redis_client_list)->origin.bytes[0] = 4;
+	ask(c, "AUTH a\r\n", WRONG);
+	ask(other, "AUTH \"correct horse\"\r\n", "+OK\r\n");
+	/* No answer tells whether it was right before the others have one. */
+	ask_patiently(
+	    same, "AUTH \"correct horse\"\r\nPING\r\n", "+OK\r\n+PONG\r\n");
+	ck_assert_uint_eq(redis->n_waiting, 0);
+	ask(other, "AUTH x\r\n", WRONG);
+	ask(same, "PING\r\n", "+PONG\r\n");
+	finish();
+}
+
+TEST(a_client_that_goes_while_it_waits_has_tried_nothing)
+{
+	struct client *c, *in;
+
+	begin_with(SECRET);
+	c = dial_redis();
+	in = dial_redis();
+	ask(in, "AUTH \"correct horse\"\r\nSUBSCRIBE t\r\n",
+	    "+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nt\r\n:1\r\n");
+	ask(c, "AUTH a\r\n", WRONG);
+	ask(c, "AUTH \"correct horse\"\r\nPUBLISH t x\r\n", "");
+	ck_assert_uint_eq(redis->n_waiting, 1);
+	conn_close(TAILQ_FIRST(&redis->clients)->conn, CONN_RESET);
+	settle();
+	ck_assert_uint_eq(redis->n_waiting, 0);
+	ck_assert_uint_eq(redis_stats(redis)->n_open, 1);
+	expect(in, "");
+	finish();
+}
+
+TEST(addresses_that_sent_wrong_passwords_are_remembered_in_a_table_that_ends)
+{
+	struct client *c;
+	struct redis_client *client;
+
+	begin_with(SECRET);
+	c = dial_redis();
+	client = TAILQ_FIRST(&redis->clients);
+	for (int i = 0; i < 3 * REDIS_GUESSERS_MAX; i++) {
+		memcpy(client->origin.bytes + 1, &i, sizeof(i));
+		client->n_auth_failures = 0;
+		ask(c, "AUTH a\r\n", WRONG);
+		ck_assert(redis_must_wait(client));
+	}
+	ck_assert_uint_eq(redis->n_guessers, REDIS_GUESSERS_MAX);
 	finish();
 }

@@ -1,0 +1,324 @@
+#include "edge/redis/client.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/container.h"
+#include "base/log.h"
+
+/*
+ * Passwords. A client that has to send one has as long for it as a native one
+ * has for HELLO, and few attempts. An attempt that fails makes the next one
+ * from the same address wait, on whatever connection and right or wrong: an
+ * answer that comes at once to the right one alone would be found by closing
+ * those that do not answer. Clients that wait are woken in their order and one
+ * attempt that fails makes the others wait again, so an address has as many
+ * attempts a second as the delay allows. An application with a wrong password
+ * holds others of its host up by that delay.
+ *
+ * The address is the peer's user id on a Unix socket, and the first 64 bits of
+ * an IPv6 address, of which one host has as many as it likes. Those that have
+ * failed are kept in a table that does not grow: the one that failed longest
+ * ago goes.
+ */
+
+#define FAILURES_MAX 3 /* of a connection */
+#define DELAY_MS 100   /* behind the first failure; doubled by each */
+#define DELAY_MAX_MS 2000
+#define FORGET_MS 60000
+#define WAITING_MAX 64          /* clients */
+#define PASSWORD_MAX_BYTES 4096 /* a longer one is not compared */
+
+bool
+redis_has_password(const struct redis *redis)
+{
+	return redis->settings.password != NULL &&
+	       *redis->settings.password != '\0';
+}
+
+/* In a time that does not tell how much of it is right. */
+static bool
+is_password(const struct redis *redis, const struct resp_arg *arg)
+{
+	const char *password = redis->settings.password;
+	size_t len = strlen(password);
+	unsigned differs = (unsigned)(len ^ arg->len);
+
+	if (arg->len > PASSWORD_MAX_BYTES && arg->len != len)
+		return false;
+	for (size_t i = 0; i < arg->len; i++)
+		differs |= arg->data[i] ^
+			   (unsigned char)password[len == 0 ? 0 : i % len];
+	return differs == 0;
+}
+
+static void
+set_origin(
+    struct redis_origin *origin, uint8_t kind, const void *bytes, size_t len)
+{
+	origin->bytes[0] = kind;
+	memcpy(origin->bytes + 1, bytes, len);
+}
+
+void
+redis_find_origin(struct redis_client *client, int fd)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct sockaddr_storage at = { 0 };
+	socklen_t len = sizeof(at);
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&at;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at;
+	const uint8_t *bytes = v6->sin6_addr.s6_addr;
+
+	if (getpeername(fd, (struct sockaddr *)&at, &len) != 0)
+		at.ss_family = AF_UNIX;
+	if (at.ss_family == AF_INET)
+		set_origin(&client->origin, 4, &v4->sin_addr, 4);
+	else if (at.ss_family != AF_INET6)
+		set_origin(&client->origin, 1, &client->peer.uid,
+		    sizeof(client->peer.uid));
+	else if (memcmp(bytes, mapped, sizeof(mapped)) == 0)
+		set_origin(&client->origin, 4, bytes + 12, 4);
+	else
+		set_origin(&client->origin, 6, bytes, 8);
+}
+
+static void
+write_origin(const struct redis_origin *origin, char *out, size_t size)
+{
+	uint8_t v6[16] = { 0 };
+	uid_t uid;
+
+	switch (origin->bytes[0]) {
+	case 4:
+		inet_ntop(AF_INET, origin->bytes + 1, out, (socklen_t)size);
+		break;
+	case 6:
+		memcpy(v6, origin->bytes + 1, 8);
+		inet_ntop(AF_INET6, v6, out, (socklen_t)size);
+		break;
+	default:
+		memcpy(&uid, origin->bytes + 1, sizeof(uid));
+		snprintf(out, size, "uid:%u", (unsigned)uid);
+	}
+}
+
+/* The client's address among those that have failed, or NULL. */
+static struct redis_guesser *
+find_guesser(const struct redis_client *client)
+{
+	struct redis *redis = client->redis;
+	struct instant now = loop_now(redis->loop);
+
+	for (size_t i = 0; i < redis->n_guessers; i++) {
+		struct redis_guesser *g = &redis->guessers[i];
+
+		if (memcmp(&g->origin, &client->origin, sizeof(g->origin)) == 0)
+			return instant_reached(
+				   instant_after(g->last, FORGET_MS), now)
+				   ? NULL
+				   : g;
+	}
+	return NULL;
+}
+
+/* A place in the table for the client's address. */
+static struct redis_guesser *
+add_guesser(const struct redis_client *client)
+{
+	struct redis *redis = client->redis;
+	struct redis_guesser *place = &redis->guessers[0];
+
+	for (size_t i = 0; i < redis->n_guessers; i++) {
+		struct redis_guesser *g = &redis->guessers[i];
+
+		if (memcmp(&g->origin, &client->origin, sizeof(g->origin)) ==
+		    0) {
+			place = g;
+			break;
+		}
+		if (g->last.ms < place->last.ms)
+			place = g;
+	}
+	if (redis->n_guessers < REDIS_GUESSERS_MAX &&
+	    memcmp(&place->origin, &client->origin, sizeof(place->origin)) != 0)
+		place = &redis->guessers[redis->n_guessers++];
+	*place = (struct redis_guesser){ .origin = client->origin };
+	return place;
+}
+
+static void
+note_failure(struct redis_client *client)
+{
+	struct redis *redis = client->redis;
+	struct redis_guesser *g = find_guesser(client);
+	int64_t delay_ms = DELAY_MS;
+	char address[INET6_ADDRSTRLEN];
+
+	if (g == NULL)
+		g = add_guesser(client);
+	g->last = loop_now(redis->loop);
+	for (unsigned i = 0; i < g->n_failed && delay_ms < DELAY_MAX_MS; i++)
+		delay_ms *= 2;
+	if (delay_ms > DELAY_MAX_MS)
+		delay_ms = DELAY_MAX_MS;
+	g->n_failed++;
+	g->until = instant_after(g->last, delay_ms);
+	redis->stats.n_auth_failures++;
+	write_origin(&client->origin, address, sizeof(address));
+	log_warn("redis-auth-failed",
+	    "id=%" PRIu64 " pid=%" PRId64
+	    " address=%s failures=%u delay_ms=%" PRId64,
+	    client->member->id, (int64_t)client->peer.pid, address, g->n_failed,
+	    delay_ms);
+	if (++client->n_auth_failures < FAILURES_MAX)
+		return;
+	client->is_quitting = true;
+	client->quit_cause = CONN_AUTH_FAILED;
+	client->detail = "too many wrong passwords";
+}
+
+bool
+redis_must_wait(const struct redis_client *client)
+{
+	const struct redis_guesser *g;
+
+	if (client->is_authenticated || client->redis->n_guessers == 0)
+		return false;
+	g = find_guesser(client);
+	return g != NULL &&
+	       !instant_reached(g->until, loop_now(client->redis->loop));
+}
+
+void
+redis_wait(struct redis_client *client)
+{
+	struct redis *redis = client->redis;
+
+	if (redis->n_waiting >= WAITING_MAX) {
+		resp_put_error(&redis->out,
+		    "ERR too many clients wait for AUTH because of wrong "
+		    "passwords; try again later");
+		redis_flush(client);
+		client->is_quitting = true;
+		client->detail = "too many clients wait for AUTH";
+		conn_close(client->conn, CONN_AUTH_FAILED);
+		return;
+	}
+	client->is_waiting = true;
+	redis->n_waiting++;
+	TAILQ_INSERT_TAIL(&redis->waiting, client, in_waiting);
+}
+
+static void
+stop_waiting(struct redis_client *client)
+{
+	if (!client->is_waiting)
+		return;
+	client->is_waiting = false;
+	client->redis->n_waiting--;
+	TAILQ_REMOVE(&client->redis->waiting, client, in_waiting);
+}
+
+struct instant
+redis_auth_deadline(const struct redis *redis)
+{
+	struct instant deadline = timeouts_deadline(
+	    &redis->strangers, redis->settings.auth_timeout_ms);
+	const struct redis_client *client;
+	const struct redis_guesser *g;
+
+	TAILQ_FOREACH (client, &redis->waiting, in_waiting) {
+		g = find_guesser(client);
+		deadline = instant_earlier(
+		    deadline, g == NULL ? loop_now(redis->loop) : g->until);
+	}
+	return deadline;
+}
+
+void
+redis_auth_expire(struct redis *redis, struct instant now)
+{
+	struct redis_client *client, *next;
+
+	timeouts_expire(
+	    &redis->strangers, redis->settings.auth_timeout_ms, now);
+	TAILQ_FOREACH_SAFE (client, &redis->waiting, in_waiting, next)
+		if (!redis_must_wait(client)) {
+			stop_waiting(client);
+			job_start(redis->loop, &client->work);
+		}
+}
+
+static void
+on_timeout(struct timeout *entry)
+{
+	struct redis_client *client =
+	    container_of(entry, struct redis_client, stranger);
+	struct redis *redis = client->redis;
+
+	client->is_quitting = true;
+	client->detail = "no AUTH in time";
+	resp_put_error(&redis->out, "NOAUTH no AUTH within %" PRId64 " ms",
+	    redis->settings.auth_timeout_ms);
+	redis_flush(client);
+	conn_close(client->conn, CONN_HELLO_TIMEOUT);
+}
+
+void
+redis_become_stranger(struct redis_client *client)
+{
+	struct redis *redis = client->redis;
+
+	client->is_authenticated = !redis_has_password(redis);
+	client->stranger.expire = on_timeout;
+	if (!client->is_authenticated)
+		timeouts_enter(&redis->strangers, &client->stranger,
+		    loop_now(redis->loop));
+}
+
+void
+redis_auth_forget(struct redis_client *client)
+{
+	timeouts_leave(&client->redis->strangers, &client->stranger);
+	stop_waiting(client);
+}
+
+/* Delays begin anew for its address: a client that has the password is there.
+ */
+static void
+admit(struct redis_client *client)
+{
+	struct redis_guesser *g = find_guesser(client);
+
+	client->is_authenticated = true;
+	client->n_auth_failures = 0;
+	timeouts_leave(&client->redis->strangers, &client->stranger);
+	if (g != NULL)
+		g->n_failed = 0;
+}
+
+bool
+redis_authenticate(struct redis_call *call, const struct resp_arg *user,
+    const struct resp_arg *password)
+{
+	struct redis_client *client = call->client;
+	bool is_known =
+	    user == NULL ||
+	    (user->len == 7 && memcmp(user->data, "default", 7) == 0);
+
+	if (is_known && (!redis_has_password(client->redis) ||
+			    is_password(client->redis, password))) {
+		admit(client);
+		return true;
+	}
+	redis_error(call,
+	    "WRONGPASS invalid username-password pair or user is disabled.");
+	if (redis_has_password(client->redis))
+		note_failure(client);
+	return false;
+}
