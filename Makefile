@@ -18,7 +18,7 @@ PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium man
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
 PKG_CONFIG ?= pkg-config
 MSGPACK := $(shell $(PKG_CONFIG) --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-LIBS_PC := libevent_core libevent_extra $(MSGPACK) libbsd jansson
+LIBS_PC := libevent_core $(MSGPACK) libbsd jansson
 LIBBSD_VERSION := $(shell $(PKG_CONFIG) --modversion libbsd 2>/dev/null)
 LIBS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) 2>/dev/null)
 LIBS_LDLIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null)
@@ -257,12 +257,13 @@ asan: ## build with AddressSanitizer and UBSan; unit and system tests
 # Which layers each fuzz target drives.
 FUZZ_frame := wire base
 FUZZ_resp := wire base
+FUZZ_http := wire base
 FUZZ_msg := wire base
 FUZZ_adapter := wire base
 FUZZ_broker := core wire base
 FUZZ_config := config base
 FUZZ_client := client wire base
-FUZZERS := frame msg adapter resp broker client config
+FUZZERS := frame msg adapter resp http broker client config
 
 define FUZZ_RULE
 $(B)/fuzz/$(1)_%: $(B)/tests/fuzz/fuzz_%.o $(2)

@@ -355,7 +355,6 @@ make_parts(struct daemon *daemon)
 		.native = daemon->native,
 		.redis = daemon->redis,
 		.metrics = daemon->metrics,
-		.http_fd = -1,
 	};
 }
 
@@ -384,13 +383,12 @@ serve(struct daemon *daemon)
 	code = watch_signals(daemon) == 0
 		   ? sockets_open(&daemon->sockets, &daemon->config)
 		   : EX_OSERR;
-	if (code != 0)
-		sockets_close(&daemon->sockets);
-	else
+	if (code == 0)
 		say_ready(daemon);
 	if (code == 0 && loop_run(daemon->loop) != 0)
 		code = EX_OSERR;
 	forget_signals(daemon);
+	sockets_fini(&daemon->sockets);
 	free_parts(daemon);
 	return code;
 }

@@ -173,7 +173,7 @@ open_metrics_http(struct sockets *sockets, const struct config *config)
 	struct listen_address address;
 	int r;
 
-	if (*where == '\0' || sockets->has_http)
+	if (*where == '\0' || sockets->http_listener != NULL)
 		return 0;
 	if (listen_read_address(where, &address) != 0)
 		return refuse_metrics(
@@ -182,7 +182,9 @@ open_metrics_http(struct sockets *sockets, const struct config *config)
 		return refuse_metrics(where,
 		    "can be reached by other hosts; it must be of this host's "
 		    "loopback");
-	r = listen_bind_tcp(&address, &sockets->http_fd);
+	r = listen_open_tcp(sockets->loop, &address, &metrics_http_listen_ops,
+	    sockets->metrics, &sockets->http_listener);
+	sockets->has_http_address = r == 0;
 	return r == 0 ? 0 : refuse_socket(where, r, 0);
 }
 
@@ -223,13 +225,13 @@ adopt_metrics(
 		return listen_adopt(sockets->loop, fd, &metrics_listen_ops,
 		    sockets->metrics, &sockets->metrics_listener);
 	}
-	if (sockets->has_http)
+	if (sockets->http_listener != NULL)
 		return refuse_inherited(fd, "is one too many of metrics");
 	if (!address->is_loopback)
 		return refuse_inherited(
 		    fd, "is for metrics, and can be reached by other hosts");
-	sockets->has_http = true;
-	return metrics_serve_http(sockets->metrics, fd);
+	return listen_adopt(sockets->loop, fd, &metrics_http_listen_ops,
+	    sockets->metrics, &sockets->http_listener);
 }
 
 static int
@@ -297,24 +299,6 @@ start_redis(struct sockets *sockets)
 	return code;
 }
 
-static int
-start_http(struct sockets *sockets, const char *where)
-{
-	int fd = sockets->http_fd, r;
-
-	if (fd < 0)
-		return 0;
-	if (listen(fd, LISTEN_BACKLOG) != 0)
-		return refuse_socket(where, -errno, 0);
-	sockets->http_fd = -1;
-	r = metrics_serve_http(sockets->metrics, fd);
-	if (r != 0)
-		return refuse_socket(where, r, 0);
-	sockets->has_http = true;
-	log_info("listening", "http=%s", where);
-	return 0;
-}
-
 /* Once all that the configuration names is there, and nothing has been let in
  * by a daemon that has to end. */
 static int
@@ -331,7 +315,11 @@ start_all(struct sockets *sockets, const struct config *config)
 		code = start(sockets->metrics_listener, config->metrics_socket);
 	if (code == 0 && sockets->has_metrics_path)
 		log_info("listening", "metrics=%s", config->metrics_socket);
-	return code == 0 ? start_http(sockets, config->metrics_listen) : code;
+	if (code == 0)
+		code = start(sockets->http_listener, config->metrics_listen);
+	if (code == 0 && sockets->has_http_address)
+		log_info("listening", "http=%s", config->metrics_listen);
+	return code;
 }
 
 int
@@ -371,7 +359,12 @@ sockets_close(struct sockets *sockets)
 		free(redis->where);
 		*redis = (struct sockets_redis){ NULL, NULL };
 	}
-	if (sockets->http_fd >= 0)
-		close(sockets->http_fd);
-	sockets->http_fd = -1;
+}
+
+void
+sockets_fini(struct sockets *sockets)
+{
+	sockets_close(sockets);
+	listen_close(sockets->http_listener);
+	sockets->http_listener = NULL;
 }

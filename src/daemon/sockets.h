@@ -36,18 +36,22 @@ struct sockets {
 	struct metrics *metrics;
 	struct listener *metrics_listener; /* or NULL */
 	bool has_metrics_path;             /* it is not inherited */
-	int http_fd;   /* bound for them and not yet served, or -1 */
-	bool has_http; /* the metrics serve it, and close it themselves */
+	struct listener *http_listener;    /* or NULL */
+	bool has_http_address;             /* it is not inherited */
 };
 
 /* Takes over what is inherited, opens all else that config names, and listens
- * once it has all of it; loop, native, redis, metrics and http_fd are set.
- * Returns 0 or an exit code, which has been explained; sockets_close() is due
- * in both cases. */
+ * once it has all of it; loop, native, redis and metrics are set. Returns 0 or
+ * an exit code, which has been explained; sockets_fini() is due in both cases.
+ */
 int must_check sockets_open(
     struct sockets *sockets, const struct config *config);
 
-/* Nobody else can connect any more. Idempotent. */
+/* Nobody else can connect any more, but over HTTP, so that /healthz can say
+ * that the daemon ends. Idempotent. */
 void sockets_close(struct sockets *sockets);
+
+/* Closes all. Idempotent. */
+void sockets_fini(struct sockets *sockets);
 
 #endif

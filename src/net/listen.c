@@ -35,6 +35,8 @@ struct listener {
 	struct listen_stats stats;
 };
 
+static uint64_t n_paused;
+
 static struct listener *
 listener_of(struct loop_source *source)
 {
@@ -66,6 +68,7 @@ static void
 pause_accepting(struct listener *listener)
 {
 	listener->stats.n_paused++;
+	n_paused++;
 	listener->resume = instant_after(loop_now(listener->loop), PAUSE_MS);
 	event_del(&listener->readable);
 	if (!listener->has_complained)
@@ -275,8 +278,8 @@ listen_read_fd(int fd, struct listen_address *out)
 	return 0;
 }
 
-int
-listen_bind_tcp(const struct listen_address *address, int *out)
+static int
+bind_tcp(const struct listen_address *address, int *out)
 {
 	int fd = socket(address->bytes.ss_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -299,7 +302,7 @@ int
 listen_open_tcp(struct loop *loop, const struct listen_address *address,
     const struct listen_ops *ops, void *user, struct listener **out)
 {
-	int fd = -1, r = listen_bind_tcp(address, &fd);
+	int fd = -1, r = bind_tcp(address, &fd);
 
 	if (r != 0)
 		return err_trace(r);
@@ -329,4 +332,10 @@ const struct listen_stats *
 listen_stats(const struct listener *listener)
 {
 	return &listener->stats;
+}
+
+uint64_t
+listen_n_paused(void)
+{
+	return n_paused;
 }

@@ -69,10 +69,6 @@ int must_check listen_read_address(
  * family alone, and is_loopback is true. Returns 0 or a negative errno. */
 int must_check listen_read_fd(int fd, struct listen_address *out);
 
-/* Binds a TCP socket that does not listen yet, for other users than a listener.
- * Returns 0 with *out, or a negative errno. */
-int must_check listen_bind_tcp(const struct listen_address *address, int *out);
-
 /* Binds at a TCP address. Returns 0 or a negative errno. */
 int must_check listen_open_tcp(struct loop *loop,
     const struct listen_address *address, const struct listen_ops *ops,
@@ -91,5 +87,8 @@ int must_check listen_start(struct listener *listener);
 void listen_close(struct listener *listener);
 
 const struct listen_stats *listen_stats(const struct listener *listener);
+
+/* Times that descriptors ran out, for all listeners there have been. */
+uint64_t listen_n_paused(void);
 
 #endif

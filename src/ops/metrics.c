@@ -1,129 +1,103 @@
 #include "ops/metrics.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
-#include "base/log.h"
 #include "base/xalloc.h"
 #include "ops/openmetrics.h"
+#include "edge/native/figures.h"
 #include "ops/metrics_http.h"
-
-/* Who reads from the socket: all of the text, and how much has been sent. */
-struct reader {
-	LIST_ENTRY(reader) link;
-	struct metrics *metrics;
-	struct event writable; /* or the time is over */
-	int fd;
-	char *text;
-	size_t len, sent;
-};
+#include "ops/visitors.h"
 
 struct metrics {
-	struct loop *loop;
 	struct native *native;
-	struct metrics_http *http; /* or NULL */
-	LIST_HEAD(reader_list, reader) readers;
-	unsigned n_readers;
+	struct visitors *readers; /* of the socket */
+	struct metrics_http *http;
 };
 
-static void
-reader_free(struct reader *reader)
-{
-	LIST_REMOVE(reader, link);
-	reader->metrics->n_readers--;
-	event_del(&reader->writable);
-	close(reader->fd);
-	free(reader->text);
-	free(reader);
-}
-
-static void
-on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	static const struct timeval timeout = { METRICS_TIMEOUT_MS / 1000, 0 };
-	struct reader *reader = arg;
-	ssize_t n;
-
-	loop_began_us(reader->metrics->loop);
-	if (what & EV_TIMEOUT) {
-		log_info("metrics-timeout", "sent=%zu of=%zu", reader->sent,
-		    reader->len);
-		reader_free(reader);
-		return;
-	}
-	n = send(fd, reader->text + reader->sent, reader->len - reader->sent,
-	    MSG_NOSIGNAL | MSG_DONTWAIT);
-	reader->sent += n > 0 ? (size_t)n : 0;
-	if (reader->sent == reader->len ||
-	    (n < 0 && errno != EAGAIN && errno != EINTR))
-		reader_free(reader);
-	else
-		event_add(&reader->writable, &timeout);
-}
-
-static void
-on_accepted(void *user, int fd, const struct peer *peer)
+static size_t
+serve(void *user, struct visitor *visitor, const char *data, size_t len)
 {
 	struct metrics *metrics = user;
-	struct reader *reader;
-	FILE *out;
+	char *text = NULL;
+	size_t text_len = 0;
+	FILE *out = xmemstream(&text, &text_len);
 
-	(void)peer;
-	if (metrics->n_readers == METRICS_READERS_MAX) {
-		log_info("metrics-full", "readers=%u", metrics->n_readers);
-		close(fd);
-		return;
-	}
-	reader = xcalloc(1, sizeof(*reader));
-	reader->metrics = metrics;
-	reader->fd = fd;
-	out = xmemstream(&reader->text, &reader->len);
+	(void)data;
 	exposition_write(out, metrics->native, true);
 	fclose(out);
-	LIST_INSERT_HEAD(&metrics->readers, reader, link);
-	metrics->n_readers++;
-	event_assign(&reader->writable, loop_base(metrics->loop), fd, EV_WRITE,
-	    on_writable, reader);
-	on_writable(fd, EV_WRITE, reader);
+	visitor_answer(visitor, text, text_len, false);
+	return len;
 }
 
-const struct listen_ops metrics_listen_ops = { .accepted = on_accepted };
+static const struct visitors_ops reader_ops = { .serve = serve };
+
+static void
+on_reader(void *user, int fd, const struct peer *peer)
+{
+	struct metrics *metrics = user;
+
+	(void)peer;
+	visitors_accept(metrics->readers, fd);
+}
+
+static void
+on_http(void *user, int fd, const struct peer *peer)
+{
+	struct metrics *metrics = user;
+
+	(void)peer;
+	metrics_http_accept(metrics->http, fd);
+}
+
+const struct listen_ops metrics_listen_ops = { .accepted = on_reader };
+const struct listen_ops metrics_http_listen_ops = { .accepted = on_http };
+
+static void
+figures(struct figures *out, void *arg)
+{
+	const struct metrics *metrics = arg;
+	const struct visitors_stats *of[] = {
+		visitors_stats(metrics->readers),
+		metrics_http_stats(metrics->http),
+	};
+	int64_t *v = out->values;
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++) {
+		v[FIGURE_METRICS_CONNECTIONS] += (int64_t)of[i]->n_accepted;
+		v[FIGURE_METRICS_REQUESTS] += (int64_t)of[i]->n_served;
+		v[FIGURE_METRICS_CROWDED_OUT] += (int64_t)of[i]->n_crowded_out;
+		v[FIGURE_METRICS_TIMED_OUT] += (int64_t)of[i]->n_timed_out;
+	}
+	v[FIGURE_METRICS_REFUSED] =
+	    (int64_t)metrics_http_n_refused(metrics->http);
+}
 
 struct metrics *
 metrics_new(struct loop *loop, struct native *native)
 {
 	struct metrics *metrics = xcalloc(1, sizeof(*metrics));
+	const struct native_others others = {
+		.arg = metrics,
+		.figures = figures,
+	};
 
-	metrics->loop = loop;
 	metrics->native = native;
-	LIST_INIT(&metrics->readers);
+	metrics->readers =
+	    visitors_new(loop, "metrics-socket", &reader_ops, metrics);
+	metrics->http = metrics_http_new(loop, native);
+	native_add_others(native, &others);
 	return metrics;
 }
 
 void
 metrics_free(struct metrics *metrics)
 {
-	struct reader *reader;
-
 	if (metrics == NULL)
 		return;
-	while ((reader = LIST_FIRST(&metrics->readers)) != NULL)
-		reader_free(reader);
+	visitors_free(metrics->readers);
 	metrics_http_free(metrics->http);
 	free(metrics);
-}
-
-int
-metrics_serve_http(struct metrics *metrics, int fd)
-{
-	return metrics_http_new(
-	    metrics->loop, metrics->native, fd, &metrics->http);
 }
 
 void

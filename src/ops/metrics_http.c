@@ -1,229 +1,164 @@
 #include "ops/metrics_http.h"
 
 #include <bsd/stdlib.h>
-#include <bsd/sys/queue.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <event2/http.h>
-#include <event2/keyvalq_struct.h>
-#include <event2/listener.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "ops/openmetrics.h"
-#include "ops/metrics.h"
 #include "ops/page.h"
 #include "wire/control.h"
+#include "wire/http.h"
 #include "wire/json.h"
 
 /*
- * evhttp reads the requests, within limits: 8 KiB of headers, 1 KiB of a body
- * that nobody looks at, GET and HEAD, ten seconds without a byte. It has no
- * limit of connections and none for the want of descriptors, and tells nobody
- * when one is over. So a second reference to each socket is kept here. Who has
- * none of evhttp's callbacks any more has been left by it, which shuts the
- * socket down first: it is closed here within a second. As many as may be there
- * are counted; while there are so many the listener rests, and who comes waits
- * in the backlog.
- *
  * A page that some site has loaded into a browser can reach loopback addresses,
  * and by a name of its own too (DNS rebinding). So Host must be an address or
- * localhost, nothing allows another origin to read, and nothing here changes
- * anything.
+ * localhost, nothing allows another origin to read, nothing here changes
+ * anything, and a request that a browser makes for a page of another origin is
+ * refused before it costs anything, unless a person follows a link.
  */
 
-#define HEADERS_MAX 8192
-#define BODY_MAX 1024
-
-static const struct timeval census_interval = { 1, 0 };
-
 struct metrics_http {
-	struct loop *loop;
 	struct native *native;
-	struct evhttp *http;
-	struct evconnlistener *listener; /* evhttp's */
-	struct event *census;
-	LIST_HEAD(visitor_list, visitor) visitors;
-	unsigned n_open;
+	struct visitors *visitors;
 	bool is_draining;
+	uint64_t n_refused;
 };
 
-/* Who is there, or has been until a moment ago. */
-struct visitor {
-	LIST_ENTRY(visitor) link;
-	struct bufferevent *bev; /* with a reference */
+/* A request that is being answered. */
+struct asked {
+	struct metrics_http *http;
+	struct visitor *visitor;
+	const struct http_request *request;
+	bool keeps;
 };
 
-static bool
-has_left(const struct visitor *visitor)
-{
-	bufferevent_data_cb on_read, on_write;
-	bufferevent_event_cb on_event;
-	void *arg;
+#define REFUSAL(status, line)                                               \
+	"HTTP/1.1 " status "\r\nConnection: close\r\nContent-Type: "        \
+	"text/plain; charset=utf-8\r\nCache-Control: no-store\r\n\r\n" line \
+	"\n"
 
-	bufferevent_getcb(visitor->bev, &on_read, &on_write, &on_event, &arg);
-	return on_read == NULL && on_write == NULL && on_event == NULL;
+static const char late[] = REFUSAL(
+    "408 Request Timeout", "the request must be whole within ten seconds");
+static const char crowded[] = REFUSAL("503 Service Unavailable",
+    "too many connections; sixteen at a time are served");
+
+static const char *
+phrase(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} phrases[] = {
+		{ 200, "OK" },
+		{ 400, "Bad Request" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed\r\nAllow: GET, HEAD" },
+		{ 413, "Content Too Large" },
+		{ 414, "URI Too Long" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 503, "Service Unavailable" },
+		{ 505, "HTTP Version Not Supported" },
+	};
+
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(*phrases); i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "Error";
 }
 
 static void
-forget(struct metrics_http *http, struct visitor *visitor)
+put_date(FILE *out)
 {
-	LIST_REMOVE(visitor, link);
-	bufferevent_decref(visitor->bev);
-	free(visitor);
-	http->n_open--;
+	char text[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	fprintf(out, "Date: %s\r\n", text);
 }
 
+/* Sends len bytes, which are copied; the head alone if that was asked for. */
 static void
-take_census(struct metrics_http *http)
-{
-	struct visitor *visitor, *next;
-
-	LIST_FOREACH_SAFE (visitor, &http->visitors, link, next)
-		if (has_left(visitor))
-			forget(http, visitor);
-}
-
-static void
-on_census(evutil_socket_t fd, short what, void *arg)
-{
-	struct metrics_http *http = arg;
-
-	(void)fd;
-	(void)what;
-	loop_began_us(http->loop);
-	take_census(http);
-	if (http->n_open < METRICS_READERS_MAX)
-		evconnlistener_enable(http->listener);
-	if (http->n_open > 0)
-		evtimer_add(http->census, &census_interval);
-}
-
-static struct bufferevent *
-make_bufferevent(struct event_base *base, void *arg)
-{
-	struct metrics_http *http = arg;
-	struct visitor *visitor = xcalloc(1, sizeof(*visitor));
-
-	loop_began_us(http->loop);
-	visitor->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (visitor->bev == NULL)
-		log_fatal("out-of-memory", "accepting=HTTP");
-	take_census(http);
-	bufferevent_incref(visitor->bev);
-	LIST_INSERT_HEAD(&http->visitors, visitor, link);
-	if (++http->n_open == METRICS_READERS_MAX)
-		evconnlistener_disable(http->listener);
-	evtimer_add(http->census, &census_interval);
-	return visitor->bev;
-}
-
-/* Out of descriptors: the next census lets it go on. */
-static void
-on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	struct metrics_http *http = arg;
-
-	log_warn("metrics-accept", "error=\"%s\"", strerror(errno));
-	evconnlistener_disable(listener);
-	evtimer_add(http->census, &census_interval);
-}
-
-/* Whether Host names this host as nobody else's DNS can: an address, or
- * localhost. */
-static bool
-is_own_host(const char *host)
-{
-	size_t len;
-
-	if (host == NULL)
-		return false;
-	len = strcspn(host, ":");
-	if (host[0] == '[')
-		return strncmp(host, "[::1]", 5) == 0;
-	if (len == strlen("localhost") && strncmp(host, "localhost", len) == 0)
-		return true;
-	return len > 0 && strspn(host, "0123456789.") == len;
-}
-
-static void
-add_header(struct evhttp_request *request, const char *name, const char *value)
-{
-	evhttp_add_header(
-	    evhttp_request_get_output_headers(request), name, value);
-}
-
-/* Sends len bytes, which are copied. evhttp would send them to who has asked
- * for the head alone too. */
-static void
-send_reply(struct evhttp_request *request, int code, const char *type,
+send_reply(const struct asked *asked, int status, const char *type,
     const void *body, size_t len)
 {
-	bool is_head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
-	struct evbuffer *buffer = evbuffer_new();
-	char length[24];
+	char *text = NULL;
+	size_t text_len = 0;
+	FILE *out = xmemstream(&text, &text_len);
 
-	if (buffer == NULL ||
-	    evbuffer_add(buffer, body, is_head ? 0 : len) != 0)
-		log_fatal("out-of-memory", "sending=HTTP");
-	snprintf(length, sizeof(length), "%zu", len);
-	add_header(request, "Content-Length", length);
-	add_header(request, "Content-Type", type);
-	add_header(request, "Cache-Control", "no-store");
-	add_header(request, "X-Content-Type-Options", "nosniff");
-	add_header(request, "X-Frame-Options", "DENY");
-	add_header(request, "Referrer-Policy", "no-referrer");
-	add_header(request, "Cross-Origin-Resource-Policy", "same-origin");
-	add_header(request, "Content-Security-Policy",
-	    "default-src 'none'; script-src 'self'; style-src 'self'; "
-	    "connect-src 'self'; img-src data:; base-uri 'none'; "
-	    "form-action 'none'; frame-ancestors 'none'");
-	evhttp_send_reply(request, code, NULL, buffer);
-	evbuffer_free(buffer);
+	asked->http->n_refused += status >= 400;
+	fprintf(out,
+	    "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n"
+	    "Content-Type: %s\r\nConnection: %s\r\n",
+	    status, phrase(status), len, type,
+	    asked->keeps ? "keep-alive" : "close");
+	put_date(out);
+	fputs("Cache-Control: no-store\r\n"
+	      "X-Content-Type-Options: nosniff\r\n"
+	      "X-Frame-Options: DENY\r\n"
+	      "Referrer-Policy: no-referrer\r\n"
+	      "Cross-Origin-Resource-Policy: same-origin\r\n"
+	      "Cross-Origin-Opener-Policy: same-origin\r\n"
+	      "Content-Security-Policy: default-src 'none'; "
+	      "script-src 'self'; style-src 'self'; connect-src 'self'; "
+	      "img-src data:; base-uri 'none'; form-action 'none'; "
+	      "frame-ancestors 'none'\r\n\r\n",
+	    out);
+	if (!asked->request->is_head)
+		fwrite(body, 1, len, out);
+	fclose(out);
+	visitor_answer(asked->visitor, text, text_len, asked->keeps);
 }
 
 static void
-send_line(struct evhttp_request *request, int code, const char *line)
+send_line(const struct asked *asked, int status, const char *line)
 {
 	send_reply(
-	    request, code, "text/plain; charset=utf-8", line, strlen(line));
+	    asked, status, "text/plain; charset=utf-8", line, strlen(line));
+}
+
+/* Returns true if the text has the word anywhere. */
+static bool
+has(const struct http_text *text, const char *word)
+{
+	return text->data != NULL &&
+	       memmem(text->data, text->len, word, strlen(word)) != NULL;
 }
 
 static void
-send_metrics(struct metrics_http *http, struct evhttp_request *request)
+send_metrics(const struct asked *asked)
 {
-	const char *accept = evhttp_find_header(
-	    evhttp_request_get_input_headers(request), "Accept");
-	bool is_open = accept != NULL &&
-		       strstr(accept, "application/openmetrics-text") != NULL;
+	bool is_open =
+	    has(&asked->request->accept, "application/openmetrics-text");
 	size_t len = 0;
 	char *text = NULL;
 	FILE *out = xmemstream(&text, &len);
 
-	exposition_write(out, http->native, is_open);
+	exposition_write(out, asked->http->native, is_open);
 	fclose(out);
-	send_reply(request, HTTP_OK,
+	send_reply(asked, 200,
 	    is_open ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, text, len);
 	free(text);
 }
 
 static void
-send_health(struct metrics_http *http, struct evhttp_request *request)
+send_health(const struct asked *asked)
 {
-	if (http->is_draining)
-		send_line(request, HTTP_SERVUNAVAIL, "draining\n");
+	if (asked->http->is_draining)
+		send_line(asked, 503, "draining\n");
 	else
-		send_line(request, HTTP_OK, "ok\n");
+		send_line(asked, 200, "ok\n");
 }
 
-/* Reads "a,b" into wanted. False where one is none. */
+/* Reads "a,b" into wanted. Returns false if a name is not
+ * that of a section. */
 static bool
 read_sections(const char *list, struct control_stats *wanted)
 {
@@ -245,163 +180,251 @@ read_sections(const char *list, struct control_stats *wanted)
 	return true;
 }
 
-/* Reads the query. NULL, or what is wrong with it. */
+/* Reads a query's value, if it is there. NULL, or what is wrong. */
 static const char *
-read_query(struct evhttp_request *request, struct control_stats *wanted)
+read_sections_value(const struct http_text *query, struct control_stats *wanted,
+    char *value, size_t size)
 {
-	const char *text =
-	    evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
-	const char *value, *error, *why = NULL;
-	struct evkeyvalq query;
+	int r = http_query_value(query, "sections", value, size);
 
-	*wanted = (struct control_stats){ .n_rows = CONTROL_ROWS_DEFAULT };
-	if (evhttp_parse_query_str(text == NULL ? "" : text, &query) != 0)
-		return "the query can't be read\n";
-	value = evhttp_find_header(&query, "sections");
-	if (value == NULL)
-		value = "overview,clients";
-	if (!read_sections(value, wanted))
-		why = "sections: overview, clients, topics, requests, closed, "
-		      "slow and config, with commas\n";
-	value = evhttp_find_header(&query, "limit");
-	if (value != NULL) {
+	if (r == HTTP_E_ABSENT)
+		snprintf(value, size, "overview,clients");
+	if (r == HTTP_E_UNREADABLE || !read_sections(value, wanted))
+		return "sections: overview, clients, topics, requests, closed, "
+		       "slow and config, with commas\n";
+	return NULL;
+}
+
+static const char *
+read_limit(const struct http_text *query, struct control_stats *wanted,
+    char *value, size_t size)
+{
+	int r = http_query_value(query, "limit", value, size);
+	const char *error = NULL;
+
+	if (r == HTTP_E_ABSENT)
+		return NULL;
+	if (r == 0)
 		wanted->n_rows =
 		    (uint32_t)strtonum(value, 1, CONTROL_ROWS_MAX, &error);
-		if (error != NULL)
-			why = "limit: 1 to 1000\n";
-	}
-	value = evhttp_find_header(&query, "sort");
-	if (value != NULL)
-		snprintf(wanted->sort, sizeof(wanted->sort), "%s", value);
-	if (why == NULL && !native_can_sort(wanted))
-		why = "sort: a key of clients or topics\n";
-	evhttp_clear_headers(&query);
+	return r == 0 && error == NULL ? NULL : "limit: 1 to 1000\n";
+}
+
+static const char *
+read_sort(const struct http_text *query, struct control_stats *wanted,
+    char *value, size_t size)
+{
+	int r = http_query_value(query, "sort", value, size);
+
+	if (r == 0 && strlen(value) < sizeof(wanted->sort))
+		strcpy(wanted->sort, value);
+	else if (r != HTTP_E_ABSENT)
+		return "sort: a key of clients or topics\n";
+	return native_can_sort(wanted) ? NULL
+				       : "sort: a key of clients or topics\n";
+}
+
+/* Reads the query. Returns NULL, or what is wrong with it. */
+static const char *
+read_query(const struct http_text *query, struct control_stats *wanted)
+{
+	static const char *(*const readers[])(const struct http_text *query,
+	    struct control_stats *wanted, char *value, size_t size) = {
+		read_sections_value,
+		read_limit,
+		read_sort,
+	};
+	char value[256];
+	const char *why = NULL;
+
+	*wanted = (struct control_stats){ .n_rows = CONTROL_ROWS_DEFAULT };
+	for (size_t i = 0;
+	     why == NULL && i < sizeof(readers) / sizeof(*readers); i++)
+		why = readers[i](query, wanted, value, sizeof(value));
 	return why;
 }
 
 static void
-send_stats(struct metrics_http *http, struct evhttp_request *request)
+send_stats(const struct asked *asked)
 {
 	struct control_stats wanted;
 	struct msg_writer w = { 0 };
-	const char *why = read_query(request, &wanted);
+	const char *why = read_query(&asked->request->query, &wanted);
 	struct bytes bytes;
 	size_t len = 0;
 	char *text = NULL;
 	FILE *out;
 
 	if (why != NULL) {
-		send_line(request, HTTP_BADREQUEST, why);
+		send_line(asked, 400, why);
 		return;
 	}
 	out = xmemstream(&text, &len);
-	native_report(http->native, &wanted, &w);
+	native_report(asked->http->native, &wanted, &w);
 	if (w.fault)
 		log_fatal("out-of-memory", "writing=STATS");
 	bytes = bytes_over(w.data, w.len);
 	json_print(out, &bytes);
 	fclose(out);
-	send_reply(request, HTTP_OK, "application/json", text, len);
+	send_reply(asked, 200, "application/json", text, len);
 	free(text);
 	msg_writer_fini(&w);
 }
 
+static void
+send_file(const struct asked *asked)
+{
+	const struct page_file *file =
+	    page_find(asked->request->path.data, asked->request->path.len);
+
+	if (file != NULL)
+		send_reply(asked, 200, file->type, file->data,
+		    (size_t)(file->end - file->data));
+	else
+		send_line(asked, 404, "not found\n");
+}
+
+#define HEALTH "/healthz"
+
 static const struct {
 	const char *path;
-	void (*send)(struct metrics_http *http, struct evhttp_request *request);
+	void (*send)(const struct asked *asked);
 } routes[] = {
 	{ "/metrics", send_metrics },
-	{ "/healthz", send_health },
+	{ HEALTH, send_health },
 	{ "/stats.json", send_stats },
 };
 
-static void
-on_request(struct evhttp_request *request, void *arg)
+static bool
+is_own_origin(const struct http_request *request)
 {
-	struct metrics_http *http = arg;
-	const char *path =
-	    evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
-	const struct page_file *file;
+	static const char scheme[] = "http://";
+	const struct http_text *origin = &request->origin;
+	size_t n = sizeof(scheme) - 1;
 
-	loop_began_us(http->loop);
-	if (!is_own_host(evhttp_find_header(
-		evhttp_request_get_input_headers(request), "Host"))) {
-		send_line(request, 403,
+	return origin->data == NULL ||
+	       (origin->len == n + request->host.len &&
+		   memcmp(origin->data, scheme, n) == 0 &&
+		   memcmp(origin->data + n, request->host.data,
+		       request->host.len) == 0);
+}
+
+/* Returns true if a browser says that a page of another origin asks (W3C Fetch
+ * Metadata), and not a person who has followed a link. */
+static bool
+is_of_other_origin(const struct http_request *request)
+{
+	const struct http_text *site = &request->fetch_site;
+	bool is_link = http_is(&request->fetch_mode, "navigate") &&
+		       http_is(&request->fetch_dest, "document");
+
+	if (!is_own_origin(request))
+		return true;
+	return !is_link &&
+	       (http_is(site, "cross-site") || http_is(site, "same-site"));
+}
+
+static void
+route(const struct asked *asked)
+{
+	const struct http_request *request = asked->request;
+
+	if (!http_is_own_host(&request->host)) {
+		send_line(asked, 403,
 		    "Host must be an address of this host, or localhost\n");
 		return;
 	}
-	for (size_t i = 0; path != NULL && i < sizeof(routes) / sizeof(*routes);
-	     i++)
-		if (strcmp(routes[i].path, path) == 0) {
-			routes[i].send(http, request);
+	if (is_of_other_origin(request)) {
+		send_line(asked, 403, "pages of other origins are refused\n");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)
+		if (http_is(&request->path, routes[i].path)) {
+			routes[i].send(asked);
 			return;
 		}
-	file = page_find(path == NULL ? "" : path);
-	if (file != NULL)
-		send_reply(request, HTTP_OK, file->type, file->data,
-		    (size_t)(file->end - file->data));
-	else
-		send_line(request, HTTP_NOTFOUND, "not found\n");
+	send_file(asked);
 }
 
-static void
-set_limits(struct evhttp *http)
+static enum visitor_verdict
+judge(void *user, const char *data, size_t len)
 {
-	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-	evhttp_set_max_headers_size(http, HEADERS_MAX);
-	evhttp_set_max_body_size(http, BODY_MAX);
-	evhttp_set_timeout(http, METRICS_TIMEOUT_MS / 1000);
+	struct http_request request;
+
+	(void)user;
+	switch (http_read(data, len, &request)) {
+	case HTTP_SHORT:
+		return VISITOR_SHORT;
+	case HTTP_BAD:
+		return VISITOR_AT_ONCE;
+	default:
+		return http_is(&request.path, HEALTH) ? VISITOR_AT_ONCE
+						      : VISITOR_READY;
+	}
 }
 
-int
-metrics_http_new(
-    struct loop *loop, struct native *native, int fd, struct metrics_http **out)
+static size_t
+serve(void *user, struct visitor *visitor, const char *data, size_t len)
+{
+	struct http_request request;
+	struct asked asked = { user, visitor, &request, false };
+
+	if (http_read(data, len, &request) != HTTP_READY) {
+		send_line(&asked, request.status, request.why);
+		return len;
+	}
+	asked.keeps = request.keeps && !asked.http->is_draining;
+	route(&asked);
+	return request.len;
+}
+
+static const struct visitors_ops ops = {
+	.in_max = HTTP_HEAD_MAX,
+	.judge = judge,
+	.serve = serve,
+	.late = late,
+	.crowded = crowded,
+};
+
+struct metrics_http *
+metrics_http_new(struct loop *loop, struct native *native)
 {
 	struct metrics_http *http = xcalloc(1, sizeof(*http));
-	struct evhttp_bound_socket *bound = NULL;
 
-	http->loop = loop;
 	http->native = native;
-	LIST_INIT(&http->visitors);
-	http->http = evhttp_new(loop_base(loop));
-	http->census = evtimer_new(loop_base(loop), on_census, http);
-	if (http->http != NULL && http->census != NULL &&
-	    evutil_make_socket_nonblocking(fd) == 0 &&
-	    evutil_make_socket_closeonexec(fd) == 0)
-		bound = evhttp_accept_socket_with_handle(http->http, fd);
-	if (bound == NULL) {
-		close(fd);
-		metrics_http_free(http);
-		return err_trace(-ENOMEM);
-	}
-	http->listener = evhttp_bound_socket_get_listener(bound);
-	evconnlistener_set_error_cb(http->listener, on_accept_error);
-	set_limits(http->http);
-	evhttp_set_bevcb(http->http, make_bufferevent, http);
-	evhttp_set_gencb(http->http, on_request, http);
-	*out = http;
-	return 0;
-}
-
-void
-metrics_http_drain(struct metrics_http *http)
-{
-	if (http != NULL)
-		http->is_draining = true;
+	http->visitors = visitors_new(loop, "metrics-listen", &ops, http);
+	return http;
 }
 
 void
 metrics_http_free(struct metrics_http *http)
 {
-	struct visitor *visitor;
-
 	if (http == NULL)
 		return;
-	if (http->http != NULL)
-		evhttp_free(http->http);
-	while ((visitor = LIST_FIRST(&http->visitors)) != NULL)
-		forget(http, visitor);
-	if (http->census != NULL)
-		event_free(http->census);
+	visitors_free(http->visitors);
 	free(http);
+}
+
+void
+metrics_http_accept(struct metrics_http *http, int fd)
+{
+	visitors_accept(http->visitors, fd);
+}
+
+void
+metrics_http_drain(struct metrics_http *http)
+{
+	http->is_draining = true;
+}
+
+const struct visitors_stats *
+metrics_http_stats(const struct metrics_http *http)
+{
+	return visitors_stats(http->visitors);
+}
+
+uint64_t
+metrics_http_n_refused(const struct metrics_http *http)
+{
+	return http->n_refused;
 }

@@ -1,22 +1,35 @@
 /*
- * metrics_http - /metrics, /healthz, /stats.json and the page, over HTTP/1.1
- * with libevent's evhttp. metrics.h says what there is.
+ * metrics_http - /metrics, /healthz, /stats.json and the page over HTTP/1.1.
+ * metrics.h lists the paths.
  */
 #ifndef PM2A_OPS_METRICS_HTTP_H
 #define PM2A_OPS_METRICS_HTTP_H
 
-#include "base/err.h"
+#include <stdint.h>
+
 #include "edge/native/native.h"
+#include "ops/visitors.h"
 #include "net/loop.h"
 
 struct metrics_http;
 
-/* Takes fd in any case. Returns 0 or -ENOMEM. */
-int must_check metrics_http_new(struct loop *loop, struct native *native,
-    int fd, struct metrics_http **out);
+/* native must outlive it. */
+struct metrics_http *metrics_http_new(struct loop *loop, struct native *native)
+    __attribute__((returns_nonnull));
 
-/* Both: NULL is fine. */
-void metrics_http_drain(struct metrics_http *http);
+/* NULL is fine. */
 void metrics_http_free(struct metrics_http *http);
+
+/* Takes fd, a connected socket that doesn't block. */
+void metrics_http_accept(struct metrics_http *http, int fd);
+
+/* From now on /healthz is 503. */
+void metrics_http_drain(struct metrics_http *http);
+
+const struct visitors_stats *metrics_http_stats(
+    const struct metrics_http *http);
+
+/* Requests that were answered with a status of 400 or above. */
+uint64_t metrics_http_n_refused(const struct metrics_http *http);
 
 #endif

@@ -1,6 +1,5 @@
 #include "ops/page.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /* The assembler takes the files in; the Makefile knows that this depends on
@@ -27,10 +26,11 @@ static const struct page_file files[] = {
 };
 
 const struct page_file *
-page_find(const char *path)
+page_find(const char *path, size_t len)
 {
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		if (strcmp(files[i].path, path) == 0)
+		if (strlen(files[i].path) == len &&
+		    memcmp(files[i].path, path, len) == 0)
 			return &files[i];
 	return NULL;
 }

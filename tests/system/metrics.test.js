@@ -10,7 +10,7 @@ const net = require('net');
 const path = require('path');
 const { TYPE, hello, publish } = require('./support/frames');
 const { ROOT, folder, run, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { until, within } = require('./support/wait');
 
 const OPEN = { Accept: 'application/openmetrics-text; version=1.0.0' };
 
@@ -51,6 +51,7 @@ function get(port, target, { method = 'GET', headers = {} } = {}) {
 async function withHttp(start, args = []) {
 	const port = await freePort();
 	const daemon = await start({ args: ['--metrics-listen', `127.0.0.1:${port}`, ...args] });
+	await until(() => daemon.stderr.includes(' http='), 'HTTP');
 	return { daemon, port };
 }
 
@@ -201,16 +202,24 @@ scenario('HTTP has limits, and nobody else is served', async (start) => {
 	const status = async (...args) => (await get(port, ...args)).status;
 	assert.strictEqual(await status('/nothing'), 404);
 	assert.strictEqual(await status('/metrics', { method: 'HEAD' }), 200);
-	for (const method of ['POST', 'PUT', 'DELETE'])
-		assert.match(await read(port, `${method} /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n`),
-			/^HTTP\/1\.1 501 /);
-	for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example'])
-		assert.strictEqual(await status('/', { headers: { Host: host } }), 403);
+	for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']) {
+		const text = await read(port, `${method} /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+		assert.match(text, /^HTTP\/1\.1 405 /);
+		assert.match(text, /\r\nAllow: GET, HEAD\r\n/);
+	}
+	for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example',
+		'[::1].evil.example', '[::1]evil', `evil@localhost:${port}`, 'localhost.'])
+		assert.strictEqual(await status('/', { headers: { Host: host } }), 403, host);
 	assert.match(await read(port, 'GET / HTTP/1.0\r\n\r\n'), /^HTTP\/1\.[01] 403 /);
 	for (const host of ['localhost', `localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`])
 		assert.strictEqual(await status('/', { headers: { Host: host } }), 200);
 	const long = await read(port, `GET /${'x'.repeat(20000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-	assert.doesNotMatch(long, /^HTTP\/1\.1 200/);
+	assert.match(long, /^HTTP\/1\.1 414 /);
+	const many = await read(port, `GET / HTTP/1.1\r\nHost: localhost\r\n${'X: y\r\n'.repeat(2000)}\r\n`);
+	assert.match(many, /^HTTP\/1\.1 431 /);
+	for (const target of ['//', '/../metrics', '/metrics/', '/%6detrics', '/metrics%00', '/METRICS'])
+		assert.match(await read(port, `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`),
+			/^HTTP\/1\.1 404 /, target);
 	const { headers } = await get(port, '/');
 	assert.match(headers['content-security-policy'], /^default-src 'none'; script-src 'self'/);
 	assert.strictEqual(headers['x-content-type-options'], 'nosniff');
@@ -230,6 +239,114 @@ scenario('who connects and says nothing takes no more than sixteen places', asyn
 	idle.forEach((socket) => socket.destroy());
 	await until(() => fds() === before, 'all closed');
 	assert.strictEqual((await get(port, '/healthz')).status, 200);
+});
+
+/* Resolves when the socket has said `answer`. */
+function said(socket, answer) {
+	let text = '';
+	return within(new Promise((resolve) => {
+		socket.setEncoding('utf8').on('data', (data) => {
+			text += data;
+			if (text.includes(answer))
+				resolve(text);
+		});
+	}), answer);
+}
+
+function visit(t, where, ask) {
+	const socket = net.connect(where);
+	t.after(() => socket.destroy());
+	socket.on('error', () => {});
+	socket.write(ask);
+	return socket;
+}
+
+const PAGE = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n';
+
+for (const [who, ask, answer] of [
+	['never finish a request', 'GET / HTTP/1.1\r\nHost: loc', null],
+	['hold a page open', PAGE, '</html>'],
+])
+	scenario(`sixteen that ${who} keep no probe out`, async (start, t) => {
+		const { daemon, port } = await withHttp(start);
+		for (let n = 0; n < 16; n++) {
+			const socket = visit(t, port, ask);
+			if (answer)
+				await said(socket, answer);
+		}
+		await until(() => daemon.rows('overview').metrics.connections === 16, 'sixteen');
+		for (let n = 0; n < 20; n++)
+			for (const path of ['/healthz', '/metrics'])
+				assert.strictEqual((await get(port, path)).status, 200);
+		const { metrics } = daemon.rows('overview');
+		assert.strictEqual(metrics.requests, (answer ? 16 : 0) + 40);
+		assert.strictEqual(metrics.crowded_out > 0, answer === null);
+	});
+
+scenario('sixteen that read nothing keep no reader of metrics-socket out', async (start, t) => {
+	const dir = folder();
+	t.after(() => fs.rmSync(dir, { recursive: true }));
+	const where = path.join(dir, 'm');
+	const daemon = await start({ args: ['--metrics-socket', where] });
+	for (let n = 0; n < 100; n++)
+		await daemon.member({ name: '"'.repeat(120) + n });
+	const idle = Array.from({ length: 40 }, () => net.connect(where).pause());
+	t.after(() => idle.forEach((socket) => socket.destroy()));
+	await until(() => daemon.rows('overview').metrics.connections === 40, 'forty');
+	assert.ok((await read(where)).endsWith('# EOF\n'));
+	assert.ok(daemon.rows('overview').metrics.crowded_out > 0);
+});
+
+scenario('a request with a body is refused once, and what follows is not read', async (start) => {
+	const { port } = await withHttp(start);
+	for (const head of ['POST / HTTP/1.1', 'GET / HTTP/1.1']) {
+		for (const body of [`Content-Length: 5000\r\n\r\n${PAGE.repeat(10)}`,
+			`Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n${PAGE}`]) {
+			const text = await read(port, `${head}\r\nHost: localhost\r\n${body}`);
+			assert.strictEqual(text.match(/HTTP\/1\.1 \d+/g).length, 1, text);
+			assert.match(text, /^HTTP\/1\.1 4(05|13) /);
+			assert.match(text, /\r\nConnection: close\r\n/);
+		}
+	}
+});
+
+scenario('pipelined requests are answered in order, beside others', async (start) => {
+	const { daemon, port } = await withHttp(start);
+	const paths = Array.from({ length: 500 }, (_, n) => (n % 3 ? `/${n}` : '/metrics'));
+	const text = paths.map((target, n) => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n` +
+		`${n === 499 ? 'Connection: close\r\n' : ''}\r\n`).join('');
+	const many = read(port, text);
+	assert.strictEqual((await get(port, '/healthz')).status, 200);
+	const codes = (await many).match(/^HTTP\/1\.1 \d+/gm).map((line) => Number(line.slice(9)));
+	assert.deepStrictEqual(codes, paths.map((target) => (target === '/metrics' ? 200 : 404)));
+	const { metrics } = daemon.rows('overview');
+	assert.deepStrictEqual([metrics.requests, metrics.refused],
+		[501, paths.filter((target) => target !== '/metrics').length]);
+});
+
+scenario('a page of another origin gets nothing, and a link is followed', async (start) => {
+	const { port } = await withHttp(start);
+	const host = `127.0.0.1:${port}`;
+	const link = { 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'document' };
+	for (const [headers, wanted] of [
+		[{ Origin: 'http://evil.example' }, 403],
+		[{ Origin: 'null' }, 403],
+		[{ Origin: 'http://127.0.0.1:1' }, 403],
+		[{ Origin: `https://${host}` }, 403],
+		[{ Origin: `http://${host}` }, 200],
+		[{ 'Sec-Fetch-Site': 'cross-site' }, 403],
+		[{ 'Sec-Fetch-Site': 'same-site', 'Sec-Fetch-Mode': 'no-cors' }, 403],
+		[{ 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'navigate', 'Sec-Fetch-Dest': 'iframe' }, 403],
+		[{ 'Sec-Fetch-Site': 'cross-site', ...link }, 200],
+		[{ 'Sec-Fetch-Site': 'same-origin', 'Sec-Fetch-Mode': 'cors' }, 200],
+		[{ 'Sec-Fetch-Site': 'none', ...link }, 200],
+	]) {
+		for (const target of ['/', '/metrics', '/healthz', '/stats.json']) {
+			const { status, headers: got } = await get(port, target, { headers });
+			assert.strictEqual(status, wanted, `${target} ${JSON.stringify(headers)}`);
+			assert.ok(!Object.keys(got).some((name) => name.startsWith('access-control')));
+		}
+	}
 });
 
 scenario('with many clients of long names the text comes whole', async (start, t) => {

@@ -148,6 +148,21 @@ const struct figure_info figures_info[N_FIGURES] = {
 	[FIGURE_REDIS_PATTERNS] = { "redis", "patterns",
 	    "pm2adapterd_redis_patterns", FIGURE_GAUGE,
 	    "Patterns that somebody has subscribed to" },
+	[FIGURE_METRICS_CONNECTIONS] = { "metrics", "connections",
+	    "pm2adapterd_metrics_connections", FIGURE_COUNTER,
+	    "Connections on metrics-socket and metrics-listen so far" },
+	[FIGURE_METRICS_REQUESTS] = { "metrics", "requests",
+	    "pm2adapterd_metrics_requests", FIGURE_COUNTER,
+	    "Requests there that were answered, refused ones too" },
+	[FIGURE_METRICS_REFUSED] = { "metrics", "refused",
+	    "pm2adapterd_metrics_refused_requests", FIGURE_COUNTER,
+	    "Requests over HTTP that were answered with 400 or above" },
+	[FIGURE_METRICS_CROWDED_OUT] = { "metrics", "crowded_out",
+	    "pm2adapterd_metrics_crowded_out_connections", FIGURE_COUNTER,
+	    "Busy connections there that were closed to make room" },
+	[FIGURE_METRICS_TIMED_OUT] = { "metrics", "timed_out",
+	    "pm2adapterd_metrics_timed_out_connections", FIGURE_COUNTER,
+	    "Connections there whose request or reply took over ten seconds" },
 };
 
 static const char *const rate_names[RATES_COUNTERS] = {
@@ -218,7 +233,7 @@ take_net(const struct native *native, int64_t *v)
 	v[FIGURE_SPLICED_SETTLED] = (int64_t)piped->n_settled;
 	v[FIGURE_SPLICED_FAILED] = (int64_t)piped->n_failed;
 	v[FIGURE_ACCEPTED] = (int64_t)accepts->n_accepted;
-	v[FIGURE_ACCEPT_PAUSES] = (int64_t)accepts->n_paused;
+	v[FIGURE_ACCEPT_PAUSES] = (int64_t)listen_n_paused();
 }
 
 static void
@@ -246,7 +261,7 @@ take_sessions(struct native *native, int64_t *v)
 void
 native_figures(struct native *native, struct figures *out)
 {
-	const struct native_others *others = &native->others;
+	const struct native_others *others = native->others;
 	const struct timing *timing = &native->timing;
 	int64_t *v;
 
@@ -277,8 +292,9 @@ native_figures(struct native *native, struct figures *out)
 	take_net(native, v);
 	take_memory(native, v);
 	take_sessions(native, v);
-	if (others->figures != NULL)
-		others->figures(out, others->arg);
+	for (size_t i = 0; i < native->n_others; i++)
+		if (others[i].figures != NULL)
+			others[i].figures(out, others[i].arg);
 }
 
 void

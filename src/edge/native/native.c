@@ -449,9 +449,10 @@ native_timing(struct native *native)
 }
 
 void
-native_set_others(struct native *native, const struct native_others *others)
+native_add_others(struct native *native, const struct native_others *others)
 {
-	native->others = *others;
+	assert(native->n_others < NATIVE_OTHERS_MAX);
+	native->others[native->n_others++] = *others;
 }
 
 void

@@ -81,7 +81,10 @@ struct timing *native_timing(struct native *native);
 
 struct figures;
 
-/* What another edge adds to STATS; arg is handed to each. */
+#define NATIVE_OTHERS_MAX 2
+
+/* What another edge adds to STATS; arg is handed to each. Either function may
+ * be NULL. */
 struct native_others {
 	void *arg;
 	/* Sets the figures that are its own, and adds to those it shares. */
@@ -92,8 +95,8 @@ struct native_others {
 	    void *each_arg, void *arg);
 };
 
-/* others is copied. */
-void native_set_others(
+/* `others` is copied; at most NATIVE_OTHERS_MAX. */
+void native_add_others(
     struct native *native, const struct native_others *others);
 
 /* The listener whose counters STATS shows, or NULL. */

@@ -202,7 +202,7 @@ void
 native_each_client(struct native *native,
     void (*each)(const struct client_row *row, void *arg), void *arg)
 {
-	const struct native_others *others = &native->others;
+	const struct native_others *others = native->others;
 	const struct session *s;
 	struct client_row row;
 
@@ -212,8 +212,9 @@ native_each_client(struct native *native,
 		row = row_of(s);
 		each(&row, arg);
 	}
-	if (others->each_client != NULL)
-		others->each_client(each, arg, others->arg);
+	for (size_t i = 0; i < native->n_others; i++)
+		if (others[i].each_client != NULL)
+			others[i].each_client(each, arg, others[i].arg);
 }
 
 static void

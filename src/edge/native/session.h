@@ -89,7 +89,8 @@ struct native {
 	struct broker *broker;
 	const struct listener *listener;
 	struct native_settings settings;
-	struct native_others others; /* without a function: none */
+	struct native_others others[NATIVE_OTHERS_MAX];
+	size_t n_others;
 	TAILQ_HEAD(session_list, session) sessions; /* oldest first */
 	TAILQ_HEAD(waiting_list, session) waiting; /* for HELLO, oldest first */
 	struct msg_writer out; /* scratch: frames on their way to a blob */

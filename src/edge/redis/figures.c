@@ -58,5 +58,5 @@ redis_report_to(struct redis *redis, struct native *native)
 	};
 
 	redis->timing = native_timing(native);
-	native_set_others(native, &others);
+	native_add_others(native, &others);
 }

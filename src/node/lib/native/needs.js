@@ -18,7 +18,6 @@ const TOOLS = [
 
 const LIBRARIES = [
 	{ names: ['libevent_core'], apt: ['libevent-dev'], dnf: ['libevent-devel'] },
-	{ names: ['libevent_extra'], apt: ['libevent-dev'], dnf: ['libevent-devel'] },
 	{ names: ['msgpack-c', 'msgpack'], apt: ['libmsgpack-dev'], dnf: ['msgpack-devel'] },
 	{ names: ['libbsd'], apt: ['libbsd-dev'], dnf: ['libbsd-devel'] },
 	{ names: ['jansson'], apt: ['libjansson-dev'], dnf: ['jansson-devel'] },
