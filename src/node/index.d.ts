@@ -110,6 +110,8 @@ declare namespace adapter {
 		/** Published messages that were not sent, or not wholly, and their bytes. */
 		dropped: number;
 		droppedBytes: number;
+		/** The same messages, by why they were dropped. */
+		droppedFor: Record<DropReason, number>;
 		/** Times that a connection was made. */
 		connects: number;
 		/** Failed attempts, ERROR frames, packets that could not be en- or decoded. */
@@ -127,7 +129,8 @@ declare namespace adapter {
 		/**
 		 * Of an adapter's connection: broadcasts with acknowledgements that counted
 		 * this worker's clients alone, or no more than had answered, for want of a
-		 * connection.
+		 * connection; and questions that no other worker can be asked, since the
+		 * namespace's name is too long for a topic or a room is no string or number.
 		 */
 		unasked?: number;
 		/** Times that messages may have been missed: those of the event `missed`. */
@@ -136,11 +139,22 @@ declare namespace adapter {
 		missedBytes: number;
 	}
 
+	/**
+	 * `queue-full`: queueMaxBytes was reached. `volatile`: a volatile message would
+	 * have had to wait. `too-big`: it is over the daemon's max-frame.
+	 * `topic-too-long`: a topic, or the name of a namespace, is over max-topic.
+	 * `bad-room`: none of its rooms is a string or a number, so no other process has
+	 * them. `bad-event`: the event's name is one that clients or workers refuse.
+	 * `disconnect`: the connection ended. `closed`: the client was closed.
+	 */
+	type DropReason = 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'bad-room' |
+		'bad-event' | 'disconnect' | 'closed';
+
 	interface Drop {
 		messages: number;
 		bytes: number;
 		/** Of the last of them. */
-		reason: 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'disconnect' | 'closed';
+		reason: DropReason;
 	}
 
 	interface Missed {
@@ -332,6 +346,11 @@ declare namespace adapter {
 		 * at once when there is no connection. Never rejected.
 		 */
 		barrier(): Promise<void>;
+		/**
+		 * A topic over max-topic is not subscribed; `daemon_error` says so.
+		 *
+		 * @throws {Pm2aError} PM2A_ERR_OPTION for what is no topic, here and below
+		 */
 		subscribe(topic: string, options?: { member?: boolean }): void;
 		unsubscribe(topic: string): void;
 		/** Sends what was called for so far, before the end of the tick. */

@@ -14,9 +14,10 @@ client.on('missed', ({ reason, disconnect, unwritten, awayMs }) => {
 });
 client.on('drop', ({ messages, bytes, reason }) => {
 	const n: number = messages + bytes;
-	const why: 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'disconnect' | 'closed' =
-		reason;
-	return [n, why];
+	const why: 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'bad-room' | 'bad-event' |
+		'disconnect' | 'closed' = reason;
+	const many: number = client.stats.droppedFor[reason];
+	return [n, why, many];
 });
 client.on('message', (topics: string[], body: Buffer) => [topics, body]);
 client.once('connect_error', (error) => {

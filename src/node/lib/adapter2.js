@@ -22,6 +22,11 @@ function typed(packet, flags) {
 		{ ...packet, type: BINARY_EVENT } : packet;
 }
 
+/* The key under which the base has a room. */
+function keyOf(room) {
+	return typeof room === 'symbol' ? room : String(room);
+}
+
 function hasKeys(object) {
 	for (const key in object) {
 		return Object.hasOwn(object, key);
@@ -29,8 +34,21 @@ function hasKeys(object) {
 	return false;
 }
 
+/* An object may be no key, and then is no room. */
 function idsIn(rooms, room) {
-	return Object.hasOwn(rooms, room) ? Object.keys(rooms[room].sockets) : [];
+	try {
+		return Object.hasOwn(rooms, room) ? Object.keys(rooms[room].sockets) : [];
+	} catch {
+		return [];
+	}
+}
+
+function mustBeKeys(names) {
+	for (const name of names) {
+		if (name in Object.prototype) {
+			throw new RangeError(`on Socket.IO 2 no room can be called ${name}`);
+		}
+	}
 }
 
 /* As local.js has it. */
@@ -44,10 +62,7 @@ const VIEW = {
 	/* Rooms are keys of plain objects there: names of what those inherit
 	 * would break them, and they may come from another process. */
 	join(socket, rooms) {
-		const name = rooms.find((room) => String(room) in Object.prototype);
-		if (name !== undefined) {
-			throw new RangeError(`on Socket.IO 2 no room can be called ${name}`);
-		}
+		mustBeKeys(rooms.map(keyOf));
 		return new Promise((resolve) => { socket.join(rooms, resolve); });
 	},
 
@@ -106,19 +121,25 @@ function socketsFor({ nsp, rooms, sids }, opts) {
 function tellingRooms(Base) {
 	return class extends Base {
 		addAll(id, rooms) {
-			const names = new Set(Array.from(rooms, String));
+			const names = new Set(Array.from(rooms, keyOf));
+			mustBeKeys(names); // before the base is broken by half of them
 			const fresh = [...names].filter((room) => !Object.hasOwn(this.rooms, room));
 			super.addAll(id, [...names]);
 			fresh.forEach((room) => this.emit('create-room', room));
 		}
 
 		del(id, room, fn) {
-			this.#tellGone([String(room)], () => super.del(id, room, fn));
+			this.#tellGone([keyOf(room)], () => super.del(id, room, fn));
 		}
 
 		delAll(id, fn) {
-			const rooms = Object.hasOwn(this.sids, id) ? Object.keys(this.sids[id]) : [];
-			this.#tellGone(rooms, () => super.delAll(id, fn));
+			const rooms = Object.hasOwn(this.sids, id) ? Reflect.ownKeys(this.sids[id]) : [];
+			this.#tellGone(rooms, () => {
+				// The base walks through strings alone.
+				rooms.filter((room) => typeof room === 'symbol')
+					.forEach((room) => super.del(id, room));
+				super.delAll(id, fn);
+			});
 		}
 
 		#tellGone(rooms, act) {

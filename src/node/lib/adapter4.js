@@ -7,6 +7,7 @@ const { AckBroadcast } = require('./acks');
 const { plainOptions, plainPacket } = require('./payload');
 const { clampTimeout } = require('./requests');
 const { ask, countServers, fail, share } = require('./shared');
+const { elsewhere, listOf } = require('./topics');
 const { frameOf, joinWrites } = require('./websocket');
 
 /* As local.js has it. */
@@ -82,11 +83,12 @@ function adapter4(Base) {
 		 */
 		broadcastWithAck(packet, opts, clientCountCallback, ack) {
 			const others = this[countServers]() - 1;
-			const args = [plainPacket({ ...packet, nsp: this.nsp.name }), plainOptions(opts)];
+			const to = elsewhere(opts);
+			const args = [plainPacket({ ...packet, nsp: this.nsp.name }), plainOptions(to ?? {})];
 			super.broadcastWithAck(packet, opts, clientCountCallback, ack);
 			const broadcast = new AckBroadcast(others, clientCountCallback, ack);
-			if (others > 0 && !opts.flags?.local) {
-				this.#askOthers(args, opts, broadcast);
+			if (others > 0 && to !== null && !opts.flags?.local) {
+				this.#askOthers(args, to, broadcast);
 				return;
 			}
 			broadcast.giveUp();
@@ -101,7 +103,7 @@ function adapter4(Base) {
 			let end;
 			try {
 				const result = await this[ask]('broadcast', args, {
-					rooms: [...rooms],
+					rooms: listOf(rooms),
 					timeout: clampTimeout(flags?.timeout, 1), // as Socket.IO's own clock
 					onPart: (from, body) => safely(() => broadcast.part(from, body)),
 				});

@@ -11,16 +11,24 @@
  * others write travels as a packet.
  */
 
-const { publishFrame } = require('./client');
+const { dropUnsent, publishFrame } = require('./client');
 const { Encoded, encodedFrame, senderOf } = require('./encoded');
 const { Pm2aError } = require('./errors');
 const { EVENT, EncodedEvent } = require('./packets');
-const { encodePayload } = require('./payload');
+const { encodePayload, readBroadcast } = require('./payload');
 const { fieldOf, publishFlags } = require('./sender');
-const { listOf } = require('./topics');
+const { elsewhere, isWithin, listOf } = require('./topics');
 
 const SAMPLE = { type: EVENT, nsp: '/a', data: ['b', { c: [1, '\u00e9'] }] };
 const SAMPLE_TEXT = '2/a,["b",{"c":[1,"\u00e9"]}]';
+
+const NO_OPTIONS = Object.freeze({});
+
+/* Of a message that is not sent. */
+function bytesOf(parts) {
+	return parts.reduce((n, part) => n +
+		(typeof part === 'string' ? Buffer.byteLength(part) : part.byteLength), 0);
+}
 
 function isBytes(value) {
 	return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
@@ -59,27 +67,49 @@ class Broadcasts {
 			this.publishPacket(packet, opts);
 			return;
 		}
-		const topics = this.#topicsOf(listOf(opts.rooms));
-		this.#client[publishFrame](encodedFrame({
+		const to = elsewhere(opts);
+		const topics = to && this.#topicsOf(listOf(to.rooms));
+		const wrong = this.#wrongWith(topics);
+		const frame = wrong === null ? encodedFrame({
 			field: fieldOf(topics),
 			flags: publishFlags(topics, isVolatile(opts)),
 			sender: this.#sender,
-			opts,
+			opts: to,
 			parts,
-		}));
+		}) : null;
+		if (frame === null) {
+			this.#client[dropUnsent](bytesOf(parts), wrong ?? 'too-big');
+		} else {
+			this.#client[publishFrame](frame);
+		}
+	}
+
+	/* Why a message can't go to topics, or null. */
+	#wrongWith(topics) {
+		if (topics === null) {
+			return 'bad-room';
+		}
+		// Several were judged when they were chosen.
+		return topics.length > 1 || isWithin(topics[0], this.#client.maxTopic) ?
+			null : 'topic-too-long';
 	}
 
 	/* A command, or a packet for which there is no other form. */
 	publishPacket(packet, opts) {
+		const to = elsewhere(opts);
+		if (to === null || readBroadcast(packet, NO_OPTIONS) === null) {
+			this.#client[dropUnsent](0, to === null ? 'bad-room' : 'bad-event');
+			return;
+		}
 		let body;
 		try {
-			body = encodePayload(this.#uid, packet, opts);
+			body = encodePayload(this.#uid, packet, to);
 		} catch (error) {
 			this.#fail(new Pm2aError('PM2A_ERR_ENCODE',
 				`${this.#nsp}: ${error.message}`, error));
 			return;
 		}
-		this.#client.publish(this.#topicsOf(listOf(opts.rooms)), body,
+		this.#client.publish(this.#topicsOf(listOf(to.rooms)), body,
 			{ volatile: isVolatile(opts) });
 	}
 

@@ -37,18 +37,20 @@ const { Hold } = require('./hold');
 const { identity } = require('./identity');
 const { Link } = require('./link');
 const { Missed } = require('./missed');
-const { clientOptions } = require('./options');
+const { boolean, clientOptions, mustBeBytes, topicList } = require('./options');
 const { COPY_MAX } = require('./outbox');
 const { askOptions } = require('./questions');
 const { Queue } = require('./queue');
 const { Retry } = require('./retry');
 const sender = require('./sender');
+const { isWithin } = require('./topics');
 const { Wanted } = require('./wanted');
 
 const { FLAG, TYPE } = sender;
 /* Methods for the package alone have these names. */
 const onDelivery = Symbol('onDelivery');
 const publishFrame = Symbol('publishFrame');
+const dropUnsent = Symbol('dropUnsent');
 // What is assumed until the first WELCOME: the least max_frame that a daemon
 // can have, since it ends a connection that subscribes with a larger frame, and
 // the usual max_topic.
@@ -56,6 +58,20 @@ const LIMITS_UNTOLD = { maxFrame: 4096, maxTopic: 4096 };
 const TOPICS_FRAME_MAX = 512 * 1024; // of one SUBSCRIBE
 const WRITE_AHEAD_BYTES = 1024 * 1024; // handed to the stream, at most
 const LASTING = new Set(['bad-hello', 'bad-version', 'too-many-connections']);
+
+/*
+ * Bytes of a topic with which SUBSCRIBE and PRESENCE are within max_frame, since
+ * larger frames end the connection; and questions, which have the name of the
+ * namespace in their topic and in their body.
+ */
+function longestTopic(maxFrame) {
+	return Math.floor(maxFrame * 3 / 8);
+}
+
+/* Whether a topic may be subscribed to. */
+function fits(topic, { maxFrame, maxTopic }) {
+	return isWithin(topic, Math.min(maxTopic, longestTopic(maxFrame)));
+}
 
 class Client extends EventEmitter {
 	#options;
@@ -157,11 +173,13 @@ class Client extends EventEmitter {
 	}
 
 	subscribe(topic, { member = false } = {}) {
-		this.#wanted.add(topic, member);
+		topicList([topic]);
+		this.#wanted.add(topic, boolean('member', member));
 		this.#changeTopic(TYPE.SUBSCRIBE, topic, member);
 	}
 
 	unsubscribe(topic) {
+		topicList([topic]);
 		const member = this.#wanted.remove(topic);
 		this.#hold.onUnsubscribe(topic);
 		if (member !== undefined) {
@@ -188,26 +206,27 @@ class Client extends EventEmitter {
 	 * Returns false where it was dropped at once, which is counted.
 	 */
 	publish(topics, body, { volatile: isVolatile = false } = {}) {
-		const list = Array.isArray(topics) ? topics : [topics];
-		const isTooLong = (topic) => Buffer.byteLength(topic) > this.maxTopic;
-		const frame = list.some(isTooLong) ?
-			null : sender.publish(list, body, isVolatile);
-		if (frame === null) {
-			this.stats.published++;
-			return this.#dropOne(body.length, 'topic-too-long');
+		const list = topicList(topics);
+		mustBeBytes('body', body);
+		if (body.length > sender.FRAME_MAX) {
+			return this[dropUnsent](body.length, 'too-big');
 		}
-		return this.#publishFrame(frame, isVolatile);
+		const frame = list.every((topic) => isWithin(topic, this.maxTopic)) ?
+			sender.publish(list, body, isVolatile) : null;
+		return frame === null ? this[dropUnsent](body.length, 'topic-too-long') :
+			this.#publishFrame(frame, isVolatile);
 	}
 
 	/* As publish(), with a frame that is as it is until this returns, or always
-	 * if it has more than COPY_MAX bytes. */
+	 * if it has more than COPY_MAX bytes. Its topics must be within maxTopic. */
 	[publishFrame](frame) {
-		const flags = sender.flagsOf(frame);
-		if (!(flags & FLAG.SEVERAL) && sender.topicLengthOf(frame) > this.maxTopic) {
-			this.stats.published++;
-			return this.#dropOne(frame.length, 'topic-too-long');
-		}
-		return this.#publishFrame(frame, (flags & FLAG.VOLATILE) !== 0);
+		return this.#publishFrame(frame, (sender.flagsOf(frame) & FLAG.VOLATILE) !== 0);
+	}
+
+	/* Counts a message of which no frame can be made; returns as publish(). */
+	[dropUnsent](size, reason) {
+		this.stats.published++;
+		return this.#dropOne(size, reason);
 	}
 
 	#publishFrame(frame, isVolatile) {
@@ -350,11 +369,24 @@ class Client extends EventEmitter {
 		}
 	}
 
+	/* What no daemon's limits were sure to take. */
+	#subscribeLong() {
+		for (const [topic, isMember] of this.#wanted) {
+			if (!fits(topic, LIMITS_UNTOLD)) {
+				this.#changeTopic(TYPE.SUBSCRIBE, topic, isMember);
+			}
+		}
+	}
+
 	/* The daemon has taken us: what waited can go. */
 	#onWelcome(body) {
 		this.#welcome = body;
-		this.#limits = { maxFrame: body.max_frame, maxTopic: body.max_topic };
+		this.#limits = {
+			maxFrame: body.max_frame,
+			maxTopic: Math.min(body.max_topic, longestTopic(body.max_frame)),
+		};
 		this.#missed.onWelcome(body);
+		this.#subscribeLong();
 		if (this.#missed.previous !== undefined || !this.#queue.isEmpty) {
 			this.#hold.begin(body.epoch);
 		}
@@ -463,11 +495,25 @@ class Client extends EventEmitter {
 		}
 	}
 
+	/* A topic of a client's choice must not end the connection of all. */
 	#changeTopic(type, topic, member) {
-		if (this.#link?.canSend) {
+		if (!this.#link?.canSend) {
+			return;
+		}
+		const isTold = this.#welcome !== null;
+		if (fits(topic, isTold ? this.#limits : LIMITS_UNTOLD)) {
 			this.#link.changeTopic(type, member ? FLAG.MEMBER : 0, topic,
 				Math.min(TOPICS_FRAME_MAX, this.#limits.maxFrame));
+		} else if (isTold && type === TYPE.SUBSCRIBE) {
+			this.#refuseTopic(topic);
 		}
+	}
+
+	/* As the daemon would. */
+	#refuseTopic(topic) {
+		const message = `SUBSCRIBE: a topic of ${Buffer.byteLength(topic)} bytes; ` +
+			`max-topic and max-frame allow ${this.#limits.maxTopic} bytes`;
+		this.#onRefusal({ code: 'topic-too-long', message, fatal: false });
 	}
 
 	/* Whether what is to be sent can go at once, and overtakes nothing. */
@@ -541,4 +587,4 @@ class Client extends EventEmitter {
 	}
 }
 
-module.exports = { Client, onDelivery, publishFrame };
+module.exports = { Client, dropUnsent, onDelivery, publishFrame };

@@ -1,5 +1,11 @@
 'use strict';
 
+/* Why published messages are not sent. */
+const DROP_REASONS = [
+	'queue-full', 'volatile', 'too-big', 'topic-too-long', 'bad-room', 'bad-event',
+	'disconnect', 'closed',
+];
+
 /* What a client counts; index.d.ts says what each is. */
 function counters() {
 	return {
@@ -8,6 +14,7 @@ function counters() {
 		receivedBytes: 0,
 		dropped: 0,
 		droppedBytes: 0,
+		droppedFor: Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])),
 		connects: 0,
 		errors: 0,
 		malformed: 0,
@@ -18,4 +25,10 @@ function counters() {
 	};
 }
 
-module.exports = { counters };
+function countDrop(stats, { messages, bytes }, reason) {
+	stats.dropped += messages;
+	stats.droppedBytes += bytes;
+	stats.droppedFor[reason] += messages;
+}
+
+module.exports = { countDrop, counters };

@@ -6,6 +6,7 @@
  */
 
 const debug = require('debug')('socket.io-pm2adapter:client');
+const { countDrop } = require('./counters');
 
 const NONE = { messages: 0, bytes: 0, reason: null };
 
@@ -25,8 +26,7 @@ class Drops {
 		if (messages === 0) {
 			return;
 		}
-		this.#stats.dropped += messages;
-		this.#stats.droppedBytes += bytes;
+		countDrop(this.#stats, { messages, bytes }, reason);
 		if (this.#untold === NONE) {
 			process.nextTick(() => this.#tellAll());
 		}

@@ -8,7 +8,7 @@
 const { Client } = require('./client');
 const { Pm2aError } = require('./errors');
 const { Joins } = require('./joins');
-const { integer, refuse } = require('./options');
+const { described, integer, refuse } = require('./options');
 const { Outlet } = require('./outlet');
 const { EVENT } = require('./packets');
 const { encodePayload, isRoom, isServerEvent, readBroadcast } = require('./payload');
@@ -33,8 +33,8 @@ function refuseAcks(args) {
 function mustBeEvent(isEvent, name) {
 	if (!isEvent) {
 		throw new Pm2aError('PM2A_ERR_OPTION', typeof name === 'string' ?
-			`"${name}" is a reserved event name` :
-			`event: ${String(name)} is not a string or a number`);
+			`"${described(name)}" is a reserved event name` :
+			`event: ${described(name)} is not a string or a number`);
 	}
 }
 

@@ -17,7 +17,7 @@
 const { skip, tryDecode } = require('./msgpack');
 const { COPY_MAX } = require('./outbox');
 const { isMap, isRoom } = require('./payload');
-const { HEADER_SIZE, TYPE, asBuffer, endFrame, writeHead } = require('./sender');
+const { FRAME_MAX, HEADER_SIZE, TYPE, asBuffer, endFrame, writeHead } = require('./sender');
 const { encode } = require('./writer');
 
 const NIL = 0xc0;
@@ -112,9 +112,10 @@ class Pen {
 }
 
 /*
- * The frame of a broadcast. field: that of its topics. sender: of senderOf().
- * parts: the text of an event and its attachments. A frame of up to COPY_MAX
- * bytes is as it is until the next call.
+ * The frame of a broadcast, or null if it could be more than any daemon takes.
+ * field: that of its topics. sender: of senderOf(). parts: the text of an event
+ * and its attachments. A frame of up to COPY_MAX bytes is as it is until the next
+ * call.
  */
 function encodedFrame({ field, flags, sender, opts, parts }) {
 	const options = encodeOptions(opts);
@@ -123,6 +124,9 @@ function encodedFrame({ field, flags, sender, opts, parts }) {
 		options.length + CONTENT_HEAD + roomFor(parts[0]);
 	for (const { length } of attachments) {
 		size += CONTENT_HEAD + length;
+	}
+	if (size > FRAME_MAX) {
+		return null;
 	}
 	const bytes = size <= SCRATCH_SIZE ? scratch : Buffer.allocUnsafeSlow(size);
 	const pen = new Pen(bytes, writeHead(bytes, TYPE.PUBLISH, flags, field));

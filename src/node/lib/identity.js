@@ -6,10 +6,11 @@ const { version } = require('../package.json');
 const { clip, defaultScript } = require('./options');
 
 const SCRIPT_MAX = 1024; // bytes of HELLO's `script`
+const PM_ID_MAX = 2 ** 31 - 1; // a larger one is refused with the connection
 
 function pmId(env) {
 	const id = Number.parseInt(env.pm_id, 10);
-	return id >= 0 ? id : undefined;
+	return id >= 0 && id <= PM_ID_MAX ? id : undefined;
 }
 
 /* name, role, key: as clientOptions() gives them. */

@@ -23,6 +23,7 @@
  */
 
 const { EventEmitter } = require('node:events');
+const { listOf } = require('./topics');
 
 const COMMANDS = {
 	socketsJoin(local, { rooms }, opts) {
@@ -51,8 +52,8 @@ class Local {
 	/* Those in one of rooms (none: all) and in no room of except; rooms are
 	 * iterables, or missing. A copy: what is done to sockets changes rooms. */
 	sockets({ rooms, except } = {}) {
-		const ids = this.#idsIn([...(rooms ?? [])]);
-		for (const room of except ?? []) {
+		const ids = this.#idsIn(listOf(rooms));
+		for (const room of listOf(except)) {
 			for (const id of this.#membersOf(room)) {
 				ids.delete(id);
 			}

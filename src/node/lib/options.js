@@ -8,9 +8,34 @@ const { Pm2aError } = require('./errors');
 
 const SOCKET_PATH_MAX = 107; // sun_path, less its zero
 
+const SHOWN_MAX = 100; // characters of a refused value
+
+/* Of any value, for messages; never throws. */
+function described(value) {
+	let text;
+	try {
+		text = String(value);
+	} catch { // a list with a Symbol, or toString() throws
+		return typeof value === 'function' ? 'a function' : 'an object';
+	}
+	return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
+
 function refuse(name, value, wanted) {
 	throw new Pm2aError('PM2A_ERR_OPTION',
-		`${name}: ${String(value)} is not ${wanted}`);
+		`${name}: ${described(value)} is not ${wanted}`);
+}
+
+function mustBeBytes(name, value) {
+	return value instanceof Uint8Array ? value : refuse(name, value, 'a Uint8Array');
+}
+
+/* One topic or several, as an array. */
+function topicList(value) {
+	const list = Array.isArray(value) ? [...value] : [value];
+	const isTopic = (topic) => typeof topic === 'string' && topic !== '';
+	return list.length > 0 && list.every(isTopic) ? list :
+		refuse('topics', value, 'a topic or an array of topics');
 }
 
 function string(name, value, min, max) {
@@ -102,5 +127,6 @@ function clientOptions(opts = {}) {
 }
 
 module.exports = {
-	boolean, clientOptions, clip, defaultScript, defaultSocket, integer, oneOf, refuse,
+	boolean, clientOptions, clip, defaultScript, defaultSocket, described, integer,
+	mustBeBytes, oneOf, refuse, topicList,
 };

@@ -20,6 +20,7 @@
  * arrived or not, and is said to be lost; an orderly end loses nothing.
  */
 
+const { countDrop } = require('./counters');
 const { Pm2aError } = require('./errors');
 
 const LOST = 'messages were dropped, or the connection broke before the daemon had them';
@@ -120,8 +121,7 @@ class Outlet {
 	#refuse(bytes) {
 		const { stats } = this.#client;
 		stats.published++;
-		stats.dropped++;
-		stats.droppedBytes += bytes;
+		countDrop(stats, { messages: 1, bytes }, 'closed');
 		return false;
 	}
 

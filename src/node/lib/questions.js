@@ -11,7 +11,7 @@
  */
 
 const { Pm2aError } = require('./errors');
-const { boolean, integer, oneOf, refuse } = require('./options');
+const { boolean, integer, mustBeBytes, oneOf, refuse, topicList } = require('./options');
 
 const GRACE = 1000; // ms after its deadline that the daemon may be silent
 const TIMEOUT_MAX = 300_000; // ms
@@ -182,13 +182,13 @@ class Question {
 
 	/** Yes, and body is the answer. */
 	answer(body) {
-		mustBeBytes(body);
+		mustBeBytes('body', body);
 		this.#end(VERDICT.YES, body);
 	}
 
 	/** A part of the answer, where it is gathered as a stream. */
 	more(body) {
-		mustBeBytes(body);
+		mustBeBytes('body', body);
 		if (this.gather === 'stream' && this.#send?.(VERDICT.MORE, body) === false) {
 			this.#send = null;
 		}
@@ -206,21 +206,12 @@ class Question {
 	}
 }
 
-function mustBeBytes(body) {
-	if (!(body instanceof Uint8Array)) {
-		refuse('body', body, 'a Uint8Array');
-	}
-}
-
 /* What ask() is given, judged: { topics, body, gather, timeout, subscribers,
  * onPart }. */
 function askOptions(topics, body, options) {
 	const { gather = 'list', timeout = 5000, subscribers = false, onPart } = options ?? {};
-	const list = Array.isArray(topics) ? [...topics] : [topics];
-	if (list.length === 0 || !list.every((topic) => typeof topic === 'string' && topic !== '')) {
-		refuse('topics', topics, 'a topic or an array of topics');
-	}
-	mustBeBytes(body);
+	const list = topicList(topics);
+	mustBeBytes('body', body);
 	oneOf('gather', gather, GATHERS);
 	integer('timeout', timeout, 1, TIMEOUT_MAX);
 	boolean('subscribers', subscribers);

@@ -10,6 +10,7 @@ const debug = require('debug')('socket.io-pm2adapter');
 const { Pm2aError } = require('./errors');
 const { readAnswers } = require('./gathered');
 const { encodeQuestion } = require('./payload');
+const { elsewhere, isWithin, listOf } = require('./topics');
 
 const TIMEOUT_DEFAULT = 5000; // ms
 const TIMEOUT_MAX = 300_000;
@@ -36,12 +37,26 @@ const UNFIT = [
 	{ reason: 'malformed', what: 'malformed' },
 ];
 
+/* NaN for what is none: a Symbol, or an object whose conversion throws. */
+function toNumber(value) {
+	try {
+		return Number(value);
+	} catch {
+		return NaN;
+	}
+}
+
 /* ms in the range that the daemon takes. */
 function clampTimeout(ms, fallback = TIMEOUT_DEFAULT) {
-	const n = Number(ms ?? fallback);
+	const n = toNumber(ms ?? fallback);
 	return Number.isNaN(n) ? clampTimeout(fallback, TIMEOUT_DEFAULT) :
 		Math.min(TIMEOUT_MAX, Math.max(1, Math.ceil(n)));
 }
+
+/* The result of a question that there is nobody to ask. */
+const NOBODY = Object.freeze({
+	outcome: 'complete', expected: 0, answered: 0, missing: [], answers: [],
+});
 
 class Asker {
 	#client;
@@ -75,7 +90,11 @@ class Asker {
 			throw new Pm2aError('PM2A_ERR_CLOSED');
 		}
 		const body = this.#encode(kind, args);
-		const topics = this.#topicsOf(rooms);
+		const topics = this.#reached(rooms);
+		if (topics === null) {
+			this.#client.stats.unasked++;
+			return NOBODY;
+		}
 		const isOfAll = topics[0] === this.#all;
 		const asked = this.#client.ask(isOfAll ? topics[0] : topics, body, {
 			gather: GATHER[kind],
@@ -94,6 +113,15 @@ class Asker {
 			debug('%s: malformed is the answer of %s', kind, names(malformed));
 		}
 		return read;
+	}
+
+	/* The topics, or null if no other worker can be asked: a namespace with too
+	 * long a name is this worker's alone, and so is a room that is a Symbol. */
+	#reached(rooms) {
+		const to = elsewhere({ rooms });
+		const topics = to && this.#topicsOf(listOf(to.rooms));
+		return topics === null || !isWithin(topics[0], this.#client.maxTopic) ?
+			null : topics;
 	}
 
 	/* Whether a question about one room alone goes to all. */

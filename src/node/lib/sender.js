@@ -38,6 +38,7 @@ const PROTOCOL = 1;
 const LENGTH_SIZE = 4;
 const HEADER_SIZE = 8;
 const TOPIC_FIELD_MAX = 0xffff;
+const FRAME_MAX = 2 ** 30; // bytes: no daemon's max-frame is larger
 const NOTHING = Buffer.alloc(0);
 
 /* Begins a frame in bytes that have room for it; returns where its body goes.
@@ -75,11 +76,6 @@ function typeOf(bytes) {
 
 function flagsOf(bytes) {
 	return bytes[5];
-}
-
-/* Bytes of the topic field. */
-function topicLengthOf(bytes) {
-	return bytes.readUInt16BE(6);
 }
 
 /* fields: the keys of HELLO but for `protocol`; undefined ones are left out. */
@@ -161,7 +157,7 @@ function pong(body) {
 }
 
 module.exports = {
-	FLAG, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
+	FLAG, FRAME_MAX, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
 	answer, asBuffer, ask, endFrame, fieldOf, flagsOf, frame, hello, ping, pong, publish,
-	publishFlags, several, topicLengthOf, topics, typeOf, writeHead,
+	publishFlags, several, topics, typeOf, writeHead,
 };

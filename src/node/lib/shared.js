@@ -19,12 +19,14 @@ const { randomBytes } = require('node:crypto');
 const debug = require('debug')('socket.io-pm2adapter');
 const { Answerer } = require('./answers');
 const { Broadcasts } = require('./broadcasts');
+const { dropUnsent } = require('./client');
 const { Pm2aError } = require('./errors');
 const { Local } = require('./local');
-const { plainOptions } = require('./payload');
+const { described } = require('./options');
+const { isRoom, plainOptions } = require('./payload');
 const { Asker, clampTimeout, judge } = require('./requests');
 const { Settling } = require('./settling');
-const { everyone, listOf, ofRoom, ofRooms, requests } = require('./topics');
+const { elsewhere, everyone, listOf, ofRoom, ofRooms, requests } = require('./topics');
 
 /* Methods for the majors alone have these names. */
 const ask = Symbol('ask');
@@ -43,6 +45,17 @@ function give(promise, fn) {
 	}
 	promise.catch(() => {});
 	return promise;
+}
+
+function unknownId(id) {
+	return new Pm2aError('PM2A_ERR_UNKNOWN', `unknown id "${described(id)}"`);
+}
+
+/* No process has a socket with another id. */
+function mustBeId(id) {
+	if (!isRoom(id)) {
+		throw unknownId(id);
+	}
 }
 
 const answersOf = ({ answers }) => answers;
@@ -189,8 +202,9 @@ function share(Base, view) {
 		addSockets(opts, rooms) {
 			const names = listOf(rooms);
 			this.#command({ cmd: 'socketsJoin', rooms: names }, opts);
-			if (this.#isForOthers(opts)) {
-				this.#settling.add(names, listOf(opts.rooms));
+			const to = elsewhere(opts);
+			if (to !== null && this.#isForOthers(opts)) {
+				this.#settling.add(names.filter(isRoom), listOf(to.rooms));
 			}
 		}
 
@@ -207,9 +221,20 @@ function share(Base, view) {
 		/* What its sockets say when they obey comes behind the command. */
 		#command(command, opts) {
 			if (this.#isForOthers(opts)) {
-				this.#broadcasts.publishPacket({ ...command, nsp: this.nsp.name }, opts);
+				this.#commandOthers(command, opts);
 			}
 			this.#local.obey(command, opts);
+		}
+
+		#commandOthers(command, opts) {
+			const { rooms } = command;
+			const shared = rooms?.filter(isRoom);
+			if (rooms?.length > 0 && shared.length === 0) {
+				this.client[dropUnsent](0, 'bad-room');
+				return;
+			}
+			this.#broadcasts.publishPacket(
+				{ ...command, nsp: this.nsp.name, ...(rooms && { rooms: shared }) }, opts);
 		}
 
 		/**
@@ -307,7 +332,7 @@ function share(Base, view) {
 
 		#clients(rooms) {
 			const own = this.#local.sockets({ rooms }).map(({ id }) => id);
-			return this.#gather('clients', [rooms],
+			return this.#gather('clients', [rooms.filter(isRoom)],
 				({ answers }) => [...new Set([...own, ...answers])], { rooms });
 		}
 
@@ -331,6 +356,7 @@ function share(Base, view) {
 		}
 
 		async #clientRooms(id) {
+			mustBeId(id);
 			const own = this.#local.roomsOf(id);
 			return own ?? await this.#find('clientRooms', id, []);
 		}
@@ -355,6 +381,7 @@ function share(Base, view) {
 		}
 
 		async #onSocket(kind, id, arg, act) {
+			mustBeId(id);
 			const own = this.#local.socket(id);
 			await (own === undefined ? this.#find(kind, id, [arg]) : act(own));
 		}
@@ -374,7 +401,7 @@ function share(Base, view) {
 				}
 				judge(result, []);
 			}
-			throw new Pm2aError('PM2A_ERR_UNKNOWN', `unknown id "${id}"`);
+			throw unknownId(id);
 		}
 
 		/**
@@ -448,10 +475,10 @@ function share(Base, view) {
 			if (opts.flags?.local) {
 				return Promise.resolve(own);
 			}
-			const { rooms, except } = plainOptions(opts);
+			const { rooms, except } = plainOptions(elsewhere(opts) ?? {});
 			return give(this.#gather('fetchSockets', [{ rooms, except }],
 				({ answers }) => [...own, ...answers.flat()],
-				{ rooms, flags: opts.flags }));
+				{ rooms: listOf(opts.rooms), flags: opts.flags }));
 		}
 	};
 }

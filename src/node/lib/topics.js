@@ -10,13 +10,23 @@
  * the rooms in its options. A room with such a name is therefore not subscribed.
  */
 
+const { isRoom } = require('./payload');
 const { several } = require('./sender');
 
 const TOPIC_MAX = 4096; // the daemon's default: longer rooms have no topic
 
 /* Rooms as an array; they are one room, an iterable or missing. */
 function listOf(rooms) {
-	return typeof rooms === 'string' ? [rooms] : [...(rooms ?? [])];
+	if (typeof rooms === 'object' && typeof rooms?.[Symbol.iterator] === 'function') {
+		return [...rooms];
+	}
+	return rooms === undefined || rooms === null ? [] : [rooms];
+}
+
+/* Whether a topic has max bytes or fewer. Short ones are not counted. */
+function isWithin(topic, max) {
+	return 3 * topic.length <= max ||
+		(topic.length <= max && Buffer.byteLength(topic) <= max);
 }
 
 /* Of everyone in a namespace. */
@@ -30,12 +40,12 @@ function requests(key, nsp) {
 }
 
 /*
- * Of a room in the namespace whose topic is all; null where it would have more
- * than max bytes.
+ * Of a room in the namespace whose topic is all; null if it would have more than
+ * max bytes, or if no other process can have such a room.
  */
 function ofRoom(all, room, max = TOPIC_MAX) {
-	const topic = `${all}${room}#`;
-	return Buffer.byteLength(topic) > max ? null : topic;
+	const topic = isRoom(room) ? `${all}${room}#` : null;
+	return topic !== null && isWithin(topic, max) ? topic : null;
 }
 
 /*
@@ -52,4 +62,37 @@ function ofRooms(all, rooms, maxTopic) {
 	return hasOwn ? topics : [all];
 }
 
-module.exports = { TOPIC_MAX, everyone, listOf, ofRoom, ofRooms, requests };
+/* Whether other processes can have all of these rooms. */
+function areShared(rooms) {
+	if (rooms === undefined || rooms === null) {
+		return true;
+	}
+	if (!(rooms instanceof Set || Array.isArray(rooms))) {
+		return false;
+	}
+	for (const room of rooms) {
+		if (!isRoom(room)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * What of opts concerns other processes: their rooms are strings or numbers, in a
+ * Set or an array. Returns opts itself if that is all, and null if it has rooms
+ * and none of them is left.
+ */
+function elsewhere(opts) {
+	if (areShared(opts.rooms) && areShared(opts.except)) {
+		return opts;
+	}
+	const rooms = listOf(opts.rooms);
+	const shared = rooms.filter(isRoom);
+	return rooms.length > 0 && shared.length === 0 ? null :
+		{ ...opts, rooms: shared, except: listOf(opts.except).filter(isRoom) };
+}
+
+module.exports = {
+	TOPIC_MAX, elsewhere, everyone, isWithin, listOf, ofRoom, ofRooms, requests,
+};
