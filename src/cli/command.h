@@ -8,6 +8,7 @@
 
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "config/config.h"

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/command_word.h"
+#include "config/print.h"
 #include "config/wrap.h"
 
 /* --help, and what shells complete: both from the tables. */

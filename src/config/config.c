@@ -1,4 +1,4 @@
-#include "config/option.h"
+#include "config/config.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "config/option.h"
 
 __attribute__((format(printf, 3, 4))) static int
 fail(struct config_why *why, int r, const char *fmt, ...)
@@ -23,7 +24,7 @@ fail(struct config_why *why, int r, const char *fmt, ...)
 static const struct option *
 find_option(const char *name)
 {
-	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++)
+	for (size_t i = 0; i < config_options_n; i++)
 		if (strcmp(config_options[i].name, name) == 0)
 			return &config_options[i];
 	return NULL;
@@ -33,8 +34,8 @@ void
 config_init(struct config *config, const char *default_socket)
 {
 	*config = (struct config){ .socket = NULL };
-	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++)
-		if (config_is_text(&config_options[i]))
+	for (size_t i = 0; i < config_options_n; i++)
+		if (config_type(&config_options[i])->is_text)
 			*config_string(config, &config_options[i]) =
 			    xstrdup("");
 		else
@@ -48,8 +49,8 @@ config_init(struct config *config, const char *default_socket)
 void
 config_fini(struct config *config)
 {
-	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
-		if (!config_is_text(&config_options[i]))
+	for (size_t i = 0; i < config_options_n; i++) {
+		if (!config_type(&config_options[i])->is_text)
 			continue;
 		free(*config_string(config, &config_options[i]));
 		*config_string(config, &config_options[i]) = NULL;
@@ -61,8 +62,8 @@ config_copy(const struct config *config)
 {
 	struct config copy = *config;
 
-	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++)
-		if (config_is_text(&config_options[i]))
+	for (size_t i = 0; i < config_options_n; i++)
+		if (config_type(&config_options[i])->is_text)
 			*config_string(&copy, &config_options[i]) =
 			    xstrdup(*config_string(config, &config_options[i]));
 	return copy;
@@ -127,11 +128,11 @@ parse_mode(const char *text, int64_t *out)
 static bool
 parse_number(const struct option *option, const char *text, int64_t *out)
 {
-	if (config_types[option->type].values != NULL)
-		return parse_word(config_types[option->type].values, text, out);
+	if (config_type(option)->values != NULL)
+		return parse_word(config_type(option)->values, text, out);
 	if (option->type == MODE)
 		return parse_mode(text, out);
-	return parse_units(text, config_types[option->type].units, out);
+	return parse_units(text, config_type(option)->units, out);
 }
 
 /* Addresses are added to those that are there. */
@@ -161,8 +162,8 @@ set_text(struct config *config, const struct option *option, const char *value,
 			? "a path"
 			: "a text",
 		    strlen(value), option->min, option->max);
-	text =
-	    option->type == ADDRESSES ? joined(*field, value) : xstrdup(value);
+	text = config_type(option)->is_list ? joined(*field, value)
+					    : xstrdup(value);
 	free(*field);
 	*field = text;
 	if (option->type == PATH)
@@ -180,11 +181,11 @@ config_set(struct config *config, const char *name, const char *value,
 
 	if (option == NULL)
 		return fail(why, CONFIG_E_UNKNOWN, "unknown key %s", name);
-	if (config_is_text(option))
+	if (config_type(option)->is_text)
 		return set_text(config, option, value, why);
 	if (!parse_number(option, value, &n))
 		return fail(why, CONFIG_E_VALUE, "%s: '%s' is not %s",
-		    option->name, value, config_types[option->type].wanted);
+		    option->name, value, config_type(option)->wanted);
 	if (n < option->min || n > option->max)
 		return fail(why, CONFIG_E_VALUE,
 		    "%s: %s is out of range; the range is %s to %s",
@@ -278,7 +279,7 @@ config_check(const struct config *config, struct config_why *why)
 size_t
 config_n_options(void)
 {
-	return CONFIG_N_OPTIONS;
+	return config_options_n;
 }
 
 const char *
@@ -296,21 +297,19 @@ config_text(size_t i)
 const char *
 config_argument(size_t i)
 {
-	return config_types[config_options[i].type].argument;
+	return config_type(&config_options[i])->argument;
 }
 
 const char *
 config_values(size_t i)
 {
-	return config_types[config_options[i].type].values;
+	return config_type(&config_options[i])->values;
 }
 
 bool
 config_is_file(size_t i)
 {
-	return config_options[i].type == PATH ||
-	       config_options[i].type == OPTIONAL_PATH ||
-	       config_options[i].type == ADDRESSES;
+	return config_type(&config_options[i])->is_file;
 }
 
 bool
@@ -324,7 +323,7 @@ config_differs(const struct config *a, const struct config *b, size_t i)
 {
 	const struct option *option = &config_options[i];
 
-	if (config_is_text(option))
+	if (config_type(option)->is_text)
 		return strcmp(*config_string(a, option),
 			   *config_string(b, option)) != 0;
 	return *config_number(a, option) != *config_number(b, option);
@@ -335,7 +334,7 @@ config_take(struct config *config, const struct config *other, size_t i)
 {
 	const struct option *option = &config_options[i];
 
-	if (!config_is_text(option)) {
+	if (!config_type(option)->is_text) {
 		*config_number(config, option) = *config_number(other, option);
 		return;
 	}

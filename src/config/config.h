@@ -1,6 +1,7 @@
 /*
  * config - the options: one table, from which the command line, the file,
- * --help, --dump-config, conf/pm2adapterd.conf and the manual's list are made.
+ * --help, --dump-config, conf/pm2adapterd.conf and the manual's list are made
+ * (config/print).
  *
  * A pure module: text in, struct or text out; it opens no file and logs
  * nothing. What is wrong with a value is said in words that name the key, the
@@ -12,41 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/err.h"
-
-struct config {
-	char *socket;           /* path; never NULL */
-	bool socket_is_default; /* nobody has set it */
-	int64_t socket_mode;
-	char *resp_listen;    /* addresses, separated by blanks; never NULL */
-	char *resp_password;  /* empty: none; never NULL */
-	char *metrics_socket; /* empty: none; never NULL */
-	char *metrics_listen; /* likewise */
-	char *log_file;       /* empty: standard error; never NULL */
-	int64_t log_level;    /* enum log_level */
-	int64_t log_format;   /* enum log_format */
-	int64_t max_connections;
-	int64_t max_frame_bytes;
-	int64_t max_topic_bytes;
-	int64_t max_subscriptions;
-	int64_t max_questions;
-	int64_t max_questions_all;
-	int64_t max_answer_bytes;
-	int64_t max_gather_bytes;
-	int64_t max_gather_all_bytes;
-	int64_t hello_timeout_ms;
-	int64_t ping_interval_ms;
-	int64_t drain_timeout_ms;
-	int64_t queue_limit_bytes;
-	int64_t queue_soft_limit_bytes;
-	int64_t queue_soft_time_ms;
-	int64_t memory_limit_bytes;
-	int64_t splice_above_bytes;
-	int64_t slow_turn_ms;
-	int64_t slow_question_ms;
-};
+#include "config/values.h"
 
 enum config_error {
 	CONFIG_E_UNKNOWN = 1, /* no such key */
@@ -102,19 +71,5 @@ bool config_differs(const struct config *a, const struct config *b, size_t i);
 
 /* Sets option i of config to what it is in other. */
 void config_take(struct config *config, const struct config *other, size_t i);
-
-/* The value of option i as text that config_set() takes. Returns out. */
-const char *config_value(
-    const struct config *config, size_t i, char *out, size_t size);
-
-/* A file with every option, its meaning and range as comments. A socket that
- * nobody has set is a comment too. */
-void config_print_file(const struct config *config, FILE *out);
-
-/* The options for --help. */
-void config_print_help(FILE *out);
-
-/* The options as a list in mdoc(7). */
-void config_print_manual(FILE *out);
 
 #endif

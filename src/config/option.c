@@ -29,22 +29,21 @@ static const struct unit no_units[] = {
 };
 
 const struct type config_types[] = {
-	[PATH] = { "PATH", "a path", NULL, NULL },
-	[OPTIONAL_PATH] = { "PATH", "a path", NULL, NULL },
-	[ADDRESS] = { "ADDRESS", "an address and a port", NULL, NULL },
-	[ADDRESSES] = { "ADDRESS", "a path or an address and a port", NULL,
-	    NULL },
-	[SECRET] = { "TEXT", "a text", NULL, NULL },
-	[MODE] = { "MODE", "an octal number", NULL, NULL },
-	[LEVEL] = { "LEVEL", "one of debug, info, warn, error", NULL,
-	    "debug info warn error" },
-	[FORMAT] = { "FORMAT", "one of auto, text, logfmt, json, journal", NULL,
-	    "auto text logfmt json journal" },
-	[COUNT] = { "N", "a whole number", no_units, NULL },
-	[SIZE] = { "SIZE", "bytes, or a number with k, m or g", size_units,
-	    NULL },
-	[DURATION] = { "TIME", "a number with ms, s, m or h", duration_units,
-	    NULL },
+	[PATH] = { "PATH", "a path", .is_text = true, .is_file = true },
+	[OPTIONAL_PATH] = { "PATH", "a path", .is_text = true,
+	    .is_file = true },
+	[ADDRESS] = { "ADDRESS", "an address and a port", .is_text = true },
+	[ADDRESSES] = { "ADDRESS", "a path or an address and a port",
+	    .is_text = true, .is_file = true, .is_list = true },
+	[SECRET] = { "TEXT", "a text", .is_text = true, .is_secret = true },
+	[MODE] = { "MODE", "an octal number" },
+	[LEVEL] = { "LEVEL", "one of debug, info, warn, error",
+	    .values = "debug info warn error" },
+	[FORMAT] = { "FORMAT", "one of auto, text, logfmt, json, journal",
+	    .values = "auto text logfmt json journal" },
+	[COUNT] = { "N", "a whole number", no_units },
+	[SIZE] = { "SIZE", "bytes, or a number with k, m or g", size_units },
+	[DURATION] = { "TIME", "a number with ms, s, m or h", duration_units },
 };
 
 #define KIB 1024
@@ -161,9 +160,8 @@ const struct option config_options[] = {
 	    "logged; 0ms: none is." },
 };
 
-_Static_assert(
-    sizeof(config_options) / sizeof(*config_options) == CONFIG_N_OPTIONS,
-    "CONFIG_N_OPTIONS is their number");
+const size_t config_options_n =
+    sizeof(config_options) / sizeof(*config_options);
 
 int64_t *
 config_number(const struct config *config, const struct option *option)
@@ -177,10 +175,10 @@ config_string(const struct config *config, const struct option *option)
 	return (char **)(void *)((char *)(uintptr_t)config + option->field);
 }
 
-bool
-config_is_text(const struct option *option)
+const struct type *
+config_type(const struct option *option)
 {
-	return option->type <= SECRET;
+	return &config_types[option->type];
 }
 
 /* Word number i of those that blanks separate. */
@@ -198,10 +196,10 @@ const char *
 config_format(
     const struct option *option, int64_t value, char *out, size_t size)
 {
-	const struct unit *unit = config_types[option->type].units;
+	const struct unit *unit = config_type(option)->units;
 
-	if (option->type == LEVEL || option->type == FORMAT) {
-		put_word(config_types[option->type].values, value, out, size);
+	if (config_type(option)->values != NULL) {
+		put_word(config_type(option)->values, value, out, size);
 	} else if (option->type == MODE) {
 		snprintf(out, size, "%04" PRIo64, value);
 	} else {

@@ -1,14 +1,16 @@
 /*
- * config_option - the options as a table, and what their types are called: what
- * config.c, which reads them, and config_print.c, which shows them, share.
- * Nobody else includes it.
+ * option - the options as a table, and their types. config.c reads them, and
+ * print.c shows them; no other file includes it.
  */
 #ifndef PM2A_CONFIG_OPTION_H
 #define PM2A_CONFIG_OPTION_H
 
-#include "config/config.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* Texts come first. */
+#include "config/values.h"
+
 enum option_type {
 	PATH,
 	OPTIONAL_PATH,
@@ -32,29 +34,33 @@ struct type {
 	const char *argument;     /* in --help and the manual */
 	const char *wanted;       /* in errors */
 	const struct unit *units; /* the largest first; NULL: no number */
-	const char *values; /* that it has, separated by blanks, or NULL */
+	const char
+	    *values;    /* the possible ones, separated by blanks, or NULL */
+	bool is_text;   /* the field is a char *, else an int64_t */
+	bool is_file;   /* it may be the name of a file */
+	bool is_list;   /* the option may be given several times */
+	bool is_secret; /* its value is never shown */
 };
 
 struct option {
 	const char *name;
 	enum option_type type;
-	size_t field; /* char * where the type is a text, or else int64_t */
+	size_t field; /* offset in struct config, of what its type says */
 	int64_t min, max, initial;
 	bool reloadable;
 	const char *text;
 };
 
-#define CONFIG_N_OPTIONS 28
-
 extern const struct type config_types[];
 extern const struct option config_options[];
+extern const size_t config_options_n;
 
 /* The field of the option, as its type has it. */
 int64_t *config_number(
     const struct config *config, const struct option *option);
 char **config_string(const struct config *config, const struct option *option);
 
-bool config_is_text(const struct option *option);
+const struct type *config_type(const struct option *option);
 
 /* A number as config_set() takes it. Returns out. */
 const char *config_format(

@@ -1,3 +1,5 @@
+#include "config/print.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +16,12 @@ config_value(const struct config *config, size_t i, char *out, size_t size)
 {
 	const struct option *option = &config_options[i];
 
-	if (!config_is_text(option))
+	if (!config_type(option)->is_text)
 		return config_format(
 		    option, *config_number(config, option), out, size);
 	snprintf(out, size, "%s",
-	    option->type == SECRET && **config_string(config, option) != '\0'
+	    config_type(option)->is_secret &&
+		    **config_string(config, option) != '\0'
 		? HIDDEN
 		: *config_string(config, option));
 	return out;
@@ -30,7 +33,7 @@ describe_range(const struct option *option, char *out, size_t size)
 {
 	char min[32], max[32], initial[32];
 
-	if (config_is_text(option)) {
+	if (config_type(option)->is_text) {
 		snprintf(out, size, "At most %" PRId64 " bytes.", option->max);
 		return out;
 	}
@@ -49,7 +52,7 @@ is_comment(const struct config *config, const struct option *option)
 {
 	if (option->type == PATH)
 		return config->socket_is_default;
-	return option->type == SECRET;
+	return config_type(option)->is_secret;
 }
 
 /* A line for each address. What has no value is a comment. */
@@ -62,8 +65,8 @@ print_line(const struct config *config, size_t i, FILE *out)
 	config_value(config, i, text, VALUE_SIZE);
 	if (*text == '\0')
 		fprintf(out, "#%s %s\n", config_options[i].name,
-		    config_types[config_options[i].type].argument);
-	else if (config_options[i].type != ADDRESSES)
+		    config_type(&config_options[i])->argument);
+	else if (!config_type(&config_options[i])->is_list)
 		fprintf(out, "%s%s %s\n", mark, config_options[i].name, text);
 	else
 		while ((value = strsep(&rest, " ")) != NULL)
@@ -81,7 +84,7 @@ config_print_file(const struct config *config, FILE *out)
 	      "# and g (of 1024), TIME takes ms, s, m and h. What is\n"
 	      "# reloadable changes with SIGHUP.\n",
 	    out);
-	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
+	for (size_t i = 0; i < config_options_n; i++) {
 		fputc('\n', out);
 		wrap_print(out, "# ", 72, false, config_options[i].text);
 		wrap_print(out, "# ", 72, false,
@@ -95,9 +98,9 @@ config_print_help(FILE *out)
 {
 	char text[256];
 
-	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
+	for (size_t i = 0; i < config_options_n; i++) {
 		fprintf(out, "  --%s %s\n", config_options[i].name,
-		    config_types[config_options[i].type].argument);
+		    config_type(&config_options[i])->argument);
 		wrap_print(out, "        ", 64, false, config_options[i].text);
 		wrap_print(out, "        ", 64, false,
 		    describe_range(&config_options[i], text, sizeof(text)));
@@ -110,9 +113,9 @@ config_print_manual(FILE *out)
 	char text[256];
 
 	fputs(".Bl -tag -width Ds\n", out);
-	for (size_t i = 0; i < CONFIG_N_OPTIONS; i++) {
+	for (size_t i = 0; i < config_options_n; i++) {
 		fprintf(out, ".It Cm %s Ar %s\n", config_options[i].name,
-		    config_types[config_options[i].type].argument);
+		    config_type(&config_options[i])->argument);
 		wrap_print(out, "", 72, true, config_options[i].text);
 		wrap_print(out, "", 72, true,
 		    describe_range(&config_options[i], text, sizeof(text)));

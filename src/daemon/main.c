@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "cli/inspect.h"
 #include "cli/probe.h"
+#include "config/print.h"
 #include "daemon/serve.h"
 #include "cli/shell.h"
 #include "cli/watch.h"

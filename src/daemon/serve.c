@@ -13,6 +13,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "config/print.h"
 #include "ops/systemd.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"

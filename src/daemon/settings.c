@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 
 #include "base/log.h"
+#include "config/print.h"
 #include "net/piped.h"
 
 #define SERVER_NAME "pm2adapterd/" VERSION

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/print.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/print.h"
 #include "unit/support.h"
 
 static struct config config;
