@@ -331,17 +331,15 @@ log_fatal(const char *event, const char *fmt, ...)
 	abort();
 }
 
-/* Whether the character at s, of *n bytes, is a control or what quoting needs;
- * or a byte that is no UTF-8. */
+/* Returns true if the character at s, of *n bytes, is not safe or would end the
+ * quotes. */
 static bool
 must_escape(const unsigned char *s, size_t left, size_t *n)
 {
-	*n = text_utf8_length(s, left);
-	if (*n == 0) {
-		*n = 1;
-		return true;
-	}
-	return text_is_control(s) || *s == '"' || *s == '\\';
+	bool is_safe;
+
+	*n = text_next(s, left, &is_safe);
+	return !is_safe || *s == '"' || *s == '\\';
 }
 
 const char *

@@ -72,36 +72,18 @@ unescape(char *out, const char *s, size_t len)
 	return n;
 }
 
-/* One character of a JSON string; *used is how many bytes of s it was. */
-static const char *
-json_character(const char *s, size_t left, char buffer[8], size_t *used)
-{
-	size_t n = text_utf8_length((const unsigned char *)s, left);
-
-	*used = n == 0 ? 1 : n;
-	if (n == 0)
-		return "\xef\xbf\xbd";
-	if (*s == '"' || *s == '\\')
-		snprintf(buffer, 8, "\\%c", *s);
-	else if ((unsigned char)*s < 0x20)
-		snprintf(buffer, 8, "\\u%04x", (unsigned char)*s);
-	else
-		snprintf(buffer, 8, "%.*s", (int)n, s);
-	return buffer;
-}
-
 size_t
 log_json_string(char *out, size_t size, size_t at, const char *text, size_t len)
 {
 	size_t n = at, used;
-	char buffer[8];
+	char s[TEXT_ESCAPED_SIZE];
 
 	if (n + 2 >= size)
 		return at;
 	out[n++] = '"';
 	for (size_t i = 0; i < len; i += used) {
-		const char *s =
-		    json_character(text + i, len - i, buffer, &used);
+		used =
+		    text_next_json((const unsigned char *)text + i, len - i, s);
 
 		if (n + strlen(s) + 2 >= size) {
 			out[at] = '\0';

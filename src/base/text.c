@@ -32,57 +32,137 @@ text_utf8_length(const unsigned char *s, size_t left)
 	return len;
 }
 
-bool
-text_is_control(const unsigned char *s)
+/* What the sequence of n bytes at s, valid UTF-8, stands for. */
+static uint32_t
+code_point(const unsigned char *s, size_t n)
 {
-	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+	uint32_t c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (s[i] & 0x3f);
+	return c;
 }
 
-/* C1 as \u0080 to \u009f: terminals obey those too. */
+/* Unicode 17: Cc, Zl, Zp, Default_Ignorable_Code_Point, which has those that
+ * are invisible and those that turn the direction of writing, and the
+ * annotations. */
 static bool
-put_json_control(FILE *out, const unsigned char *s)
+is_deceptive(uint32_t c)
 {
-	if (!text_is_control(s))
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x0000, 0x001f },
+		{ 0x007f, 0x009f },
+		{ 0x00ad, 0x00ad },
+		{ 0x034f, 0x034f },
+		{ 0x061c, 0x061c },
+		{ 0x115f, 0x1160 },
+		{ 0x17b4, 0x17b5 },
+		{ 0x180b, 0x180f },
+		{ 0x200b, 0x200f },
+		{ 0x2028, 0x202e },
+		{ 0x2060, 0x206f },
+		{ 0x3164, 0x3164 },
+		{ 0xfe00, 0xfe0f },
+		{ 0xfeff, 0xfeff },
+		{ 0xffa0, 0xffa0 },
+		{ 0xfff0, 0xfffb },
+		{ 0x1bca0, 0x1bca3 },
+		{ 0x1d173, 0x1d17a },
+		{ 0xe0000, 0xe0fff },
+	};
+
+	if (c >= 0x20 && c < 0x7f)
 		return false;
-	fprintf(out, "\\u%04x", s[0] == 0xc2 ? s[1] : s[0]);
-	return true;
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+		if (c >= ranges[i].first && c <= ranges[i].last)
+			return true;
+	return false;
+}
+
+size_t
+text_next(const unsigned char *s, size_t left, bool *is_safe)
+{
+	size_t n = text_utf8_length(s, left);
+
+	*is_safe = n > 0 && !is_deceptive(code_point(s, n));
+	return n > 0 ? n : 1;
+}
+
+size_t
+text_escape(const unsigned char *s, size_t n, char out[TEXT_ESCAPED_SIZE])
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(
+		    out + at, TEXT_ESCAPED_SIZE - at, "\\x%02x", s[i]);
+	return at;
+}
+
+size_t
+text_next_plain(
+    const unsigned char *s, size_t left, char out[TEXT_ESCAPED_SIZE])
+{
+	bool is_safe;
+	size_t n = text_next(s, left, &is_safe);
+
+	if (!is_safe)
+		text_escape(s, n, out);
+	else
+		snprintf(out, TEXT_ESCAPED_SIZE, *s == '\\' ? "\\\\" : "%.*s",
+		    (int)n, (const char *)s);
+	return n;
+}
+
+size_t
+text_next_json(const unsigned char *s, size_t left, char out[TEXT_ESCAPED_SIZE])
+{
+	bool is_safe;
+	size_t n = text_next(s, left, &is_safe);
+	uint32_t c;
+
+	if (is_safe) {
+		snprintf(out, TEXT_ESCAPED_SIZE, "%s%.*s",
+		    *s == '"' || *s == '\\' ? "\\" : "", (int)n,
+		    (const char *)s);
+	} else if (text_utf8_length(s, left) == 0) {
+		snprintf(out, TEXT_ESCAPED_SIZE, "\xef\xbf\xbd");
+	} else if ((c = code_point(s, n)) < 0x10000) {
+		snprintf(out, TEXT_ESCAPED_SIZE, "\\u%04x", c);
+	} else {
+		c -= 0x10000;
+		snprintf(out, TEXT_ESCAPED_SIZE, "\\u%04x\\u%04x",
+		    0xd800 + (c >> 10), 0xdc00 + (c & 0x3ff));
+	}
+	return n;
+}
+
+static void
+put_each(FILE *out, const char *text, size_t len,
+    size_t (*next)(
+	const unsigned char *s, size_t left, char out[TEXT_ESCAPED_SIZE]))
+{
+	const unsigned char *s = (const unsigned char *)text;
+	char escaped[TEXT_ESCAPED_SIZE];
+
+	for (size_t i = 0; i < len;) {
+		i += next(s + i, len - i, escaped);
+		fputs(escaped, out);
+	}
 }
 
 void
 text_put_json(FILE *out, const char *text, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n;
-
 	fputc('"', out);
-	for (size_t i = 0; i < len; i += n == 0 ? 1 : n) {
-		n = text_utf8_length(s + i, len - i);
-		if (n == 0)
-			fputs("\xef\xbf\xbd", out);
-		else if (s[i] == '"' || s[i] == '\\')
-			fprintf(out, "\\%c", s[i]);
-		else if (!put_json_control(out, s + i))
-			fwrite(s + i, 1, n, out);
-	}
+	put_each(out, text, len, text_next_json);
 	fputc('"', out);
 }
 
 void
 text_put_plain(FILE *out, const char *text, size_t len)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n;
-
-	for (size_t i = 0; i < len; i += n) {
-		n = text_utf8_length(s + i, len - i);
-		if (n == 0 || text_is_control(s + i)) {
-			n = n == 0 ? 1 : n;
-			for (size_t k = 0; k < n; k++)
-				fprintf(out, "\\x%02x", s[i + k]);
-		} else if (s[i] == '\\') {
-			fputs("\\\\", out);
-		} else {
-			fwrite(s + i, 1, n, out);
-		}
-	}
+	put_each(out, text, len, text_next_plain);
 }

@@ -13,15 +13,34 @@
  * there, at least one; 0 where there is none. */
 size_t text_utf8_length(const unsigned char *s, size_t left);
 
-/* Whether the sequence at s is one of the controls C0, DEL and C1. */
-bool text_is_control(const unsigned char *s);
+#define TEXT_ESCAPED_SIZE 17 /* four bytes as \xNN, and a zero */
 
-/* As a JSON string (RFC 8259) with its quotes, controls escaped. What is no
- * UTF-8 comes out as U+FFFD. */
+/*
+ * Returns the length of the character that begins s, of which `left` bytes are
+ * there, at least one. *is_safe is false if the character must be escaped
+ * wherever people read it: if it is a control, invisible, or turns the
+ * direction of writing, or if the byte is no UTF-8. The one place that decides
+ * that.
+ */
+size_t text_next(const unsigned char *s, size_t left, bool *is_safe);
+
+/* Writes n bytes as \xNN, terminated. Returns the length. */
+size_t text_escape(
+    const unsigned char *s, size_t n, char out[TEXT_ESCAPED_SIZE]);
+
+/* Write the character that begins s as text_put_plain() and text_put_json() do,
+ * terminated. Return how many bytes of s it was. */
+size_t text_next_plain(
+    const unsigned char *s, size_t left, char out[TEXT_ESCAPED_SIZE]);
+size_t text_next_json(
+    const unsigned char *s, size_t left, char out[TEXT_ESCAPED_SIZE]);
+
+/* As a JSON string (RFC 8259) with its quotes; what is not safe as \uNNNN,
+ * which means the same to programs, and bytes that are no UTF-8 as U+FFFD. */
 void text_put_json(FILE *out, const char *text, size_t len);
 
-/* For a terminal: controls and what is no UTF-8 as \xNN, a backslash twice. So
- * it has no newlines and no tabs, and can be undone. */
+/* For a terminal: what is not safe as \xNN, a backslash twice. So it has no
+ * newlines and no tabs, and can be undone. */
 void text_put_plain(FILE *out, const char *text, size_t len);
 
 #endif

@@ -106,17 +106,15 @@ char *
 format_text(char out[FORMAT_SIZE], const char *text, size_t len)
 {
 	const unsigned char *s = (const unsigned char *)text;
+	char escaped[TEXT_ESCAPED_SIZE];
 	size_t at = 0, n;
 
-	for (size_t i = 0; i < len && at + 8 < FORMAT_SIZE;
-	     i += n == 0 ? 1 : n) {
-		n = text_utf8_length(s + i, len - i);
-		if (n == 0 || text_is_control(s + i)) {
-			out[at++] = '?';
-		} else {
-			memcpy(out + at, s + i, n);
-			at += n;
-		}
+	for (size_t i = 0; i < len; i += n) {
+		n = text_next_plain(s + i, len - i, escaped);
+		if (at + strlen(escaped) >= FORMAT_SIZE)
+			break;
+		memcpy(out + at, escaped, strlen(escaped));
+		at += strlen(escaped);
 	}
 	out[at] = '\0';
 	return out;

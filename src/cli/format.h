@@ -31,7 +31,7 @@ char *format_us(char out[FORMAT_SIZE], int64_t us);
 /* The time of day of a point in milliseconds since 1970. */
 char *format_clock(char out[FORMAT_SIZE], int64_t wall_ms);
 
-/* What a peer calls itself: what is no printable UTF-8 becomes '?'. */
+/* A text of a peer as text_put_plain() writes it. */
 char *format_text(char out[FORMAT_SIZE], const char *text, size_t len);
 
 /* Columns of a terminal that s takes: its code points. */

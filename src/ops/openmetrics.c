@@ -30,26 +30,30 @@ put_head(const struct text *text, const char *name, const char *type,
 	    help, name, suffix, type);
 }
 
-/* A label's value, which is UTF-8: \, " and newlines escaped; other controls,
- * which no dashboard wants, and what is no UTF-8 as '?'. */
+/* The value of a label, which is UTF-8: \\, " and newlines escaped as the
+ * format has it; other characters that are not safe as \xNN, with its backslash
+ * escaped. */
 static void
 put_label(FILE *out, const char *value)
 {
+	const unsigned char *s = (const unsigned char *)value;
+	char escaped[TEXT_ESCAPED_SIZE];
 	size_t left = strlen(value), n;
+	bool is_safe;
 
-	for (; left > 0; value += n, left -= n) {
-		const unsigned char *s = (const unsigned char *)value;
-
-		n = text_utf8_length(s, left);
-		if (*value == '\\' || *value == '"')
-			fprintf(out, "\\%c", *value);
-		else if (*value == '\n')
+	for (; left > 0; s += n, left -= n) {
+		n = text_next(s, left, &is_safe);
+		if (*s == '\\' || *s == '"') {
+			fprintf(out, "\\%c", *s);
+		} else if (*s == '\n') {
 			fputs("\\n", out);
-		else if (n == 0 || text_is_control(s))
-			fputc('?', out);
-		else
-			fwrite(value, 1, n, out);
-		n = n == 0 ? 1 : n;
+		} else if (is_safe) {
+			fwrite(s, 1, n, out);
+		} else {
+			text_escape(s, n, escaped);
+			for (const char *c = escaped; *c != '\0'; c++)
+				fprintf(out, *c == '\\' ? "\\\\" : "%c", *c);
+		}
 	}
 }
 

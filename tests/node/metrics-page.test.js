@@ -23,6 +23,7 @@ const SHOTS = {
 	phone: { colorScheme: 'light', viewport: { width: 390, height: 1000 } },
 };
 const EVIL = '<img src=x onerror="document.title=1">';
+const HIDDEN = 'a\u202eb\u200bc';
 
 function freePort() {
 	return new Promise((resolve) => {
@@ -44,7 +45,7 @@ describe('the page of metrics-listen', () => {
 		const port = await freePort();
 		url = `http://127.0.0.1:${port}/`;
 		daemon = await Daemon.start({ args: ['--metrics-listen', `127.0.0.1:${port}`] });
-		for (const name of ['chat', 'chat', 'game', EVIL]) {
+		for (const name of ['chat', 'chat', HIDDEN, EVIL]) {
 			const client = new Client({ socket: daemon.socket, name, ref: true });
 			client.subscribe('socket.io#/#');
 			clients.push(client);
@@ -95,7 +96,7 @@ describe('the page of metrics-listen', () => {
 			assert.ok(Number(rate.replace(/[^\d]/g, '')) > 100, rate);
 			assert.strictEqual(await page.locator('#connections').textContent(), '4');
 			assert.deepStrictEqual(await page.locator('#workers td:first-child').allTextContents(),
-				['chat', 'chat', 'game', EVIL]);
+				['chat', 'chat', 'a\\u{202e}b\\u{200b}c', EVIL]);
 			const pids = await page.locator('#workers td:nth-child(3)').allTextContents();
 			assert.deepStrictEqual(new Set(pids), new Set([String(process.pid)]));
 			assert.match(await page.title(), /^4 workers/);

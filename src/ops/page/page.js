@@ -72,6 +72,13 @@ function keep(name, value, text) {
 	draw(name);
 }
 
+/* Names of peers: what is invisible or turns the direction of writing is shown as its number. */
+const HIDDEN = /[\p{Cc}\p{DI}\p{Zl}\p{Zp}\p{Bidi_Control}\uFFF9-\uFFFB]/gu;
+
+function visible(text) {
+	return text.replace(HIDDEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+}
+
 function element(name, text, className) {
 	const node = document.createElement(name);
 	node.textContent = text;
@@ -124,7 +131,7 @@ function rowOf(client) {
 	const row = document.createElement('tr');
 	const number = (text, isBad) => element('td', text, isBad ? 'n bad' : 'n');
 	row.append(
-		element('td', client.name),
+		element('td', visible(client.name)),
 		number(client.pm_id === null ? '–' : String(client.pm_id)),
 		number(String(client.pid)),
 		number(duration(client.age_ms)),

@@ -184,6 +184,9 @@ static const struct {
 	QUOTE("\xc2\x9b", "\"\\xc2\\x9b\""),
 	QUOTE("\xc2\x80z", "\"\\xc2\\x80z\""),
 	QUOTE("\xc2\xa0", "\"\xc2\xa0\""),
+	/* Invisible, or turning the direction of writing. */
+	QUOTE("\xe2\x80\xae", "\"\\xe2\\x80\\xae\""),
+	QUOTE("a\xe2\x80\x8b", "\"a\\xe2\\x80\\x8b\""),
 	/* No UTF-8: some readers refuse the line. */
 	QUOTE("\xc2", "\"\\xc2\""),
 	QUOTE("\x9b\x31m", "\"\\x9b1m\""),
