@@ -91,7 +91,9 @@ end(struct visitor *v)
 	if (v->state == READY)
 		TAILQ_REMOVE(&set->ready, v, in_ready);
 	TAILQ_REMOVE(&set->all, v, link);
-	set->n--;
+	/* An empty set costs the turns of the loop nothing. */
+	if (--set->n == 0)
+		loop_remove_source(set->loop, &set->source);
 	set->out_bytes -= v->n_out;
 	rest(v);
 	close(v->fd);
@@ -336,7 +338,8 @@ visitors_accept(struct visitors *set, int fd)
 	v->fd = fd;
 	v->arrived = loop_now(set->loop);
 	set->stats.n_accepted++;
-	set->n++;
+	if (set->n++ == 0)
+		loop_add_source(set->loop, &set->source);
 	TAILQ_INSERT_TAIL(&set->all, v, link);
 	begin_deadline(v);
 	if (set->ops->in_max > 0)
@@ -418,7 +421,6 @@ visitors_new(struct loop *loop, const char *name,
 	set->source.expire = expire;
 	TAILQ_INIT(&set->all);
 	TAILQ_INIT(&set->ready);
-	loop_add_source(loop, &set->source);
 	return set;
 }
 
@@ -432,7 +434,6 @@ visitors_free(struct visitors *set)
 	while ((v = TAILQ_FIRST(&set->all)) != NULL)
 		end(v);
 	loop_cancel_work(set->loop, &set->serve);
-	loop_remove_source(set->loop, &set->source);
 	free(set);
 }
 
