@@ -15,7 +15,8 @@ job_run_slice(struct job_list *jobs)
 			return;
 		TAILQ_REMOVE(jobs, job, link);
 		job->is_started = false;
-		if (job->step(job)) {
+		/* The step may have started it again. */
+		if (job->step(job) && !job->is_started) {
 			job->is_started = true;
 			TAILQ_INSERT_TAIL(jobs, job, link);
 		}

@@ -10,6 +10,7 @@ struct count {
 	struct job job;
 	int n, max;       /* steps; max 0: it never ends */
 	struct job *ends; /* another job that its step stops */
+	bool starts;      /* its step starts it again */
 };
 
 /* What the last two jobs to do a step were. */
@@ -25,6 +26,8 @@ on_step(struct job *job)
 	last = job;
 	if (count->ends != NULL)
 		job_stop(loop, count->ends);
+	if (count->starts)
+		job_start(loop, job);
 	return ++count->n != count->max;
 }
 
@@ -55,6 +58,19 @@ TEST(a_job_is_done_step_by_step_and_the_loop_does_not_wait)
 	job_stop(loop, &endless.job);
 	job_stop(loop, &endless.job);
 	ck_assert(!endless.job.is_started);
+	loop_free(loop);
+}
+
+TEST(a_job_that_its_own_step_starts_is_in_the_list_once)
+{
+	struct count again = { .job.step = on_step, .starts = true };
+
+	begin();
+	job_start(loop, &again.job);
+	turn();
+	ck_assert(again.job.is_started);
+	job_stop(loop, &again.job);
+	ck_assert(TAILQ_EMPTY(loop_jobs(loop)));
 	loop_free(loop);
 }
 
