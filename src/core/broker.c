@@ -28,7 +28,8 @@ struct broker {
 	LIST_HEAD(member_list, member) members;
 	size_t n_members;
 	uint64_t last_id;
-	uint64_t serial; /* of the last publish that marks */
+	uint64_t serial;              /* of the last publish that marks */
+	const struct broker_tap *tap; /* or NULL */
 	struct broker_stats stats;
 };
 
@@ -357,7 +358,15 @@ broker_publish(struct broker *broker, struct member *from,
 	}
 	if (n_receivers == 0)
 		broker->stats.n_unrouted += run->n;
+	if (broker->tap != NULL)
+		broker->tap->message(broker->tap->arg, run);
 	return n_receivers;
+}
+
+void
+broker_set_tap(struct broker *broker, const struct broker_tap *tap)
+{
+	broker->tap = tap;
 }
 
 static void

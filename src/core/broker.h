@@ -48,6 +48,12 @@ struct broker_limits {
 	size_t gather_all_max_bytes; /* of those to all open ones; 0: any */
 };
 
+/* Sees each run that is published, besides those who get it. */
+struct broker_tap {
+	void (*message)(void *arg, const struct message_run *run);
+	void *arg;
+};
+
 struct broker *broker_new(const struct broker_limits *limits,
     struct hash_key key) __attribute__((returns_nonnull));
 
@@ -111,6 +117,11 @@ void broker_prefetch_subs(const struct broker *broker, uint32_t hash);
  */
 size_t broker_publish(struct broker *broker, struct member *from,
     const struct topic_name *names, size_t n, const struct message_run *run);
+
+/* Has the tap, which is borrowed, see what is published from now on, after its
+ * receivers; NULL: nobody does, which costs nothing. It must not call the
+ * broker back. */
+void broker_set_tap(struct broker *broker, const struct broker_tap *tap);
 
 /*
  * Asks everybody whom ask names but from. The asker's sink gets the result,

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "wire/adapter_parts.h"
 
+#define ROOM_TYPES (1u << MSG_STR | 1u << MSG_INT | 1u << MSG_FLOAT)
 #define ID_MAX ((INT64_C(1) << 53) - 1)
 
 #define TEXT(literal)                                           \
@@ -58,8 +59,9 @@ adapter_has_event_name(struct bytes *list, const char *const *reserved)
 	return true;
 }
 
+/* Whether it is an array of values of these types, a bit each. */
 static bool
-is_rooms(const struct adapter_span *span)
+is_list(const struct adapter_span *span, unsigned types)
 {
 	struct bytes b = bytes_over(span->at, span->len);
 	struct msg_token t;
@@ -67,11 +69,16 @@ is_rooms(const struct adapter_span *span)
 	if (!msg_take(&b, &t) || t.type != MSG_ARRAY)
 		return false;
 	for (uint64_t n = t.n_children; n > 0; n--)
-		if (!msg_take(&b, &t) ||
-		    (t.type != MSG_INT && t.type != MSG_FLOAT &&
-			(t.type != MSG_STR || !is_utf8(t.data, t.len))))
+		if (!msg_take(&b, &t) || !(types & 1u << t.type) ||
+		    (t.type == MSG_STR && !is_utf8(t.data, t.len)))
 			return false;
 	return true;
+}
+
+static bool
+is_rooms(const struct adapter_span *span)
+{
+	return is_list(span, ROOM_TYPES);
 }
 
 static bool
@@ -123,13 +130,14 @@ take_span(struct bytes *b, struct adapter_span *out)
 	return true;
 }
 
-/* A list that may be nil or missing: none. */
+/* A list of rooms that may be nil or missing: none. What applications call a
+ * room may have become nil. */
 static bool
 is_targets(struct adapter_span *span)
 {
 	if (span->len == 0 || (span->len == 1 && *span->at == 0xc0))
 		*span = no_list;
-	return is_rooms(span);
+	return is_list(span, ROOM_TYPES | 1u << MSG_NIL | 1u << MSG_BOOL);
 }
 
 /* A value that is wanted of a map. */

@@ -7,35 +7,13 @@ const { after, before, describe, test } = require('node:test');
 
 const { createAdapter, createShardedAdapter } = require('@socket.io/redis-adapter');
 
-const { LIBRARIES, RedisDaemon } = require('./support/redis');
+const { RedisDaemon } = require('./support/redis');
+const { redisAdapter } = require('./support/redis-adapter');
 const { Servers } = require('./support/servers');
 const { next, until, within } = require('./support/wait');
 
 const PATIENT = { timeout: 110_000 };
 const BYTES = Buffer.from([0, 255, 13, 10]);
-
-/* What Servers takes: an adapter over two connections, and what it asks of them. */
-async function redisAdapter(daemon, library, make) {
-	const [publisher, hearer] = await Promise.all([0, 1].map(async () => {
-		const client = LIBRARIES[library]({ path: daemon.redis });
-		await within(client.connect(), 'connection');
-		return client;
-	}));
-	// What a connection was told is in force when it answers what it was asked behind that.
-	const barrier = () => Promise.all([publisher, hearer].map(({ native }) => native.ping()));
-	return Object.assign(make(publisher.native, hearer.native), {
-		client: {
-			ready: async () => {},
-			barrier,
-			/* A server that is closed unsubscribes, and doesn't wait for it. */
-			async destroy() {
-				await within(barrier(), 'answers');
-				publisher.close();
-				hearer.close();
-			},
-		},
-	});
-}
 
 const ADAPTERS = [
 	['classic', createAdapter, 'redis 5, RESP2'],

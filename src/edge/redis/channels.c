@@ -7,8 +7,9 @@
  * channels as others.
  */
 
-#define STEP_BUCKETS 32  /* of the index of topics */
-#define STEP_BYTES 16384 /* of patterns and names */
+#define COUNTED_MAX 16384 /* subscriptions of a channel that are looked at */
+#define STEP_BUCKETS 32   /* of the index of topics */
+#define STEP_BYTES 16384  /* of patterns and names */
 
 static void
 list_topic(const struct topic *topic, void *arg)
@@ -71,29 +72,57 @@ put_channels(struct redis_call *call, struct topic_registry *reg)
 	work->finish = finish_channels;
 }
 
-static void
-put_number(struct redis_call *call, struct topic_registry *reg,
-    const struct resp_arg *name)
+/* Nothing that is longer than a topic is there. */
+static const struct topic *
+find(struct topic_registry *reg, const struct resp_arg *name)
 {
-	const struct topic *topic = NULL;
+	return name->len > TOPIC_NAME_MAX
+		   ? NULL
+		   : topic_find(reg, name->data, name->len);
+}
 
-	/* Nothing that is longer is there. */
-	if (name->len <= TOPIC_NAME_MAX)
-		topic = topic_find(reg, name->data, name->len);
+/*
+ * A Redis adapter waits for as many answers to a question as its channel of
+ * requests has subscribers. Native workers, who have subscribed to it for the
+ * emitters' commands, give none, so they don't count there.
+ */
+static size_t
+count_askable(const struct topic *topic)
+{
+	const struct subscription *subs = topic_subs(topic);
+	size_t n = 0;
+
+	for (size_t i = 0; i < topic->n_subs; i++)
+		n +=
+		    member_of(subs[i].owner)->sink->message == redis_on_message;
+	return n;
+}
+
+static void
+put_number(struct redis_call *call, const struct resp_arg *name, size_t n)
+{
 	resp_put_bulk(call->out, name->data, name->len);
-	resp_put_int(call->out, topic == NULL ? 0 : topic->n_subs);
+	resp_put_int(call->out, (int64_t)n);
 }
 
 static void
 put_number_of_channel(struct redis_call *call, const struct resp_arg *name)
 {
-	put_number(call, broker_topics(call->client->redis->broker), name);
+	const struct topic *topic =
+	    find(broker_topics(call->client->redis->broker), name);
+	size_t n = topic == NULL ? 0 : topic->n_subs;
+
+	if (n > 0 && n <= COUNTED_MAX && redis_is_requests(name))
+		n = count_askable(topic);
+	put_number(call, name, n);
 }
 
 static void
 put_number_of_shard(struct redis_call *call, const struct resp_arg *name)
 {
-	put_number(call, call->client->redis->shards, name);
+	const struct topic *topic = find(call->client->redis->shards, name);
+
+	put_number(call, name, topic == NULL ? 0 : topic->n_subs);
 }
 
 static void

@@ -109,6 +109,17 @@ struct redis_asked {
 
 #define REDIS_ASKED_MAX 64
 
+/* A flag of frames that a translation has written, and nobody sends: a client
+ * gets it for the first topic alone that it has subscribed to. */
+#define REDIS_FIRST_TOPIC 0x80
+
+/* A run of native workers, as clients of Redis get it. */
+struct redis_translation {
+	struct slice source;
+	struct message_run run; /* none are left where n is 0 */
+	bool has_one_topic;     /* all of it has that of the source */
+};
+
 struct redis {
 	struct loop *loop;
 	struct loop_task staging;
@@ -134,6 +145,10 @@ struct redis {
 	struct redis_form {
 		struct slice source, bytes;
 	} forms[2];
+	struct redis_translation translation; /* of the last run */
+	struct broker_tap tap;
+	bool is_own;       /* the publish at hand is of a client of Redis */
+	bool is_sharded;   /* and for native workers alone */
 	struct blob *room; /* of this turn's small messages, or NULL */
 	size_t room_used;  /* bytes */
 	struct loop_task forgetting; /* of the forms and the room */
@@ -389,9 +404,16 @@ size_t redis_n_subscriptions(const struct redis_client *client);
 
 void redis_asked_fini(struct redis *redis);
 
+/* Whether a channel is `key-request#namespace#`, the topic of requests. */
+bool redis_is_requests(const struct resp_arg *channel);
+
 /* To be called for what is published: if it asks workers for something they may
  * be about to subscribe to rooms. */
 void redis_asked_note(struct redis *redis, const struct resp_arg *channel);
+
+/* As it, for what the sharded adapter publishes. */
+void redis_asked_note_sharded(struct redis *redis,
+    const struct resp_arg *channel, const struct resp_arg *payload);
 
 /* The namespace of a channel that is a room's, if it was asked just now; NULL:
  * the channel's subscribers are all who can want it. */
@@ -400,6 +422,26 @@ const struct redis_asked *redis_asked_find(
 
 /* Gives up what is kept for a publish that is on its way. */
 void redis_drop_forms(struct redis *redis);
+
+/* The bytes written to redis->scratch, which is emptied. */
+struct slice redis_take_scratch(struct redis *redis);
+
+/* Sends payload to all subscribers of a shard channel; call is that of the
+ * client that has published it, or NULL. Returns how many they are. */
+size_t redis_send_shard(struct redis *redis, struct redis_call *call,
+    const struct topic *topic, const struct resp_arg *channel,
+    const struct resp_arg *payload, bool is_volatile);
+
+/* What clients of Redis get of a run of native workers, whose blob is settled;
+ * until the end of the turn, or another run. In translate.c. */
+const struct redis_translation *redis_translate(
+    struct redis *redis, const struct message_run *run);
+
+void redis_forget_translation(struct redis *redis);
+
+/* To be called when a shard channel may be the first or the last that somebody
+ * has subscribed to. */
+void redis_watch_shards(struct redis *redis);
 
 /* As broker_sink.message. */
 bool redis_on_message(struct member *to, const struct message_run *run);

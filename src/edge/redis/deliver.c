@@ -81,7 +81,8 @@ put_frame(struct msg_writer *w, const struct redis_client *client,
 		return 0;
 	while (msg_topics_next(&topics, &m.topic, &m.topic_len)) {
 		n += put_matches(w, client, &m);
-		if (client->redis->is_widened)
+		if (client->redis->is_widened ||
+		    (n > 0 && f->flags & REDIS_FIRST_TOPIC))
 			break;
 	}
 	return n;
@@ -140,9 +141,8 @@ take_room(struct redis *redis, size_t size)
 	return s;
 }
 
-/* What has been written to scratch, which is emptied. */
-static struct slice
-take_scratch(struct redis *redis)
+struct slice
+redis_take_scratch(struct redis *redis)
 {
 	struct msg_writer *w = &redis->scratch;
 	struct slice s;
@@ -168,6 +168,7 @@ redis_drop_forms(struct redis *redis)
 		blob_unref(redis->forms[i].bytes.blob);
 		redis->forms[i] = (struct redis_form){ 0 };
 	}
+	redis_forget_translation(redis);
 	blob_unref(redis->room);
 	redis->room = NULL;
 }
@@ -184,7 +185,7 @@ shared_form(struct redis_client *client, const struct slice *run)
 	blob_unref(form->source.blob);
 	blob_unref(form->bytes.blob);
 	put_run(&redis->scratch, client, run);
-	form->bytes = take_scratch(redis);
+	form->bytes = redis_take_scratch(redis);
 	form->source = *run;
 	blob_ref(run->blob);
 	loop_flush_later(redis->loop, &redis->forgetting);
@@ -220,19 +221,32 @@ redis_on_message(struct member *to, const struct message_run *run)
 {
 	struct redis_client *client = to->user;
 	struct redis *redis = client->redis;
+	const struct redis_translation *t;
+	bool has_one_topic = !has_several_topics(&run->bytes);
 	struct slice own;
 	bool is_sent;
 	size_t n;
 
+	if (redis->is_sharded) {
+		redis->n_extra -= run->n;
+		return true;
+	}
 	piped_settle(run->bytes.blob);
-	if (has_no_prefix(client) && !has_several_topics(&run->bytes))
+	if (!redis->is_own) {
+		t = redis_translate(redis, run);
+		run = &t->run;
+		has_one_topic = t->has_one_topic;
+	}
+	if (run->n == 0)
+		return true;
+	if (has_no_prefix(client) && has_one_topic)
 		return send_to(client, shared_form(client, &run->bytes), run->n,
 		    run->is_volatile);
 	n = put_run(&redis->scratch, client, &run->bytes);
 	redis->n_extra += (int64_t)n - run->n;
 	if (n == 0)
 		return true;
-	own = take_scratch(redis);
+	own = redis_take_scratch(redis);
 	is_sent = send_to(client, &own, n, run->is_volatile);
 	blob_unref(own.blob);
 	return is_sent;
@@ -288,8 +302,9 @@ publish_to_self(struct redis_call *call)
 	return n;
 }
 
+/* To the broker's subscribers, or to those of them who are native. */
 static size_t
-publish(struct redis_call *call)
+publish_to(struct redis_call *call, bool is_sharded)
 {
 	struct redis *redis = call->client->redis;
 	const struct resp_arg *channel = &call->args[1];
@@ -313,13 +328,23 @@ publish(struct redis_call *call)
 	    &field, &call->args[2]);
 	redis->n_extra = 0;
 	redis->stats.n_published++;
+	redis->is_own = true;
+	redis->is_sharded = is_sharded;
 	n = broker_publish(redis->broker, call->client->member, names,
 	    redis->is_widened ? 2 : 1, &run);
-	redis->is_widened = false;
+	redis->is_widened = redis->is_own = redis->is_sharded = false;
 	blob_unref(topics.blob);
 	blob_unref(run.bytes.blob);
-	redis_asked_note(redis, channel);
-	return (size_t)((int64_t)n + redis->n_extra) + publish_to_self(call);
+	return (size_t)((int64_t)n + redis->n_extra);
+}
+
+static size_t
+publish(struct redis_call *call)
+{
+	size_t n = publish_to(call, false);
+
+	redis_asked_note(call->client->redis, &call->args[1]);
+	return n + publish_to_self(call);
 }
 
 /* False when the message can't be passed on; the client has been told. */
@@ -358,12 +383,13 @@ client_of_shards(struct topic_owner *owner)
 				       offsetof(struct redis_client, shards));
 }
 
-static size_t
-publish_to_shard(struct redis_call *call, const struct topic *topic)
+size_t
+redis_send_shard(struct redis *redis, struct redis_call *call,
+    const struct topic *topic, const struct resp_arg *channel,
+    const struct resp_arg *payload, bool is_volatile)
 {
-	struct redis *redis = call->client->redis;
-	struct message m = { call->args[1].data, call->args[1].len,
-		call->args[2].data, call->args[2].len };
+	struct message m = { channel->data, channel->len, payload->data,
+		payload->len };
 	const struct subscription *subs = topic_subs(topic);
 	struct slice forms[2] = { 0 };
 
@@ -371,7 +397,7 @@ publish_to_shard(struct redis_call *call, const struct topic *topic)
 		struct redis_client *to = client_of_shards(subs[i].owner);
 		struct slice *form = &forms[to->version - 2];
 
-		if (to == call->client) {
+		if (call != NULL && to == call->client) {
 			put_message(
 			    call->out, to->version, "smessage", NULL, &m);
 			count_delivered(to, 1);
@@ -380,26 +406,39 @@ publish_to_shard(struct redis_call *call, const struct topic *topic)
 		if (form->blob == NULL) {
 			put_message(
 			    &redis->scratch, to->version, "smessage", NULL, &m);
-			*form = take_scratch(redis);
+			*form = redis_take_scratch(redis);
 		}
-		send_to(to, form, 1, false);
+		send_to(to, form, 1, is_volatile);
 	}
 	blob_unref(forms[0].blob);
 	blob_unref(forms[1].blob);
 	return topic->n_subs;
 }
 
+/* Native workers get what the sharded adapter publishes by the topic of the
+ * channel's name; others of Redis's clients do not. */
+static size_t
+spublish(struct redis_call *call)
+{
+	struct redis *redis = call->client->redis;
+	struct topic_name name = redis_hashed(redis->shards, &call->args[1]);
+	const struct topic *topic;
+	size_t n = publish_to(call, true);
+
+	redis_asked_note_sharded(redis, &call->args[1], &call->args[2]);
+	topic =
+	    topic_find_hashed(redis->shards, name.hash, name.bytes, name.len);
+	if (topic != NULL)
+		n += redis_send_shard(
+		    redis, call, topic, &call->args[1], &call->args[2], false);
+	return n;
+}
+
 void
 redis_spublish(struct redis_call *call)
 {
-	struct topic_registry *shards = call->client->redis->shards;
-	struct topic_name name = redis_hashed(shards, &call->args[1]);
-	const struct topic *topic;
-
 	if (!check_message(call))
 		return;
-	call->client->redis->stats.n_published++;
-	topic = topic_find_hashed(shards, name.hash, name.bytes, name.len);
-	resp_put_int(call->out,
-	    topic == NULL ? 0 : (int64_t)publish_to_shard(call, topic));
+	resp_put_int(
+	    call->out, call->args[1].len == 0 ? 0 : (int64_t)spublish(call));
 }

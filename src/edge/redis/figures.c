@@ -20,6 +20,10 @@ figures(struct figures *out, void *arg)
 	v[FIGURE_REDIS_AUTH_FAILURES] = (int64_t)stats->n_auth_failures;
 	v[FIGURE_REDIS_PUBLISHED] = (int64_t)stats->n_published;
 	v[FIGURE_REDIS_DELIVERED] = (int64_t)stats->n_delivered;
+	v[FIGURE_REDIS_TRANSLATED] = (int64_t)stats->n_translated;
+	v[FIGURE_REDIS_MALFORMED] = (int64_t)stats->n_malformed;
+	v[FIGURE_REDIS_TOO_DEEP] = (int64_t)stats->n_too_deep;
+	v[FIGURE_REDIS_TOO_COSTLY] = (int64_t)stats->n_too_costly;
 	v[FIGURE_REDIS_PATTERNS] = (int64_t)topic_n_exact(redis->patterns);
 	TAILQ_FOREACH (client, &redis->clients, in_redis)
 		v[FIGURE_QUEUE_BYTES] +=

@@ -47,30 +47,70 @@ place(struct redis *redis, const uint8_t *topic, size_t len)
 	return found;
 }
 
+/* Takes the topic of a namespace, which is ours now. */
+static void
+note(struct redis *redis, uint8_t *topic, size_t len)
+{
+	struct redis_asked *asked = place(redis, topic, len);
+
+	free(asked->topic);
+	*asked = (struct redis_asked){
+		.topic = topic,
+		.len = len,
+		.until_ms = loop_now(redis->loop).ms + ASKED_MS,
+	};
+	redis->asked_until_ms = asked->until_ms;
+}
+
+/* Where the mark is in a channel of requests, or NULL. */
+static const uint8_t *
+find_mark(const struct resp_arg *channel)
+{
+	const uint8_t *at =
+	    memmem(channel->data, channel->len, mark, sizeof(mark) - 1);
+
+	return at != NULL && channel->data[channel->len - 1] == '#' ? at : NULL;
+}
+
+bool
+redis_is_requests(const struct resp_arg *channel)
+{
+	return find_mark(channel) != NULL;
+}
+
 void
 redis_asked_note(struct redis *redis, const struct resp_arg *channel)
 {
 	const size_t mark_len = sizeof(mark) - 1;
-	const uint8_t *at = memmem(channel->data, channel->len, mark, mark_len);
-	struct redis_asked *asked;
+	const uint8_t *at = find_mark(channel);
 	uint8_t *topic;
 	size_t prefix, rest;
 
-	if (at == NULL || channel->data[channel->len - 1] != '#')
+	if (at == NULL)
 		return;
 	prefix = (size_t)(at - channel->data);
 	rest = channel->len - prefix - (mark_len - 1); /* with its '#' */
 	topic = xcalloc(1, prefix + rest);
 	memcpy(topic, channel->data, prefix);
 	memcpy(topic + prefix, at + mark_len - 1, rest);
-	asked = place(redis, topic, prefix + rest);
-	free(asked->topic);
-	*asked = (struct redis_asked){
-		.topic = topic,
-		.len = prefix + rest,
-		.until_ms = loop_now(redis->loop).ms + ASKED_MS,
-	};
-	redis->asked_until_ms = asked->until_ms;
+	note(redis, topic, prefix + rest);
+}
+
+/* The sharded adapter's requests go to the channel of the namespace, and begin
+ * with their type. */
+void
+redis_asked_note_sharded(struct redis *redis, const struct resp_arg *channel,
+    const struct resp_arg *payload)
+{
+	static const char join[] = "{\"type\":4,";
+	uint8_t *topic;
+
+	if (channel->len == 0 || payload->len < sizeof(join) ||
+	    memcmp(payload->data, join, sizeof(join) - 1) != 0)
+		return;
+	topic = xcalloc(1, channel->len);
+	memcpy(topic, channel->data, channel->len);
+	note(redis, topic, channel->len);
 }
 
 const struct redis_asked *

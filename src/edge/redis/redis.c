@@ -197,6 +197,7 @@ on_gone(struct conn *conn)
 	remember(client);
 	redis_drop_patterns(client);
 	topic_owner_fini(redis->shards, &client->shards);
+	redis_watch_shards(redis);
 	broker_leave(redis->broker, client->member);
 	TAILQ_REMOVE(&redis->clients, client, in_redis);
 	redis->stats.n_open--;

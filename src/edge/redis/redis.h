@@ -69,6 +69,12 @@ struct redis_stats {
 	uint64_t n_published;
 	uint64_t
 	    n_delivered; /* messages to clients, publishers themselves too */
+	/* Messages of native workers: put as the Redis adapters have it, and
+	 * those that were not, by reason. */
+	uint64_t n_translated;
+	uint64_t n_malformed;
+	uint64_t n_too_deep;
+	uint64_t n_too_costly;
 };
 
 const struct redis_stats *redis_stats(const struct redis *redis);

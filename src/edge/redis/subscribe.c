@@ -198,6 +198,7 @@ join_shard(struct redis_call *call, const struct resp_arg *channel)
 	if (topic_subscribe(shards, &client->shards, TOPIC_EXACT, &name,
 		NULL) == TOPIC_E_LENGTHS)
 		log_fatal("exact-topic", "refused=lengths");
+	redis_watch_shards(client->redis);
 	redis_put_event(call, "ssubscribe", channel, client->shards.n_subs);
 }
 
@@ -216,6 +217,7 @@ leave_shard(struct redis_call *call, const struct resp_arg *channel)
 	int r = topic_unsubscribe(shards, &client->shards, TOPIC_EXACT, &name);
 
 	(void)r; /* who isn't subscribed is answered all the same */
+	redis_watch_shards(client->redis);
 	redis_put_event(call, "sunsubscribe", channel, client->shards.n_subs);
 }
 
@@ -242,11 +244,14 @@ bool
 redis_unsubscribe_some(struct redis_client *client)
 {
 	struct redis *redis = client->redis;
+	bool is_more;
 
 	if (client->patterns.n_subs > 0)
 		redis_drop_patterns(client);
 	if (leave_some(broker_topics(redis->broker), &client->member->topics))
 		return true;
 	client->n_channels = 0;
-	return leave_some(redis->shards, &client->shards);
+	is_more = leave_some(redis->shards, &client->shards);
+	redis_watch_shards(redis);
+	return is_more;
 }

@@ -120,7 +120,7 @@ class Broadcasts {
 			return this.#receiveEncoded(payload);
 		}
 		const { uid, packet, opts } = payload;
-		if (uid !== this.#uid && packet.nsp === this.#nsp) {
+		if (uid !== this.#uid && packet?.nsp === this.#nsp) {
 			this.#local[packet.cmd === undefined ? 'broadcast' : 'obey'](packet, opts);
 		}
 		return true;

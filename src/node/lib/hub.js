@@ -15,6 +15,7 @@ const { Encoded } = require('./encoded');
 const { faultOf } = require('./msgpack');
 const { decodePayload, decodeQuestion } = require('./payload');
 const { obeyRedisRequest } = require('./redis');
+const { isSharded, readSharded } = require('./sharded');
 
 class Hub {
 	#wanted = new Map(); // topic → Map of adapter → how many of its rooms
@@ -138,12 +139,16 @@ class Hub {
 		}
 		const encoded = Encoded.read(bytes, at, end);
 		const payload = encoded === undefined ?
-			decodePayload(Buffer.from(bytes.subarray(at, end))) : encoded;
+			this.#decode(Buffer.from(bytes.subarray(at, end))) : encoded;
 		const isTaken = payload !== null &&
 			adapters.every((adapter) => adapter.receive(payload));
 		if (!isTaken) {
 			this.#onMalformed('payload', topics, bytes.subarray(at, end));
 		}
+	}
+
+	#decode(body) {
+		return isSharded(body[0]) ? readSharded(body) : decodePayload(body);
 	}
 
 	/* Questions on topics of the application are for those who listen to the
