@@ -263,7 +263,8 @@ FUZZ_adapter := wire base
 FUZZ_broker := core wire base
 FUZZ_config := config base
 FUZZ_client := client wire base
-FUZZERS := frame msg adapter resp http broker client config
+FUZZ_edge := edge/redis $(BELOW_edge/redis)
+FUZZERS := frame msg adapter resp http broker client config edge
 
 define FUZZ_RULE
 $(B)/fuzz/$(1)_%: $(B)/tests/fuzz/fuzz_%.o $(2)
