@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "client/asks.h"
+#include "client/requests.h"
 #include "client/client.h"
 #include "client/limits.h"
 #include "wire/ask.h"

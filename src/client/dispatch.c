@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client/asks.h"
+#include "client/requests.h"
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/frames.h"

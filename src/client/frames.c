@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/asks.h"
+#include "client/requests.h"
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/limits.h"

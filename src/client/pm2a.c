@@ -4,7 +4,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "client/asks.h"
+#include "client/requests.h"
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/interest.h"

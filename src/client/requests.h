@@ -2,8 +2,8 @@
  * asks - the questions of both sides: those that we have put, and those that we
  * owe an answer.
  */
-#ifndef PM2A_CLIENT_ASKS_H
-#define PM2A_CLIENT_ASKS_H
+#ifndef PM2A_CLIENT_REQUESTS_H
+#define PM2A_CLIENT_REQUESTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "client/asks.h"
+#include "client/requests.h"
 
 #include <errno.h>
 #include <stdlib.h>
