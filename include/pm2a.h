@@ -459,7 +459,66 @@ PM2A_API PM2A_MUST_CHECK int pm2a_answer_more(
     struct pm2a *p, uint64_t question, struct pm2a_bytes body);
 PM2A_API PM2A_MUST_CHECK int pm2a_decline(struct pm2a *p, uint64_t question);
 
-/* Since pm2a_new(), but for the last three, which are of now. */
+#define PM2A_STATS_LIMIT_MAX 1000
+
+struct pm2a_stats_reply {
+	/*
+	 * 0, or why `body` is empty: PM2A_E_AWAY (the attempt to connect
+	 * failed), PM2A_E_LOST (the connection ended), PM2A_E_CLOSED,
+	 * PM2A_E_REFUSED (see `refusal`) or PM2A_E_TIMEOUT (no reply within
+	 * `timeout_ms`).
+	 */
+	int error;
+	const char *refusal; /* the daemon's code, such as "bad-body" for an
+			      * unknown section; "unsupported" if it has no
+			      * statistics; else "" */
+	const char *message; /* the daemon's words for people, or "" */
+
+	/* One msgpack map with an element for each section: a map ("overview",
+	 * "config") or an array of maps. docs/STATS.md has the keys. */
+	struct pm2a_bytes body;
+};
+
+/* All zeros but on_reply: the overview. Everything is copied. */
+struct pm2a_stats_request {
+	/* "overview", "clients", "topics", "requests", "closed", "slow" or
+	 * "config". */
+	const char *const *sections;
+	size_t n_sections; /* 0: "overview" only */
+
+	uint32_t limit;   /* rows of a section, 1 to PM2A_STATS_LIMIT_MAX; 0:
+			   * 100 */
+	const char *sort; /* a key of the rows of "clients" or "topics", at most
+			   * 32 bytes, to sort by in descending order; NULL:
+			   * the daemon's order */
+	int timeout_ms;   /* 1 to PM2A_TIMEOUT_MAX_MS; 0: 5000 */
+
+	/* The request has ended. Called exactly once, if pm2a_stats() returned
+	 * 0. `reply` and all that it points to are borrowed: copy what is
+	 * needed after the callback. */
+	void (*on_reply)(
+	    struct pm2a *p, const struct pm2a_stats_reply *reply, void *arg);
+	void *arg;
+};
+
+/*
+ * Requests the daemon's statistics: STATS of docs/PROTOCOL.md. Every role may,
+ * and no subscription is needed. The request waits for an attempt to connect
+ * that is being made; it is never sent twice, and ends with its connection.
+ * Requests are sent one after the other, since the daemon handles one of each
+ * connection at a time.
+ *
+ * Returns 0, and on_reply will be called; otherwise it will not be:
+ * PM2A_E_AWAY (no connection, and none is being made), PM2A_E_FULL
+ * (queue_max_bytes wait, or 16 such requests are open), PM2A_E_TOO_BIG
+ * (`sections` take over 4000 bytes), PM2A_E_REFUSED (this daemon has no
+ * statistics), PM2A_E_ARGUMENT (a value out of its range, no on_reply),
+ * PM2A_E_CLOSED, or -ENOMEM.
+ */
+PM2A_API PM2A_MUST_CHECK int pm2a_stats(
+    struct pm2a *p, const struct pm2a_stats_request *request);
+
+/* Counters of this client since pm2a_new(); the last three are of now. */
 struct pm2a_stats {
 	uint64_t published;     /* messages that were taken */
 	uint64_t received;      /* messages */

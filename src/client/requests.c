@@ -5,28 +5,25 @@
 #include <string.h>
 
 #include "client/client.h"
-#include "client/connection.h"
+#include "client/gather.h"
 #include "client/interest.h"
 #include "client/limits.h"
-#include "client/publish.h"
 #include "client/result.h"
+#include "client/send.h"
 #include "wire/ask.h"
 #include "wire/frame.h"
 
 /*
- * Questions of ours wait for their RESULT under the ask id, and those that we
- * owe an answer under the daemon's number. Neither survives its connection.
- *
- * Every way in which a question of ours can end takes it out of the table
- * first and then calls its callback, so none can end twice, whatever the
- * callback does.
+ * A request waits for its RESULT under its id, and does not survive its
+ * connection. Everything that ends one takes it out of the table first and then
+ * calls its callback, so none ends twice, whatever the callback does.
  */
 
 #define TIMEOUT_DEFAULT_MS 5000
-#define GRACE_MS 1000 /* that the daemon has to say that time is up */
+#define GRACE_MS 1000 /* in which the daemon can report the timeout itself */
 
-struct ask {
-	struct table_node node; /* the first, so that it is the ask too */
+struct request {
+	struct table_node node; /* the first, so that it is the request too */
 	struct instant deadline;
 	int64_t timeout_ms;
 	bool is_sent; /* or waits for a connection */
@@ -37,72 +34,52 @@ struct ask {
 	void *arg;
 };
 
-struct question {
-	struct table_node node; /* as above */
-	enum pm2a_gather gather;
-};
-
-static const char *const gather_names[] = { "list", "union", "first",
-	"stream" };
-
-bool
-asks_find_gather(const struct reply_text *name, enum pm2a_gather *out)
+static struct request *
+as_request(struct table_node *node)
 {
-	for (size_t i = 0; i < sizeof(gather_names) / sizeof(*gather_names);
-	     i++)
-		if (name->len == strlen(gather_names[i]) &&
-		    memcmp(name->data, gather_names[i], name->len) == 0) {
-			*out = (enum pm2a_gather)i;
-			return true;
-		}
-	return false;
+	return (struct request *)(void *)node;
 }
 
-static struct ask *
-as_ask(struct table_node *node)
-{
-	return (struct ask *)(void *)node;
-}
-
-/* Of what is no longer in the table. */
+/* Ends a request that is no longer in the table. */
 static void
-finish(struct pm2a *p, struct ask *ask, const struct pm2a_result *result)
+finish(
+    struct pm2a *p, struct request *request, const struct pm2a_result *result)
 {
-	if (p->asks.n == 0)
-		p->asks_deadline = INSTANT_NEVER;
-	ask->on_result(p, result, ask->arg);
-	free(ask);
+	if (p->requests.n == 0)
+		p->requests_deadline = INSTANT_NEVER;
+	request->on_result(p, result, request->arg);
+	free(request);
 }
 
 static void
-fail(struct pm2a *p, struct ask *ask, int error, const char *refusal)
+fail(struct pm2a *p, struct request *request, int error, const char *refusal)
 {
-	finish(p, ask,
+	finish(p, request,
 	    &(struct pm2a_result){ .error = error, .refusal = refusal });
 }
 
 void
-asks_end(struct pm2a *p, int sent, int unsent)
+requests_end(struct pm2a *p, int sent, int unsent)
 {
 	struct table_node *node;
-	struct ask *ask;
+	struct request *request;
 
-	p->asks_deadline = INSTANT_NEVER;
-	while ((node = table_pop(&p->asks)) != NULL) {
-		ask = as_ask(node);
-		fail(p, ask, ask->is_sent ? sent : unsent, "");
+	p->requests_deadline = INSTANT_NEVER;
+	while ((node = table_pop(&p->requests)) != NULL) {
+		request = as_request(node);
+		fail(p, request, request->is_sent ? sent : unsent, "");
 	}
 }
 
 void
-asks_refuse(struct pm2a *p, uint64_t id, int error, const char *refusal)
+requests_refuse(struct pm2a *p, uint64_t id, int error, const char *refusal)
 {
-	struct table_node *node = table_find(&p->asks, id);
+	struct table_node *node = table_find(&p->requests, id);
 
 	if (node == NULL)
 		return;
-	table_remove(&p->asks, node);
-	fail(p, as_ask(node), error, refusal);
+	table_remove(&p->requests, node);
+	fail(p, as_request(node), error, refusal);
 }
 
 struct expiry {
@@ -116,60 +93,62 @@ look_at_deadline(struct table_node *node, void *arg)
 {
 	struct expiry *expiry = arg;
 	struct pm2a *p = expiry->p;
-	struct ask *ask = as_ask(node);
+	struct request *request = as_request(node);
 
-	if (!instant_reached(ask->deadline, expiry->now)) {
-		p->asks_deadline =
-		    instant_earlier(p->asks_deadline, ask->deadline);
+	if (!instant_reached(request->deadline, expiry->now)) {
+		p->requests_deadline =
+		    instant_earlier(p->requests_deadline, request->deadline);
 		return;
 	}
-	table_remove(&p->asks, node);
+	table_remove(&p->requests, node);
 	table_add(&expiry->expired, node, node->id);
 }
 
 void
-asks_expire(struct pm2a *p, struct instant now)
+requests_expire(struct pm2a *p, struct instant now)
 {
 	struct expiry expiry = { p, now, { .n = 0 } };
 	struct table_node *node;
-	struct ask *ask;
+	struct request *request;
 
-	if (!instant_reached(p->asks_deadline, now))
+	if (!instant_reached(p->requests_deadline, now))
 		return;
-	p->asks_deadline = INSTANT_NEVER;
-	table_each(&p->asks, look_at_deadline, &expiry);
+	p->requests_deadline = INSTANT_NEVER;
+	table_each(&p->requests, look_at_deadline, &expiry);
 	while ((node = table_pop(&expiry.expired)) != NULL) {
-		ask = as_ask(node);
-		if (!ask->is_sent)
-			outbox_remove_ask(&p->waiting, node->id);
-		fail(p, ask, ask->is_sent ? PM2A_E_TIMEOUT : PM2A_E_AWAY, "");
+		request = as_request(node);
+		if (!request->is_sent)
+			outbox_remove_request(&p->waiting, node->id);
+		fail(p, request,
+		    request->is_sent ? PM2A_E_TIMEOUT : PM2A_E_AWAY, "");
 	}
 }
 
 static void
-set_deadline(struct pm2a *p, struct ask *ask, struct instant now)
+set_deadline(struct pm2a *p, struct request *request, struct instant now)
 {
-	ask->deadline =
-	    instant_after(now, ask->timeout_ms + (ask->is_sent ? GRACE_MS : 0));
-	p->asks_deadline = instant_earlier(p->asks_deadline, ask->deadline);
+	request->deadline = instant_after(
+	    now, request->timeout_ms + (request->is_sent ? GRACE_MS : 0));
+	p->requests_deadline =
+	    instant_earlier(p->requests_deadline, request->deadline);
 }
 
 void
-asks_on_sent(struct pm2a *p, uint64_t id, struct instant now)
+requests_on_sent(struct pm2a *p, uint64_t id, struct instant now)
 {
-	struct table_node *node = table_find(&p->asks, id);
+	struct table_node *node = table_find(&p->requests, id);
 
-	/* A daemon may have refused it unseen. */
+	/* The daemon may have refused it already, by its id. */
 	if (node == NULL)
 		return;
-	as_ask(node)->is_sent = true;
-	set_deadline(p, as_ask(node), now);
+	as_request(node)->is_sent = true;
+	set_deadline(p, as_request(node), now);
 }
 
 int
-asks_on_result(struct pm2a *p, struct reply_result *reply)
+requests_on_result(struct pm2a *p, struct reply_result *reply)
 {
-	struct table_node *node = table_find(&p->asks, reply->ask_id);
+	struct table_node *node = table_find(&p->requests, reply->ask_id);
 	struct result result;
 	int r;
 
@@ -178,79 +157,86 @@ asks_on_result(struct pm2a *p, struct reply_result *reply)
 	r = result_init(&result, reply);
 	if (r != 0)
 		return r;
-	table_remove(&p->asks, node);
-	finish(p, as_ask(node), &result.public);
+	table_remove(&p->requests, node);
+	finish(p, as_request(node), &result.public);
 	result_fini(&result);
 	return 0;
 }
 
 void
-asks_on_part(struct pm2a *p, const struct reply_part *part)
+requests_on_part(struct pm2a *p, const struct reply_part *part)
 {
-	struct table_node *node = table_find(&p->asks, part->ask_id);
-	struct ask *ask = node == NULL ? NULL : as_ask(node);
+	struct table_node *node = table_find(&p->requests, part->ask_id);
+	struct request *request = node == NULL ? NULL : as_request(node);
 
-	if (ask != NULL && ask->on_part != NULL)
-		ask->on_part(p, part->from,
+	if (request != NULL && request->on_part != NULL)
+		request->on_part(p, part->from,
 		    pm2a_bytes(part->payload.data, part->payload.len),
-		    ask->arg);
+		    request->arg);
 }
 
 static int
-check_ask(const struct pm2a *p, const struct pm2a_ask *ask)
+check(const struct pm2a *p, const struct pm2a_ask *options)
 {
-	if (ask->n_topics == 0 || (ask->n_topics > 1 && !ask->to_subscribers) ||
-	    (unsigned)ask->gather > PM2A_GATHER_STREAM || ask->timeout_ms < 0 ||
-	    ask->timeout_ms > PM2A_TIMEOUT_MAX_MS || ask->on_result == NULL)
+	if (options->n_topics == 0 ||
+	    (options->n_topics > 1 && !options->to_subscribers) ||
+	    (unsigned)options->gather > PM2A_GATHER_STREAM ||
+	    options->timeout_ms < 0 ||
+	    options->timeout_ms > PM2A_TIMEOUT_MAX_MS ||
+	    options->on_result == NULL)
 		return PM2A_E_ARGUMENT;
-	for (size_t i = 0; i < ask->n_topics; i++)
-		if (ask->topics[i].len == 0)
+	for (size_t i = 0; i < options->n_topics; i++)
+		if (options->topics[i].len == 0)
 			return PM2A_E_ARGUMENT;
-	if (p->is_closing)
+	if (state_is_closing(p->state))
 		return PM2A_E_CLOSED;
-	if (!connection_can_send(p) && !connection_is_trying(p))
+	if (!state_can_send(p->state) && !state_is_trying(p->state))
 		return PM2A_E_AWAY;
-	if (connection_can_send(p) && !p->can_ask)
+	if (state_can_send(p->state) && !p->takes_requests)
 		return PM2A_E_REFUSED;
-	return limits_check_topics(p, ask->topics, ask->n_topics);
+	return limits_check_topics(p, options->topics, options->n_topics);
 }
 
-/* Puts the frame into the box that is its. */
+/* Returns 0, PM2A_E_TOO_BIG or -ENOMEM. */
 static int
-queue_ask(
-    struct pm2a *p, const struct pm2a_ask *ask, uint64_t id, int64_t timeout_ms)
+write_frame(struct msg_writer *w, const struct pm2a_ask *options, uint64_t id,
+    int64_t timeout_ms)
 {
-	struct publish_topic topic;
-	struct msg_writer w = { 0 };
-	struct outbox_item *item = NULL;
-	int r = publish_topic_init(&topic, ask->topics, ask->n_topics);
+	struct topic_field topic;
+	uint8_t flags = options->to_subscribers ? FRAME_TO_SUBSCRIBERS : 0;
+	int r = send_topics(&topic, options->topics, options->n_topics);
 
 	if (r != 0)
 		return r;
-	ask_write_question(&w,
-	    &(struct ask_question){
-		.flags =
-		    (uint8_t)(topic.flags |
-			      (ask->to_subscribers ? FRAME_TO_SUBSCRIBERS : 0)),
-		.topic = topic.field,
-		.id = id,
-		.gather = gather_names[ask->gather],
-		.timeout_ms = timeout_ms,
-		.payload = { ask->body.data, ask->body.len },
-	    });
-	publish_topic_fini(&topic);
-	if (w.fault)
-		r = -ENOMEM;
-	else if (limits_is_too_big(p, w.len))
-		r = PM2A_E_TOO_BIG;
-	else if (limits_is_full(p, w.len))
-		r = PM2A_E_FULL;
-	else if ((item = outbox_item_new(OUTBOX_ASK, id, w.len)) == NULL)
+	ask_write_question(
+	    w, &(struct ask_question){
+		   .flags = (uint8_t)(topic.flags | flags),
+		   .topic = { topic.data, topic.len },
+		   .id = id,
+		   .gather = gather_name(options->gather),
+		   .timeout_ms = timeout_ms,
+		   .payload = { options->body.data, options->body.len },
+	       });
+	topic_field_fini(&topic);
+	return w->fault ? -ENOMEM : 0;
+}
+
+static int
+queue(struct pm2a *p, const struct pm2a_ask *options, uint64_t id,
+    int64_t timeout_ms)
+{
+	struct msg_writer w = { 0 };
+	struct outbox_item *item = NULL;
+	int r = write_frame(&w, options, id, timeout_ms);
+
+	if (r == 0)
+		r = limits_check_frame(p, w.len);
+	if (r == 0 &&
+	    (item = outbox_item_new(OUTBOX_REQUEST, id, w.len)) == NULL)
 		r = -ENOMEM;
 	if (item != NULL) {
 		memcpy(item->bytes, w.data, w.len);
-		outbox_add(
-		    connection_can_send(p) ? &p->out : &p->waiting, item);
+		send_item(p, item);
 	}
 	msg_writer_fini(&w);
 	return r;
@@ -259,119 +245,28 @@ queue_ask(
 int
 pm2a_ask(struct pm2a *p, const struct pm2a_ask *options)
 {
-	struct ask *ask;
-	int r = check_ask(p, options);
+	struct request *request;
+	int r = check(p, options);
 
 	if (r != 0)
 		return r;
-	ask = calloc(1, sizeof(*ask));
-	if (ask == NULL)
+	request = calloc(1, sizeof(*request));
+	if (request == NULL)
 		return -ENOMEM;
-	ask->timeout_ms =
+	request->timeout_ms =
 	    options->timeout_ms == 0 ? TIMEOUT_DEFAULT_MS : options->timeout_ms;
-	ask->on_part = options->on_part;
-	ask->on_result = options->on_result;
-	ask->arg = options->arg;
-	ask->is_sent = connection_can_send(p);
-	r = queue_ask(p, options, p->last_ask_id + 1, ask->timeout_ms);
+	request->on_part = options->on_part;
+	request->on_result = options->on_result;
+	request->arg = options->arg;
+	request->is_sent = state_can_send(p->state);
+	r = queue(p, options, p->last_request_id + 1, request->timeout_ms);
 	if (r != 0) {
-		free(ask);
+		free(request);
 		return r;
 	}
-	table_add(&p->asks, &ask->node, ++p->last_ask_id);
+	table_add(&p->requests, &request->node, ++p->last_request_id);
 	p->stats.asked++;
-	set_deadline(p, ask, clock_now());
+	set_deadline(p, request, clock_now());
 	interest_tell(p);
-	return 0;
-}
-
-void
-asks_forget_questions(struct pm2a *p)
-{
-	struct table_node *node;
-
-	while ((node = table_pop(&p->questions)) != NULL)
-		free(node);
-}
-
-static int
-send_answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
-    struct pm2a_bytes body)
-{
-	struct msg_writer w = { 0 };
-	int r = 0;
-
-	ask_write_answer(
-	    &w, id, verdict, (struct ask_bytes){ body.data, body.len });
-	if (!w.fault && verdict != ASK_NO && limits_is_too_big(p, w.len))
-		r = PM2A_E_TOO_BIG;
-	else if (!w.fault && verdict != ASK_NO && limits_is_full(p, w.len))
-		r = PM2A_E_FULL;
-	else
-		return connection_send(p, &w);
-	msg_writer_fini(&w);
-	return r;
-}
-
-static int
-answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
-    struct pm2a_bytes body)
-{
-	struct table_node *node = table_find(&p->questions, id);
-	struct question *question = (struct question *)(void *)node;
-	int r;
-
-	if (node == NULL || p->is_shut)
-		return PM2A_E_GONE;
-	if (verdict == ASK_MORE && question->gather != PM2A_GATHER_STREAM)
-		return PM2A_E_ARGUMENT;
-	r = send_answer(p, id, verdict, body);
-	if (r == 0 && verdict != ASK_MORE) {
-		table_remove(&p->questions, node);
-		free(question);
-	}
-	interest_tell(p);
-	return r;
-}
-
-int
-pm2a_answer(struct pm2a *p, uint64_t question, struct pm2a_bytes body)
-{
-	return answer(p, question, ASK_YES, body);
-}
-
-int
-pm2a_answer_more(struct pm2a *p, uint64_t question, struct pm2a_bytes body)
-{
-	return answer(p, question, ASK_MORE, body);
-}
-
-int
-pm2a_decline(struct pm2a *p, uint64_t question)
-{
-	return answer(p, question, ASK_NO, pm2a_bytes(NULL, 0));
-}
-
-int
-asks_on_question(struct pm2a *p, const struct pm2a_question *public)
-{
-	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
-	struct question *question;
-
-	p->stats.questions++;
-	if (callbacks->on_question == NULL || p->is_closing)
-		return p->is_shut ? 0
-				  : send_answer(p, public->id, ASK_NO,
-					pm2a_bytes(NULL, 0));
-	if (table_find(&p->questions, public->id) != NULL) {
-		connection_end_malformed(p, "a question that is open");
-		return 0;
-	}
-	question = calloc(1, sizeof(*question));
-	if (question == NULL)
-		return -ENOMEM;
-	question->gather = public->gather;
-	table_add(&p->questions, &question->node, public->id);
-	callbacks->on_question(p, public, p->options.user);
 	return 0;
 }
