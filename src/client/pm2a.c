@@ -14,7 +14,7 @@ static const char *const error_texts[] = {
 	"too big",
 	"wrong argument",
 	"no such question is open",
-	"that is no pm2adapterd that answers",
+	"unexpected reply: is this a pm2adapterd socket?",
 };
 
 const char *
