@@ -43,7 +43,7 @@ random_below(struct pm2a *p, int64_t n)
 	return (int64_t)((x * 0x2545f4914f6cdd1d >> 33) % (uint64_t)n);
 }
 
-/* Full jitter, so that the processes of a host don't come back in step. */
+/* Full jitter, so that the processes of a host do not reconnect in step. */
 static void
 set_retry(struct pm2a *p)
 {
@@ -204,7 +204,7 @@ connection_start(struct pm2a *p, struct instant now)
 	return send_hello(p);
 }
 
-/* The daemon does not accept what has waited for it. */
+/* Drops a frame that has waited and that this daemon does not accept. */
 static void
 refuse_waiting(struct pm2a *p, const struct outbox_item *item)
 {

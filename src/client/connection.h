@@ -32,7 +32,7 @@ int must_check connection_start(struct pm2a *p, struct instant now);
 /* WELCOME: sends everything that waits for it. Returns 0 or -ENOMEM. */
 int must_check connection_join(struct pm2a *p);
 
-/* PONG: the first one after WELCOME means that subscriptions are in force. */
+/* PONG: the first one after WELCOME means that subscriptions are active. */
 void connection_on_pong(struct pm2a *p);
 
 /* GOODBYE: the next attempt is made after `retry_after_ms` at the earliest. */

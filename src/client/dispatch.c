@@ -151,7 +151,7 @@ write_output(struct pm2a *p)
 		outbox_shut(&p->out, p->fd);
 }
 
-/* What pm2a_close() began and must not do itself, since it calls back. */
+/* Continues what pm2a_close() began, which calls no callbacks itself. */
 static void
 mind_closing(struct pm2a *p)
 {

@@ -271,7 +271,7 @@ on_goodbye(struct pm2a *p, const struct frame *f)
 	return 0;
 }
 
-/* Who handles a frame, and whether it may come before WELCOME. */
+/* The function that handles a frame; is_early: it may come before WELCOME. */
 static const struct handler {
 	uint8_t type;
 	bool is_early;

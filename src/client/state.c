@@ -8,7 +8,7 @@
  *
  * HELLO is sent alone. After WELCOME, whose limits apply from then on, all
  * subscriptions, a PING and what has waited follow in one write; the PONG means
- * that the subscriptions are in force. LEAVING is the end in order: the outbox
+ * that the subscriptions are active. LEAVING is the end in order: the outbox
  * is written, our side is closed, and the daemon closes its side when it has
  * read everything.
  *
