@@ -197,12 +197,13 @@ write_frame(const struct pm2a *p, const struct pm2a_stats_request *options,
 	struct msg_writer w = { 0 };
 	int r = 0;
 
-	ask_write_stats(&w, &(struct ask_stats){
-				.sections = options->sections,
-				.n_sections = options->n_sections,
-				.limit = options->limit,
-				.sort = options->sort,
-			    });
+	ask_write_stats(&w,
+	    &(struct ask_stats){
+		.sections = options->n_sections == 0 ? NULL : options->sections,
+		.n_sections = options->n_sections,
+		.limit = options->limit,
+		.sort = options->sort,
+	    });
 	if (w.fault)
 		r = -ENOMEM;
 	else if (w.len - FRAME_LENGTH_SIZE > FRAME_MAX)

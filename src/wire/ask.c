@@ -103,7 +103,7 @@ ask_write_stats(struct msg_writer *w, const struct ask_stats *stats)
 	size_t start = begin(w, no_topic);
 	struct msg_open map = msg_begin_map(w);
 
-	if (stats->n_sections > 0) {
+	if (stats->sections != NULL) {
 		msg_put_str(w, "sections");
 		msg_put_array(w, stats->n_sections);
 	}

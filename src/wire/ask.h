@@ -61,10 +61,10 @@ void ask_write_answer(struct msg_writer *w, uint64_t question,
     enum ask_verdict verdict, struct ask_bytes payload);
 
 struct ask_stats {
-	const char *const *sections;
-	size_t n_sections; /* 0: the daemon's default */
-	uint32_t limit;    /* rows; 0: the daemon's default */
-	const char *sort;  /* a key of the rows; NULL: none */
+	const char *const *sections; /* NULL: the daemon's default */
+	size_t n_sections;
+	uint32_t limit;   /* rows; 0: the daemon's default */
+	const char *sort; /* a key of the rows; NULL: none */
 };
 
 /* STATS. */
