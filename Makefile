@@ -224,6 +224,10 @@ $(B)/bench/workload: $(B)/tests/bench/workload.o $(call archives,edge/native)
 	@mkdir -p $(@D)
 	$(call run,LD,$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL))
 
+$(B)/bench/transcode: $(B)/tests/bench/transcode.o $(call archives,wire)
+	@mkdir -p $(@D)
+	$(call run,LD,$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $^ $(LDLIBS_ALL))
+
 deps: ## install what is missing to build and run: packages, Node, npm packages
 	@tests/deps $(PACKAGES)
 
@@ -291,7 +295,8 @@ soak: ## attack the sanitized daemon over real sockets (SECONDS=60 SEED=N); 60 s
 		--seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 bench: deps-test ## measure beside other brokers and adapters (QUICK=1: shorter)
-	@$(MAKE) --no-print-directory -s all $(BENCHES:%=$(B)/bench/%)
+	@$(MAKE) --no-print-directory -s all $(BENCHES:%=$(B)/bench/%) $(B)/bench/transcode
+	@$(B)/bench/transcode
 	@export QUICK=$(QUICK) PUMP=$(CURDIR)/$(B)/bench/pump RELAY=$(CURDIR)/$(B)/bench/relay \
 		PM2ADAPTERD=$(CURDIR)/$(B)/pm2adapterd; \
 		node tests/bench/bench.js; code=$$?; \

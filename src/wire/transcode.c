@@ -276,11 +276,9 @@ open_container(struct reader *r, bool is_map)
 }
 
 /* In the place of the object that began at head. */
-static int
+static void
 put_bin(struct reader *r, uint8_t *head, const struct transcode_bin *bin)
 {
-	if (bin->len > r->bins_left)
-		return TRANSCODE_E_MALFORMED;
 	r->bins_left -= bin->len;
 	r->out = head;
 	if (bin->len <= UINT8_MAX)
@@ -292,23 +290,36 @@ put_bin(struct reader *r, uint8_t *head, const struct transcode_bin *bin)
 	if (bin->len > 0)
 		memcpy(r->out, bin->data, bin->len);
 	r->out += bin->len;
-	return 0;
 }
 
-static int
+/* The bin that an object stands for, or NULL. */
+static const struct transcode_bin *
+bin_of(const struct reader *r, const struct level *level)
+{
+	const struct transcode_bin *bin;
+
+	if (!level->is_placeholder || level->num < 0 ||
+	    (uint64_t)level->num >= r->n_bins)
+		return NULL;
+	bin = &r->bins[level->num];
+	return bin->len <= r->bins_left ? bin : NULL;
+}
+
+static void
 close_container(struct reader *r)
 {
 	const struct level *level = &r->levels[--r->depth];
+	const struct transcode_bin *bin = bin_of(r, level);
 	uint8_t *head = r->base + level->at, *after = r->out;
 
 	r->at++;
-	if (level->is_placeholder && level->num >= 0 &&
-	    (uint64_t)level->num < r->n_bins)
-		return put_bin(r, head, &r->bins[level->num]);
+	if (bin != NULL) {
+		put_bin(r, head, bin);
+		return;
+	}
 	r->out = head;
 	put_be(r, level->is_map ? 0xdf : 0xdd, level->n, 4);
 	r->out = after;
-	return 0;
 }
 
 /* What the key says that has just been written, of len bytes with its head. */
@@ -376,8 +387,10 @@ step(struct reader *r)
 	uint8_t c = peek(r);
 	int e = 0;
 
-	if (c == (level->is_map ? '}' : ']'))
-		return close_container(r);
+	if (c == (level->is_map ? '}' : ']')) {
+		close_container(r);
+		return 0;
+	}
 	if (level->n++ > 0) {
 		if (c != ',')
 			return TRANSCODE_E_MALFORMED;

@@ -46,8 +46,9 @@ struct transcode_bin {
  * may have more bytes than they need.
  *
  * With n_bins > 0, an object whose "_placeholder" is true and whose "num" is
- * below n_bins becomes that bin. Together they never have more bytes than all
- * bins have: a text that refers to one again and again is malformed.
+ * below n_bins becomes that bin, as long as they have no more bytes together
+ * than all bins have: a text could refer to one again and again. Any other
+ * object is data.
  *
  * Returns 0, TRANSCODE_E_* or -ENOMEM; unless it is 0, w->len is as it was.
  */
