@@ -7,15 +7,23 @@ const fs = require('fs');
 const path = require('path');
 const { describe, test } = require('node:test');
 
+const { counters } = require('../../src/node/lib/counters');
 const { CODES } = require('../../src/node/lib/errors');
+const { clientOptions } = require('../../src/node/lib/options');
 const { TYPE } = require('../../src/node/lib/sender');
 const { vectors } = require('./support/vectors');
 
 const read = (name) => fs.readFileSync(path.join(__dirname, '../..', name), 'utf8');
 
 const PROTOCOL = read('docs/PROTOCOL.md');
-const README = read('README.md');
+const README = read('src/node/README.md');
 const TYPES = read('src/node/index.d.ts');
+const SOURCES = fs.readdirSync(path.join(__dirname, '../../src/node/lib'), { recursive: true })
+	.filter((name) => name.endsWith('.js')).map((name) => `src/node/lib/${name}`);
+
+/* The first group of each match. */
+const all = (text, pattern) => [...text.matchAll(pattern)].map(([, group]) => group);
+
 
 /* [{ name, hex, json }] of the ```golden blocks. */
 const BLOCKS = [...PROTOCOL.matchAll(/^```golden\n([^]*?)^```$/gm)].map(([, text]) => {
@@ -83,7 +91,7 @@ describe('docs/PROTOCOL.md', () => {
 	});
 });
 
-describe('README.md and index.d.ts', () => {
+describe('the package\'s README.md and index.d.ts', () => {
 	const codesIn = (text) => [...new Set(text.match(/PM2A_ERR_[A-Z]+/g))].sort();
 	const known = Object.keys(CODES).sort();
 
@@ -93,26 +101,38 @@ describe('README.md and index.d.ts', () => {
 		assert.deepEqual(codesIn(union), known);
 	});
 
+	test('name each option of the adapter', () => {
+		const options = [...Object.keys(clientOptions()), 'requestsTimeout', 'partial'].sort();
+		const declared = ['ClientOptions', 'AdapterOptions extends ClientOptions'].flatMap((name) => {
+			const [, body] = TYPES.match(new RegExp(`interface ${name} \\{([^]*?)\n\t\\}`));
+			return [...body.matchAll(/^\t\t(\w+)\?: /gm)].map(([, option]) => option);
+		});
+		assert.deepEqual(declared.sort(), options);
+		const [, table] = README.match(/^\| option \|[^]*?\n\|---\|---\|---\|\n([^]*?)\n\n/m);
+		const described = table.split('\n').flatMap((row) =>
+			[...row.split('|')[1].matchAll(/`(\w+)`/g)].map(([, option]) => option));
+		assert.deepEqual(described.sort(), options);
+	});
+
 	test('name each reason of a drop', () => {
-		const client = read('src/node/lib/client.js');
-		const used = [...client.matchAll(/#drop(?:One|s\.add)\([^;]*?'([a-z-]+)'\)/g)].map(([, r]) => r);
-		const [, declared] = TYPES.match(/reason: ('queue-full'[^;]*);/);
-		assert.deepEqual([...new Set(used)].sort(),
-			[...declared.matchAll(/'([a-z-]+)'/g)].map(([, r]) => r).sort());
+		const reasons = Object.keys(counters().droppedFor);
+		const [, declared] = TYPES.match(/type DropReason = ([^;]*);/);
+		assert.deepEqual(all(declared, /'([a-z-]+)'/g).sort(), [...reasons].sort());
+		const used = SOURCES.filter((file) => !file.endsWith('counters.js')).map(read).join('');
+		for (const reason of reasons)
+			assert.ok(used.includes(`'${reason}'`), `${reason}: nothing is dropped for it`);
 	});
 
 	test('name each event', () => {
 		const emitted = new Set();
-		for (const file of fs.readdirSync(path.join(__dirname, '../../src/node/lib'))
-			.filter((name) => name.endsWith('.js')))
-			for (const [, event] of read(`src/node/lib/${file}`)
-				.matchAll(/(?:tell|\bemit)\(\s*'(\w+)'/g))
+		for (const file of SOURCES)
+			for (const event of all(read(file), /(?:tell|\bemit)\(\s*'(\w+)'/g))
 				emitted.add(event);
 		const [, declared] = TYPES.match(/interface ClientEvents \{([^]*?)\n\t\}/);
 		const names = [...declared.matchAll(/^\t\t(\w+): \[/gm)].map(([, event]) => event);
 		assert.deepEqual([...emitted].sort(), names.sort());
 		for (const event of names)
-			if (event !== 'message') // for who uses the client without the adapter
+			if (event !== 'message') // not with an adapter
 				assert.ok(README.includes(`\`${event}\``), event);
 	});
 });

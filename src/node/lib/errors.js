@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * All errors of this package. The codes are stable; the README lists them.
+ * All errors of this package. The codes are stable; README.md lists them.
  */
 
 const CODES = {
