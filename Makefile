@@ -88,13 +88,13 @@ C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
 # The daemon has the library, and not these objects.
 SONAME := 0
 LIB_SOURCES := $(filter-out src/client/libevent.c,$(filter src/client/%,$(SOURCES))) \
-	$(addprefix src/,wire/ask.c wire/reply.c wire/topic_field.c wire/frame.c \
+	$(addprefix src/,wire/ask.c wire/reply.c wire/frame.c \
 	wire/msg_scan.c wire/msg_tree.c wire/msg_writer.c \
 	base/clock.c)
 LIB_OBJECTS := $(LIB_SOURCES:src/%.c=$(B)/pic/%.o)
 LIBEVENT_OBJECTS := $(B)/pic/client/libevent.o
 OBJECTS := $(patsubst src/%.c,$(B)/%.o,$(filter-out src/client/% \
-	src/wire/ask.c src/wire/reply.c src/wire/topic_field.c,$(SOURCES)))
+	src/wire/ask.c src/wire/reply.c,$(SOURCES)))
 LIBS := libpm2a libpm2a_libevent
 LIBRARIES := $(foreach l,$(LIBS),$(B)/$(l).a \
 	$(B)/$(l).so $(B)/$(l).so.$(SONAME))
@@ -357,7 +357,7 @@ INSTALLED := $(B)/pm2adapterd:$(PREFIX)/bin/pm2adapterd:755 \
 	systemd/pm2adapterd.tmpfiles:$(PREFIX)/lib/tmpfiles.d/pm2adapterd.conf \
 	$(B)/completion/bash:$(BASH_COMPLETION)/pm2adapterd \
 	$(B)/completion/zsh:$(ZSH_COMPLETION)/_pm2adapterd \
-	$(foreach d,PROTOCOL STATS METRICS,docs/$(d).md:$(DOCDIR)/$(d).md) \
+	$(foreach d,PROTOCOL STATS METRICS REDIS OPERATING,docs/$(d).md:$(DOCDIR)/$(d).md) \
 	$(foreach e,$(notdir $(EXAMPLES)),docs/examples/$(e).c:$(DOCDIR)/examples/$(e).c) \
 	conf/ecosystem.config.js:$(DOCDIR)/ecosystem.config.js \
 	conf/grafana-dashboard.json:$(DOCDIR)/grafana-dashboard.json \

@@ -7,53 +7,54 @@
 void
 missed_on_end(struct pm2a *p, int why)
 {
-	struct client_previous *previous = &p->previous;
+	struct missed *missed = &p->missed;
 
-	if (topics_is_empty(&p->topics))
+	if (missed->is_due || topics_is_empty(&p->topics))
 		return;
-	previous->why = why;
-	previous->ended_at = clock_now();
+	missed->is_due = true;
+	missed->why = why;
+	missed->since = clock_now();
 }
 
 void
 missed_on_welcome(struct pm2a *p, const struct reply_welcome *welcome)
 {
 	const struct reply_ending *ending = &welcome->previous;
-	struct client_previous *previous = &p->previous;
+	struct missed *missed = &p->missed;
 	size_t len = ending->reason.len;
 
-	previous->n_unwritten = ending->n_unwritten;
-	if (len > CLIENT_REASON_MAX)
-		len = CLIENT_REASON_MAX;
-	memcpy(previous->reason, ending->reason.data, len);
-	previous->reason[len] = '\0';
-	/* Another daemon knows nothing of a connection to the one before. */
-	if (welcome->epoch_ms != previous->epoch_ms)
-		strcpy(previous->reason, "restart");
+	missed->n_unwritten = ending->n_unwritten;
+	if (len > MISSED_REASON_MAX)
+		len = MISSED_REASON_MAX;
+	memcpy(missed->reason, ending->reason.data, len);
+	missed->reason[len] = '\0';
+	/* Another daemon knows nothing of what was said to the one before. */
+	if (welcome->epoch_ms != missed->epoch_ms)
+		strcpy(missed->reason, "restart");
 	else if (len == 0)
-		strcpy(previous->reason, "unknown");
+		strcpy(missed->reason, "unknown");
 }
 
 void
 missed_on_open(struct pm2a *p)
 {
 	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
-	struct client_previous *previous = &p->previous;
-	struct instant ended_at = previous->ended_at;
+	struct missed *missed = &p->missed;
+	bool is_due = missed->is_due;
 
-	previous->id = p->welcome_id;
-	previous->epoch_ms = p->epoch_ms;
-	previous->ended_at = INSTANT_NEVER;
-	if (ended_at.ms == INSTANT_NEVER.ms)
+	missed->id = p->welcome_id;
+	missed->epoch_ms = p->epoch_ms;
+	missed->is_due = false;
+	if (!is_due)
 		return;
 	p->stats.missed++;
-	if (callbacks->on_missed != NULL)
+	if (callbacks->on_missed != NULL && !p->is_closing && !p->is_doomed)
 		callbacks->on_missed(p,
 		    &(struct pm2a_missed){
-			.why = previous->why,
-			.reason = previous->reason,
-			.unwritten = previous->n_unwritten,
-			.away_ms = clock_now().ms - ended_at.ms,
+			.why = missed->why,
+			.reason = missed->reason,
+			.unwritten = missed->n_unwritten,
+			.away_ms = clock_now().ms - missed->since.ms,
 		    },
 		    p->options.user);
 }

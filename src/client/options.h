@@ -1,5 +1,5 @@
 /*
- * options - the options of pm2a_new(), checked and copied, with defaults.
+ * options - what the caller wants, judged and copied, with its defaults.
  */
 #ifndef PM2A_CLIENT_OPTIONS_H
 #define PM2A_CLIENT_OPTIONS_H
@@ -26,8 +26,7 @@ struct options {
 	void *user;
 };
 
-/* Checks and copies `options`, which may be NULL. Returns 0 or
- * PM2A_E_ARGUMENT. */
+/* Judges and copies. Returns 0 or PM2A_E_ARGUMENT. */
 int must_check options_read(
     const struct pm2a_options *options, struct options *out);
 

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Returns the bytes of all names and reasons, each with a zero. Reads a copy of
- * `reply`. */
+/* Bytes of all names and reasons, each with a zero; the copy is walked. */
 static size_t
 names_size(struct reply_result reply)
 {
@@ -65,8 +64,7 @@ result_init(struct result *out, struct reply_result *reply)
 		[REPLY_TIMEOUT] = PM2A_TIMEDOUT,
 	};
 
-	/* One more of each: an empty array must differ from a lack of memory.
-	 */
+	/* One more of each: an array of none must not look like no memory. */
 	*out = (struct result){
 		.missing =
 		    calloc(reply->n_missing + (size_t)1, sizeof(*out->missing)),

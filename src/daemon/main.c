@@ -3,8 +3,8 @@
 
 #include "cli/command.h"
 #include "config/config.h"
+#include "cli/inspect.h"
 #include "cli/probe.h"
-#include "cli/query.h"
 #include "config/print.h"
 #include "daemon/serve.h"
 #include "cli/shell.h"
@@ -29,7 +29,7 @@ act(const struct command *command, const struct config *config)
 
 	switch (command->action) {
 	case ACTION_STATS:
-		return query_print(
+		return inspect_run(
 		    config->socket, &command->stats, command->as_json);
 	case ACTION_WATCH:
 		return watch_run(config->socket, &command->stats,

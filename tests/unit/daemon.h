@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "edge/native/native.h"
 #include "unit/support.h"
-#include "wire/ask.h"
 #include "wire/control.h"
 #include "wire/frame.h"
 
@@ -242,13 +241,7 @@ join_as(const char *name, enum control_role role)
 	struct client *c = dial();
 	struct msg_writer w = { 0 };
 
-	ask_write_hello(&w, &(struct ask_hello){
-				.name = name,
-				.client = "test",
-				.role = control_role_name(role),
-				.pid = getpid(),
-				.pm_id = -1,
-			    });
+	control_write_hello(&w, name, "test", role, getpid());
 	say(c, w.data, w.len);
 	msg_writer_fini(&w);
 	settle();

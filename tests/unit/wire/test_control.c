@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "unit/support.h"
-#include "wire/ask.h"
 #include "wire/frame.h"
 
 static struct control_hello hello;
@@ -350,6 +349,13 @@ put_goodbye(struct msg_writer *w)
 }
 
 static void
+put_stats(struct msg_writer *w)
+{
+	control_write_stats(w,
+	    &(struct control_stats){ .wanted = { true, true }, .n_rows = 100 });
+}
+
+static void
 put_stats_reply(struct msg_writer *w)
 {
 	size_t start = control_begin(w);
@@ -375,6 +381,7 @@ static const struct {
 	{ "error", put_error },
 	{ "error-fatal", put_fatal },
 	{ "goodbye", put_goodbye },
+	{ "stats", put_stats },
 	{ "stats-reply", put_stats_reply },
 };
 
@@ -421,11 +428,8 @@ TEST(a_written_hello_reads_the_same)
 		struct msg_writer w = { 0 };
 		struct frame f;
 
-		ask_write_hello(&w, &(struct ask_hello){ .name = "stats",
-					.client = "pm2adapterd/0.1.0",
-					.role = control_role_name(roles[i]),
-					.pid = 4711,
-					.pm_id = -1 });
+		control_write_hello(
+		    &w, "stats", "pm2adapterd/0.1.0", roles[i], 4711);
 		ck_assert_int_eq(
 		    frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
 		ck_assert_uint_eq(f.size, w.len);
@@ -457,12 +461,13 @@ TEST(sections_and_roles_have_the_names_of_the_protocol)
 
 TEST(what_stats_is_sorted_by_is_read_as_it_was_written)
 {
-	static const char *const sections[] = { "clients" };
+	struct control_stats wanted = { .wanted = { [CONTROL_CLIENTS] = true },
+		.n_rows = 10,
+		.sort = "queue_bytes" };
 	struct msg_writer w = { 0 };
 	struct frame f;
 
-	ask_write_stats(
-	    &w, &(struct ask_stats){ sections, 1, 10, "queue_bytes" });
+	control_write_stats(&w, &wanted);
 	ck_assert_int_eq(frame_peek(w.data, w.len, 1024, &f), FRAME_READY);
 	ck_assert_int_eq(
 	    control_read_stats(f.body, f.body_len, &stats, &why), 0);
