@@ -1,7 +1,7 @@
 'use strict';
 
 /* Attackers that speak Redis's protocol: RESP2 and RESP3, inline, with the
- * password, with another and without one. */
+ * password where there is one, with another and with none. */
 
 const { command } = require('../system/support/resp');
 const { MALFORMED, NOTHING, request } =
@@ -54,16 +54,14 @@ class RespAttacker extends Attacker {
 	greeting() {
 		const { chance } = this;
 		this.#wildness = chance.one([0, 1, 10, 100]);
-		switch (chance.below(12)) {
-		case 0: return Buffer.alloc(0);
-		case 1: return command('AUTH', 'wrong');
-		case 2: return Buffer.from(`AUTH ${this.#password}\r\n`);
-		case 3: return mutate(chance, command('AUTH', this.#password));
-		case 4: return command('HELLO', '2', 'AUTH', 'default',
-			this.#password, 'SETNAME', 'attacker');
-		case 5: case 6: case 7: return command('HELLO', '3', 'AUTH', 'default',
-			this.#password);
-		default: return command('AUTH', this.#password);
+		const auth = this.#password ? ['AUTH', 'default', this.#password] : [];
+		switch (chance.below(48)) {
+		case 0: return command('AUTH', 'wrong');
+		case 1: return mutate(chance, command('HELLO', '3', ...auth));
+		case 2: case 3: return Buffer.alloc(0);
+		case 4: case 5: return Buffer.from(`AUTH ${this.#password}\r\n`);
+		default: return command('HELLO', chance.one(['2', '3']), ...auth,
+			...chance.below(3) ? [] : ['SETNAME', 'attacker']);
 		}
 	}
 

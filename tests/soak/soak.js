@@ -82,7 +82,9 @@ function attackers(target, pool, record) {
 
 class Soak {
 	#chance = new Chance(seed);
-	#target = new Target();
+	/* With a password, wrong ones have all clients of an address wait: so half
+	 * of the seeds have none. */
+	#target = new Target({ password: seed % 2 ? 'soak' : null });
 	#record = new Record();
 	#pool = new Pool(this.#chance);
 	#failure = null;

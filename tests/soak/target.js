@@ -15,7 +15,6 @@ const { until, within } = require('../system/support/wait');
 const PATIENCE_MS = 60_000; // a busy machine, a sanitizer
 const STDERR_KEPT = 64 << 10; // bytes
 const SANITIZER = /(Address|Leak|Thread|Memory)Sanitizer|runtime error:|Assertion/;
-const PASSWORD = 'soak';
 
 const LIMITS = {
 	'max-connections': 100, 'max-frame': '128k', 'max-topic': 256,
@@ -54,8 +53,12 @@ class Target {
 	socket = path.join(this.#dir, 's');
 	resp = path.join(this.#dir, 'r');
 	metrics = path.join(this.#dir, 'm');
-	password = PASSWORD;
 	ended = null; // {code, signal}
+
+	/* password: of resp-listen; null: none is wanted */
+	constructor({ password }) {
+		this.password = password;
+	}
 
 	async start(onEnd) {
 		this.respPort = await freePort();
@@ -74,11 +77,15 @@ class Target {
 			if (!this.#isEnding)
 				onEnd(new Error(`the daemon ended: ${code ?? signal}`));
 		});
-		await until(() => {
-			if (this.ended)
-				throw new Error(`no start: ${this.#stderr}`);
-			return answers(this.socket);
-		}, 'daemon', PATIENCE_MS);
+		for (const where of [this.socket, this.resp,
+			{ port: this.respPort, host: '127.0.0.1' }]) {
+			await until(() => {
+				if (this.ended)
+					throw new Error(`no start: ${this.#stderr}`);
+				return answers(where);
+			}, 'daemon', PATIENCE_MS);
+		}
+		await this.healthy();
 	}
 
 	#kill = () => this.#child?.kill('SIGKILL');
@@ -88,7 +95,7 @@ class Target {
 			socket: this.socket,
 			'metrics-socket': this.metrics,
 			'metrics-listen': `127.0.0.1:${this.httpPort}`,
-			'resp-password': PASSWORD,
+			...this.password && { 'resp-password': this.password },
 		}).map((pair) => pair.join(' '));
 		lines.push(`resp-listen ${this.resp}`,
 			`resp-listen 127.0.0.1:${this.respPort}`);

@@ -51,7 +51,10 @@ class Witness {
 				fail(new Error(`witness ${name}: ${err.message}`));
 			}
 		});
-		this.socket.on('error', () => {});
+		this.socket.on('error', (err) => {
+			if (!this.#isClosing)
+				fail(new Error(`witness ${name}: ${err.message}`));
+		});
 		this.closed = new Promise((resolve) => {
 			const end = () => {
 				this.socket.destroy();
@@ -132,8 +135,9 @@ class RedisWitness extends Witness {
 	constructor(name, { address, password }, version, { fail, onMessage }) {
 		super(name, address, fail);
 		this.onMessage = onMessage;
-		this.request('HELLO', version, 'AUTH', 'default', password, 'SETNAME',
-			this.title);
+		this.request('HELLO', version,
+			...password ? ['AUTH', 'default', password] : [],
+			'SETNAME', this.title).catch(fail);
 	}
 
 	/* Resolves when it is answered. */
