@@ -1,5 +1,10 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "config/config.h"
@@ -89,14 +94,44 @@ run(const struct command *command)
 	return code;
 }
 
+/*
+ * Descriptors 0 to 2 must not become a socket or a pipe of the event loop, to
+ * which output would be written. Those that are closed become /dev/null; stdout
+ * can't be written to, so that a command whose output is lost says so.
+ */
+static bool
+occupy_standard_descriptors(void)
+{
+	static const int modes[] = { O_RDONLY, O_RDONLY, O_WRONLY };
+
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", modes[fd]) != fd)
+			return false;
+	return true;
+}
+
+/* What a command has printed must have arrived. Returns code, or EX_IOERR. */
+static int
+finish_output(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "pm2adapterd: standard output: %s\n", strerror(errno));
+	return code == 0 ? EX_IOERR : code;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct command command;
-	int code = command_parse(argc, argv, &command);
+	int code;
 
+	if (!occupy_standard_descriptors())
+		return EX_OSERR;
+	code = command_parse(argc, argv, &command);
 	if (code == 0)
-		code = run(&command);
+		code = finish_output(run(&command));
 	command_fini(&command);
 	return code;
 }

@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
+#include <event2/util.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "net/loop.h"
@@ -25,7 +25,7 @@ struct listener {
 	struct loop_source source;
 	int fd;
 	bool is_tcp;
-	struct event readable;
+	struct loop_event readable;
 	const struct listen_ops *ops;
 	void *user;
 	struct bound *bound; /* or NULL: fd is the listener's own */
@@ -37,26 +37,20 @@ struct listener {
 
 static uint64_t n_paused;
 
-static struct listener *
-listener_of(struct loop_source *source)
-{
-	return (struct listener *)((char *)source -
-				   offsetof(struct listener, source));
-}
-
 static struct instant
 next_deadline(struct loop_source *source)
 {
-	return listener_of(source)->resume;
+	return container_of(source, struct listener, source)->resume;
 }
 
 static void
 expire(struct loop_source *source, struct instant now)
 {
-	struct listener *listener = listener_of(source);
+	struct listener *listener =
+	    container_of(source, struct listener, source);
 
 	listener->resume = INSTANT_NEVER;
-	if (event_add(&listener->readable, NULL) != 0)
+	if (loop_event_add(&listener->readable) != 0)
 		listener->resume = instant_after(now, PAUSE_MS);
 }
 
@@ -70,7 +64,7 @@ pause_accepting(struct listener *listener)
 	listener->stats.n_paused++;
 	n_paused++;
 	listener->resume = instant_after(loop_now(listener->loop), PAUSE_MS);
-	event_del(&listener->readable);
+	loop_event_del(&listener->readable);
 	if (!listener->has_complained)
 		log_warn("accept-paused", "error=\"%s\" retry_ms=%d",
 		    strerror(errno), PAUSE_MS);
@@ -118,17 +112,16 @@ is_out_of_descriptors(int error)
 }
 
 static void
-on_acceptable(evutil_socket_t fd, short what, void *arg)
+on_acceptable(struct loop_event *event)
 {
-	struct listener *listener = arg;
+	struct listener *listener =
+	    container_of(event, struct listener, readable);
 	struct peer peer;
 	int accepted;
 
-	(void)what;
-	loop_began_us(listener->loop);
 	for (int i = 0; i < ACCEPTS_MAX; i++) {
-		accepted =
-		    accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		accepted = accept4(
+		    listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (accepted < 0 && is_out_of_descriptors(errno)) {
 			pause_accepting(listener);
 			return;
@@ -164,12 +157,15 @@ listener_new(struct loop *loop, const struct listen_ops *ops, void *user)
 int
 listen_start(struct listener *listener)
 {
-	event_assign(&listener->readable, loop_base(listener->loop),
-	    listener->fd, EV_READ | EV_PERSIST, on_acceptable, listener);
+	int r;
+
+	loop_event_init(&listener->readable, listener->loop, listener->fd,
+	    LOOP_READABLE, on_acceptable);
 	if (!listener->is_adopted && listen(listener->fd, LISTEN_BACKLOG) != 0)
 		return err_trace(-errno);
-	if (event_add(&listener->readable, NULL) != 0)
-		return err_trace(-EIO);
+	r = loop_event_add(&listener->readable);
+	if (r != 0)
+		return err_trace(r);
 	listener->source.next_deadline = next_deadline;
 	listener->source.expire = expire;
 	loop_add_source(listener->loop, &listener->source);
@@ -319,7 +315,7 @@ listen_close(struct listener *listener)
 		return;
 	if (listener->is_started) {
 		loop_remove_source(listener->loop, &listener->source);
-		event_del(&listener->readable);
+		loop_event_del(&listener->readable);
 	}
 	if (listener->bound != NULL)
 		bound_close(listener->bound);

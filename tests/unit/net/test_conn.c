@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "net/loop.h"
@@ -136,6 +138,45 @@ send_bytes(const void *data, size_t len, bool is_volatile, enum conn_sent r)
 
 	ck_assert_int_eq(conn_send(conn, &s, is_volatile), r);
 	blob_unref(s.blob);
+}
+
+static bool is_watching_refused;
+
+/* In place of libc's, for libevent too. */
+int
+epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (is_watching_refused && op != EPOLL_CTL_DEL) {
+		errno = ENOSPC; /* as with fs.epoll.max_user_watches */
+		return -1;
+	}
+	return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
+}
+
+/* A connection that nobody would ever read from again. */
+TEST(a_conn_that_the_kernel_does_not_watch_ends_with_a_reason)
+{
+	is_watching_refused = true;
+	begin(generous);
+	ck_assert(conn_is_closing(conn));
+	turn();
+	ck_assert_ptr_null(conn);
+	ck_assert_int_eq(ended, CONN_IO_ERROR);
+	end();
+}
+
+TEST(a_conn_whose_output_can_not_be_watched_ends_with_a_reason)
+{
+	uint8_t *bytes = calloc(1, BIG_UNIT);
+
+	begin(generous);
+	is_watching_refused = true;
+	send_bytes(bytes, BIG_UNIT, false, CONN_QUEUED);
+	turn();
+	ck_assert_ptr_null(conn);
+	ck_assert_int_eq(ended, CONN_IO_ERROR);
+	free(bytes);
+	end();
 }
 
 TEST(input_is_shown_and_an_idle_conn_holds_no_buffer)

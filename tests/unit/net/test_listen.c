@@ -1,14 +1,17 @@
 #include "net/listen.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -111,6 +114,52 @@ exists(const char *what)
 	struct stat st;
 
 	return lstat(what, &st) == 0;
+}
+
+static bool is_watching_refused;
+
+/* In place of libc's, for libevent too. */
+int
+epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (is_watching_refused && op != EPOLL_CTL_DEL) {
+		errno = ENOSPC; /* as with fs.epoll.max_user_watches */
+		return -1;
+	}
+	return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
+}
+
+TEST(a_socket_that_the_kernel_does_not_watch_is_a_fault)
+{
+	begin();
+	is_watching_refused = true;
+	ck_assert_int_eq(open_at(path), -ENOSPC);
+	end();
+}
+
+TEST(after_a_pause_it_accepts_once_the_kernel_watches_again)
+{
+	struct rlimit limit, none;
+	int fd;
+
+	begin();
+	ck_assert_int_eq(open_at(path), 0);
+	fd = dial();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	is_watching_refused = true;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(loop_turn(loop, true), 0);
+	ck_assert_uint_eq(n_accepted, 0);
+	is_watching_refused = false;
+	while (n_accepted == 0)
+		ck_assert_int_eq(loop_turn(loop, true), 0);
+	close(fd);
+	end();
 }
 
 TEST(a_connection_is_handed_out_with_the_peers_credentials)
