@@ -476,6 +476,13 @@ broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
 }
 
 bool
+broker_is_asking(
+    struct broker *broker, const struct member *member, int64_t ask_id)
+{
+	return request_is_asked(broker->requests, &member->requests, ask_id);
+}
+
+bool
 broker_wants_strings(
     struct broker *broker, const struct member *member, uint64_t id, size_t len)
 {

@@ -126,10 +126,15 @@ void broker_set_tap(struct broker *broker, const struct broker_tap *tap);
 /*
  * Asks everybody whom ask names but from. The asker's sink gets the result,
  * once, perhaps before this returns. BROKER_E_* says why nobody was asked. The
- * topics must have passed broker_check_topics().
+ * topics must have passed broker_check_topics(), and broker_is_asking() must be
+ * false.
  */
 int must_check broker_ask(struct broker *broker, struct member *from,
     const struct ask *ask, struct instant now);
+
+/* Whether a question that the member has asked with that id is open. */
+bool broker_is_asking(
+    struct broker *broker, const struct member *member, int64_t ask_id);
 
 /* Whether the member owes an answer to the question of that id, which is a
  * union, and len bytes are not over limits.answer_max_bytes: so its strings

@@ -21,7 +21,8 @@
  * questions was measured at twenty times the cost of a queue.
  *
  * Ids count up, so the buckets are indexed with the low bits, and no peer can
- * choose them.
+ * choose them. Peers choose the ids of their asking, so these have buckets by a
+ * keyed hash.
  */
 struct request_class {
 	RB_ENTRY(request_class) by_timeout;
@@ -36,8 +37,9 @@ RB_HEAD(request_deadlines, request_class);
 
 struct request_registry {
 	struct hash_key key;
-	struct request_list *buckets;
-	size_t n_buckets; /* a power of two */
+	struct request_list *buckets; /* by id */
+	struct request_list *asks;    /* by asker and ask_id */
+	size_t n_buckets;             /* of each; a power of two */
 	size_t n_open;
 	size_t n_bytes;   /* gathered for open ones */
 	size_t max_bytes; /* of that; 0: any */
@@ -81,6 +83,7 @@ request_registry_new(struct hash_key key)
 	reg->key = key;
 	reg->n_buckets = 64;
 	reg->buckets = xcalloc(reg->n_buckets, sizeof(*reg->buckets));
+	reg->asks = xcalloc(reg->n_buckets, sizeof(*reg->asks));
 	RB_INIT(&reg->timeouts);
 	RB_INIT(&reg->deadlines);
 	TAILQ_INIT(&reg->ended);
@@ -100,6 +103,7 @@ request_registry_free(struct request_registry *reg)
 		return;
 	assert(reg->n_open == 0 && TAILQ_EMPTY(&reg->ended));
 	free(reg->buckets);
+	free(reg->asks);
 	free(reg);
 }
 
@@ -107,6 +111,24 @@ static struct request_list *
 bucket(struct request_registry *reg, uint64_t id)
 {
 	return &reg->buckets[id & (reg->n_buckets - 1)];
+}
+
+static struct request_list *
+ask_bucket(struct request_registry *reg, const struct request_owner *asker,
+    int64_t ask_id)
+{
+	const uint64_t both[] = { asker->id, (uint64_t)ask_id };
+
+	return &reg->asks[hash_bytes(&reg->key, both, sizeof(both)) &
+			  (reg->n_buckets - 1)];
+}
+
+static void
+index_request(struct request_registry *reg, struct request *request)
+{
+	LIST_INSERT_HEAD(bucket(reg, request->id), request, in_bucket);
+	LIST_INSERT_HEAD(
+	    ask_bucket(reg, request->asker, request->ask_id), request, in_ask);
 }
 
 static void
@@ -118,13 +140,26 @@ grow_buckets(struct request_registry *reg)
 
 	reg->n_buckets *= 2;
 	reg->buckets = xcalloc(reg->n_buckets, sizeof(*reg->buckets));
+	free(reg->asks);
+	reg->asks = xcalloc(reg->n_buckets, sizeof(*reg->asks));
 	for (size_t i = 0; i < n; i++)
 		while ((request = LIST_FIRST(&old[i])) != NULL) {
 			LIST_REMOVE(request, in_bucket);
-			LIST_INSERT_HEAD(
-			    bucket(reg, request->id), request, in_bucket);
+			index_request(reg, request);
 		}
 	free(old);
+}
+
+bool
+request_is_asked(struct request_registry *reg,
+    const struct request_owner *asker, int64_t ask_id)
+{
+	const struct request *request;
+
+	LIST_FOREACH (request, ask_bucket(reg, asker, ask_id), in_ask)
+		if (request->asker == asker && request->ask_id == ask_id)
+			return true;
+	return false;
 }
 
 struct request *
@@ -194,6 +229,7 @@ shut(struct request_registry *reg, struct request *request)
 {
 	leave_queue(reg, request);
 	LIST_REMOVE(request, in_bucket);
+	LIST_REMOVE(request, in_ask);
 	LIST_REMOVE(request, in_asker);
 	request->asker->n_asked--;
 	reg->n_open--;
@@ -334,7 +370,7 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 		is_full |= incur(request, owners[i]) != 0;
 	if (reg->n_open++ == reg->n_buckets)
 		grow_buckets(reg);
-	LIST_INSERT_HEAD(bucket(reg, request->id), request, in_bucket);
+	index_request(reg, request);
 	LIST_INSERT_HEAD(&asker->asked, request, in_asker);
 	asker->n_asked++;
 	queue_up(reg, request, spec->timeout_ms);

@@ -65,6 +65,7 @@ struct request {
 	struct debt *debts;            /* by id */
 	struct request_class *class;   /* of its timeout, while open */
 	LIST_ENTRY(request) in_bucket; /* while open */
+	LIST_ENTRY(request) in_ask;    /* while open, by asker and ask_id */
 	LIST_ENTRY(request) in_asker;  /* while open */
 	TAILQ_ENTRY(request) in_queue; /* of its class, then of the ended */
 };
@@ -96,6 +97,10 @@ struct request *request_open(struct request_registry *reg,
     struct request_owner *asker, const struct request_spec *spec,
     struct request_owner **owners, size_t n, struct instant now)
     __attribute__((returns_nonnull));
+
+/* Whether a question that `asker` has asked with the id `ask_id` is open. */
+bool request_is_asked(struct request_registry *reg,
+    const struct request_owner *asker, int64_t ask_id);
 
 /* The open question of that id, or NULL. */
 struct request *request_find(struct request_registry *reg, uint64_t id);

@@ -288,6 +288,14 @@ ask(struct session *session, const struct frame *f, const struct asking_ask *in)
 	};
 	int r;
 
+	/* Any answer with this id would be taken for that of the other. */
+	if (broker_is_asking(native->broker, session->member, in->id)) {
+		session_fail(session, CONN_BAD_STATE,
+		    "ASK: the ask id %lld is that of a question that is still "
+		    "open; give each open question an id of its own",
+		    (long long)in->id);
+		return;
+	}
 	if (!may_ask(session, f, in) ||
 	    !session_read_names(session, f, in->id, &question.n_topics))
 		return;

@@ -389,6 +389,26 @@ const questions = [
 		frame(TYPE.ANSWER, { length: MAX_FRAME + 1, body: 'x' })),
 	...[-1, 300_001, 2n ** 40n].map((timeout) => refused('bad-timeout',
 		`ASK for ${timeout} ms`, asking([1, 'list', timeout, 'q']))),
+	...[ask('witness', 7, 'list'), ask('', 7, 'list'),
+		asking([7, 'list', 300_001, 'q'])].map((again, n) => ({
+		name: `ASK ${n + 1} with the ask id of an open question`,
+		hello: {},
+		send: async (peer, witness) => {
+			const owing = `owing ${n}`;
+			witness.write(subscribe([owing], AS_MEMBER));
+			await witness.expect(TYPE.PRESENCE);
+			peer.write(Buffer.concat([ask(owing, 7, 'list'), again]));
+			const [code, message, isFatal, id] = await peer.error();
+			assert.deepStrictEqual([code, isFatal, id],
+				['bad-state', true, undefined]);
+			assert.match(message, /ask id 7 /);
+			await peer.expectEnd();
+			await witness.expect(TYPE.QUESTION);
+			witness.write(unsubscribe([owing], AS_MEMBER));
+			await witness.barrier();
+		},
+		reason: 'bad-state',
+	})),
 	refused('bad-topic', 'ASK an empty topic', ask('', 1, 'list')),
 	refused('bad-topic', 'ASK several, one empty',
 		ask(['witness', ''], 1, 'list')),

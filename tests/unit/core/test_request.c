@@ -25,6 +25,29 @@ TEST(all_questions_together_have_a_limit_and_the_one_over_it_ends)
 	end();
 }
 
+TEST(an_ask_id_is_taken_until_its_question_has_ended)
+{
+	uint64_t ids[200];
+
+	begin();
+	for (size_t i = 0; i < N_ELEMENTS(ids); i++)
+		ids[i] = ask(REQUEST_LIST, 100, "1");
+	for (size_t i = 0; i < N_ELEMENTS(ids); i++) {
+		int64_t ask_id = request_find(reg, ids[i])->ask_id;
+
+		ck_assert(request_is_asked(reg, &owners[0], ask_id));
+		ck_assert(!request_is_asked(reg, &owners[1], ask_id));
+		ck_assert_int_eq(no(1, ids[i]), 0);
+		ended();
+		ck_assert(!request_is_asked(reg, &owners[0], ask_id));
+	}
+	ids[0] = ask(REQUEST_LIST, 100, "1");
+	pass(100);
+	ck_assert(!request_is_asked(reg, &owners[0], 1));
+	ended();
+	end();
+}
+
 TEST(a_question_ends_when_all_have_answered)
 {
 	uint64_t id;

@@ -250,7 +250,8 @@ TEST(who_has_subscribed_to_one_of_the_topics_is_asked_once)
 	ask_of(a, FRAME_TO_SUBSCRIBERS, "t", LIST);
 	expect_body(b, FRAME_QUESTION, "93 01 c4026869 a46c697374");
 	expect_nothing(c);
-	ask_of(a, FRAME_TO_SUBSCRIBERS | FRAME_SEVERAL, "\x92\xa1t\xa1u", LIST);
+	ask_of(a, FRAME_TO_SUBSCRIBERS | FRAME_SEVERAL, "\x92\xa1t\xa1u",
+	    "94 06 a46c697374 cd03e8 c4026869");
 	ck_assert_uint_eq(next_frame(b).flags, 3);
 	expect_nothing(b);
 	ck_assert_uint_eq(next_frame(c).topic_len, 5);
@@ -300,6 +301,34 @@ TEST(an_observer_may_not_ask)
 	end();
 }
 
+/* Asks the members of "t" with that ask id, which must be below 128. */
+static void
+ask_numbered(struct client *c, int ask_id)
+{
+	char body[64];
+
+	snprintf(body, sizeof(body), "94 %02x a46c697374 cd03e8 c4026869",
+	    (unsigned)ask_id);
+	ask_members(c, body);
+}
+
+TEST(an_ask_id_that_is_taken_ends_the_connection_whatever_else_is_wrong)
+{
+	struct client *a, *b;
+
+	begin();
+	a = join();
+	b = join_topic("b");
+	skip_all(b);
+	ask_numbered(a, 5);
+	skip_all(b);
+	ask_of(a, 0, "", LIST);
+	expect_error(a, "bad-state", true);
+	expect_nothing(b);
+	ck_assert_uint_eq(conn_set_n_open(set), 1);
+	end();
+}
+
 TEST(too_many_open_questions_are_refused_and_the_others_go_on)
 {
 	struct client *a, *b, *c;
@@ -310,19 +339,19 @@ TEST(too_many_open_questions_are_refused_and_the_others_go_on)
 	c = join();
 	skip_all(a);
 	for (int i = 0; i < 8; i++)
-		ask_members(a, LIST);
+		ask_numbered(a, i);
 	expect_nothing(a);
-	ask_members(a, LIST);
+	ask_numbered(a, 8);
 	expect_error(a, "too-many-questions", false);
 	for (int i = 0; i < 4; i++)
-		ask_members(c, LIST);
+		ask_numbered(c, i);
 	expect_nothing(c);
 	skip_all(a);
 	answer(b, "92 01 00");
 	ck_assert_int_eq(next_frame(a).type, FRAME_RESULT);
-	ask_members(c, LIST);
+	ask_numbered(c, 4);
 	expect_nothing(c);
-	ask_members(c, LIST);
+	ask_numbered(c, 5);
 	expect_error(c, "too-many-questions", false);
 	end();
 }
