@@ -151,17 +151,19 @@ set_text(struct config *config, const struct option *option, const char *value,
     struct config_why *why)
 {
 	char **field = config_string(config, option);
+	size_t len = strlen(value);
 	char *text;
 
-	if (strlen(value) < (size_t)option->min ||
-	    strlen(value) > (size_t)option->max)
+	if (option->type == NAMES && len > 0)
+		len += strlen(*field);
+	if (len < (size_t)option->min || len > (size_t)option->max)
 		return fail(why, CONFIG_E_VALUE,
 		    "%s: %s of %zu bytes; the range is %" PRId64 " to %" PRId64,
 		    option->name,
 		    option->type == PATH || option->type == OPTIONAL_PATH
 			? "a path"
 			: "a text",
-		    strlen(value), option->min, option->max);
+		    len, option->min, option->max);
 	text = config_type(option)->is_list ? joined(*field, value)
 					    : xstrdup(value);
 	free(*field);
@@ -250,6 +252,42 @@ config_read(struct config *config, const char *name, const char *text,
 	return r;
 }
 
+/* The first word of resp-listen that is no path, and its length; NULL if there
+ * is none. */
+static const char *
+find_tcp(const char *words, size_t *len)
+{
+	for (; *words != '\0'; words += *len) {
+		words += strspn(words, " ");
+		*len = strcspn(words, " ");
+		if (*len > 0 && memchr(words, '/', *len) == NULL)
+			return words;
+	}
+	return NULL;
+}
+
+bool
+config_is_exclusive(const struct config *config)
+{
+	return *config->allow_users != '\0' || *config->allow_groups != '\0';
+}
+
+static int
+check_users(const struct config *config, struct config_why *why)
+{
+	size_t len = 0;
+	const char *tcp = find_tcp(config->resp_listen, &len);
+
+	if (!config_is_exclusive(config) || tcp == NULL ||
+	    *config->resp_password != '\0')
+		return 0;
+	return fail(why, CONFIG_E_CONFLICT,
+	    "resp-listen: %.*s lets in every user of this host, whatever "
+	    "allow-users and allow-groups say; set resp-password, or listen "
+	    "at a path",
+	    (int)len, tcp);
+}
+
 int
 config_check(const struct config *config, struct config_why *why)
 {
@@ -273,7 +311,7 @@ config_check(const struct config *config, struct config_why *why)
 		    "max-topic: %" PRId64 " bytes does not fit max-frame, "
 		    "which is %" PRId64 " bytes",
 		    config->max_topic_bytes, config->max_frame_bytes);
-	return 0;
+	return check_users(config, why);
 }
 
 size_t

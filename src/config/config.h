@@ -47,6 +47,9 @@ int must_check config_set(struct config *config, const char *name,
 int must_check config_read(struct config *config, const char *name,
     const char *text, size_t len, struct config_why *why);
 
+/* Whether allow-users or allow-groups is set. */
+bool config_is_exclusive(const struct config *config);
+
 /* Whether the values go together. Returns 0 or CONFIG_E_CONFLICT. */
 int must_check config_check(
     const struct config *config, struct config_why *why);

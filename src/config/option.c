@@ -35,6 +35,8 @@ const struct type config_types[] = {
 	[ADDRESS] = { "ADDRESS", "an address and a port", .is_text = true },
 	[ADDRESSES] = { "ADDRESS", "a path or an address and a port",
 	    .is_text = true, .is_file = true, .is_list = true },
+	[NAMES] = { "NAMES", "names or numbers", .is_text = true,
+	    .is_list = true },
 	[SECRET] = { "TEXT", "a text", .is_text = true, .is_secret = true },
 	[MODE] = { "MODE", "an octal number" },
 	[LEVEL] = { "LEVEL", "one of debug, info, warn, error",
@@ -61,6 +63,15 @@ const struct option config_options[] = {
 	{ "socket-mode", MODE, FIELD(socket_mode), 0, 0777, 0600, false,
 	    "The permission bits of the socket. Who may write to it may "
 	    "publish to every worker." },
+	{ "allow-users", NAMES, FIELD(allow_users), 1, 4095, 0, true,
+	    "Users who may connect to socket and to the paths of resp-listen, "
+	    "by name or number, separated by blanks or commas. May be given "
+	    "several times. The daemon's own user and root always may. If "
+	    "neither this nor allow-groups is given, everybody may whom "
+	    "socket-mode lets in." },
+	{ "allow-groups", NAMES, FIELD(allow_groups), 1, 4095, 0, true,
+	    "Groups whose members may connect as well, with this group as "
+	    "their own or among their supplementary groups." },
 	{ "resp-listen", ADDRESSES, FIELD(resp_listen), 1, 107, 0, false,
 	    "Where to listen for what speaks Redis's protocol: the path of a "
 	    "Unix socket, or an address and a port such as 127.0.0.1:6379. May "

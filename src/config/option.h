@@ -16,6 +16,7 @@ enum option_type {
 	OPTIONAL_PATH,
 	ADDRESS,
 	ADDRESSES,
+	NAMES,
 	SECRET,
 	MODE,
 	LEVEL,

@@ -69,8 +69,10 @@ print_line(const struct config *config, size_t i, FILE *out)
 	else if (!config_type(&config_options[i])->is_list)
 		fprintf(out, "%s%s %s\n", mark, config_options[i].name, text);
 	else
-		while ((value = strsep(&rest, " ")) != NULL)
-			fprintf(out, "%s %s\n", config_options[i].name, value);
+		while ((value = strsep(&rest, " \t")) != NULL)
+			if (*value != '\0')
+				fprintf(out, "%s %s\n", config_options[i].name,
+				    value);
 	free(text);
 }
 

@@ -12,6 +12,8 @@ struct config {
 	char *socket;           /* path */
 	bool socket_is_default; /* nobody has set it */
 	int64_t socket_mode;
+	char *allow_users;    /* separated by blanks or commas */
+	char *allow_groups;   /* likewise */
 	char *resp_listen;    /* addresses, separated by blanks */
 	char *resp_password;  /* empty: none */
 	char *metrics_socket; /* empty: none */

@@ -28,6 +28,16 @@ print_version(void)
 }
 
 static int
+test(const struct config *config)
+{
+	int code = serve_check(config);
+
+	if (code == 0)
+		puts("configuration ok");
+	return code;
+}
+
+static int
 act(const struct command *command, const struct config *config)
 {
 	struct shell shell = command_shell(command, config);
@@ -46,8 +56,7 @@ act(const struct command *command, const struct config *config)
 		return probe_signal(
 		    config->socket, command->what, shell.timeout_ms);
 	case ACTION_TEST:
-		puts("configuration ok");
-		return 0;
+		return test(config);
 	case ACTION_EMIT:
 		return shell_emit(&shell);
 	case ACTION_ASK:

@@ -25,6 +25,7 @@
 struct daemon {
 	const struct command *command;
 	struct config config;
+	struct allowed *allowed;
 	struct loop *loop;
 	struct conn_set *set;
 	struct broker *broker;
@@ -95,6 +96,7 @@ configure_all(struct daemon *daemon)
 	struct native_settings native = settings_native(&daemon->config);
 	struct redis_settings redis = settings_redis(&daemon->config);
 
+	native.allowed = redis.allowed = daemon->allowed;
 	log_set_level((enum log_level)daemon->config.log_level);
 	log_set_format((enum log_format)daemon->config.log_format);
 	conn_set_limit(daemon->set, &net);
@@ -170,6 +172,7 @@ refuse_config(const struct config_why *why, char *said, size_t size)
 static bool
 read_again(struct daemon *daemon, char *said, size_t size)
 {
+	struct allowed *allowed = NULL;
 	struct reloaded reloaded;
 	struct config_why why;
 	struct config fresh;
@@ -177,8 +180,11 @@ read_again(struct daemon *daemon, char *said, size_t size)
 
 	if (command_config(daemon->command, &fresh, &why) != 0)
 		return refuse_config(&why, said, size);
-	is_good = goes_with_the_rest(daemon, &fresh, &why);
+	is_good = goes_with_the_rest(daemon, &fresh, &why) &&
+		  settings_allowed(&fresh, &allowed, &why) == 0;
 	if (is_good) {
+		allowed_free(daemon->allowed);
+		daemon->allowed = allowed;
 		reloaded = apply_config(daemon, &fresh);
 		snprintf(said, size, "%zu changed, %zu need a restart",
 		    reloaded.n_changed, reloaded.n_need_restart);
@@ -339,6 +345,7 @@ make_parts(struct daemon *daemon)
 	struct native_settings settings = settings_native(&daemon->config);
 	struct redis_settings redis = settings_redis(&daemon->config);
 
+	settings.allowed = redis.allowed = daemon->allowed;
 	daemon->set = conn_set_new(daemon->loop, &net);
 	conn_set_splice_above(
 	    daemon->set, settings_splice_above(&daemon->config));
@@ -409,6 +416,28 @@ open_log(const struct config *config)
 	return 0;
 }
 
+/* Returns 0 or an exit code, which has been explained. */
+static int
+find_allowed(const struct config *config, struct allowed **out)
+{
+	struct config_why why;
+
+	if (settings_allowed(config, out, &why) == 0)
+		return 0;
+	fprintf(stderr, "pm2adapterd: %s\n", why.text);
+	return EX_CONFIG;
+}
+
+int
+serve_check(const struct config *config)
+{
+	struct allowed *allowed = NULL;
+	int code = find_allowed(config, &allowed);
+
+	allowed_free(allowed);
+	return code;
+}
+
 int
 serve_run(const struct command *command, const struct config *config)
 {
@@ -423,7 +452,10 @@ serve_run(const struct command *command, const struct config *config)
 	daemon.config = config_copy(config);
 	code = open_log(config);
 	if (code == 0)
+		code = find_allowed(config, &daemon.allowed);
+	if (code == 0)
 		code = serve(&daemon);
+	allowed_free(daemon.allowed);
 	loop_free(daemon.loop);
 	config_fini(&daemon.config);
 	return code;

@@ -14,4 +14,8 @@
 int must_check serve_run(
     const struct command *command, const struct config *config);
 
+/* Looks up what the configuration names on this host. Returns 0 or an exit
+ * code, which has been explained. */
+int must_check serve_check(const struct config *config);
+
 #endif

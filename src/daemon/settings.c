@@ -69,6 +69,16 @@ put_config(struct msg_writer *w, void *arg)
 	}
 }
 
+int
+settings_allowed(
+    const struct config *config, struct allowed **out, struct config_why *why)
+{
+	_Static_assert(sizeof(why->text) >= ALLOWED_WHY_SIZE, "it fits");
+
+	return allowed_new(
+	    config->allow_users, config->allow_groups, out, why->text);
+}
+
 struct native_settings
 settings_native(struct config *config)
 {

@@ -16,6 +16,10 @@ struct broker_limits settings_broker(const struct config *config);
 
 /* Both point into config, which must outlive what is made with them; STATS
  * shows config as it is then. */
+/* The users that may connect. Returns 0 or ALLOWED_E_*, with *why. */
+int must_check settings_allowed(
+    const struct config *config, struct allowed **out, struct config_why *why);
+
 struct native_settings settings_native(struct config *config);
 struct redis_settings settings_redis(const struct config *config);
 

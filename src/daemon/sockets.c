@@ -208,6 +208,11 @@ adopt_resp(struct sockets *sockets, const struct config *config, int fd,
 		return refuse_inherited(fd,
 		    "can be reached by other hosts, and there is no "
 		    "resp-password");
+	if (address->bytes.ss_family != AF_UNIX &&
+	    config_is_exclusive(config) && *config->resp_password == '\0')
+		return refuse_inherited(fd,
+		    "lets in every user of this host, whatever allow-users "
+		    "and allow-groups say; set resp-password");
 	r = listen_adopt(sockets->loop, fd, &redis_listen_ops, sockets->redis,
 	    &sockets->redis_listeners[i].listener);
 	sockets->n_redis_listeners += r == 0;

@@ -21,6 +21,7 @@ static const char *const cause_names[CONN_N_CAUSES] = {
 	[CONN_BAD_VERSION] = "bad-version",
 	[CONN_BAD_STATE] = "bad-state",
 	[CONN_TOO_MANY] = "too-many-connections",
+	[CONN_NOT_ALLOWED] = "not-allowed",
 };
 
 const char *

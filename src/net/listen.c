@@ -72,14 +72,14 @@ pause_accepting(struct listener *listener)
 }
 
 static struct peer
-peer_of(int fd)
+peer_of(int fd, bool is_tcp)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
-		return (struct peer){ 0, (uid_t)-1, (gid_t)-1 };
-	return (struct peer){ cred.pid, cred.uid, cred.gid };
+		return (struct peer){ 0, (uid_t)-1, (gid_t)-1, is_tcp };
+	return (struct peer){ cred.pid, cred.uid, cred.gid, is_tcp };
 }
 
 /* A turn's output leaves in one write, so there is nothing to wait for. A host
@@ -136,7 +136,7 @@ on_acceptable(struct loop_event *event)
 		listener->stats.n_accepted++;
 		if (listener->is_tcp)
 			set_up_tcp(accepted);
-		peer = peer_of(accepted);
+		peer = peer_of(accepted, listener->is_tcp);
 		listener->ops->accepted(listener->user, accepted, &peer);
 	}
 }

@@ -34,6 +34,7 @@ struct peer {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
+	bool is_tcp;
 };
 
 struct listen_ops {

@@ -97,7 +97,7 @@ join(void)
 {
 	static const uint8_t hello[] = "\0\0\0\x17\x01\0\0\0"
 				       "\x82\xa8protocol\x01\xa4name\xa2it";
-	struct peer peer = { getpid(), getuid(), getgid() };
+	struct peer peer = { getpid(), getuid(), getgid(), false };
 	int fds[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)

@@ -53,7 +53,7 @@ put_config(struct msg_writer *w, void *arg)
 static void
 dial(size_t i, bool is_greeting)
 {
-	const struct peer peer = { getpid(), getuid(), getgid() };
+	const struct peer peer = { getpid(), getuid(), getgid(), false };
 	int fds[2], r;
 
 	r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds);

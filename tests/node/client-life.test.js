@@ -117,7 +117,8 @@ describe('client: trying again', () => {
 	});
 
 	test('what stays wrong is tried at the longest delay from the start', async (t) => {
-		for (const code of ['bad-hello', 'bad-version', 'too-many-connections']) {
+		for (const code of ['bad-hello', 'bad-version', 'not-allowed',
+			'too-many-connections']) {
 			const { client, daemon } = await pair(t, {
 				daemon: { welcome: null }, reconnectDelay: 10, reconnectDelayMax: 5000,
 				connectTimeout: TIMEOUT,

@@ -72,7 +72,8 @@ test('conf/pm2adapterd.conf says of every option what --help says, and its defau
 test('a file in which every option is set is right', () => {
 	const dir = folder();
 	try {
-		const given = { ADDRESS: '127.0.0.1:1', PATH: '/run/p', TEXT: 'secret' };
+		const given = { ADDRESS: '127.0.0.1:1', PATH: '/run/p', TEXT: 'secret',
+			NAMES: 'root, 65534' };
 		const file = path.join(dir, 'conf');
 		fs.writeFileSync(file, text('--dump-config').replace(/^#?([a-z][a-z-]+) (\S+)$/gm,
 			(_, name, value) => `${name} ${given[value] ?? value}`));

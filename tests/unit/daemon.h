@@ -142,7 +142,7 @@ static inline struct client *
 dial(void)
 {
 	struct client *c = &clients[n_clients++];
-	struct peer peer = { getpid(), getuid(), getgid() };
+	struct peer peer = { getpid(), getuid(), getgid(), false };
 	int fds[2];
 
 	ck_assert_int_eq(

@@ -205,6 +205,8 @@ remember(const struct session *session)
 {
 	struct closed_entry e = obituary(session);
 
+	if (session->is_hushed)
+		return;
 	if (!session->has_asked || session->n_errors > 0 ||
 	    conn_cause(session->conn) != CONN_EOF)
 		*closed_add(&session->native->closed) = e;
@@ -227,6 +229,7 @@ on_gone(struct conn *conn)
 		TAILQ_REMOVE(&native->waiting, session, in_waiting);
 	TAILQ_REMOVE(&native->sessions, session, in_native);
 	observer_gone(session);
+	native->n_unwelcome -= session->is_unwelcome;
 	if (native->is_draining)
 		settle(session);
 	free(session->client);
@@ -250,6 +253,8 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	struct session *session = xcalloc(1, sizeof(*session));
 	bool too_many =
 	    conn_set_n_open(native->set) >= native->settings.max_connections;
+	enum allowed_verdict verdict =
+	    allowed_judge(native->settings.allowed, fd, peer, "native");
 
 	session->native = native;
 	session->peer = *peer;
@@ -257,10 +262,19 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	TAILQ_INSERT_TAIL(&native->sessions, session, in_native);
 	TAILQ_INSERT_TAIL(&native->waiting, session, in_waiting);
 	session->conn = conn_new(native->set, fd, &conn_ops, session);
-	if (too_many)
+	session->is_unwelcome = verdict != ALLOWED;
+	session->is_hushed = verdict == REFUSED_AGAIN;
+	native->n_unwelcome += session->is_unwelcome;
+	if (session->is_unwelcome) {
+		if (too_many ||
+		    native->n_unwelcome >
+			allowed_refused_max(native->settings.max_connections))
+			session_turn_away(session);
+	} else if (too_many) {
 		session_fail(session, CONN_TOO_MANY,
 		    "max-connections is %u, and there are as many",
 		    native->settings.max_connections);
+	}
 }
 
 const struct listen_ops native_listen_ops = { .accepted = on_accepted };
@@ -332,6 +346,8 @@ expire_hellos(struct native *native, struct instant now)
 					 native->settings.hello_timeout_ms),
 			now))
 			break;
+		if (session->is_unwelcome)
+			session_turn_away(session);
 		session_fail(session, CONN_HELLO_TIMEOUT,
 		    "no HELLO within %" PRId64 " ms",
 		    native->settings.hello_timeout_ms);

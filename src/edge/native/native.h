@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/broker.h"
+#include "net/allowed.h"
 #include "net/conn.h"
 #include "net/listen.h"
 #include "net/loop.h"
@@ -22,9 +23,10 @@ struct native;
 struct timing;
 
 struct native_settings {
-	const char *server; /* name and version, for WELCOME */
-	const char *socket; /* where we listen, for STATS */
-	uint32_t max_frame; /* largest length field, bytes */
+	const char *server;      /* name and version, for WELCOME */
+	const char *socket;      /* where we listen, for STATS */
+	uint32_t max_frame;      /* largest length field, bytes */
+	struct allowed *allowed; /* borrowed, or NULL: everybody */
 	uint32_t max_connections;
 	int64_t hello_timeout_ms;
 	int64_t ping_interval_ms; /* for WELCOME; 0: never */

@@ -149,6 +149,13 @@ session_fail(
 	conn_close(session->conn, cause);
 }
 
+void
+session_turn_away(struct session *session)
+{
+	session_fail(session, CONN_NOT_ALLOWED, ALLOWED_REFUSAL,
+	    (unsigned)session->peer.uid);
+}
+
 static void
 count_refusal(struct session *session, enum refusal why, const char *message)
 {
@@ -454,7 +461,13 @@ take_too_big(struct session *session, const struct frame *f)
 static bool
 is_stranger(struct session *session, const struct frame *f)
 {
-	if (session->member != NULL || f->size == 0 || f->type == FRAME_HELLO)
+	if (session->member != NULL)
+		return false;
+	if (session->is_unwelcome) {
+		session_turn_away(session);
+		return true;
+	}
+	if (f->size == 0 || f->type == FRAME_HELLO)
 		return false;
 	session_fail(session, CONN_HELLO_EXPECTED,
 	    "a frame of type 0x%02x came before HELLO", f->type);

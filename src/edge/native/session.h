@@ -57,6 +57,8 @@ struct session {
 	bool has_eof;       /* all has been read, and some of it is staged */
 	bool is_asking;     /* a STATS of it is staged */
 	bool has_asked;     /* for statistics */
+	bool is_unwelcome;  /* its user may not connect */
+	bool is_hushed;     /* that is no news: see allowed_judge() */
 	bool is_owing;      /* a drain waits for the end of its sending side */
 	uint64_t n_errors;
 	uint64_t
@@ -119,6 +121,7 @@ struct native {
 	uint64_t n_refused[N_REFUSALS];
 	uint64_t n_volatile_dropped; /* messages */
 	uint64_t n_observed_dropped; /* messages to observers */
+	uint32_t n_unwelcome;        /* sessions */
 	uint32_t n_losing;           /* sessions whose n_lost isn't 0 */
 	uint64_t n_undelivered;      /* messages to a connection that ends */
 	bool is_draining;
@@ -155,6 +158,9 @@ void session_send_out(struct session *session);
 /* Ends the session with an ERROR that says why. */
 void session_fail(struct session *session, enum conn_cause cause,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Ends a session that is_unwelcome. */
+void session_turn_away(struct session *session);
 
 /* Answers with an ERROR and goes on. */
 void session_refuse(struct session *session, enum refusal why, const char *fmt,

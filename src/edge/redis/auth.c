@@ -261,6 +261,10 @@ on_timeout(struct timeout *entry)
 	    container_of(entry, struct redis_client, stranger);
 	struct redis *redis = client->redis;
 
+	if (client->is_unwelcome) {
+		redis_turn_away(client);
+		return;
+	}
 	client->is_quitting = true;
 	client->detail = "no AUTH in time";
 	resp_put_error(&redis->out, "NOAUTH no AUTH within %" PRId64 " ms",

@@ -72,6 +72,8 @@ struct redis_client {
 	size_t pattern_steps; /* of its patterns, for each message */
 	struct topic_owner shards;
 	struct peer peer;
+	bool is_unwelcome; /* its user may not connect */
+	bool is_hushed;    /* that is no news: see allowed_judge() */
 	struct resp_parser parser;
 	int version; /* of the protocol: 2 or 3 */
 	bool is_authenticated;
@@ -131,6 +133,7 @@ struct redis {
 	struct closed *closed;
 	struct timing *timing; /* NULL: nobody counts */
 	struct redis_settings settings;
+	uint32_t n_unwelcome;                                /* clients */
 	TAILQ_HEAD(redis_client_list, redis_client) clients; /* oldest first */
 	struct topic_registry *patterns; /* whose: pattern → clients */
 	struct topic_registry *shards;   /* shard channel → clients */
@@ -319,6 +322,9 @@ bool redis_has_password(const struct redis *redis);
 
 /* Sets the client's origin, by the peer of its socket. */
 void redis_find_origin(struct redis_client *client, int fd);
+
+/* Ends a client that is_unwelcome. */
+void redis_turn_away(struct redis_client *client);
 
 /* From now on the client must send AUTH in time, if there is a password. */
 void redis_become_stranger(struct redis_client *client);

@@ -85,6 +85,15 @@ redis_go_on(struct redis_client *client)
 		conn_resume(client->conn);
 }
 
+void
+redis_turn_away(struct redis_client *client)
+{
+	resp_put_error(&client->redis->out, "NOPERM " ALLOWED_REFUSAL,
+	    (unsigned)client->peer.uid);
+	redis_flush(client);
+	conn_close(client->conn, CONN_NOT_ALLOWED);
+}
+
 /* One request at the beginning of data, which the parser has found. */
 static void
 take(struct redis_client *client, const struct slice *data, bool is_over)
@@ -105,6 +114,10 @@ on_input(struct conn *conn, const struct slice *data, size_t *want)
 	struct resp_parser *parser = &client->parser;
 	struct slice rest = *data;
 
+	if (client->is_unwelcome) {
+		redis_turn_away(client);
+		return data->len;
+	}
 	while (rest.len > 0 && !conn_is_closing(conn) && !client->is_quitting) {
 		/* What may follow depends on what is held. */
 		if (client->is_busy)
@@ -149,8 +162,11 @@ static void
 remember(const struct redis_client *client)
 {
 	const struct conn_stats *stats = conn_stats(client->conn);
-	struct closed_entry *e = closed_add(client->redis->closed);
+	struct closed_entry *e;
 
+	if (client->is_hushed)
+		return;
+	e = closed_add(client->redis->closed);
 	*e = (struct closed_entry){
 		.id = client->member->id,
 		.wall_ms = clock_wall_ms(),
@@ -201,6 +217,7 @@ on_gone(struct conn *conn)
 	broker_leave(redis->broker, client->member);
 	TAILQ_REMOVE(&redis->clients, client, in_redis);
 	redis->stats.n_open--;
+	redis->n_unwelcome -= client->is_unwelcome;
 	resp_parser_fini(&client->parser);
 	free(client->name);
 	free(client);
@@ -213,6 +230,24 @@ static const struct conn_ops conn_ops = {
 	.gone = on_gone,
 };
 
+/* It has as long for its first bytes as others have for AUTH, if there is room.
+ */
+static void
+be_unwelcome(
+    struct redis_client *client, enum allowed_verdict verdict, bool is_full)
+{
+	struct redis *redis = client->redis;
+
+	client->is_unwelcome = true;
+	client->is_hushed = verdict == REFUSED_AGAIN;
+	timeouts_enter(
+	    &redis->strangers, &client->stranger, loop_now(redis->loop));
+	if (++redis->n_unwelcome >
+		allowed_refused_max(redis->settings.clients_max) ||
+	    is_full)
+		redis_turn_away(client);
+}
+
 static void
 on_accepted(void *user, int fd, const struct peer *peer)
 {
@@ -221,6 +256,8 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	bool is_full =
 	    conn_set_n_open(redis->set) >= redis->settings.max_connections ||
 	    redis->stats.n_open >= redis->settings.clients_max;
+	enum allowed_verdict verdict =
+	    allowed_judge(redis->settings.allowed, fd, peer, "redis");
 
 	client->redis = redis;
 	client->peer = *peer;
@@ -239,13 +276,17 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	client->conn = conn_new(redis->set, fd, &conn_ops, client);
 	redis->stats.n_connections++;
 	redis->stats.n_open++;
-	log_info("redis-opened", "id=%" PRIu64 " pid=%" PRId64 " uid=%u",
-	    client->member->id, (int64_t)peer->pid, (unsigned)peer->uid);
-	if (is_full) {
+	if (verdict != ALLOWED) {
+		be_unwelcome(client, verdict, is_full);
+	} else if (is_full) {
 		resp_put_error(
 		    &redis->out, "ERR max number of clients reached");
 		redis_flush(client);
 		conn_close(client->conn, CONN_TOO_MANY);
+	} else {
+		log_info("redis-opened",
+		    "id=%" PRIu64 " pid=%" PRId64 " uid=%u", client->member->id,
+		    (int64_t)peer->pid, (unsigned)peer->uid);
 	}
 }
 

@@ -16,6 +16,7 @@
 #include "core/broker.h"
 #include "stats/closed.h"
 #include "edge/native/native.h"
+#include "net/allowed.h"
 #include "net/conn.h"
 #include "net/listen.h"
 #include "net/loop.h"
@@ -26,6 +27,7 @@ struct redis_settings {
 	const char *version;      /* ours, for INFO */
 	const char *socket;       /* where we listen, for CLIENT LIST */
 	const char *password;     /* NULL or empty: none is wanted */
+	struct allowed *allowed;  /* borrowed, or NULL: everybody */
 	uint32_t max_connections; /* of the whole set */
 	uint32_t clients_max;     /* of these */
 	int64_t auth_timeout_ms;

@@ -57,7 +57,8 @@ const dropUnsent = Symbol('dropUnsent');
 const LIMITS_UNTOLD = { maxFrame: 4096, maxTopic: 4096 };
 const TOPICS_FRAME_MAX = 512 * 1024; // of one SUBSCRIBE
 const WRITE_AHEAD_BYTES = 1024 * 1024; // handed to the stream, at most
-const LASTING = new Set(['bad-hello', 'bad-version', 'too-many-connections']);
+const LASTING = new Set(['bad-hello', 'bad-version', 'not-allowed',
+	'too-many-connections']);
 
 /*
  * Bytes of a topic with which SUBSCRIBE and PRESENCE are within max_frame, since

@@ -44,7 +44,7 @@ static struct client *
 dial_redis(void)
 {
 	struct client *c = &clients[n_clients++];
-	struct peer peer = { getpid(), getuid(), getgid() };
+	struct peer peer = { getpid(), getuid(), getgid(), false };
 	int fds[2];
 
 	ck_assert_int_eq(
