@@ -25,10 +25,16 @@
 #define AHEAD 12
 #define OWNER_SIZE_MIN 4
 
-/* A length that prefixes have, and how many have it. Kept sorted. */
+/* A length that prefixes have, and how many have it. */
 struct length {
 	uint16_t len;
 	uint32_t n_prefixes;
+};
+
+/* Sorted. */
+struct topic_lengths {
+	struct length at[TOPIC_LENGTHS_MAX];
+	size_t n;
 };
 
 struct topic_registry {
@@ -36,8 +42,7 @@ struct topic_registry {
 	struct pool pool; /* of topics, crowds and buckets */
 	struct table exact;
 	struct table prefix;
-	struct length lengths[TOPIC_LENGTHS_MAX];
-	size_t n_lengths;
+	struct topic_lengths lengths; /* of all prefixes */
 	size_t n_subs;
 };
 
@@ -67,48 +72,87 @@ topic_registry_free(struct topic_registry *reg)
 
 /* The first entry of lengths that is not shorter than len. */
 static size_t
-length_position(const struct topic_registry *reg, size_t len)
+length_position(const struct topic_lengths *lengths, size_t len)
 {
 	size_t i = 0;
 
-	while (i < reg->n_lengths && reg->lengths[i].len < len)
+	while (i < lengths->n && lengths->at[i].len < len)
 		i++;
 	return i;
 }
 
 static bool
-has_length(const struct topic_registry *reg, size_t len)
+has_length(const struct topic_lengths *lengths, size_t len)
 {
-	size_t i = length_position(reg, len);
+	size_t i = length_position(lengths, len);
 
-	return i < reg->n_lengths && reg->lengths[i].len == len;
+	return i < lengths->n && lengths->at[i].len == len;
 }
 
 static void
-length_add(struct topic_registry *reg, uint16_t len)
+length_add(struct topic_lengths *lengths, uint16_t len)
 {
-	size_t i = length_position(reg, len);
+	size_t i = length_position(lengths, len);
 
-	if (!has_length(reg, len)) {
-		assert(reg->n_lengths < TOPIC_LENGTHS_MAX);
-		memmove(&reg->lengths[i + 1], &reg->lengths[i],
-		    (reg->n_lengths - i) * sizeof(struct length));
-		reg->lengths[i] = (struct length){ .len = len };
-		reg->n_lengths++;
+	if (!has_length(lengths, len)) {
+		assert(lengths->n < TOPIC_LENGTHS_MAX);
+		memmove(&lengths->at[i + 1], &lengths->at[i],
+		    (lengths->n - i) * sizeof(struct length));
+		lengths->at[i] = (struct length){ .len = len };
+		lengths->n++;
 	}
-	reg->lengths[i].n_prefixes++;
+	lengths->at[i].n_prefixes++;
 }
 
 static void
-length_remove(struct topic_registry *reg, uint16_t len)
+length_remove(struct topic_lengths *lengths, uint16_t len)
 {
-	size_t i = length_position(reg, len);
+	size_t i = length_position(lengths, len);
 
-	if (--reg->lengths[i].n_prefixes > 0)
+	if (--lengths->at[i].n_prefixes > 0)
 		return;
-	reg->n_lengths--;
-	memmove(&reg->lengths[i], &reg->lengths[i + 1],
-	    (reg->n_lengths - i) * sizeof(struct length));
+	lengths->n--;
+	memmove(&lengths->at[i], &lengths->at[i + 1],
+	    (lengths->n - i) * sizeof(struct length));
+}
+
+static void
+owner_add_length(struct topic_owner *owner, uint16_t len)
+{
+	if (owner->lengths == NULL)
+		owner->lengths = xcalloc(1, sizeof(*owner->lengths));
+	length_add(owner->lengths, len);
+}
+
+static void
+owner_remove_length(struct topic_owner *owner, uint16_t len)
+{
+	length_remove(owner->lengths, len);
+	if (owner->lengths->n > 0)
+		return;
+	free(owner->lengths);
+	owner->lengths = NULL;
+}
+
+size_t
+topic_owner_n_lengths(const struct topic_owner *owner)
+{
+	return owner->lengths == NULL ? 0 : owner->lengths->n;
+}
+
+size_t
+topic_n_lengths_left(const struct topic_registry *reg)
+{
+	return TOPIC_LENGTHS_MAX - reg->lengths.n;
+}
+
+/* Whether owner can have a prefix of that length: see TOPIC_LENGTHS_MAX. */
+static bool
+may_have_length(const struct topic_registry *reg,
+    const struct topic_owner *owner, size_t len)
+{
+	return has_length(&reg->lengths, len) ||
+	       topic_owner_n_lengths(owner) < topic_n_lengths_left(reg);
 }
 
 static struct table *
@@ -152,7 +196,7 @@ topic_new(
 	topic->name[name->len] = '\0';
 	table_insert(table_of(reg, is_prefix), topic->hash, topic);
 	if (is_prefix)
-		length_add(reg, topic->len);
+		length_add(&reg->lengths, topic->len);
 	return topic;
 }
 
@@ -161,7 +205,7 @@ topic_free(struct topic_registry *reg, struct topic *topic)
 {
 	table_remove(table_of(reg, topic->is_prefix), topic->hash, topic);
 	if (topic->is_prefix)
-		length_remove(reg, topic->len);
+		length_remove(&reg->lengths, topic->len);
 	pool_free(&reg->pool, topic, bytes_of(topic->len));
 }
 
@@ -234,6 +278,8 @@ subscription_new(
 	struct subscription sub = { .owner = owner };
 
 	sub.place = owner_add(owner, topic);
+	if (topic->is_prefix)
+		owner_add_length(owner, topic->len);
 	reg->n_subs++;
 	if (topic->n_subs++ == 0) {
 		topic->one = sub;
@@ -284,6 +330,8 @@ topic_owner_pop(
 		    owner->topics[owner->n_subs - 1 - AHEAD / 2]->hash);
 	if (sub->kinds & TOPIC_MEMBER && --topic->n_members > 0)
 		*out = topic;
+	if (topic->is_prefix)
+		owner_remove_length(owner, topic->len);
 	owner_remove(owner, sub->place);
 	detach(reg, topic, sub);
 	return true;
@@ -320,8 +368,7 @@ topic_subscribe(struct topic_registry *reg, struct topic_owner *owner,
 
 	if (topic != NULL)
 		sub = find_subscription(topic, owner);
-	else if (is_prefix && reg->n_lengths == TOPIC_LENGTHS_MAX &&
-		 !has_length(reg, name->len))
+	else if (is_prefix && !may_have_length(reg, owner, name->len))
 		return TOPIC_E_LENGTHS;
 	else
 		topic = topic_new(reg, is_prefix, name);
@@ -377,6 +424,8 @@ topic_unsubscribe(struct topic_registry *reg, struct topic_owner *owner,
 		topic->n_members--;
 	sub->kinds &= (uint8_t)~kind;
 	if (sub->kinds == 0) {
+		if (topic->is_prefix)
+			owner_remove_length(owner, topic->len);
 		owner_remove(owner, sub->place);
 		detach(reg, topic, sub);
 	}
@@ -441,9 +490,9 @@ topic_prefixes_next(struct topic_prefixes *walk)
 	struct topic_name prefix = { .bytes = walk->name };
 	struct topic *topic = NULL;
 
-	while (topic == NULL && walk->next < reg->n_lengths &&
-	       reg->lengths[walk->next].len <= walk->len) {
-		prefix.len = reg->lengths[walk->next++].len;
+	while (topic == NULL && walk->next < reg->lengths.n &&
+	       reg->lengths.at[walk->next].len <= walk->len) {
+		prefix.len = reg->lengths.at[walk->next++].len;
 		prefix.hash = never_0(
 		    (uint32_t)hash_prefixes_at(&walk->hashes, prefix.len));
 		topic = find_in(&reg->prefix, &prefix);
@@ -454,7 +503,7 @@ topic_prefixes_next(struct topic_prefixes *walk)
 bool
 topic_has_prefixes(const struct topic_registry *reg)
 {
-	return reg->n_lengths > 0;
+	return reg->lengths.n > 0;
 }
 
 size_t

@@ -20,7 +20,14 @@
 #include "core/crowd.h"
 
 #define TOPIC_NAME_MAX 65535
-#define TOPIC_LENGTHS_MAX 64 /* different ones of all prefixes */
+
+/*
+ * Different lengths of all prefixes: each costs every PUBLISH a lookup. An
+ * owner can add one only while it has fewer than are left, so the first has
+ * half of them at most and no single one can use them up. Lengths that prefixes
+ * of others have are always there for it.
+ */
+#define TOPIC_LENGTHS_MAX 64
 
 enum topic_kind {
 	TOPIC_EXACT = 1,
@@ -31,7 +38,7 @@ enum topic_kind {
 enum topic_error {
 	TOPIC_E_ALREADY = 1, /* subscribed in this way before */
 	TOPIC_E_ABSENT,      /* not subscribed in this way */
-	TOPIC_E_LENGTHS,     /* a prefix of one more than TOPIC_LENGTHS_MAX */
+	TOPIC_E_LENGTHS,     /* see TOPIC_LENGTHS_MAX */
 };
 
 struct topic {
@@ -47,8 +54,11 @@ struct topic {
 	char name[]; /* len bytes, then a zero for readers of logs */
 };
 
+struct topic_lengths;
+
 struct topic_owner {
-	struct topic **topics; /* n_subs of them, in no order */
+	struct topic **topics;         /* n_subs of them, in no order */
+	struct topic_lengths *lengths; /* of its prefixes; NULL: it has none */
 	uint32_t n_subs;
 	uint32_t size; /* how many there is room for */
 };
@@ -143,6 +153,11 @@ struct topic *topic_prefixes_next(struct topic_prefixes *walk);
 
 /* Whether anybody has subscribed by prefix. */
 bool topic_has_prefixes(const struct topic_registry *reg);
+
+/* How many lengths the owner's prefixes have, and how many are left for new
+ * ones of all. */
+size_t topic_owner_n_lengths(const struct topic_owner *owner);
+size_t topic_n_lengths_left(const struct topic_registry *reg);
 
 /* Numbers: topics subscribed exactly, prefixes, and subscriptions in all. */
 size_t topic_n_exact(const struct topic_registry *reg);

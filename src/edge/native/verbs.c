@@ -251,9 +251,14 @@ refuse_topics(struct session *session, struct tally n)
 		    n.n_over, settings->subscriptions_max);
 	if (n.n_lengths > 0)
 		session_refuse(session, REFUSED_TOO_MANY_PREFIX_LENGTHS,
-		    "SUBSCRIBE: %u prefixes; all prefixes have %u lengths "
-		    "already, and there are to be no more",
-		    n.n_lengths, TOPIC_LENGTHS_MAX);
+		    "SUBSCRIBE: %u prefixes of new lengths; this connection "
+		    "has %zu, and %zu of %d are left for all: one can be "
+		    "added only while it has fewer than are left",
+		    n.n_lengths,
+		    topic_owner_n_lengths(&session->member->topics),
+		    topic_n_lengths_left(
+			broker_topics(session->native->broker)),
+		    TOPIC_LENGTHS_MAX);
 }
 
 static void

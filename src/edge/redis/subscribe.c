@@ -52,8 +52,8 @@ redis_check(struct redis_call *call, int r)
 		return false;
 	case BROKER_E_PREFIX_LENGTHS:
 		redis_error(call,
-		    "ERR the patterns of all clients begin with texts of too "
-		    "many different lengths");
+		    "ERR the patterns of this client begin with texts of too "
+		    "many different lengths for those that are left");
 		return false;
 	default:
 		redis_error(call,

@@ -251,30 +251,58 @@ TEST(a_length_is_searched_until_its_last_prefix_has_gone)
 	end();
 }
 
-TEST(prefixes_have_so_many_lengths_and_no_more)
+/* Subscribes owner to prefixes of the next lengths until one is refused; gives
+ * how many were taken. */
+static size_t
+take_lengths(struct topic_owner *owner, size_t from)
 {
-	char name[TOPIC_LENGTHS_MAX + 2];
+	char name[2 * TOPIC_LENGTHS_MAX];
+	size_t n = 0;
 
 	memset(name, 'x', sizeof(name));
+	while (subscribe_bytes(owner, TOPIC_PREFIX, name, from + n, NULL) == 0)
+		n++;
+	return n;
+}
+
+TEST(no_owner_can_use_up_the_lengths_of_prefixes)
+{
+	static const size_t shares[] = { 32, 16, 8, 4, 2, 1, 1, 0 };
+	struct topic_owner owners[N_ELEMENTS(shares)];
+	size_t n = 0;
+
 	begin();
-	for (size_t len = 0; len < TOPIC_LENGTHS_MAX; len++)
-		ck_assert_int_eq(
-		    subscribe_bytes(&a, TOPIC_PREFIX, name, len, NULL), 0);
-	ck_assert_int_eq(
-	    subscribe_bytes(&b, TOPIC_PREFIX, name, TOPIC_LENGTHS_MAX, NULL),
-	    TOPIC_E_LENGTHS);
+	for (size_t i = 0; i < N_ELEMENTS(shares); i++) {
+		topic_owner_init(&owners[i]);
+		ck_assert_uint_eq(take_lengths(&owners[i], n), shares[i]);
+		n += shares[i];
+	}
 	ck_assert_uint_eq(topic_n_prefixes(reg), TOPIC_LENGTHS_MAX);
-	ck_assert_uint_eq(b.n_subs, 0);
-	/* Another of a length that is there is fine, and so is an exact one. */
-	ck_assert_int_eq(subscribe(&b, TOPIC_PREFIX, "y"), 0);
-	ck_assert_int_eq(subscribe(&b, TOPIC_PREFIX, "x"), 0);
+	ck_assert_uint_eq(topic_n_lengths_left(reg), 0);
+	for (size_t i = 0; i < N_ELEMENTS(shares); i++)
+		topic_owner_fini(reg, &owners[i]);
+	ck_assert_uint_eq(topic_n_lengths_left(reg), TOPIC_LENGTHS_MAX);
+	end();
+}
+
+TEST(a_length_that_is_there_costs_nothing_and_one_that_goes_is_free_again)
+{
+	begin();
+	ck_assert_uint_eq(take_lengths(&a, 0), 32);
+	ck_assert_int_eq(subscribe(&a, TOPIC_PREFIX, "yyy"), 0);
+	ck_assert_int_eq(unsubscribe(&a, TOPIC_PREFIX, "yyy"), 0);
+	ck_assert_uint_eq(topic_owner_n_lengths(&a), 32);
+	/* Those of the other, and exact names, are not limited. */
+	ck_assert_int_eq(subscribe(&b, TOPIC_PREFIX, "yyy"), 0);
+	ck_assert_int_eq(subscribe(&b, TOPIC_PREFIX, "xxx"), 0);
+	ck_assert_uint_eq(topic_owner_n_lengths(&b), 1);
+	ck_assert_int_eq(unsubscribe(&a, TOPIC_PREFIX, "xxx"), 0);
+	ck_assert_uint_eq(topic_owner_n_lengths(&a), 31);
 	ck_assert_int_eq(
-	    subscribe_bytes(&b, TOPIC_EXACT, name, TOPIC_LENGTHS_MAX, NULL), 0);
-	ck_assert_int_eq(unsubscribe(&a, TOPIC_PREFIX, "xx"), 0);
-	ck_assert_int_eq(
-	    subscribe_bytes(&b, TOPIC_PREFIX, name, TOPIC_LENGTHS_MAX, NULL),
+	    subscribe_bytes(&a, TOPIC_PREFIX,
+		"0123456789012345678901234567890123456789", 40, NULL),
 	    0);
-	ck_assert_int_eq(subscribe(&a, TOPIC_PREFIX, "xx"), TOPIC_E_LENGTHS);
+	ck_assert_int_eq(subscribe(&a, TOPIC_PREFIX, "zzz"), 0);
 	end();
 }
 
