@@ -6,6 +6,7 @@
 #include <event2/event.h>
 
 #include "base/xalloc.h"
+#include "net/loop_memory.h"
 #include "net/job.h"
 
 TAILQ_HEAD(task_list, loop_task);
@@ -50,6 +51,7 @@ loop_new(struct loop **out)
 	TAILQ_INIT(&loop->sources);
 	loop->armed = INSTANT_NEVER;
 	loop->is_due = true;
+	loop_memory_init();
 	loop->base = event_base_new();
 	if (loop->base != NULL)
 		loop->timer = evtimer_new(loop->base, on_timer, loop);

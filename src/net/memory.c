@@ -40,6 +40,7 @@
 #define INPUT_SLOW_MS 1000
 #define TRIM_AFTER_MS 1000
 #define TRIM_FROM ((size_t)128 << 10) /* bytes of slack */
+#define HOLDER_BYTES 1024 /* what a connection has besides its messages */
 
 struct offender {
 	struct holder *holder;
@@ -127,6 +128,7 @@ memory_release(struct memory *memory, struct holder *holder)
 	holder->is_stalled = false;
 	holder->n_input = 0;
 	list(memory, holder);
+	memory->n_released++;
 }
 
 bool
@@ -309,10 +311,12 @@ trim(struct memory *memory, struct instant now)
 	struct instant end;
 
 	memory->trim_at = INSTANT_NEVER;
-	if (blob_slack_bytes() < TRIM_FROM) {
+	if (blob_slack_bytes() + memory->n_released * HOLDER_BYTES <
+	    TRIM_FROM) {
 		blob_drop_spare();
 		return;
 	}
+	memory->n_released = 0;
 	blob_trim();
 	end = clock_now();
 	memory->trim_pause_ms = TRIM_AFTER_MS * (1 + end.ms - now.ms);

@@ -41,6 +41,7 @@ struct memory {
 	struct instant short_since; /* it is so; or INSTANT_NEVER */
 	struct instant trim_at;     /* or INSTANT_NEVER */
 	int64_t trim_pause_ms;      /* until the one after it */
+	size_t n_released;          /* holders, since the heap was trimmed */
 };
 
 void memory_init(struct memory *memory, size_t limit_bytes);

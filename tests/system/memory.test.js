@@ -227,3 +227,29 @@ scenario('a receiver that reads loses nothing while others are cut',
 			assert.ok(!reader.ended);
 		});
 	}, PATIENT);
+
+/* Connects, introduces itself, and waits for WELCOME, n times at once. */
+function crowd(daemon, n) {
+	return Promise.all(Array.from({ length: n }, (_, i) =>
+		daemon.member({ name: `worker ${i}`, key: 'key', script: '/srv/app.js' })));
+}
+
+scenario('thousands of connections leave no memory behind', async (start, t) => {
+	const daemon = await start();
+	const rounds = [];
+	(await daemon.member()).destroy();
+	for (const n of [8, 3000, 3000]) {
+		for (let left = n; left > 0; left -= 500)
+			await crowd(daemon, Math.min(left, 500));
+		for (const peer of daemon.peers.splice(0))
+			peer.destroy();
+		await until(() => daemon.rows('overview').connections === 1, 'ends');
+		rounds.push(status(daemon, 'VmRSS'));
+		if (isSanitized(daemon)) {
+			t.diagnostic('resident memory is a sanitizer\'s, and not looked at');
+			return;
+		}
+		await until(() => status(daemon, 'VmRSS') < rounds[0] + MIB,
+			`end of what was resident, ${rounds} bytes`);
+	}
+}, { timeout: 180_000 });
