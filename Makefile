@@ -236,7 +236,7 @@ deps-test:
 
 demo: deps ## run the daemon and four Socket.IO workers under a private pm2 (ONCE=1: check and end)
 	@$(MAKE) --no-print-directory -s all
-	@exec node src/node/demo/run.js $(if $(ONCE),--once)
+	@exec node docs/demo/run.js $(if $(ONCE),--once)
 
 test: deps-test ## run all tests, under sanitizers too
 	@tests/run all

@@ -38,7 +38,7 @@ module.exports = {
 		},
 		{
 			name: 'demo',
-			script: path.join(root, 'src/node/demo/worker.js'),
+			script: path.join(root, 'docs/demo/worker.js'),
 			exec_mode: 'cluster',
 			instances: workers,
 			// With these two, `pm2 reload demo` keeps an old worker until the new one has said

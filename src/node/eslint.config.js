@@ -45,7 +45,7 @@ const PAGE = {
 module.exports = [
 	{ ignores: ['**/node_modules/**', '**/build/**'] },
 	{
-		files: ['src/node/**/*.js', 'src/ops/page/*.js', 'tests/**/*.js', 'conf/*.js'],
+		files: ['src/node/**/*.js', 'docs/demo/**/*.js', 'src/ops/page/*.js', 'tests/**/*.js', 'conf/*.js'],
 		...js.configs.recommended,
 		languageOptions: {
 			ecmaVersion: 2022,
@@ -67,7 +67,7 @@ module.exports = [
 		rules: { 'no-shadow': 'off' },
 	},
 	{
-		files: ['src/node/demo/page/*.js', 'src/ops/page/*.js', 'tests/node/*page.test.js'],
+		files: ['docs/demo/page/*.js', 'src/ops/page/*.js', 'tests/node/*page.test.js'],
 		languageOptions: { globals: PAGE },
 	},
 ];

@@ -1,10 +1,10 @@
 'use strict';
 
 const { PM2Adapter, pm2Adapter } = require('./lib/adapter');
-const { Client } = require('./lib/client');
+const { Client } = require('./lib/client/client');
 const { createEmitter } = require('./lib/emitter');
-const { Pm2aError } = require('./lib/errors');
-const { redisPublisher } = require('./lib/publisher');
+const { Pm2aError } = require('./lib/client/errors');
+const { redisPublisher } = require('./lib/emitter/redis-publisher');
 
 module.exports = pm2Adapter;
 module.exports.adapter = pm2Adapter;

@@ -7,7 +7,7 @@
  */
 
 const path = require('node:path');
-const { refuse } = require('./lib/options');
+const { refuse } = require('./lib/client/options');
 
 const SCRIPT = path.join(__dirname, 'bin/pm2adapterd.sh');
 const KILL_TIMEOUT_MS = 3000; // more than the daemon's drain-timeout, 1 s

@@ -7,12 +7,12 @@ const os = require('os');
 const path = require('path');
 const { test } = require('node:test');
 
-const Ledger = require('../../src/node/demo/check/ledger');
-const pattern = require('../../src/node/demo/check/pattern');
-const plan = require('../../src/node/demo/check/plan');
-const Questions = require('../../src/node/demo/check/questions');
+const Ledger = require('../../docs/demo/check/ledger');
+const pattern = require('../../docs/demo/check/pattern');
+const plan = require('../../docs/demo/check/plan');
+const Questions = require('../../docs/demo/check/questions');
 
-const RUN = path.join(__dirname, '../../src/node/demo/run.js');
+const RUN = path.join(__dirname, '../../docs/demo/run.js');
 const DAEMON = process.env.PM2ADAPTERD;
 
 /* A folder of its own for what the run leaves behind, which must be nothing. */

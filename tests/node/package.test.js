@@ -9,8 +9,8 @@ const fs = require('fs');
 const path = require('path');
 const { after, before, describe, test } = require('node:test');
 
-const { PrivatePm2, waitUntil } = require('../../src/node/demo/private-pm2');
-const { LIBRARIES, TOOLS, unsupported } = require('../../src/node/lib/native/needs');
+const { PrivatePm2, waitUntil } = require('../../docs/demo/private-pm2');
+const { LIBRARIES, TOOLS, unsupported } = require('../../src/node/lib/daemon/needs');
 const { version } = require('../../src/node/package.json');
 const pm2App = require('../../src/node/pm2');
 const { BINARY, answers } = require('./support/daemon');

@@ -7,10 +7,10 @@ const fs = require('fs');
 const path = require('path');
 const { describe, test } = require('node:test');
 
-const { counters } = require('../../src/node/lib/counters');
-const { CODES } = require('../../src/node/lib/errors');
-const { clientOptions } = require('../../src/node/lib/options');
-const { TYPE } = require('../../src/node/lib/sender');
+const { counters } = require('../../src/node/lib/client/stats');
+const { CODES } = require('../../src/node/lib/client/errors');
+const { clientOptions } = require('../../src/node/lib/client/options');
+const { TYPE } = require('../../src/node/lib/wire/frame-writer');
 const { vectors } = require('./support/vectors');
 
 const read = (name) => fs.readFileSync(path.join(__dirname, '../..', name), 'utf8');
@@ -118,7 +118,7 @@ describe('the package\'s README.md and index.d.ts', () => {
 		const reasons = Object.keys(counters().droppedFor);
 		const [, declared] = TYPES.match(/type DropReason = ([^;]*);/);
 		assert.deepEqual(all(declared, /'([a-z-]+)'/g).sort(), [...reasons].sort());
-		const used = SOURCES.filter((file) => !file.endsWith('counters.js')).map(read).join('');
+		const used = SOURCES.filter((file) => !file.endsWith('client/stats.js')).map(read).join('');
 		for (const reason of reasons)
 			assert.ok(used.includes(`'${reason}'`), `${reason}: nothing is dropped for it`);
 	});

@@ -8,10 +8,10 @@
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
-const { find } = require('../lib/native/binary');
-const { build } = require('../lib/native/build');
-const { EXIT, Failure } = require('../lib/native/failure');
-const { advice, missing, unsupported } = require('../lib/native/needs');
+const { find } = require('../lib/daemon/binary');
+const { build } = require('../lib/daemon/build');
+const { EXIT, Failure } = require('../lib/daemon/failure');
+const { advice, missing, unsupported } = require('../lib/daemon/needs');
 
 const USAGE = `usage: socket.io-pm2adapter                   how to run the daemon pm2adapterd
        socket.io-pm2adapter build             build it from the package's sources

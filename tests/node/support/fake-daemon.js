@@ -11,8 +11,8 @@ const path = require('path');
 
 const { decode, encode } = require('notepack.io');
 
-const { Receiver, copyOf } = require('../../../src/node/lib/receiver');
-const sender = require('../../../src/node/lib/sender');
+const { Receiver, copyOf } = require('../../../src/node/lib/wire/frame-reader');
+const sender = require('../../../src/node/lib/wire/frame-writer');
 const { folder } = require('./daemon');
 const { next, until } = require('./wait');
 

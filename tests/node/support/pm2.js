@@ -9,7 +9,7 @@ const net = require('net');
 
 const { io } = require('socket.io-client');
 
-const { PrivatePm2, waitUntil } = require('../../../src/node/demo/private-pm2');
+const { PrivatePm2, waitUntil } = require('../../../docs/demo/private-pm2');
 
 const ACK_MS = 10000;
 

@@ -1,0 +1,150 @@
+'use strict';
+
+/*
+ * The part of a namespace that is in this process: its sockets and rooms, as
+ * questions and commands of others mean them. What differs between the majors
+ * of Socket.IO is in a view, which v4.js and v2.js make:
+ *
+ *	ids()              of all sockets
+ *	members(room)      ids of those in a room, or undefined
+ *	rooms()            names of all rooms
+ *	roomsOf(id)        names of the rooms of a socket, or undefined
+ *	socket(id)         or undefined
+ *	join(socket, list) a promise, or undefined where it is done
+ *	hasAny(opts)       whether sockets are in the rooms of opts
+ *	encode(packet, flags, fn): fn(parts), which are what the server's parser
+ *	                   makes of it, a list
+ *	deliver(parts, packet, opts): parts to the sockets in opts, and packet to
+ *	                   who listens to what they get
+ *	broadcastWithAck(packet, opts, onCount, onAck)
+ *	forget(id)         drops the acknowledgements of a packet
+ *
+ * All of them take the adapter first.
+ */
+
+const { EventEmitter } = require('node:events');
+const { listOf } = require('../socketio/topics');
+
+const COMMANDS = {
+	socketsJoin(local, { rooms }, opts) {
+		local.sockets(opts).forEach((socket) => local.join(socket, rooms));
+	},
+	socketsLeave(local, { rooms }, opts) {
+		local.sockets(opts).forEach((socket) => local.leave(socket, rooms));
+	},
+	disconnectSockets(local, { close }, opts) {
+		local.sockets(opts).forEach((socket) => socket.disconnect(close));
+	},
+	serverSideEmit(local, { args }) {
+		local.emit(args);
+	},
+};
+
+class Local {
+	#adapter;
+	#view;
+
+	constructor(adapter, view) {
+		this.#adapter = adapter;
+		this.#view = view;
+	}
+
+	/* Those in one of rooms (none: all) and in no room of except; rooms are
+	 * iterables, or missing. A copy: what is done to sockets changes rooms. */
+	sockets({ rooms, except } = {}) {
+		const ids = this.#idsIn(listOf(rooms));
+		for (const room of listOf(except)) {
+			for (const id of this.#membersOf(room)) {
+				ids.delete(id);
+			}
+		}
+		return Array.from(ids, (id) => this.socket(id))
+			.filter((socket) => socket !== undefined);
+	}
+
+	rooms() {
+		return Array.from(this.#view.rooms(this.#adapter), String);
+	}
+
+	roomsOf(id) {
+		const rooms = this.#view.roomsOf(this.#adapter, id);
+		return rooms && [...rooms];
+	}
+
+	socket(id) {
+		return this.#view.socket(this.#adapter, id);
+	}
+
+	join(socket, rooms) {
+		return this.#view.join(socket, rooms);
+	}
+
+	leave(socket, rooms) {
+		rooms.forEach((room) => socket.leave(room));
+	}
+
+	/* Of a socket, for another process. */
+	details(socket) {
+		// Sessions may hold circular references, and are nobody else's business.
+		const handshake = { ...socket.handshake, sessionStore: undefined };
+		return {
+			id: socket.id, handshake, rooms: this.roomsOf(socket.id) ?? [], data: socket.data,
+		};
+	}
+
+	/* Whether there is somebody in opts, but for those in except. */
+	hasAny(opts) {
+		return this.#view.hasAny(this.#adapter, opts);
+	}
+
+	/* Calls fn(parts), mostly at once. An encoder may put placeholders into the
+	 * packet that it gets. */
+	encode(packet, flags, fn) {
+		this.#view.encode(this.#adapter, { ...packet }, flags, fn);
+	}
+
+	deliver(parts, packet, opts) {
+		if (this.hasAny(opts)) {
+			this.#view.deliver(this.#adapter, parts, packet, opts);
+		}
+	}
+
+	broadcast(packet, opts) {
+		if (this.hasAny(opts)) {
+			this.encode(packet, opts.flags, (parts) => this.deliver(parts, packet, opts));
+		}
+	}
+
+	/* Returns the function that forgets who has not acknowledged. */
+	broadcastWithAck(packet, opts, onCount, onAck) {
+		this.#view.broadcastWithAck(this.#adapter, packet, opts, onCount, onAck);
+		return () => this.#view.forget(this.#adapter, packet.id);
+	}
+
+	/* To the listeners of the namespace; its own emit() goes to clients. */
+	emit(args) {
+		EventEmitter.prototype.emit.apply(this.#adapter.nsp, args);
+	}
+
+	hasListeners(name) {
+		return this.#adapter.nsp.listenerCount(name) > 0;
+	}
+
+	/* command: as a packet with cmd; see docs/PROTOCOL.md. */
+	obey(command, opts) {
+		if (Object.hasOwn(COMMANDS, command.cmd)) {
+			COMMANDS[command.cmd](this, command, opts);
+		}
+	}
+
+	#idsIn(rooms) {
+		return new Set(rooms.length === 0 ? this.#view.ids(this.#adapter) :
+			rooms.flatMap((room) => [...this.#membersOf(room)]));
+	}
+
+	#membersOf(room) {
+		return this.#view.members(this.#adapter, room) ?? [];
+	}
+}
+
+module.exports = { Local };

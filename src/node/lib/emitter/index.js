@@ -1,0 +1,214 @@
+'use strict';
+
+/*
+ * Emitting from a process that serves no browsers: a cron job, an API, a shell.
+ * The interface is that of @socket.io/redis-emitter.
+ */
+
+const { Client } = require('../client/client');
+const { Pm2aError } = require('../client/errors');
+const { Joins } = require('./joins');
+const { described, integer, refuse } = require('../client/options');
+const { Outlet } = require('./delivery');
+const { EVENT } = require('../socketio/packets');
+const { encodePayload, isRoom, isServerEvent, readBroadcast } = require('../socketio/payload');
+const { RedisPublisher } = require('./redis-publisher');
+const { everyone } = require('../socketio/topics');
+
+const UID = 'emitter'; // that of all emitters, as those of Redis have it
+
+function roomsOf(rooms) {
+	const list = Array.isArray(rooms) ? rooms : [rooms];
+	return list.every(isRoom) ? list :
+		refuse('rooms', rooms, 'a room, or an array of rooms');
+}
+
+function refuseAcks(args) {
+	if (typeof args.at(-1) === 'function') {
+		throw new Pm2aError('PM2A_ERR_OPTION', 'Acknowledgements are not supported');
+	}
+}
+
+/* Throws where the workers wouldn't take an event. */
+function mustBeEvent(isEvent, name) {
+	if (!isEvent) {
+		throw new Pm2aError('PM2A_ERR_OPTION', typeof name === 'string' ?
+			`"${described(name)}" is a reserved event name` :
+			`event: ${described(name)} is not a string or a number`);
+	}
+}
+
+/* What the operators of an emitter share: the way out. */
+class Exit {
+	constructor(outlet) {
+		this.outlet = outlet;
+		this.joins = new Joins(outlet.client);
+		this.redisClient = new RedisPublisher(outlet, this.joins);
+	}
+
+	get key() {
+		return this.outlet.client.key;
+	}
+
+	/* Returns false where it was dropped at once. */
+	publish(topics, packet, opts) {
+		let body;
+		try {
+			body = encodePayload(UID, packet, opts);
+		} catch (error) {
+			throw new Pm2aError('PM2A_ERR_ENCODE',
+				`${packet.nsp}: ${error.message}`, error);
+		}
+		return this.outlet.publish(topics, body,
+			{ volatile: opts.flags.volatile === true });
+	}
+}
+
+/** Whom to emit to. Each method that narrows it returns another one. */
+class BroadcastOperator {
+	#exit;
+	#nsp;
+	#rooms;
+	#except;
+	#flags;
+
+	constructor(exit, nsp, { rooms = [], except = [], flags = {} } = {}) {
+		this.#exit = exit;
+		this.#nsp = nsp;
+		this.#rooms = rooms;
+		this.#except = except;
+		this.#flags = flags;
+	}
+
+	to(rooms) {
+		return this.#with({ rooms: [...this.#rooms, ...roomsOf(rooms)] });
+	}
+
+	in(rooms) {
+		return this.to(rooms);
+	}
+
+	except(rooms) {
+		return this.#with({ except: [...this.#except, ...roomsOf(rooms)] });
+	}
+
+	compress(compress) {
+		return this.#with({ flags: { ...this.#flags, compress } });
+	}
+
+	get volatile() {
+		return this.#with({ flags: { ...this.#flags, volatile: true } });
+	}
+
+	emit(event, ...args) {
+		refuseAcks(args);
+		const packet = { type: EVENT, data: [event, ...args], nsp: this.#nsp };
+		mustBeEvent(readBroadcast(packet, this.#options()) !== null, event);
+		return this.#publish(packet);
+	}
+
+	socketsJoin(rooms) {
+		const names = roomsOf(rooms);
+		this.#publish({ nsp: this.#nsp, cmd: 'socketsJoin', rooms: names });
+		this.#exit.joins.add(this.#exit.key, this.#nsp, names);
+	}
+
+	socketsLeave(rooms) {
+		this.#publish({ nsp: this.#nsp, cmd: 'socketsLeave', rooms: roomsOf(rooms) });
+	}
+
+	disconnectSockets(close = false) {
+		this.#publish({ nsp: this.#nsp, cmd: 'disconnectSockets', close: Boolean(close) });
+	}
+
+	#with(changes) {
+		return new BroadcastOperator(this.#exit, this.#nsp,
+			{ ...this.#options(), ...changes });
+	}
+
+	#options() {
+		return { rooms: this.#rooms, except: this.#except, flags: this.#flags };
+	}
+
+	#publish(packet) {
+		const { key, joins } = this.#exit;
+		const rooms = [...new Set(this.#rooms)];
+		return this.#exit.publish(joins.topicsOf(key, this.#nsp, rooms), packet,
+			{ ...this.#options(), rooms });
+	}
+}
+
+/** All of a namespace, and the connection. */
+class Emitter extends BroadcastOperator {
+	#exit;
+
+	constructor(exit, nsp) {
+		super(exit, nsp);
+		this.#exit = exit;
+		this.nsp = nsp;
+	}
+
+	/** The connection to the daemon. */
+	get client() {
+		return this.#exit.outlet.client;
+	}
+
+	/** What the Redis emitters take for a client of Redis. */
+	get redisClient() {
+		return this.#exit.redisClient;
+	}
+
+	of(nsp) {
+		return new Emitter(this.#exit, nspOf(nsp));
+	}
+
+	serverSideEmit(...args) {
+		refuseAcks(args);
+		mustBeEvent(isServerEvent(args), args[0]);
+		const { nsp } = this;
+		this.#exit.publish(everyone(this.#exit.key, nsp),
+			{ nsp, cmd: 'serverSideEmit', args }, { flags: {} });
+	}
+
+	ready() {
+		return this.#exit.outlet.ready();
+	}
+
+	flush() {
+		return this.#exit.outlet.flush();
+	}
+
+	close() {
+		return this.#exit.outlet.close();
+	}
+
+	destroy() {
+		this.#exit.outlet.destroy();
+	}
+}
+
+/* Socket.IO's namespaces begin with a slash; emitters may leave it out. */
+function nspOf(nsp) {
+	if (typeof nsp !== 'string') {
+		refuse('nsp', nsp, 'a string');
+	}
+	return nsp.startsWith('/') ? nsp : `/${nsp}`;
+}
+
+/**
+ * @see index.d.ts for the options.
+ */
+function createEmitter(opts = {}) {
+	if (typeof opts !== 'object' || opts === null) {
+		refuse('options', opts, 'an object');
+	}
+	const { nsp = '/', timeout = 5000, ...options } = opts;
+	const name = nspOf(nsp);
+	integer('timeout', timeout, 1, 600_000);
+	const client = new Client({ ...options, role: 'emitter' });
+	const emitter = new Emitter(new Exit(new Outlet(client, timeout)), name);
+	client.connect();
+	return emitter;
+}
+
+module.exports = { createEmitter };

@@ -1,0 +1,149 @@
+'use strict';
+
+/*
+ * Events in the encoding of Socket.IO's own parser, the same in versions 2 to 4:
+ *
+ *	2[namespace,][id]["name",argument…]
+ *	5n-[namespace,][id]["name",argument…]	and n attachments, which are bytes
+ *
+ * A worker hands such texts of others to its clients as they are. Clients take
+ * what isn't an event, or has a reserved name, for a broken stream and
+ * disconnect; so that is what a text is asked for. The JSON behind the name is
+ * not looked at: whoever sends the text answers for it.
+ */
+
+const { setOwn } = require('../wire/msgpack-reader');
+
+const ZERO = 0x30;
+const NINE = 0x39;
+const MINUS = 0x2d;
+const QUOTE = 0x22;
+const SLASH = 0x2f;
+const OPEN = 0x5b;
+const CLOSE = 0x5d;
+
+const EVENT = 2; // packet types of the Socket.IO protocol
+const BINARY_EVENT = 5;
+
+/* Events that Socket.IO's clients take for a broken stream. */
+const RESERVED = new Set([
+	'connect', 'connect_error', 'disconnect', 'disconnecting',
+	'newListener', 'removeListener',
+]);
+
+function isDigit(code) {
+	return code >= ZERO && code <= NINE;
+}
+
+function isEventName(name, reserved = RESERVED) {
+	return typeof name === 'number' ||
+		(typeof name === 'string' && !reserved.has(name));
+}
+
+/* Whether the array whose JSON begins at `at` has the name of an event first. */
+function hasEventName(text, at) {
+	const first = text.charCodeAt(at + 1);
+	if (first !== QUOTE) {
+		return isDigit(first) || first === MINUS;
+	}
+	const end = text.indexOf('"', at + 2);
+	const name = text.slice(at + 2, end);
+	if (!name.includes('\\')) {
+		return end > 0 && isEventName(name);
+	}
+	try {
+		return isEventName(JSON.parse(text.slice(at))[0]);
+	} catch {
+		return false;
+	}
+}
+
+/* Where what is before the namespace ends, or -1. */
+function skipType(text, attachments) {
+	const head = attachments === 0 ? '2' : `5${attachments}-`;
+	return text.startsWith(head) ? head.length : -1;
+}
+
+/* The attachment that a placeholder stands for, or undefined: applications may
+ * send objects that merely look like one. */
+function attachmentOf(value, attachments) {
+	return Object.hasOwn(value, '_placeholder') && value._placeholder === true &&
+		Number.isInteger(value.num) ? attachments[value.num] : undefined;
+}
+
+/* Puts attachments where `value`, which JSON.parse() made, has placeholders for
+ * them. */
+function restore(value, attachments) {
+	const root = [value];
+	const left = [root];
+	while (left.length > 0) {
+		const holder = left.pop();
+		for (const key of Object.keys(holder)) {
+			const inner = holder[key];
+			if (typeof inner !== 'object' || inner === null) {
+				continue;
+			}
+			const attachment = attachmentOf(inner, attachments);
+			if (attachment === undefined) {
+				left.push(inner);
+			} else {
+				setOwn(holder, key, attachment);
+			}
+		}
+	}
+	return root[0];
+}
+
+/* An event as a parser has written it, and a packet of it for listeners. */
+class EncodedEvent {
+	#parts;
+	#idAt;
+	#dataAt; // where its JSON begins
+	#data; // decoded, when somebody has asked for it
+
+	constructor(parts, nsp, idAt, dataAt) {
+		this.type = EVENT;
+		this.nsp = nsp;
+		this.#parts = parts;
+		this.#idAt = idAt;
+		this.#dataAt = dataAt;
+	}
+
+	/* parts: a text and its attachments. null where that is no event. */
+	static read(parts) {
+		const [text] = parts;
+		const nspAt = skipType(text, parts.length - 1);
+		if (nspAt < 0) {
+			return null;
+		}
+		const hasName = text.charCodeAt(nspAt) === SLASH;
+		const idAt = hasName ? text.indexOf(',', nspAt) + 1 : nspAt;
+		let at = idAt;
+		while (isDigit(text.charCodeAt(at))) {
+			at++;
+		}
+		const isEvent = text.charCodeAt(at) === OPEN &&
+			text.charCodeAt(text.length - 1) === CLOSE && hasEventName(text, at);
+		const nsp = hasName ? text.slice(nspAt, idAt - 1) : '/';
+		return isEvent ? new EncodedEvent(parts, nsp, idAt, at) : null;
+	}
+
+	get id() {
+		return this.#idAt === this.#dataAt ? undefined :
+			Number(this.#parts[0].slice(this.#idAt, this.#dataAt));
+	}
+
+	/* Throws if it is no JSON. */
+	get data() {
+		this.#data ??= this.#readData();
+		return this.#data;
+	}
+
+	#readData() {
+		const [text, ...attachments] = this.#parts;
+		const data = JSON.parse(text.slice(this.#dataAt));
+		return attachments.length > 0 ? restore(data, attachments) : data;
+	}
+}
+
+module.exports = { BINARY_EVENT, EVENT, EncodedEvent, isEventName };

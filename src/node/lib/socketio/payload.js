@@ -1,0 +1,155 @@
+'use strict';
+
+/*
+ * What Socket.IO processes put into frames: msgpack `[uid, packet, opts]` into
+ * those that are published, as the Redis emitters write it, and `[uid, nsp,
+ * kind, argument…]` into questions. A packet is for clients, or with `cmd` a
+ * command for the workers. Whatever the bytes, decoding gives something of the
+ * right shape or null.
+ */
+
+const { tryDecode } = require('../wire/msgpack');
+const { BINARY_EVENT, EVENT, isEventName } = require('./packets');
+const { encode } = require('../wire/msgpack-writer');
+
+/* Those that a namespace emits by itself. */
+const OF_NAMESPACES = new Set([
+	'connect', 'connection', 'new_namespace', 'newListener', 'removeListener',
+]);
+
+/* Of rooms, or none. What applications call a room may have become nil. */
+function isList(value) {
+	return value === undefined || value === null || (Array.isArray(value) &&
+		value.every((room) => typeof room !== 'object' || room === null));
+}
+
+function isRoom(room) {
+	return typeof room === 'string' || typeof room === 'number';
+}
+
+function isMap(value) {
+	return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/* Each kind of command: what is read of it, or null. */
+const COMMANDS = {
+	socketsJoin: ({ rooms }) => readRooms(rooms),
+	socketsLeave: ({ rooms }) => readRooms(rooms),
+	disconnectSockets: ({ close }) => ({ close: close === true }),
+	serverSideEmit: ({ args }) => (isServerEvent(args) ? { args } : null),
+};
+
+function readRooms(rooms) {
+	return Array.isArray(rooms) && rooms.every(isRoom) ? { rooms } : null;
+}
+
+/* args: an event for the listeners of a namespace, its name first. */
+function isServerEvent(args) {
+	return Array.isArray(args) && isEventName(args[0], OF_NAMESPACES);
+}
+
+function isEvent({ type, data, id }) {
+	return (type === EVENT || type === BINARY_EVENT) &&
+		Array.isArray(data) && isEventName(data[0]) &&
+		(id == null || (Number.isSafeInteger(id) && id >= 0));
+}
+
+function isOptions(opts) {
+	return typeof opts === 'object' && opts !== null && !Array.isArray(opts) &&
+		isList(opts.rooms) && isList(opts.except) &&
+		(opts.flags === undefined || opts.flags === null ||
+			typeof opts.flags === 'object');
+}
+
+/* What travels of the flags of a broadcast: plain values. `local` has been
+ * obeyed, and callbacks are of this process. */
+function plainFlags(flags) {
+	const plain = {};
+	for (const [key, value] of Object.entries(flags ?? {})) {
+		if (key !== 'local' && ['boolean', 'number', 'string'].includes(typeof value)) {
+			plain[key] = value;
+		}
+	}
+	return plain;
+}
+
+/* What of a packet travels. */
+function plainPacket({ type, data, nsp, id, ...rest }) {
+	return rest.cmd === undefined ? { type, data, nsp, id } : { nsp, ...rest };
+}
+
+function plainOptions({ rooms, except, flags }) {
+	return {
+		rooms: [...(rooms ?? [])],
+		except: [...(except ?? [])],
+		flags: plainFlags(flags),
+	};
+}
+
+/* Throws what the packet's data makes the encoder throw. */
+function encodePayload(uid, packet, opts) {
+	return encode([uid, plainPacket(packet), plainOptions(opts)]);
+}
+
+/* Both as they were encoded, with Sets of rooms; null where they aren't. */
+function readBroadcast(packet, opts) {
+	if (!isMap(packet) || !isOptions(opts) ||
+		(packet.nsp != null && typeof packet.nsp !== 'string')) {
+		return null;
+	}
+	const read = packet.cmd === undefined ? readEvent(packet) : readCommand(packet);
+	return read && {
+		packet: { nsp: packet.nsp ?? '/', ...read },
+		opts: {
+			rooms: new Set(opts.rooms ?? []),
+			except: new Set(opts.except ?? []),
+			flags: plainFlags(opts.flags),
+		},
+	};
+}
+
+function readEvent(packet) {
+	const { data, id } = packet;
+	// Never BINARY_EVENT, whoever wrote it: the encoder finds binary itself, and
+	// would write that type without its count of attachments.
+	return isEvent(packet) ? { type: EVENT, data, ...(id != null && { id }) } : null;
+}
+
+function readCommand(packet) {
+	const { cmd } = packet;
+	const isKnown = typeof cmd === 'string' && Object.hasOwn(COMMANDS, cmd);
+	const read = isKnown ? COMMANDS[cmd](packet) : null;
+	return read && { cmd, ...read };
+}
+
+/* { uid, packet, opts: { rooms: Set, except: Set, flags } }, or null. */
+function decodePayload(bytes) {
+	const payload = tryDecode(bytes);
+	if (!Array.isArray(payload) || payload.length < 3) {
+		return null;
+	}
+	const [uid, packet, opts] = payload;
+	const read = readBroadcast(packet, opts);
+	return read && { uid, ...read };
+}
+
+/* Throws as encodePayload(). */
+function encodeQuestion(uid, nsp, kind, args) {
+	return encode([uid, nsp, kind, ...args]);
+}
+
+/* { uid, nsp, kind, args }, or null. */
+function decodeQuestion(bytes) {
+	const question = tryDecode(bytes);
+	if (!Array.isArray(question)) {
+		return null;
+	}
+	const [uid, nsp, kind, ...args] = question;
+	return typeof nsp === 'string' && typeof kind === 'string' ?
+		{ uid, nsp, kind, args } : null;
+}
+
+module.exports = {
+	decodePayload, decodeQuestion, encodePayload, encodeQuestion,
+	isMap, isOptions, isRoom, isServerEvent, plainOptions, plainPacket, readBroadcast,
+};

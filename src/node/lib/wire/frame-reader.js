@@ -1,0 +1,145 @@
+'use strict';
+
+/*
+ * Bytes to frames. Fed with chunks as they come; knows no socket, and throws
+ * nothing that comes from the bytes.
+ *
+ * A frame is told by where its parts are in the bytes that hold it, so a frame
+ * that nobody wants costs no object and no view. Those bytes are the chunk
+ * itself. Only a frame that a chunk doesn't end is copied, once, to a place
+ * that grows with what has come, and not with the length that it declares.
+ */
+
+const { HEADER_SIZE, LENGTH_SIZE } = require('./frame-writer');
+
+const PARTIAL_MIN = 4096; // bytes to begin with
+const PARTIAL_MAX = 64 * 1024; // kept from one unfinished frame to the next
+const NOTHING = Buffer.alloc(0);
+
+class Receiver {
+	#partial = NOTHING; // an unfinished frame, and room for more of it
+	#size = 0; // bytes of it that have come
+	#needed = LENGTH_SIZE; // bytes that it must have to be looked at again
+	#max;
+
+	/* max: the largest length field that is taken, bytes. */
+	constructor(max) {
+		this.#max = max;
+	}
+
+	set max(max) {
+		this.#max = max;
+	}
+
+	/* Bytes of an unfinished frame. */
+	get pending() {
+		return this.#size;
+	}
+
+	/*
+	 * Calls take(type, flags, bytes, topicAt, bodyAt, end) for each frame that
+	 * chunk completes: the topic is in bytes from topicAt to bodyAt, the body
+	 * from there to end. bytes are as they are during that call alone. Returns
+	 * null, or what is wrong with the bytes: nothing can be fed after that.
+	 */
+	push(chunk, take) {
+		let at = 0;
+		while (this.#size > 0 && at < chunk.length) {
+			at += this.#keep(chunk, at, this.#needed - this.#size);
+			if (this.#size === this.#needed) {
+				const wrong = this.#complete(take);
+				if (wrong !== null) {
+					return wrong;
+				}
+			}
+		}
+		return this.#parse(chunk, at, take);
+	}
+
+	/* At most n bytes of chunk, from at. Returns how many. */
+	#keep(chunk, at, n) {
+		const size = this.#size + Math.min(n, chunk.length - at);
+		if (size > this.#partial.length) {
+			const partial = Buffer.allocUnsafeSlow(
+				Math.max(PARTIAL_MIN, Math.min(2 * size, this.#needed)));
+			this.#partial.copy(partial, 0, 0, this.#size);
+			this.#partial = partial;
+		}
+		const copied = chunk.copy(this.#partial, this.#size, at, at + size - this.#size);
+		this.#size = size;
+		return copied;
+	}
+
+	/* What was needed of the unfinished frame is there: its length, or all. */
+	#complete(take) {
+		const size = this.#size;
+		if (size === LENGTH_SIZE) {
+			this.#needed = LENGTH_SIZE + this.#partial.readUInt32BE(0);
+			return this.#judge(this.#needed - LENGTH_SIZE);
+		}
+		const bytes = this.#partial;
+		this.#forget();
+		return this.#take(bytes, 0, size, take);
+	}
+
+	#forget() {
+		this.#size = 0;
+		this.#needed = LENGTH_SIZE;
+		if (this.#partial.length > PARTIAL_MAX) {
+			this.#partial = NOTHING;
+		}
+	}
+
+	#parse(chunk, from, take) {
+		let at = from;
+		while (chunk.length - at >= LENGTH_SIZE) {
+			const length = chunk.readUInt32BE(at);
+			const end = at + LENGTH_SIZE + length;
+			let wrong = this.#judge(length);
+			if (wrong === null && end > chunk.length) {
+				this.#needed = LENGTH_SIZE + length;
+				break;
+			}
+			wrong ??= this.#take(chunk, at, end, take);
+			if (wrong !== null) {
+				return wrong;
+			}
+			at = end;
+		}
+		if (at < chunk.length) {
+			this.#keep(chunk, at, chunk.length - at);
+		}
+		return null;
+	}
+
+	#judge(length) {
+		if (length < HEADER_SIZE - LENGTH_SIZE) {
+			return `a frame of length ${length}`;
+		}
+		return length > this.#max ?
+			`a frame of length ${length}; the limit is ${this.#max}` : null;
+	}
+
+	/* The whole frame from at to end. */
+	#take(bytes, at, end, take) {
+		const topicAt = at + HEADER_SIZE;
+		const bodyAt = topicAt + bytes.readUInt16BE(at + 6);
+		if (bodyAt > end) {
+			return 'a topic that is longer than its frame';
+		}
+		take(bytes[at + 4], bytes[at + 5], bytes, topicAt, bodyAt, end);
+		return null;
+	}
+}
+
+/* A frame as an object, of its own bytes. The arguments are those of take(). */
+function copyOf(type, flags, bytes, topicAt, bodyAt, end) {
+	return {
+		type,
+		flags,
+		topic: Buffer.from(bytes.subarray(topicAt, bodyAt)),
+		body: Buffer.from(bytes.subarray(bodyAt, end)),
+	};
+}
+
+module.exports = { Receiver, copyOf };

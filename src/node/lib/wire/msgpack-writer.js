@@ -1,0 +1,258 @@
+'use strict';
+
+/*
+ * Values to msgpack, for what applications emit. The local clients get what
+ * JSON and the binary attachments make of a value, and the others must get the
+ * same, so this follows JSON where an encoder for messages in general does not:
+ * toJSON(), keys without a value, numbers beyond 64 bits, and all kinds of views
+ * of bytes. Only dates stay dates, as the Redis emitters write them, and half a
+ * surrogate pair becomes U+FFFD, for UTF-8 has nothing else.
+ */
+
+const { DEPTH_MAX, KEYS_FREE, decode } = require('./msgpack-reader');
+
+const SIZE_FIRST = 1024;
+const SHORT = 24; // characters: below, a loop is faster than a call into Node
+const TWO_32 = 2 ** 32;
+const TWO_34 = 2 ** 34;
+
+class Writer {
+	#bytes = Buffer.allocUnsafe(SIZE_FIRST);
+	#at = 0;
+	#n = 0; // values and keys
+
+	/* The bytes of one value; throws RangeError or TypeError. What the readers of
+	 * others would refuse is refused here, where somebody can be told. */
+	static encode(value) {
+		const writer = new Writer();
+		writer.#any(plain(value), 1);
+		const bytes = writer.#bytes.subarray(0, writer.#at);
+		if (writer.#n > KEYS_FREE) {
+			decode(bytes); // the lowest limit may have been reached
+		}
+		return bytes;
+	}
+
+	/* Makes room for n more bytes; returns where they begin. */
+	#take(n) {
+		const at = this.#at;
+		this.#at += n;
+		if (this.#at > this.#bytes.length) {
+			const bytes = Buffer.allocUnsafe(Math.max(this.#at, 2 * this.#bytes.length));
+			this.#bytes.copy(bytes, 0, 0, at);
+			this.#bytes = bytes;
+		}
+		return at;
+	}
+
+	/* A head, and n in so many bytes behind it. */
+	#head(code, n, width) {
+		const at = this.#take(1 + width);
+		this.#bytes[at] = code;
+		for (let i = width, rest = n; i > 0; i--, rest >>>= 8) {
+			this.#bytes[at + i] = rest;
+		}
+	}
+
+	/* The head of what has a length, in the shortest form that there is. */
+	#length(n, { fix = 0, below = 0, code8, code16 }) {
+		if (n < below) {
+			this.#head(fix | n, 0, 0);
+		} else if (code8 !== undefined && n < 0x100) {
+			this.#head(code8, n, 1);
+		} else if (n < 0x10000) {
+			this.#head(code16, n, 2);
+		} else {
+			this.#head(code16 + 1, n, 4);
+		}
+	}
+
+	#raw(bytes) {
+		const at = this.#take(bytes.length);
+		this.#bytes.set(bytes, at);
+	}
+
+	#any(value, depth) {
+		this.#n++;
+		switch (typeof value) {
+		case 'string':
+			this.#text(value);
+			break;
+		case 'number':
+			this.#number(value);
+			break;
+		case 'boolean':
+			this.#head(value ? 0xc3 : 0xc2, 0, 0);
+			break;
+		case 'undefined':
+			this.#head(0xc0, 0, 0);
+			break;
+		case 'object':
+			this.#object(value, depth);
+			break;
+		default:
+			throw new TypeError(`a ${typeof value} cannot be encoded`);
+		}
+	}
+
+	#text(text) {
+		if (text.length < SHORT && this.#ascii(text)) {
+			return;
+		}
+		const n = Buffer.byteLength(text);
+		this.#length(n, { fix: 0xa0, below: 0x20, code8: 0xd9, code16: 0xda });
+		const at = this.#take(n);
+		this.#bytes.utf8Write(text, at, n);
+	}
+
+	/* Writes a short text if it has one byte for each character. */
+	#ascii(text) {
+		const n = text.length;
+		const at = this.#take(1 + n);
+		const bytes = this.#bytes;
+		bytes[at] = 0xa0 | n;
+		for (let i = 0; i < n; i++) {
+			const code = text.charCodeAt(i);
+			if (code >= 0x80) {
+				this.#at = at;
+				return false;
+			}
+			bytes[at + 1 + i] = code;
+		}
+		return true;
+	}
+
+	#number(n) {
+		if (!Number.isSafeInteger(n)) {
+			const at = this.#take(9);
+			this.#bytes[at] = 0xcb;
+			this.#bytes.writeDoubleBE(n, at + 1);
+		} else if (n >= 0) {
+			this.#natural(n);
+		} else {
+			this.#negative(n);
+		}
+	}
+
+	#natural(n) {
+		if (n < 0x80) {
+			this.#head(n, 0, 0);
+		} else if (n < 0x100) {
+			this.#head(0xcc, n, 1);
+		} else if (n < 0x10000) {
+			this.#head(0xcd, n, 2);
+		} else if (n < TWO_32) {
+			this.#head(0xce, n, 4);
+		} else {
+			this.#head(0xcf, Math.floor(n / TWO_32), 4);
+			this.#word(n);
+		}
+	}
+
+	#negative(n) {
+		if (n >= -0x20) {
+			this.#head(0x100 + n, 0, 0);
+		} else if (n >= -0x80) {
+			this.#head(0xd0, 0x100 + n, 1);
+		} else if (n >= -0x8000) {
+			this.#head(0xd1, 0x10000 + n, 2);
+		} else if (n >= -0x80000000) {
+			this.#head(0xd2, TWO_32 + n, 4);
+		} else {
+			this.#head(0xd3, Math.floor(n / TWO_32), 4);
+			this.#word(n);
+		}
+	}
+
+	/* The low 32 bits of an integer. */
+	#word(n) {
+		const at = this.#take(4);
+		this.#bytes.writeUInt32BE(n >>> 0, at);
+	}
+
+	#object(value, depth) {
+		if (value === null) {
+			this.#head(0xc0, 0, 0);
+		} else if (Buffer.isBuffer(value)) {
+			this.#length(value.length, { code8: 0xc4, code16: 0xc5 });
+			this.#raw(value);
+		} else if (value instanceof Date) {
+			this.#date(value.getTime());
+		} else if (depth >= DEPTH_MAX) {
+			throw new RangeError(`nested deeper than ${DEPTH_MAX}`);
+		} else if (Array.isArray(value)) {
+			this.#length(value.length, { fix: 0x90, below: 0x10, code16: 0xdc });
+			for (let i = 0; i < value.length; i++) {
+				this.#any(plain(value[i]), depth + 1);
+			}
+		} else {
+			this.#map(value, depth);
+		}
+	}
+
+	#map(object, depth) {
+		const keys = [];
+		const values = [];
+		for (const key of Object.keys(object)) {
+			const value = plain(object[key]);
+			if (value !== undefined) {
+				keys.push(key);
+				values.push(value);
+			}
+		}
+		this.#n += keys.length;
+		this.#length(keys.length, { fix: 0x80, below: 0x10, code16: 0xde });
+		for (let i = 0; i < keys.length; i++) {
+			this.#text(keys[i]);
+			this.#any(values[i], depth + 1);
+		}
+	}
+
+	/* The timestamp extension, in the shortest of its three forms. */
+	#date(ms) {
+		const s = Math.floor(ms / 1000);
+		const ns = (ms - s * 1000) * 1e6;
+		if (ns === 0 && s >= 0 && s < TWO_32) {
+			this.#head(0xd6, 0xff, 1);
+		} else if (s >= 0 && s < TWO_34) {
+			this.#head(0xd7, 0xff, 1);
+			this.#word(ns * 4 + Math.floor(s / TWO_32));
+		} else {
+			this.#head(0xc7, 0x0cff, 2);
+			this.#word(ns);
+			this.#word(Math.floor(s / TWO_32));
+		}
+		this.#word(s);
+	}
+}
+
+/*
+ * What JSON and the attachments take a value for; undefined: for nothing.
+ * toJSON() is asked once: it may well return an object that has one too.
+ */
+function plain(value, isFromJSON = false) {
+	if (typeof value !== 'object' || value === null) {
+		return typeof value === 'function' || typeof value === 'symbol' ?
+			undefined : value;
+	}
+	if (Buffer.isBuffer(value)) {
+		return value;
+	}
+	if (ArrayBuffer.isView(value)) {
+		return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+	}
+	if (value instanceof ArrayBuffer) {
+		return Buffer.from(value);
+	}
+	if (value instanceof Date) {
+		return Number.isNaN(value.getTime()) ? null : value;
+	}
+	if (value instanceof Number || value instanceof String ||
+		value instanceof Boolean) {
+		return value.valueOf();
+	}
+	return typeof value.toJSON === 'function' && !isFromJSON ?
+		plain(value.toJSON(), true) : value;
+}
+
+module.exports = { encode: Writer.encode };

@@ -1,0 +1,66 @@
+'use strict';
+
+const assert = require('assert/strict');
+const { once, EventEmitter } = require('node:events');
+const { describe, test } = require('node:test');
+const { setTimeout: sleep } = require('timers/promises');
+
+const { Answerer } = require('../../../src/node/lib/adapter/answerer');
+const { tryDecode } = require('../../../src/node/lib/wire/msgpack');
+
+const PACKET = { type: 2, data: ['event'], nsp: '/' };
+
+/* An Answerer that is asked to broadcast to n clients, whose acknowledgements wait for at most
+ * one millisecond. */
+function ask(n) {
+	const said = [];
+	const events = new EventEmitter();
+	let onAck;
+	let forgotten = 0;
+	const local = {
+		broadcastWithAck(packet, opts, onCount, ack) {
+			onAck = ack;
+			onCount(n);
+			return () => {
+				forgotten++;
+				events.emit('forgotten');
+			};
+		},
+	};
+	const question = {
+		answer: (body) => said.push(['answer', tryDecode(body)]),
+		more: (body) => said.push(['more', tryDecode(body)]),
+		decline: () => said.push(['decline']),
+	};
+	new Answerer({}, local, assert.ifError).take(question, 'broadcast',
+		[PACKET, { rooms: [], except: [], flags: { timeout: 1 } }]);
+	return { said, events, ack: (...args) => onAck(...args), forgotten: () => forgotten };
+}
+
+describe('answers to an acknowledged broadcast', () => {
+	test('the last acknowledgement ends it, and nothing is left to be forgotten', async () => {
+		const { said, ack, forgotten } = ask(2);
+		ack('a');
+		ack('b');
+		assert.deepEqual(said, [['more', 2], ['more', ['a']], ['answer', ['b']]]);
+		await sleep(20);
+		assert.equal(forgotten(), 0);
+	});
+
+	test('who does not acknowledge in time is forgotten', async () => {
+		const { said, events, ack, forgotten } = ask(2);
+		ack('a');
+		const timer = setInterval(() => {}, 1000); // that of the answer keeps nothing alive
+		await once(events, 'forgotten');
+		clearInterval(timer);
+		assert.equal(forgotten(), 1);
+		assert.deepEqual(said, [['more', 2], ['more', ['a']]]);
+	});
+
+	test('without clients it is over at once', async () => {
+		const { said, forgotten } = ask(0);
+		assert.deepEqual(said, [['answer', 0]]);
+		await sleep(20);
+		assert.equal(forgotten(), 0);
+	});
+});

@@ -1,0 +1,136 @@
+'use strict';
+
+/* What an application can wait for: that the daemon knows of its subscriptions. */
+
+const assert = require('assert/strict');
+const { execFileSync } = require('child_process');
+const { test } = require('node:test');
+
+const { BINARY, Daemon } = require('../support/daemon');
+const { FakeDaemon, TYPE } = require('../support/fake-daemon');
+const { connected, pair } = require('../support/pair');
+const { Servers } = require('../support/servers');
+const { within } = require('../support/wait');
+
+const PATIENT = { timeout: 60_000 };
+
+function follow(promise) {
+	const state = { isFulfilled: false };
+	state.promise = promise.then(() => { state.isFulfilled = true; });
+	return state;
+}
+
+const turn = () => new Promise((resolve) => { setImmediate(resolve); });
+
+test('barrier() is fulfilled by the PONG to what came before, not earlier', PATIENT, async (t) => {
+	const { daemon, client, link } = await connected(t);
+	daemon.answersPings = false;
+	client.subscribe('a');
+	const first = follow(client.barrier());
+	const [, ping] = await link.count('PING', 2);
+	client.subscribe('b');
+	const second = follow(client.barrier());
+	await link.count('PING', 3);
+	assert.deepEqual(link.frames.slice(-4).map(({ name }) => name),
+		['SUBSCRIBE', 'PING', 'SUBSCRIBE', 'PING']);
+	await turn();
+	assert.equal(first.isFulfilled, false);
+
+	link.frame(TYPE.PONG, 0, '', ping.body);
+	await within(first.promise, 'first barrier');
+	await turn();
+	assert.equal(second.isFulfilled, false);
+	link.frame(TYPE.PONG, 0, '', ping.body);
+	await within(second.promise, 'second barrier');
+});
+
+test('all that ask in one tick share a PING, behind all that the tick sends', PATIENT, async (t) => {
+	const { client, link } = await connected(t);
+	const before = link.frames.length;
+	client.subscribe('a');
+	const asked = [client.barrier(), client.barrier()];
+	client.subscribe('b');
+	asked.push(client.barrier());
+	await within(Promise.all(asked), 'barriers');
+	assert.deepEqual(link.frames.slice(before).map(({ name }) => name), ['SUBSCRIBE', 'PING']);
+});
+
+test('without a connection there is nothing to wait for', PATIENT, async (t) => {
+	const { client } = await pair(t, { daemon: null });
+	await within(client.barrier(), 'barrier before connect()');
+	client.connect();
+	await within(client.barrier(), 'barrier while connecting');
+	client.destroy();
+	await within(client.barrier(), 'barrier after the end');
+});
+
+test('the end of the connection fulfils it, whoever ends it', PATIENT, async (t) => {
+	const { daemon, client, link } = await connected(t);
+	daemon.answersPings = false;
+	const cut = client.barrier();
+	await link.count('PING', 2);
+	link.socket.destroy();
+	await within(cut, 'barrier of a connection that was cut');
+
+	daemon.answersPings = true;
+	await within(client.ready(), 'connection');
+	daemon.answersPings = false;
+	const ended = client.barrier();
+	client.destroy();
+	await within(ended, 'barrier of a connection that was ended');
+});
+
+test('a subscription is on its way before a join returns', PATIENT, async (t) => {
+	const daemon = await Daemon.start();
+	t.after(() => daemon.destroy());
+	const servers = await Servers.start(daemon.socket, 1);
+	t.after(() => servers.close());
+	const { peer } = await servers.client(0);
+	const [{ client }] = servers.all;
+	const { subscriptions: before } = (await daemon.stats()).overview;
+
+	const joined = peer.join(['r1', 'r2']);
+	// No turn of our loop: what the daemon knows now was written inside join().
+	const stats = () => JSON.parse(execFileSync(BINARY,
+		['--socket', daemon.socket, '--stats', 'overview', '--json'], { encoding: 'utf8' }));
+	assert.equal(stats().overview.subscriptions, before + 2);
+	await within(joined, 'join');
+	assert.ok(client.connected);
+});
+
+test('await socket.join(): fulfilled by the PONG behind the subscription', PATIENT, async (t) => {
+	const daemon = await FakeDaemon.start();
+	t.after(() => daemon.destroy());
+	const servers = await Servers.start(daemon.socket, 1);
+	t.after(() => servers.close());
+	const { peer } = await servers.client(0);
+	const { peer: other } = await servers.client(0);
+	await within(servers.all[0].client.barrier(), 'barrier');
+	const [link] = daemon.links;
+	daemon.answersPings = false;
+	const before = link.named('PING').length;
+
+	const first = follow(peer.join('room'));
+	const [ping] = (await link.count('PING', before + 1)).slice(-1);
+	assert.deepEqual(link.frames.slice(-2).map(({ name, body }) => [name, body])[0],
+		['SUBSCRIBE', ['socket.io#/#room#']]);
+	// Makes no subscription, but must wait for the one that is on its way.
+	const second = follow(other.join('room'));
+	await turn();
+	assert.deepEqual([first.isFulfilled, second.isFulfilled], [false, false]);
+	link.frame(TYPE.PONG, 0, '', ping.body);
+	await within(Promise.all([first.promise, second.promise]), 'joins');
+
+	// And nobody waits for what has long been in force.
+	assert.equal(other.join('room'), undefined);
+	assert.equal(link.named('PING').length, before + 1);
+});
+
+test('await socket.join() without a daemon', PATIENT, async (t) => {
+	const { daemon } = await pair(t, { daemon: null });
+	const servers = await Servers.start(daemon.socket, 1, { away: true });
+	t.after(() => servers.close());
+	const { peer } = await servers.client(0);
+	await within(Promise.resolve(peer.join('room')), 'join');
+	assert.ok(peer.rooms.has('room'));
+});
