@@ -15,6 +15,7 @@
 		(const uint8_t *)(literal), sizeof(literal) - 1 \
 	}
 
+static const struct adapter_span nothing = TEXT("");
 static const struct adapter_span no_list = TEXT("\x90");
 static const struct adapter_span is_false = TEXT("\xc2");
 static const struct adapter_span main_nsp = TEXT("/");
@@ -191,8 +192,8 @@ is_map(const struct adapter_span *span)
 static bool
 read_options(struct bytes *b, struct adapter_message *out)
 {
-	struct adapter_span is_volatile = { 0 }, compress = { 0 },
-			    flags = { 0 };
+	struct adapter_span is_volatile = nothing, compress = nothing,
+			    flags = nothing;
 	const struct field fields[] = {
 		{ "volatile", &is_volatile },
 		{ "compress", &compress },
@@ -351,8 +352,8 @@ read_nsp(const struct adapter_span *nsp, struct adapter_message *out)
 static int
 read_packet(struct bytes *b, struct adapter_message *out)
 {
-	struct adapter_span nsp = { 0 }, cmd = { 0 }, rooms = { 0 },
-			    close = { 0 }, args = { 0 };
+	struct adapter_span nsp = nothing, cmd = nothing, rooms = nothing,
+			    close = nothing, args = nothing;
 	const struct field fields[] = {
 		{ "nsp", &nsp },
 		{ "cmd", &cmd },
@@ -382,7 +383,11 @@ adapter_read(const void *body, size_t len, struct adapter_message *out)
 	struct msg_token t;
 	uint64_t n;
 
-	*out = (struct adapter_message){ .kind = ADAPTER_OPAQUE };
+	*out = (struct adapter_message){
+		.kind = ADAPTER_OPAQUE,
+		.rooms = nothing,
+		.except = nothing,
+	};
 	if (!msg_take(&b, &t) || t.type != MSG_ARRAY || t.n_children < 3 ||
 	    !take_span(&b, &out->uid) || bytes_left(&b) == 0)
 		return 0;
