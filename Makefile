@@ -345,7 +345,6 @@ UNITS_SYSTEMD := pm2adapterd.service pm2adapterd.socket pm2adapterd-resp.socket 
 INSTALLED := $(B)/pm2adapterd:$(PREFIX)/bin/pm2adapterd:755 \
 	docs/pm2adapterd.8:$(MANDIR)/man8/pm2adapterd.8 \
 	docs/pm2adapterd.conf.5:$(MANDIR)/man5/pm2adapterd.conf.5 \
-	docs/pm2adapterd-protocol.7:$(MANDIR)/man7/pm2adapterd-protocol.7 \
 	docs/libpm2a.3:$(MANDIR)/man3/libpm2a.3 \
 	include/pm2a.h:$(PREFIX)/include/pm2a.h \
 	include/pm2a_libevent.h:$(PREFIX)/include/pm2a_libevent.h \

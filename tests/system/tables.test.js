@@ -132,48 +132,29 @@ test('the completions have every option and word and no other', () => {
 		sorted(all(text('--dump-completion', 'zsh'), /^\t'--([a-z-]+)=?\[/gm)), both);
 });
 
-const WIRE = read('docs/PROTOCOL.md');
-const WIRE_PAGE = read('docs/pm2adapterd-protocol.7');
-const FRAMES = paragraphs(section(WIRE_PAGE, '.Sh FRAMES').split('\n.El')[0], '^\\.It Li 0x\\w+ Cm ([A-Z_]+).*$');
-
-test('pm2adapterd-protocol(7) has the frames of the source, with their flags', () => {
+test('docs/PROTOCOL.md has the types and flags of the source, with their numbers', () => {
 	const header = source('src/wire/frame.h');
+	const page = read('docs/PROTOCOL.md');
 	const types = [...header.matchAll(/^\tFRAME_([A-Z_]+) = (0x[0-9a-f]{2}),/gm)]
 		.map(([, name, number]) => `${number} ${name}`);
-	assert.deepStrictEqual([...WIRE_PAGE.matchAll(/^\.It Li (0x[0-9a-f]{2}) Cm ([A-Z_]+)/gm)]
+	assert.deepStrictEqual([...page.matchAll(/^\| (0x[0-9a-f]{2}) \| ([A-Z_]+) \|.*\|.*\|/gm)]
 		.map(([, number, name]) => `${number} ${name}`), types);
-	const flags = {
-		SUBSCRIBE: ['BY_PREFIX', 'AS_MEMBER'],
-		UNSUBSCRIBE: ['BY_PREFIX', 'AS_MEMBER'],
-		PUBLISH: ['VOLATILE', 'SEVERAL'],
-		ASK: ['TO_SUBSCRIBERS', 'SEVERAL'],
-	};
-	for (const [type, paragraph] of Object.entries(FRAMES))
-		assert.deepStrictEqual(sorted(all(paragraph.split(/Flags? /)[1] ?? '', /(0x\d\d)/g)),
-			sorted((flags[type] ?? []).map((name) => new RegExp(`FRAME_${name} (\\w+)`).exec(header)[1])), type);
-});
-
-test('pm2adapterd-protocol(7) has the elements of arrays and the keys of maps', () => {
-	for (const type of ['ASK', 'QUESTION', 'ANSWER', 'RESULT', 'PART']) {
-		const [, elements] = new RegExp(`\\b${type}(?: is)?,? an array: ([^.]*)\\.`).exec(WIRE);
-		const bare = joined(elements.replace(/\s*\([^)]*\)/g, ''));
-		assert.ok(FRAMES[type].startsWith(`Body: array: ${bare}.`), `${type}: ${FRAMES[type]}`);
-	}
-	for (const [type, table] of [['HELLO', 'key of HELLO'], ['WELCOME', 'key of WELCOME'], ['PRESENCE', 'key']]) {
-		const chapter = WIRE.split(`\n## ${type === 'WELCOME' ? 'HELLO' : type}`)[1];
-		const rows = chapter.split(`\n| ${table} |`)[1].split('\n\n')[0];
-		assert.deepStrictEqual(all(section(WIRE_PAGE, `.Ss Keys of ${type}`).split('\n.El')[0], /^\.It Va (\w+)/gm),
-			all(rows, /^\| `(\w+)`/gm), type);
-	}
-});
-
-test('pm2adapterd-protocol(7) has every error code, and whether it is fatal', () => {
-	const rows = [...WIRE.split('\n## ERROR')[1].split('\n## ')[0].matchAll(/^\| `([a-z-]+)` \| ([^|]*) \|/gm)];
-	const fatal = { yes: 'fatal', no: undefined };
-	assert.deepStrictEqual(
-		[...section(WIRE_PAGE, '.Sh ERROR CODES').matchAll(/^\.It Cm ([a-z-]+)(?: Pq (fatal.*))?$/gm)]
-			.map(([, name, how]) => [name, how?.startsWith('fatal but') ? 'some' : how]),
-		rows.map(([, name, how]) => [name, how in fatal ? fatal[how] : 'some']));
+	for (const table of [require('./support/frames').TYPE, require('../../src/node/lib/wire/frame-writer').TYPE])
+		assert.deepStrictEqual(Object.entries(table).map(([name, number]) =>
+			`0x${number.toString(16).padStart(2, '0')} ${name}`), types);
+	const named = source('src/wire/frame.c').matchAll(/\{ FRAME_([A-Z_]+), "([A-Z_]+)" \}/g);
+	assert.deepStrictEqual(sorted([...named].map(([, constant, name]) => `${constant} ${name}`)),
+		sorted(types.map((type) => type.split(' ')[1]).map((name) => `${name} ${name}`)));
+	const flags = [['BY_PREFIX', 'prefixes'], ['AS_MEMBER', 'as a member'], ['VOLATILE', 'volatile'],
+		['TO_SUBSCRIBERS', 'to subscribers'], ['SEVERAL', 'array of topics']];
+	const rows = page.split('\n| flag | types | meaning |\n')[1].split('\n\n')[0].split('\n').slice(1);
+	assert.deepStrictEqual(sorted(all(header, /^#define FRAME_([A-Z_]+) 0x/gm)), sorted(flags.map(([name]) => name)));
+	flags.forEach(([name, meaning], i) => {
+		const [, number, , text] = rows[i].split('|').map((cell) => cell.trim());
+		assert.strictEqual(number, new RegExp(`#define FRAME_${name} (0x\\d\\d)`).exec(header)[1], name);
+		assert.ok(text.includes(meaning), name);
+	});
+	assert.strictEqual(rows.length, flags.length);
 });
 
 /* The functions that a header declares: their type, name and arguments. */
