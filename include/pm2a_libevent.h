@@ -1,6 +1,6 @@
 /*
- * pm2a_libevent - a struct pm2a on a libevent loop, in a library of its own:
- * libpm2a_libevent needs libevent, and libpm2a does not.
+ * pm2a_libevent - drives a struct pm2a from a libevent loop. It is a library of
+ * its own, because libpm2a_libevent needs libevent and libpm2a does not.
  */
 #ifndef PM2A_LIBEVENT_H
 #define PM2A_LIBEVENT_H
@@ -15,13 +15,14 @@ struct event_base;
 struct pm2a_libevent;
 
 /*
- * Watches p on base, and dispatches it from there; takes over pm2a_watch(). p
- * and base must outlive *out. on_end, if it isn't NULL, is called once, from
- * the loop, when p is closed (result PM2A_E_CLOSED): it may free *out and then
- * p. A lack of memory only ends the connection and isn't told here.
+ * Watches `p` on `base` and dispatches it from there; uses pm2a_watch(). `p`
+ * and `base` must outlive *out; free that with pm2a_libevent_free(). `on_end`
+ * may be NULL; it is called once, from the loop, when `p` is closed
+ * (PM2A_E_CLOSED), and may free *out and then `p`. A lack of memory ends only
+ * the connection and is not reported here.
  *
- * Call neither pm2a_dispatch() nor pm2a_run(), pm2a_finish() and pm2a_free()
- * while it is there: close p with pm2a_close(), or free *out first.
+ * While it exists, do not call pm2a_dispatch(), pm2a_run(), pm2a_finish() or
+ * pm2a_free(): close `p` with pm2a_close(), or free *out first.
  *
  * Returns 0 or -ENOMEM.
  */
@@ -29,7 +30,8 @@ PM2A_API PM2A_MUST_CHECK int pm2a_libevent_new(struct pm2a *p,
     struct event_base *base, void (*on_end)(struct pm2a *p, void *arg),
     void *arg, struct pm2a_libevent **out);
 
-/* Stops watching. Not from a callback of p, but from on_end. NULL is fine. */
+/* Stops watching. Do not call it from a callback of `p`; `on_end` may. NULL is
+ * allowed. */
 PM2A_API void pm2a_libevent_free(struct pm2a_libevent *binding);
 
 #ifdef __cplusplus

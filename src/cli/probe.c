@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/format.h"
-#include "cli/inspect.h"
+#include "cli/query.h"
 
 #define POLL_MS 20
 #define PROGRAM "pm2adapterd"
@@ -22,17 +22,17 @@ static const struct control_stats overview = {
 	.n_rows = 1,
 };
 
-/* Asks for the overview. NULL when there is none, with ->why. */
+/* Returns the overview, or NULL with ->why. */
 static const struct msg_node *
-ask(struct inspector *in, int64_t timeout_ms)
+fetch_overview(struct query *query, int timeout_ms)
 {
 	const struct msg_node *node;
 
-	if (inspect_ask(in, &overview, timeout_ms) != 0)
+	if (query_run(query, &overview, timeout_ms) != 0)
 		return NULL;
-	node = msg_find(msg_root(in->reply), "overview");
+	node = msg_find(msg_root(query->reply.tree), "overview");
 	if (node == NULL)
-		snprintf(in->why, sizeof(in->why),
+		snprintf(query->why, sizeof(query->why),
 		    "the daemon's answer has no overview");
 	return node;
 }
@@ -41,19 +41,20 @@ int
 probe_health(const char *socket, int timeout_ms)
 {
 	const struct msg_node *o = NULL;
-	struct inspector in;
+	struct query query;
 	char up[FORMAT_SIZE];
 
-	if (inspect_open(&in, socket, PROGRAM " --healthz") == 0)
-		o = ask(&in, timeout_ms);
+	if (query_open(&query, socket, PROGRAM " --healthz", timeout_ms,
+		timeout_ms) == 0)
+		o = fetch_overview(&query, timeout_ms);
 	if (o == NULL)
-		printf("unhealthy: %s: %s\n", socket, in.why);
+		printf("unhealthy: %s: %s\n", socket, query.why);
 	else
 		printf("ok: pid %" PRId64 ", up %s, %" PRId64 " workers\n",
 		    format_get_int(o, "pid"),
 		    format_duration(up, format_get_int(o, "uptime_ms")),
 		    format_get_int(o, "members"));
-	inspect_close(&in);
+	query_close(&query);
 	return o == NULL;
 }
 
@@ -116,16 +117,16 @@ print_reload(const struct msg_node *o)
 
 /* Waits until the daemon has read its configuration again. */
 static int
-await_reload(struct inspector *in, int64_t n_before, int64_t timeout_ms)
+await_reload(struct query *query, int64_t n_before, int timeout_ms)
 {
 	struct instant deadline = instant_after(clock_now(), timeout_ms);
 	const struct msg_node *o;
 
 	do {
 		pause_ms(POLL_MS);
-		o = ask(in, timeout_ms);
+		o = fetch_overview(query, timeout_ms);
 		if (o == NULL) {
-			fprintf(stderr, PROGRAM ": %s\n", in->why);
+			fprintf(stderr, PROGRAM ": %s\n", query->why);
 			return EX_UNAVAILABLE;
 		}
 		if (n_reloads(o) != n_before)
@@ -136,11 +137,11 @@ await_reload(struct inspector *in, int64_t n_before, int64_t timeout_ms)
 }
 
 static int
-await_end(struct inspector *in, int64_t pid, int64_t timeout_ms)
+await_end(struct query *query, int64_t pid, int timeout_ms)
 {
 	struct instant deadline = instant_after(clock_now(), timeout_ms);
 
-	inspect_sees_end(in, timeout_ms);
+	query_await_end(query, timeout_ms);
 	while (is_daemon(pid) && clock_now().ms < deadline.ms)
 		pause_ms(POLL_MS);
 	if (is_daemon(pid)) {
@@ -152,7 +153,7 @@ await_end(struct inspector *in, int64_t pid, int64_t timeout_ms)
 }
 
 static int
-send_signal(struct inspector *in, const struct msg_node *o, const char *what,
+send_signal(struct query *query, const struct msg_node *o, const char *what,
     int timeout_ms)
 {
 	int64_t pid = format_get_int(o, "pid"), n_before = n_reloads(o);
@@ -173,9 +174,9 @@ send_signal(struct inspector *in, const struct msg_node *o, const char *what,
 		return errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE;
 	}
 	if (is_reload)
-		return await_reload(in, n_before, timeout_ms);
+		return await_reload(query, n_before, timeout_ms);
 	if (is_drain)
-		return await_end(in, pid, timeout_ms);
+		return await_end(query, pid, timeout_ms);
 	puts("told to open its log again");
 	return EX_OK;
 }
@@ -184,15 +185,16 @@ int
 probe_signal(const char *socket, const char *what, int timeout_ms)
 {
 	const struct msg_node *o = NULL;
-	struct inspector in;
+	struct query query;
 	int code = EX_UNAVAILABLE;
 
-	if (inspect_open(&in, socket, PROGRAM " --signal") == 0)
-		o = ask(&in, timeout_ms);
+	if (query_open(&query, socket, PROGRAM " --signal", timeout_ms,
+		timeout_ms) == 0)
+		o = fetch_overview(&query, timeout_ms);
 	if (o == NULL)
-		fprintf(stderr, PROGRAM ": %s: %s\n", socket, in.why);
+		fprintf(stderr, PROGRAM ": %s: %s\n", socket, query.why);
 	else
-		code = send_signal(&in, o, what, timeout_ms);
-	inspect_close(&in);
+		code = send_signal(&query, o, what, timeout_ms);
+	query_close(&query);
 	return code;
 }

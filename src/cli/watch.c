@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "cli/inspect.h"
+#include "cli/query.h"
 #include "cli/view.h"
 
 /*
@@ -34,13 +34,14 @@
 #define ERASE_LINE "\033[K"
 #define ERASE_BELOW "\033[J"
 
+#define RETRY_MAX_MS 1000 /* between two attempts to connect */
+
 struct watch {
 	const char *socket;
 	struct control_stats wanted;
-	int interval_ms;
-	struct inspector now, before; /* the answers; now has the connection */
-	struct instant taken;
-	int64_t elapsed_ms; /* between the two answers */
+	struct query query;
+	struct instant taken; /* when the reply came */
+	int64_t elapsed_ms;   /* between the last two replies */
 	struct view view;
 	bool is_terminal; /* standard output */
 	bool has_keys;    /* standard input is a terminal too */
@@ -49,35 +50,6 @@ struct watch {
 	bool is_over;
 	int code;
 };
-
-/* Asks once more, over a new connection where the old one has ended. What was
- * asked before stays for comparison. */
-static bool
-sample(struct watch *watch)
-{
-	struct inspector *now = &watch->now;
-	struct instant at;
-
-	if (now->fd < 0) {
-		inspect_close(&watch->before);
-		if (inspect_open(now, watch->socket, "pm2adapterd --watch") !=
-		    0) {
-			inspect_close(now);
-			return false;
-		}
-	} else {
-		inspect_close(&watch->before);
-		watch->before = inspect_take_reply(now);
-	}
-	if (inspect_ask(now, &watch->wanted, INSPECT_TIMEOUT_MS) != 0) {
-		inspect_close(now);
-		return false;
-	}
-	at = clock_now();
-	watch->elapsed_ms = at.ms - watch->taken.ms;
-	watch->taken = at;
-	return true;
-}
 
 static void
 measure_screen(struct watch *watch)
@@ -113,18 +85,19 @@ show(struct watch *watch, char *text)
 static void
 draw(struct watch *watch)
 {
-	const struct msg_node *before =
-	    watch->before.reply == NULL ? NULL : msg_root(watch->before.reply);
+	const struct msg_tree *now = watch->query.reply.tree;
+	const struct msg_tree *before = watch->query.previous.tree;
 	size_t len = 0;
 	char *text = NULL;
 	FILE *out = xmemstream(&text, &len);
 
-	if (watch->now.reply == NULL)
+	if (now == NULL)
 		fprintf(out, "%s: %s\n\nwaiting for it to come back; q quits\n",
-		    watch->socket, watch->now.why);
+		    watch->socket, watch->query.why);
 	else
-		view_print(&watch->view, out, msg_root(watch->now.reply),
-		    before, watch->elapsed_ms);
+		view_print(&watch->view, out, msg_root(now),
+		    before == NULL ? NULL : msg_root(before),
+		    watch->elapsed_ms);
 	fclose(out);
 	show(watch, text);
 	free(text);
@@ -158,25 +131,52 @@ take_signal(struct watch *watch)
 	}
 }
 
-/* Until the next sample is due, or it is over. */
+/* Waits at most left_ms (-1: for ever) for a signal, a key or the daemon. */
+static void
+step(struct watch *watch, int64_t left_ms)
+{
+	struct pm2a *p = watch->query.p;
+	int due_ms = pm2a_timeout_ms(p);
+	struct pollfd fds[] = {
+		{ .fd = watch->signals, .events = POLLIN },
+		{ .fd = watch->has_keys ? STDIN_FILENO : -1, .events = POLLIN },
+		{ .fd = pm2a_fd(p), .events = pm2a_events(p) },
+	};
+
+	if (due_ms >= 0 && (left_ms < 0 || due_ms < left_ms))
+		left_ms = due_ms;
+	if (poll(fds, 3, (int)left_ms) < 0)
+		return;
+	if (fds[0].revents != 0)
+		take_signal(watch);
+	if (fds[1].revents != 0)
+		take_keys(watch);
+	(void)!pm2a_dispatch(p, fds[2].revents);
+}
+
+/* Requests statistics and waits for the reply, or for the end of it all. */
+static void
+sample(struct watch *watch)
+{
+	struct instant at;
+
+	query_start(&watch->query, &watch->wanted, QUERY_TIMEOUT_MS);
+	while (watch->query.is_pending && !watch->is_over)
+		step(watch, -1);
+	at = clock_now();
+	watch->elapsed_ms = at.ms - watch->taken.ms;
+	watch->taken = at;
+}
+
+/* Waits until the next sample is due, or it is over. */
 static void
 wait_for_turn(struct watch *watch, struct instant due)
 {
-	struct pollfd fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
-	int64_t left_ms;
+	int64_t left_ms = due.ms - clock_now().ms;
 
-	while (!watch->is_over) {
+	while (!watch->is_over && left_ms > 0) {
+		step(watch, left_ms);
 		left_ms = due.ms - clock_now().ms;
-		if (left_ms <= 0)
-			return;
-		fds[0].fd = watch->signals;
-		fds[1].fd = watch->has_keys ? STDIN_FILENO : -1;
-		if (poll(fds, 2, (int)left_ms) < 0 && errno != EINTR)
-			return;
-		if (fds[0].revents != 0)
-			take_signal(watch);
-		if (fds[1].revents != 0)
-			take_keys(watch);
 	}
 }
 
@@ -221,38 +221,48 @@ leave(struct watch *watch, bool had_keys)
 	close(watch->signals);
 }
 
+static void
+run(struct watch *watch, int interval_ms)
+{
+	bool had_keys;
+	struct instant due;
+
+	enter(watch);
+	had_keys = watch->has_keys;
+	while (!watch->is_over) {
+		due = instant_after(clock_now(), interval_ms);
+		draw(watch);
+		wait_for_turn(watch, due);
+		if (!watch->is_over)
+			sample(watch);
+	}
+	leave(watch, had_keys);
+}
+
 int
 watch_run(
     const char *socket, const struct control_stats *wanted, int interval_ms)
 {
 	struct watch watch = {
-		.socket = socket,
-		.wanted = *wanted,
-		.interval_ms = interval_ms,
-		.now = { .fd = -1 },
-		.before = { .fd = -1 },
+		.socket = socket, .wanted = *wanted, .signals = -1
 	};
-	struct instant due;
-	bool had_keys;
+	int r;
 
 	memset(watch.wanted.wanted, 0, sizeof(watch.wanted.wanted));
 	watch.wanted.wanted[CONTROL_OVERVIEW] = true;
 	watch.wanted.wanted[CONTROL_CLIENTS] = true;
-	if (!sample(&watch)) {
-		fprintf(stderr, "pm2adapterd: %s: %s\n", socket, watch.now.why);
-		return EX_UNAVAILABLE;
+	r = query_open(&watch.query, socket, "pm2adapterd --watch",
+	    QUERY_TIMEOUT_MS,
+	    interval_ms < RETRY_MAX_MS ? interval_ms : RETRY_MAX_MS);
+	if (r == 0)
+		sample(&watch);
+	if (watch.query.reply.tree != NULL) {
+		run(&watch, interval_ms);
+	} else {
+		fprintf(
+		    stderr, "pm2adapterd: %s: %s\n", socket, watch.query.why);
+		watch.code = EX_UNAVAILABLE;
 	}
-	enter(&watch);
-	had_keys = watch.has_keys;
-	while (!watch.is_over) {
-		due = instant_after(clock_now(), interval_ms);
-		draw(&watch);
-		wait_for_turn(&watch, due);
-		if (!watch.is_over)
-			(void)!sample(&watch);
-	}
-	leave(&watch, had_keys);
-	inspect_close(&watch.now);
-	inspect_close(&watch.before);
+	query_close(&watch.query);
 	return watch.code;
 }

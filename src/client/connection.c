@@ -7,62 +7,28 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "client/asks.h"
 #include "client/client.h"
 #include "client/limits.h"
+#include "client/missed.h"
+#include "client/questions.h"
+#include "client/requests.h"
+#include "client/send.h"
+#include "client/stats.h"
 #include "wire/ask.h"
-#include "wire/frame.h"
 
 /*
- * The life of a connection, which is a state and a deadline:
+ * state.c has the life of a connection; here is what is done in it.
  *
- *   WAITING → GREETING → JOINING → OPEN → LEAVING → WAITING
- *      HELLO      WELCOME    PONG    GOODBYE     end
- *
- * HELLO goes alone. Behind WELCOME, whose limits hold then, go all
- * subscriptions, a PING, and what has waited, in one write; the PONG says that
- * the subscriptions are in force. LEAVING is the end in order, whoever wants
- * it: what is in the outbox is written, our side is closed, and the daemon
- * closes the other one when it has read it all.
- *
- * Any state can end at any time, in connection_end() and nowhere else. It may
- * run in the middle of the input, so whoever walks that asks whether the fd is
- * still there after each frame. Memory that can't be had ends the connection
- * too: then everybody knows that something is lost, and there is one way to go
- * on.
+ * A connection, or an attempt, ends in connection_end() and nowhere else. That
+ * can happen while input is being handled, so the loop over the input checks
+ * after each frame whether the fd is still there. A lack of memory ends the
+ * connection too: then everybody knows that something is lost, and there is one
+ * way to go on.
  */
 
 #define N_DOUBLINGS_MAX 30
 
 static const char *const role_names[] = { "member", "emitter", "observer" };
-
-bool
-connection_can_send(const struct pm2a *p)
-{
-	return p->state == CLIENT_JOINING || p->state == CLIENT_OPEN;
-}
-
-bool
-connection_is_trying(const struct pm2a *p)
-{
-	return p->state == CLIENT_GREETING || p->state == CLIENT_JOINING ||
-	       (p->state == CLIENT_WAITING && p->is_first);
-}
-
-int
-connection_send(struct pm2a *p, struct msg_writer *w)
-{
-	struct outbox_item *item = NULL;
-
-	if (!w->fault)
-		item = outbox_item_new(OUTBOX_CONTROL, 0, w->len);
-	if (item != NULL) {
-		memcpy(item->bytes, w->data, w->len);
-		outbox_add(&p->out, item);
-	}
-	msg_writer_fini(w);
-	return item == NULL ? -ENOMEM : 0;
-}
 
 /* xorshift64*, from Marsaglia's paper and Vigna's. */
 static int64_t
@@ -77,7 +43,7 @@ random_below(struct pm2a *p, int64_t n)
 	return (int64_t)((x * 0x2545f4914f6cdd1d >> 33) % (uint64_t)n);
 }
 
-/* Full jitter, so that the processes of a host don't come back in step. */
+/* Full jitter, so that the processes of a host do not reconnect in step. */
 static void
 set_retry(struct pm2a *p)
 {
@@ -111,19 +77,32 @@ connection_close_socket(struct pm2a *p)
 	close(fd);
 }
 
-/* What was on its way to the daemon waits for the next connection, if any. */
+/* Messages that were queued for the daemon wait for the next connection, unless
+ * there will be none. */
 static void
 settle_outboxes(struct pm2a *p, int why)
 {
 	struct outbox_loss lost = { 0, 0 };
 
 	outbox_rescue(&p->out, &p->waiting, &lost);
-	outbox_remove_asks(&p->waiting);
-	if (p->is_closing)
+	outbox_remove_requests(&p->waiting);
+	if (state_is_closing(p->state))
 		outbox_drop(&p->waiting, &lost);
 	limits_count_lost(p, &lost);
-	p->is_doubtful |= p->has_sent && why != 0;
-	p->has_sent = false;
+	if (why != 0)
+		p->n_doubtful += p->n_sent;
+	p->n_sent = 0;
+}
+
+static void
+end_requests(struct pm2a *p)
+{
+	bool is_last = state_is_closing(p->state);
+	int sent = is_last ? PM2A_E_CLOSED : PM2A_E_LOST;
+	int unsent = is_last ? PM2A_E_CLOSED : PM2A_E_AWAY;
+
+	requests_end(p, sent, unsent);
+	stats_end(p, sent, unsent);
 }
 
 static void
@@ -133,33 +112,28 @@ tell_end(struct pm2a *p, bool was_announced, int why, const char *text)
 	void (*tell)(struct pm2a *, int, const char *, void *) =
 	    was_announced ? cb->on_disconnect : cb->on_connect_error;
 
-	if (tell != NULL && !p->is_doomed && (was_announced || why != 0))
+	if (tell != NULL && p->state != STATE_FREED &&
+	    (was_announced || why != 0))
 		tell(p, why, text, p->options.user);
 }
 
 void
 connection_end(struct pm2a *p, int why, const char *text)
 {
-	bool was_announced = p->is_announced;
+	bool was_announced = state_is_announced(p->state);
 
 	connection_close_socket(p);
+	p->state = state_next(p->state, STATE_ON_END);
 	settle_outboxes(p, why);
-	asks_forget_questions(p);
+	questions_forget(p);
 	p->in.len = 0;
 	p->last_why = why;
-	p->is_first = p->is_blocked = p->is_shut = p->is_pinged = false;
-	p->is_announced = false;
+	p->deadline = p->closing_deadline = p->pinged_at = INSTANT_NEVER;
 	if (was_announced)
 		missed_on_end(p, why);
-	p->deadline = p->closing_deadline = INSTANT_NEVER;
-	if (p->is_closing) {
-		p->state = CLIENT_CLOSED;
-		asks_end(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
-	} else {
-		p->state = CLIENT_WAITING;
+	if (state_awaits_attempt(p->state))
 		set_retry(p);
-		asks_end(p, PM2A_E_LOST, PM2A_E_AWAY);
-	}
+	end_requests(p);
 	tell_end(p, was_announced, why, text);
 }
 
@@ -170,7 +144,7 @@ connection_end_malformed(struct pm2a *p, const char *text)
 	connection_end(p, PM2A_E_PROTOCOL, text);
 }
 
-/* A connection that breaks is lost, whichever way the system calls it. */
+/* A connection that breaks is lost, whatever errno reports it. */
 void
 connection_end_by_errno(struct pm2a *p, int error)
 {
@@ -195,7 +169,7 @@ open_socket(struct pm2a *p)
 }
 
 static int
-say_hello(struct pm2a *p)
+send_hello(struct pm2a *p)
 {
 	struct msg_writer w = { 0 };
 
@@ -206,10 +180,10 @@ say_hello(struct pm2a *p)
 				.key = p->options.key,
 				.pid = getpid(),
 				.pm_id = p->options.pm_id,
-				.previous_id = p->missed.id,
-				.previous_epoch_ms = p->missed.epoch_ms,
+				.previous_id = p->previous.id,
+				.previous_epoch_ms = p->previous.epoch_ms,
 			    });
-	return connection_send(p, &w);
+	return send_control(p, &w);
 }
 
 int
@@ -217,7 +191,6 @@ connection_start(struct pm2a *p, struct instant now)
 {
 	int error = open_socket(p);
 
-	p->is_first = false;
 	if (error == ENOENT || error == ECONNREFUSED || error == EAGAIN) {
 		connection_end(p, PM2A_E_AWAY, strerror(error));
 		return 0;
@@ -226,66 +199,79 @@ connection_start(struct pm2a *p, struct instant now)
 		connection_end(p, -error, strerror(error));
 		return 0;
 	}
-	p->state = CLIENT_GREETING;
+	p->state = state_next(p->state, STATE_ON_ATTEMPT);
 	p->deadline = instant_after(now, p->options.connect_timeout_ms);
-	return say_hello(p);
+	return send_hello(p);
 }
 
-/* Moves what has waited behind the subscriptions. What this daemon does not
- * take is told when all is moved: callbacks may publish, and must come last. */
+/* Drops a frame that has waited and that this daemon does not accept. */
+static void
+refuse_waiting(struct pm2a *p, const struct outbox_item *item)
+{
+	if (item->kind != OUTBOX_REQUEST)
+		limits_count_lost(p, &(struct outbox_loss){ 1, item->len });
+	else if (p->takes_requests)
+		requests_refuse(p, item->request_id, PM2A_E_TOO_BIG, "");
+	else
+		requests_refuse(
+		    p, item->request_id, PM2A_E_REFUSED, "unsupported");
+}
+
+/* Callbacks, which may publish, come last: after everything is moved. */
 static void
 send_waiting(struct pm2a *p)
 {
 	struct outbox refused;
-	struct outbox_loss lost = { 0, 0 };
 	struct outbox_item *item;
 	struct instant now = clock_now();
 
 	outbox_init(&refused);
 	while ((item = outbox_pop(&p->waiting)) != NULL) {
 		if (limits_is_too_big(p, item->len) ||
-		    (item->kind == OUTBOX_ASK && !p->can_ask)) {
+		    (item->kind == OUTBOX_REQUEST && !p->takes_requests)) {
 			outbox_add(&refused, item);
 			continue;
 		}
-		if (item->kind == OUTBOX_ASK)
-			asks_on_sent(p, item->ask_id, now);
+		if (item->kind == OUTBOX_REQUEST)
+			requests_on_sent(p, item->request_id, now);
 		outbox_add(&p->out, item);
 	}
 	while ((item = outbox_pop(&refused)) != NULL) {
-		if (item->kind != OUTBOX_ASK)
-			lost = (struct outbox_loss){ lost.n + 1,
-				lost.bytes + item->len };
-		else if (p->can_ask)
-			asks_refuse(p, item->ask_id, PM2A_E_TOO_BIG, "");
-		else
-			asks_refuse(
-			    p, item->ask_id, PM2A_E_REFUSED, "unsupported");
+		refuse_waiting(p, item);
 		free(item);
 	}
-	limits_count_lost(p, &lost);
+}
+
+/* Sends all subscriptions, and a PING. Counts in *n_too_long the topics that
+ * fit into no frame. */
+static int
+send_subscriptions(struct pm2a *p, size_t *n_too_long)
+{
+	struct msg_writer w = { 0 };
+	int r;
+
+	*n_too_long = topics_write(&p->topics, &w, p->max_frame);
+	r = send_control(p, &w);
+	return r == 0 ? send_ping(p) : r;
 }
 
 int
 connection_join(struct pm2a *p)
 {
 	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
-	struct msg_writer w = { 0 };
 	size_t n_too_long = 0;
 	int r = 0;
 
-	p->state = CLIENT_JOINING;
-	if (!p->is_closing) {
-		n_too_long = topics_write(&p->topics, &w, p->max_frame);
-		ask_write_opaque(&w, FRAME_PING, 0, (struct ask_bytes){ 0 },
-		    (struct ask_bytes){ 0 });
-		r = connection_send(p, &w);
-	}
+	p->state = state_next(p->state, STATE_ON_WELCOME);
+	if (!state_is_closing(p->state))
+		r = send_subscriptions(p, &n_too_long);
 	if (r != 0)
 		return r;
 	send_waiting(p);
+	stats_on_welcome(p);
 	p->stats.refusals += n_too_long;
-	if (n_too_long > 0 && callbacks->on_refusal != NULL && !p->is_doomed)
+	if (n_too_long > 0 && callbacks->on_refusal != NULL &&
+	    p->state != STATE_FREED)
 		callbacks->on_refusal(p, "topic-too-long",
 		    "a subscription is larger than the daemon's max-frame",
 		    false, p->options.user);
@@ -293,14 +279,15 @@ connection_join(struct pm2a *p)
 }
 
 void
-connection_on_joined(struct pm2a *p)
+connection_on_pong(struct pm2a *p)
 {
 	const struct pm2a_callbacks *callbacks = &p->options.callbacks;
 
-	p->state = CLIENT_OPEN;
+	if (p->state != STATE_JOINING)
+		return;
+	p->state = state_next(p->state, STATE_ON_PONG);
 	p->deadline = INSTANT_NEVER;
 	p->n_attempts = 0;
-	p->is_announced = true;
 	p->stats.connects++;
 	if (callbacks->on_connect != NULL)
 		callbacks->on_connect(p,
@@ -312,16 +299,18 @@ connection_on_joined(struct pm2a *p)
 			.max_topic = p->max_topic,
 		    },
 		    p->options.user);
-	if (p->state == CLIENT_OPEN)
+	if (p->state == STATE_OPEN)
 		missed_on_open(p);
 }
 
 void
-connection_leave(struct pm2a *p, int64_t retry_after_ms)
+connection_on_goodbye(struct pm2a *p, int64_t retry_after_ms)
 {
+	bool was_leaving = state_is_leaving(p->state);
+
 	p->retry_after_ms = retry_after_ms;
-	if (p->state == CLIENT_LEAVING)
-		return;
-	p->state = CLIENT_LEAVING;
-	p->deadline = instant_after(clock_now(), p->options.connect_timeout_ms);
+	p->state = state_next(p->state, STATE_ON_GOODBYE);
+	if (!was_leaving)
+		p->deadline =
+		    instant_after(clock_now(), p->options.connect_timeout_ms);
 }

@@ -1,37 +1,51 @@
+#include "client/dispatch.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "client/asks.h"
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/frames.h"
 #include "client/interest.h"
-#include "wire/ask.h"
+#include "client/life.h"
+#include "client/requests.h"
+#include "client/send.h"
+#include "client/stats.h"
 #include "wire/frame.h"
 
 /*
- * One turn: an attempt that is due, input, deadlines, output. It reads before
- * it looks at deadlines: when it was the caller who slept, what the daemon said
- * meanwhile is still unread. It writes last, so that what callbacks have said
- * leaves at once and in one piece.
+ * One turn: an attempt that is due, input, deadlines, output. Input comes
+ * before deadlines: if it was the caller that slept, the daemon's answer is
+ * there and only unread. Output comes last, so that everything that callbacks
+ * have queued leaves at once and in one piece.
  */
 
 #define READ_SIZE_MIN 16384
 #define READ_TURN_MAX ((size_t)1 << 20)
 #define INPUT_KEPT_MAX ((size_t)256 << 10)
 
-static uint32_t
-input_max(const struct pm2a *p)
+/* Looks for a frame. While the daemon owes a STATS_REPLY, that one may be
+ * larger than its max_frame. */
+static enum frame_verdict
+peek(const struct pm2a *p, size_t off, struct frame *f)
 {
-	return p->state == CLIENT_GREETING || !p->knows_limits
-		   ? CLIENT_INPUT_UNTOLD
-		   : p->max_frame;
+	const uint8_t *at = p->in.data + off;
+	size_t len = p->in.len - off;
+	enum frame_verdict verdict;
+
+	if (state_awaits_welcome(p->state))
+		return frame_peek(at, len, CLIENT_GREETING_MAX, f);
+	verdict = frame_peek(at, len, p->max_frame, f);
+	if (verdict == FRAME_TOO_BIG && f->type == FRAME_STATS_REPLY &&
+	    stats_is_owed(p))
+		verdict = frame_peek(at, len, STATS_REPLY_MAX, f);
+	return verdict;
 }
 
-/* Takes all whole frames out of the input. */
+/* Handles all complete frames of the input. */
 static int
 take_frames(struct pm2a *p)
 {
@@ -41,8 +55,7 @@ take_frames(struct pm2a *p)
 	int r = 0;
 
 	while (r == 0 && p->fd >= 0) {
-		verdict = frame_peek(
-		    p->in.data + off, p->in.len - off, input_max(p), &f);
+		verdict = peek(p, off, &f);
 		if (verdict != FRAME_READY)
 			break;
 		off += f.size;
@@ -54,12 +67,11 @@ take_frames(struct pm2a *p)
 	if (off > 0 && p->in.len > 0)
 		memmove(p->in.data, p->in.data + off, p->in.len);
 	if (verdict != FRAME_SHORT)
-		connection_end_malformed(
-		    p, "that is no pm2adapterd that answers");
+		connection_end_malformed(p, pm2a_strerror(PM2A_E_PROTOCOL));
 	return 0;
 }
 
-/* Grows as bytes come, and never by a length that was only declared. */
+/* Grows with the bytes that come, never by a length that is only declared. */
 static int
 make_room(struct client_input *in)
 {
@@ -88,9 +100,10 @@ trim(struct client_input *in)
 static void
 on_eof(struct pm2a *p)
 {
-	if (p->state == CLIENT_LEAVING && outbox_is_empty(&p->out))
-		connection_end(
-		    p, 0, p->is_closing ? "closed" : "the daemon said goodbye");
+	if (state_is_leaving(p->state) && outbox_is_empty(&p->out))
+		connection_end(p, 0,
+		    state_is_closing(p->state) ? "closed"
+					       : "the daemon said goodbye");
 	else
 		connection_end(
 		    p, PM2A_E_LOST, "the daemon closed the connection");
@@ -118,7 +131,7 @@ read_input(struct pm2a *p)
 		p->in.len += (size_t)n;
 		total += (size_t)n;
 		p->heard_at = clock_now();
-		p->is_pinged = false;
+		p->pinged_at = INSTANT_NEVER;
 		r = take_frames(p);
 	}
 	trim(&p->in);
@@ -131,60 +144,37 @@ write_output(struct pm2a *p)
 	size_t n_messages = p->out.n_messages;
 	int r = outbox_write(&p->out, p->fd);
 
-	p->is_blocked = r == OUTBOX_E_BLOCKED;
-	p->has_sent |= p->out.n_messages < n_messages;
-	if (r < 0) {
+	p->n_sent += n_messages - p->out.n_messages;
+	if (r < 0)
 		connection_end_by_errno(p, -r);
-		return;
-	}
-	if (r == 0 && p->state == CLIENT_LEAVING && !p->is_shut) {
-		shutdown(p->fd, SHUT_WR);
-		p->is_shut = true;
-	}
+	else if (r == 0 && state_is_leaving(p->state))
+		outbox_shut(&p->out, p->fd);
 }
 
+/* Continues what pm2a_close() began, which calls no callbacks itself. */
 static void
 mind_closing(struct pm2a *p)
 {
-	bool has_messages = p->waiting.n_messages > 0;
-
-	asks_end(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
-	outbox_remove_asks(&p->waiting);
-	switch (p->state) {
-	case CLIENT_WAITING:
-		if (!p->is_first || !has_messages)
-			connection_end(p, 0, "closed");
-		break;
-	case CLIENT_GREETING:
-		if (!has_messages)
-			connection_end(p, 0, "closed");
-		break;
-	case CLIENT_JOINING:
-	case CLIENT_OPEN:
-		connection_leave(p, 0);
-		break;
-	case CLIENT_LEAVING:
-	case CLIENT_CLOSED:
-		break;
-	}
+	if (!state_is_closing(p->state))
+		return;
+	requests_end(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
+	stats_end(p, PM2A_E_CLOSED, PM2A_E_CLOSED);
+	outbox_remove_requests(&p->waiting);
+	if (p->state == STATE_ENDING)
+		connection_end(p, 0, "closed");
 }
 
 static int
 mind_ping(struct pm2a *p, struct instant now)
 {
-	struct msg_writer w = { 0 };
-
 	if (!instant_reached(interest_ping_deadline(p), now))
 		return 0;
-	if (p->is_pinged) {
+	if (p->pinged_at.ms != INSTANT_NEVER.ms) {
 		connection_end(p, PM2A_E_TIMEOUT, "the daemon is silent");
 		return 0;
 	}
-	p->is_pinged = true;
 	p->pinged_at = now;
-	ask_write_opaque(&w, FRAME_PING, 0, (struct ask_bytes){ 0 },
-	    (struct ask_bytes){ 0 });
-	return connection_send(p, &w);
+	return send_ping(p);
 }
 
 static int
@@ -196,12 +186,13 @@ mind_deadlines(struct pm2a *p, struct instant now)
 	}
 	if (p->fd >= 0 && instant_reached(p->deadline, now)) {
 		connection_end(p, PM2A_E_TIMEOUT,
-		    p->state == CLIENT_LEAVING
+		    state_is_leaving(p->state)
 			? "the daemon did not end the connection"
 			: "the daemon did not answer in time");
 		return 0;
 	}
-	asks_expire(p, now);
+	requests_expire(p, now);
+	stats_expire(p, now);
 	return mind_ping(p, now);
 }
 
@@ -212,18 +203,36 @@ take_turn(struct pm2a *p, short revents)
 	bool is_late = instant_reached(interest_deadline(p), now);
 	int r = 0;
 
-	if (p->is_closing)
-		mind_closing(p);
-	if (p->state == CLIENT_WAITING && instant_reached(p->deadline, now))
+	mind_closing(p);
+	if (state_awaits_attempt(p->state) && instant_reached(p->deadline, now))
 		r = connection_start(p, now);
 	if (r == 0 && p->fd >= 0 && ((revents & ~POLLOUT) != 0 || is_late))
 		r = read_input(p);
-	if (r == 0 && !p->is_doomed)
+	if (r == 0 && p->state != STATE_FREED)
 		r = mind_deadlines(p, now);
-	if (r == 0 && p->is_closing && !p->is_doomed)
+	if (r == 0)
 		mind_closing(p);
-	if (r == 0 && p->fd >= 0 && (!p->is_blocked || revents & POLLOUT))
+	if (r == 0 && p->fd >= 0 &&
+	    (!outbox_is_blocked(&p->out) || revents & POLLOUT))
 		write_output(p);
+	return r;
+}
+
+int
+dispatch_turn(struct pm2a *p, short revents)
+{
+	int r;
+
+	if (p->state == STATE_CLOSED)
+		return PM2A_E_CLOSED;
+	p->wake = INSTANT_NEVER;
+	r = take_turn(p, revents);
+	if (p->state == STATE_FREED)
+		return PM2A_E_CLOSED;
+	if (r != 0)
+		connection_end(p, r, strerror(-r));
+	if (r == 0 && p->state == STATE_CLOSED)
+		return PM2A_E_CLOSED;
 	return r;
 }
 
@@ -232,23 +241,12 @@ pm2a_dispatch(struct pm2a *p, short revents)
 {
 	int r;
 
-	if (p->is_dispatching)
+	if (p->n_entered > 0)
 		return PM2A_E_ARGUMENT;
-	if (p->state == CLIENT_CLOSED)
+	life_enter(p);
+	r = dispatch_turn(p, revents);
+	if (!life_leave(p))
 		return PM2A_E_CLOSED;
-	p->is_dispatching = true;
-	p->is_due = false;
-	r = take_turn(p, revents);
-	if (r != 0 && !p->is_doomed)
-		connection_end(p, r, strerror(-r));
-	p->is_dispatching = false;
-	if (p->is_doomed) {
-		if (!p->is_finishing)
-			client_destroy(p);
-		return PM2A_E_CLOSED;
-	}
 	interest_tell(p);
-	if (r == 0 && p->state == CLIENT_CLOSED)
-		return PM2A_E_CLOSED;
 	return r;
 }

@@ -5,21 +5,22 @@
 
 #include "base/bytes.h"
 #include "client/client.h"
-#include "wire/ask.h"
 #include "wire/msg.h"
+#include "wire/topic_field.h"
 
 /*
- * What the Redis emitters write: [uid, packet, opts] on the topics of the
- * rooms, or on that of the namespace. The servers sort out by the rooms in
- * opts, so topics that are too long, or too many, become the namespace's. All
- * must agree on which are too long, so it isn't the daemon who is asked.
+ * Writes what the Redis emitters write: [uid, packet, opts] to the topics of
+ * the rooms, or to that of the namespace. The servers filter by the rooms in
+ * `opts`, so the namespace's topic replaces room topics that are too long or
+ * too many. All emitters and servers must agree on which are too long, so the
+ * limit is fixed and not the daemon's.
  */
 
 #define UID "emitter"
 #define EVENT 2 /* of Socket.IO's packet types */
 #define TOPIC_LEN_MAX 4096
 
-/* Names that Socket.IO's clients take for a broken stream. */
+/* Socket.IO's clients treat these names as a protocol error. */
 static const char *const reserved[] = { "connect", "connect_error",
 	"disconnect", "disconnecting", "newListener", "removeListener" };
 
@@ -38,7 +39,7 @@ is_reserved(const char *event)
 	return false;
 }
 
-/* How many values stand in args; false where that isn't msgpack to its end. */
+/* Counts the values in args; false if it is not msgpack to its end. */
 static bool
 count_args(struct pm2a_bytes args, size_t *n)
 {
@@ -130,7 +131,7 @@ are_possible(const struct room_topics *rooms)
 			return false;
 		field += rooms->topics[i].len + 3;
 	}
-	return rooms->n == 1 || (rooms->n > 1 && field <= ASK_TOPIC_MAX);
+	return rooms->n == 1 || (rooms->n > 1 && field <= TOPIC_FIELD_MAX);
 }
 
 static int

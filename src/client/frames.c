@@ -4,17 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/asks.h"
 #include "client/client.h"
 #include "client/connection.h"
+#include "client/gather.h"
 #include "client/limits.h"
+#include "client/missed.h"
+#include "client/questions.h"
+#include "client/requests.h"
+#include "client/send.h"
+#include "client/stats.h"
 #include "wire/ask.h"
 #include "wire/msg.h"
 #include "wire/reply.h"
 
 #define NAME_SIZE 256
 
-/* A text of the wire as a string: cut off where it is long, or has a zero. */
+/* Copies a text of the wire as a string; a long one is cut. */
 static void
 copy_text(const struct reply_text *text, char *out, size_t size)
 {
@@ -29,7 +34,7 @@ on_welcome(struct pm2a *p, const struct frame *f)
 {
 	struct reply_welcome welcome;
 
-	if (p->state != CLIENT_GREETING ||
+	if (!state_awaits_welcome(p->state) ||
 	    reply_read_welcome(f->body, f->body_len, &welcome) != 0) {
 		connection_end_malformed(
 		    p, "a WELCOME out of place, or without limits");
@@ -42,12 +47,12 @@ on_welcome(struct pm2a *p, const struct frame *f)
 	p->ping_interval_ms = welcome.ping_interval_ms;
 	p->max_frame = welcome.max_frame;
 	p->max_topic = welcome.max_topic;
-	p->can_ask = welcome.can_ask;
-	p->knows_limits = true;
+	p->takes_requests = welcome.can_ask;
+	p->takes_stats = welcome.has_stats;
 	return connection_join(p);
 }
 
-/* Room for n topics. */
+/* Makes room for `n` topics. */
 static int
 grow_scratch(struct pm2a *p, size_t n)
 {
@@ -63,7 +68,8 @@ grow_scratch(struct pm2a *p, size_t n)
 	return 0;
 }
 
-/* The topics of a frame, into the scratch; *n is 0 where they are malformed. */
+/* Reads the topics of a frame into the scratch; *n is 0 if they are malformed.
+ */
 static int
 read_topics(struct pm2a *p, const struct frame *f, size_t *n)
 {
@@ -101,7 +107,7 @@ on_publish(struct pm2a *p, const struct frame *f)
 		return 0;
 	}
 	p->stats.received++;
-	if (callbacks->on_message != NULL && !p->is_closing)
+	if (callbacks->on_message != NULL && !state_is_closing(p->state))
 		callbacks->on_message(p,
 		    &(struct pm2a_message){
 			.topics = p->scratch,
@@ -125,11 +131,11 @@ on_question(struct pm2a *p, const struct frame *f)
 		return r;
 	if (n == 0 ||
 	    reply_read_question(f->body, f->body_len, &question) != 0 ||
-	    !asks_find_gather(&question.gather, &gather)) {
+	    !gather_find(&question.gather, &gather)) {
 		connection_end_malformed(p, "a malformed QUESTION");
 		return 0;
 	}
-	return asks_on_question(p,
+	r = questions_on_question(p,
 	    &(struct pm2a_question){
 		.id = question.id,
 		.topics = p->scratch,
@@ -138,6 +144,10 @@ on_question(struct pm2a *p, const struct frame *f)
 		.gather = gather,
 		.to_subscribers = (f->flags & FRAME_TO_SUBSCRIBERS) != 0,
 	    });
+	if (r != PM2A_E_PROTOCOL)
+		return r;
+	connection_end_malformed(p, "a QUESTION that is already open");
+	return 0;
 }
 
 static int
@@ -146,7 +156,7 @@ on_result(struct pm2a *p, const struct frame *f)
 	struct reply_result result;
 
 	if (reply_read_result(f->body, f->body_len, &result) == 0)
-		return asks_on_result(p, &result);
+		return requests_on_result(p, &result);
 	connection_end_malformed(p, "a malformed RESULT");
 	return 0;
 }
@@ -157,7 +167,7 @@ on_part(struct pm2a *p, const struct frame *f)
 	struct reply_part part;
 
 	if (reply_read_part(f->body, f->body_len, &part) == 0)
-		asks_on_part(p, &part);
+		requests_on_part(p, &part);
 	else
 		connection_end_malformed(p, "a malformed PART");
 	return 0;
@@ -175,7 +185,7 @@ on_presence(struct pm2a *p, const struct frame *f)
 		return 0;
 	}
 	copy_text(&presence.name, name, sizeof(name));
-	if (callbacks->on_presence != NULL && !p->is_closing)
+	if (callbacks->on_presence != NULL && !state_is_closing(p->state))
 		callbacks->on_presence(p,
 		    &(struct pm2a_presence){
 			.topic = pm2a_bytes(f->topic, f->topic_len),
@@ -193,24 +203,31 @@ on_ping(struct pm2a *p, const struct frame *f)
 {
 	struct msg_writer w = { 0 };
 
-	if (p->is_shut)
+	if (outbox_is_shut(&p->out))
 		return 0;
 	if (limits_is_full(p, f->size)) {
 		connection_end(
-		    p, PM2A_E_LOST, "the daemon asks and does not read");
+		    p, PM2A_E_LOST, "the daemon sends PING and does not read");
 		return 0;
 	}
 	ask_write_opaque(&w, FRAME_PONG, 0, (struct ask_bytes){ 0 },
 	    (struct ask_bytes){ f->body, f->body_len });
-	return connection_send(p, &w);
+	return send_control(p, &w);
 }
 
 static int
 on_pong(struct pm2a *p, const struct frame *f)
 {
 	(void)f;
-	if (p->state == CLIENT_JOINING)
-		connection_on_joined(p);
+	connection_on_pong(p);
+	return 0;
+}
+
+static int
+on_stats_reply(struct pm2a *p, const struct frame *f)
+{
+	if (stats_on_reply(p, f->body, f->body_len) != 0)
+		connection_end_malformed(p, "a malformed STATS_REPLY");
 	return 0;
 }
 
@@ -229,9 +246,11 @@ on_error(struct pm2a *p, const struct frame *f)
 	copy_text(&refusal.code, code, sizeof(code));
 	copy_text(&refusal.message, message, sizeof(message));
 	if (refusal.has_ask_id) {
-		asks_refuse(p, refusal.ask_id, PM2A_E_REFUSED, code);
+		requests_refuse(p, refusal.ask_id, PM2A_E_REFUSED, code);
 		return 0;
 	}
+	if (!refusal.fatal && stats_on_refusal(p, code, message))
+		return 0;
 	if (callbacks->on_refusal != NULL)
 		callbacks->on_refusal(
 		    p, code, message, refusal.fatal, p->options.user);
@@ -246,13 +265,13 @@ on_goodbye(struct pm2a *p, const struct frame *f)
 	struct reply_goodbye goodbye;
 
 	if (reply_read_goodbye(f->body, f->body_len, &goodbye) == 0)
-		connection_leave(p, goodbye.retry_after_ms);
+		connection_on_goodbye(p, goodbye.retry_after_ms);
 	else
 		connection_end_malformed(p, "a malformed GOODBYE");
 	return 0;
 }
 
-/* What a frame means, and whether it may come before WELCOME. */
+/* The function that handles a frame; is_early: it may come before WELCOME. */
 static const struct handler {
 	uint8_t type;
 	bool is_early;
@@ -266,6 +285,7 @@ static const struct handler {
 	{ FRAME_PRESENCE, false, on_presence },
 	{ FRAME_PING, false, on_ping },
 	{ FRAME_PONG, false, on_pong },
+	{ FRAME_STATS_REPLY, false, on_stats_reply },
 	{ FRAME_ERROR, true, on_error },
 	{ FRAME_GOODBYE, true, on_goodbye },
 };
@@ -276,11 +296,11 @@ frames_take(struct pm2a *p, const struct frame *f)
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
 		if (handlers[i].type != f->type)
 			continue;
-		if (p->state != CLIENT_GREETING || handlers[i].is_early)
+		if (!state_awaits_welcome(p->state) || handlers[i].is_early)
 			return handlers[i].handle(p, f);
 		connection_end_malformed(p, "something came before WELCOME");
 		return 0;
 	}
-	/* A frame that a later daemon may say, and that we need not know. */
+	/* A later daemon may send types that are unknown here. */
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * frames - what arrives, as the caller gets it.
+ * frames - hands each incoming frame to its module or callback.
  */
 #ifndef PM2A_CLIENT_FRAMES_H
 #define PM2A_CLIENT_FRAMES_H
@@ -8,10 +8,8 @@
 #include "pm2a.h"
 #include "wire/frame.h"
 
-/*
- * What a frame means; the frame is in the input. May end the connection.
- * Returns 0 or -ENOMEM.
- */
+/* Handles a frame, which is in the input; may end the connection. Returns 0 or
+ * -ENOMEM. */
 int must_check frames_take(struct pm2a *p, const struct frame *f);
 
 #endif

@@ -21,10 +21,11 @@ pm2a_events(const struct pm2a *p)
 struct instant
 interest_ping_deadline(const struct pm2a *p)
 {
-	if (p->state != CLIENT_OPEN || p->ping_interval_ms == 0)
+	if (p->state != STATE_OPEN || p->ping_interval_ms == 0)
 		return INSTANT_NEVER;
-	return instant_after(
-	    p->is_pinged ? p->pinged_at : p->heard_at, p->ping_interval_ms);
+	if (p->pinged_at.ms != INSTANT_NEVER.ms)
+		return instant_after(p->pinged_at, p->ping_interval_ms);
+	return instant_after(p->heard_at, p->ping_interval_ms);
 }
 
 struct instant
@@ -34,18 +35,17 @@ interest_deadline(const struct pm2a *p)
 
 	next = instant_earlier(next, interest_ping_deadline(p));
 	next = instant_earlier(next, p->closing_deadline);
-	return instant_earlier(next, p->asks_deadline);
+	next = instant_earlier(next, p->stats_requests.deadline);
+	return instant_earlier(next, p->requests_deadline);
 }
 
-/* 0 is long ago. */
 int64_t
 pm2a_deadline_ms(const struct pm2a *p)
 {
-	struct instant next;
+	struct instant next = instant_earlier(interest_deadline(p), p->wake);
 
-	if (p->is_due || p->state == CLIENT_CLOSED)
+	if (p->state == STATE_CLOSED)
 		return 0;
-	next = interest_deadline(p);
 	return next.ms == INSTANT_NEVER.ms ? -1 : next.ms;
 }
 
@@ -65,9 +65,10 @@ pm2a_timeout_ms(const struct pm2a *p)
 void
 interest_tell(struct pm2a *p)
 {
-	struct interest now = { p->fd, pm2a_events(p), pm2a_deadline_ms(p) };
+	struct client_interest now = { p->fd, pm2a_events(p),
+		pm2a_deadline_ms(p) };
 
-	if (p->on_change == NULL || p->is_dispatching ||
+	if (p->on_change == NULL || p->n_entered > 0 ||
 	    (now.fd == p->told.fd && now.events == p->told.events &&
 		now.deadline_ms == p->told.deadline_ms))
 		return;
@@ -76,18 +77,11 @@ interest_tell(struct pm2a *p)
 }
 
 void
-interest_set_due(struct pm2a *p)
-{
-	p->is_due = true;
-	interest_tell(p);
-}
-
-void
 pm2a_watch(
     struct pm2a *p, void (*on_change)(struct pm2a *p, void *arg), void *arg)
 {
 	p->on_change = on_change;
 	p->change_arg = arg;
-	p->told =
-	    (struct interest){ p->fd, pm2a_events(p), pm2a_deadline_ms(p) };
+	p->told = (struct client_interest){ p->fd, pm2a_events(p),
+		pm2a_deadline_ms(p) };
 }

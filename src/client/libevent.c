@@ -6,10 +6,9 @@
 #include "pm2a_libevent.h"
 
 /*
- * One event for the descriptor and one timer, armed anew whenever the client
- * says that what it wants has changed. It says so before it closes a
- * descriptor, so that the loop never watches one that is somebody else's by
- * now.
+ * One event for the descriptor and one timer, armed again whenever the client's
+ * interest changes. The client tells before it closes a descriptor, so the loop
+ * never watches one that belongs to something else by then.
  */
 struct pm2a_libevent {
 	struct pm2a *p;

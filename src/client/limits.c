@@ -6,7 +6,7 @@
 size_t
 limits_queued_bytes(const struct pm2a *p)
 {
-	return p->out.bytes + p->waiting.bytes;
+	return p->out.bytes + p->waiting.bytes + p->stats_requests.bytes;
 }
 
 bool
@@ -21,19 +21,23 @@ limits_is_full(const struct pm2a *p, size_t size)
 bool
 limits_is_too_big(const struct pm2a *p, size_t size)
 {
-	size_t max = p->knows_limits ? p->max_frame : UINT32_MAX;
+	return size - FRAME_LENGTH_SIZE > p->max_frame;
+}
 
-	return size - FRAME_LENGTH_SIZE > max;
+int
+limits_check_frame(const struct pm2a *p, size_t size)
+{
+	if (limits_is_too_big(p, size))
+		return PM2A_E_TOO_BIG;
+	return limits_is_full(p, size) ? PM2A_E_FULL : 0;
 }
 
 int
 limits_check_topics(
     const struct pm2a *p, const struct pm2a_bytes *topics, size_t n)
 {
-	size_t max = p->knows_limits ? p->max_topic : CLIENT_TOPIC_MAX;
-
 	for (size_t i = 0; i < n; i++)
-		if (topics[i].len > max)
+		if (topics[i].len > p->max_topic)
 			return PM2A_E_TOO_BIG;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * limits - what may wait and what the daemon takes, as far as that is known,
- * and the count of what is dropped for it.
+ * limits - what may wait and what the daemon accepts, as far as that is known,
+ * and the count of what is dropped because of it.
  */
 #ifndef PM2A_CLIENT_LIMITS_H
 #define PM2A_CLIENT_LIMITS_H
@@ -12,17 +12,20 @@
 #include "client/outbox.h"
 #include "pm2a.h"
 
-/* Bytes that wait to be sent. */
+/* Returns the bytes that wait to be sent. */
 size_t limits_queued_bytes(const struct pm2a *p);
 
-/* Whether a frame of that size may not wait with the others. */
+/* Returns true if a frame of `size` bytes would exceed queue_max_bytes. */
 bool limits_is_full(const struct pm2a *p, size_t size);
 
-/* Whether the daemon would refuse a frame of that size. */
+/* Returns true if a frame of `size` bytes is above the daemon's max_frame. */
 bool limits_is_too_big(const struct pm2a *p, size_t size);
 
-/* Whether the daemon takes topics of these lengths, as far as that is known.
- * Returns 0 or PM2A_E_TOO_BIG. */
+/* Returns 0, PM2A_E_TOO_BIG or PM2A_E_FULL for a frame of `size` bytes. */
+int must_check limits_check_frame(const struct pm2a *p, size_t size);
+
+/* Returns PM2A_E_TOO_BIG if a topic is above the daemon's max_topic, or else 0.
+ */
 int must_check limits_check_topics(
     const struct pm2a *p, const struct pm2a_bytes *topics, size_t n);
 

@@ -15,7 +15,7 @@ environment(const char *name)
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Where the daemon that the same pm2 runs is to be found. */
+/* The socket of the daemon that the same pm2 runs. */
 static int
 default_socket(char *out, size_t size)
 {
@@ -47,7 +47,7 @@ pm_id(void)
 	return *end == '\0' && n >= 0 && n <= INT32_MAX ? n : -1;
 }
 
-/* For people: it is shortened rather than refused. */
+/* Only people read it, so a long name is cut, between characters. */
 static void
 default_name(char *out, size_t size)
 {

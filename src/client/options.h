@@ -1,5 +1,5 @@
 /*
- * options - what the caller wants, judged and copied, with its defaults.
+ * options - the options of pm2a_new(), checked and copied, with defaults.
  */
 #ifndef PM2A_CLIENT_OPTIONS_H
 #define PM2A_CLIENT_OPTIONS_H
@@ -26,7 +26,8 @@ struct options {
 	void *user;
 };
 
-/* Judges and copies. Returns 0 or PM2A_E_ARGUMENT. */
+/* Checks and copies `options`, which may be NULL. Returns 0 or
+ * PM2A_E_ARGUMENT. */
 int must_check options_read(
     const struct pm2a_options *options, struct options *out);
 

@@ -28,6 +28,18 @@ outbox_is_empty(const struct outbox *box)
 	return STAILQ_EMPTY(&box->items);
 }
 
+bool
+outbox_is_blocked(const struct outbox *box)
+{
+	return box->state == OUTBOX_BLOCKED;
+}
+
+bool
+outbox_is_shut(const struct outbox *box)
+{
+	return box->state == OUTBOX_SHUT;
+}
+
 static bool
 is_message(const struct outbox_item *item)
 {
@@ -35,14 +47,14 @@ is_message(const struct outbox_item *item)
 }
 
 struct outbox_item *
-outbox_item_new(enum outbox_kind kind, uint64_t ask_id, size_t len)
+outbox_item_new(enum outbox_kind kind, uint64_t request_id, size_t len)
 {
 	struct outbox_item *item = malloc(sizeof(*item) + len);
 
 	if (item == NULL)
 		return NULL;
 	item->kind = kind;
-	item->ask_id = ask_id;
+	item->request_id = request_id;
 	item->len = len;
 	return item;
 }
@@ -81,12 +93,13 @@ outbox_pop(struct outbox *box)
 }
 
 void
-outbox_remove_ask(struct outbox *box, uint64_t ask_id)
+outbox_remove_request(struct outbox *box, uint64_t request_id)
 {
 	struct outbox_item *item;
 
 	STAILQ_FOREACH (item, &box->items, link)
-		if (item->kind == OUTBOX_ASK && item->ask_id == ask_id) {
+		if (item->kind == OUTBOX_REQUEST &&
+		    item->request_id == request_id) {
 			STAILQ_REMOVE(&box->items, item, outbox_item, link);
 			count_out(box, item);
 			free(item);
@@ -95,14 +108,14 @@ outbox_remove_ask(struct outbox *box, uint64_t ask_id)
 }
 
 void
-outbox_remove_asks(struct outbox *box)
+outbox_remove_requests(struct outbox *box)
 {
 	struct outbox kept;
 	struct outbox_item *item;
 
 	outbox_init(&kept);
 	while ((item = outbox_pop(box)) != NULL)
-		if (item->kind == OUTBOX_ASK)
+		if (item->kind == OUTBOX_REQUEST)
 			free(item);
 		else
 			outbox_add(&kept, item);
@@ -151,11 +164,26 @@ outbox_write(struct outbox *box, int fd)
 		n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return errno == EAGAIN ? OUTBOX_E_BLOCKED : -errno;
+		if (n < 0 && errno != EAGAIN)
+			return -errno;
+		if (n < 0) {
+			box->state = OUTBOX_BLOCKED;
+			return OUTBOX_E_BLOCKED;
+		}
 		take_written(box, (size_t)n);
 	}
+	if (box->state == OUTBOX_BLOCKED)
+		box->state = OUTBOX_READY;
 	return 0;
+}
+
+void
+outbox_shut(struct outbox *box, int fd)
+{
+	if (box->state == OUTBOX_SHUT)
+		return;
+	shutdown(fd, SHUT_WR);
+	box->state = OUTBOX_SHUT;
 }
 
 static void
@@ -185,6 +213,7 @@ outbox_rescue(
 		is_begun = false;
 	}
 	box->written = 0;
+	box->state = OUTBOX_READY;
 	while ((item = outbox_pop(waiting)) != NULL)
 		outbox_add(&kept, item);
 	while ((item = outbox_pop(&kept)) != NULL)

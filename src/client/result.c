@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes of all names and reasons, each with a zero; the copy is walked. */
+/* Returns the bytes of all names and reasons, each with a zero. Reads a copy of
+ * `reply`. */
 static size_t
 names_size(struct reply_result reply)
 {
@@ -64,7 +65,8 @@ result_init(struct result *out, struct reply_result *reply)
 		[REPLY_TIMEOUT] = PM2A_TIMEDOUT,
 	};
 
-	/* One more of each: an array of none must not look like no memory. */
+	/* One more of each: an empty array must differ from a lack of memory.
+	 */
 	*out = (struct result){
 		.missing =
 		    calloc(reply->n_missing + (size_t)1, sizeof(*out->missing)),

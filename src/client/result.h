@@ -1,6 +1,6 @@
 /*
- * result - a RESULT as the caller gets it: arrays, and names with a zero behind
- * them. Payloads point into the frame.
+ * result - a RESULT in the form of struct pm2a_result: with arrays and
+ * terminated names. Payloads point into the frame.
  */
 #ifndef PM2A_CLIENT_RESULT_H
 #define PM2A_CLIENT_RESULT_H
@@ -16,7 +16,7 @@ struct result {
 	char *names;
 };
 
-/* Walks reply. Returns 0, with result_fini() due, or -ENOMEM. */
+/* Reads `reply` to its end. Returns 0 (call result_fini()) or -ENOMEM. */
 int must_check result_init(struct result *out, struct reply_result *reply);
 
 void result_fini(struct result *result);

@@ -1,7 +1,7 @@
 /*
- * table - open questions by their number: nodes that are embedded in somebody's
- * struct. It allocates nothing and owns nothing. Numbers are counted up by who
- * gives them, so the lowest bits spread them well.
+ * table - open requests or questions by their id: nodes that are embedded in
+ * the caller's structs. It allocates nothing and owns nothing. Ids are counted
+ * up by their source, so the lowest bits spread them well.
  */
 #ifndef PM2A_CLIENT_TABLE_H
 #define PM2A_CLIENT_TABLE_H
@@ -25,19 +25,19 @@ struct table {
 	size_t n;
 };
 
-/* id must not be in the table. */
+/* Adds a node. No node with `id` may be in the table. */
 void table_add(struct table *table, struct table_node *node, uint64_t id);
 
-/* NULL where there is none. */
+/* Returns the node with `id`, or NULL. */
 struct table_node *table_find(const struct table *table, uint64_t id);
 
-/* node must be in the table. */
+/* Removes a node, which must be in the table. */
 void table_remove(struct table *table, struct table_node *node);
 
-/* Takes one out, whichever; NULL where there is none. */
+/* Removes any node and returns it; NULL if the table is empty. */
 struct table_node *table_pop(struct table *table);
 
-/* Calls fn for each; it may take that one out. */
+/* Calls `fn` for each node; `fn` may remove that node. */
 void table_each(struct table *table,
     void (*fn)(struct table_node *node, void *arg), void *arg);
 

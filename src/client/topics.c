@@ -15,7 +15,7 @@
 struct topic {
 	TAILQ_ENTRY(topic) link;
 	uint8_t flags;
-	struct ask_bytes name; /* the bytes behind the struct */
+	struct ask_bytes name; /* its bytes follow the struct */
 };
 
 static int
@@ -114,7 +114,7 @@ topics_remove(
 	return true;
 }
 
-/* At most so many bytes of a length field. */
+/* The most bytes that a topic takes of a length field. */
 static size_t
 cost_of(size_t len)
 {
@@ -136,8 +136,8 @@ topics_fits(size_t len, uint32_t max_frame)
 	return cost_of(len) <= room_of(max_frame);
 }
 
-/* A frame is one run of topics of one kind; the list is walked in its order, so
- * that runs are long where the caller's were. */
+/* A frame has a run of topics of one kind. Runs are as long as the caller's,
+ * because the list keeps the order. */
 size_t
 topics_write(
     const struct topics *topics, struct msg_writer *w, uint32_t max_frame)

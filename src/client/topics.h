@@ -1,7 +1,7 @@
 /*
- * topics - what the caller has subscribed to, which outlives connections. A
- * tree finds them (topics come from outside, and a tree of strings can't be
- * flooded), a list keeps the order in which they came. Owns copies.
+ * topics - the caller's subscriptions, which outlive connections. A tree finds
+ * them (topics come from outside, and a tree of strings has no worst case that
+ * an attacker can cause), and a list keeps their order. Owns copies.
  */
 #ifndef PM2A_CLIENT_TOPICS_H
 #define PM2A_CLIENT_TOPICS_H
@@ -25,8 +25,8 @@ struct topics {
 void topics_init(struct topics *topics);
 void topics_fini(struct topics *topics);
 
-/* flags: those of SUBSCRIBE. *is_new: it was not there. Returns 0 or -ENOMEM.
- */
+/* Adds a topic, with the flags of SUBSCRIBE. *is_new: it was not there.
+ * Returns 0 or -ENOMEM. */
 int must_check topics_add(struct topics *topics, uint8_t flags,
     const void *data, size_t len, bool *is_new);
 
@@ -35,18 +35,18 @@ bool topics_is_empty(const struct topics *topics);
 bool topics_has(
     const struct topics *topics, uint8_t flags, const void *data, size_t len);
 
-/* Whether it was there. */
+/* Removes a topic. Returns false if it was not there. */
 bool topics_remove(
     struct topics *topics, uint8_t flags, const void *data, size_t len);
 
 /*
- * Appends SUBSCRIBE frames for all of them to w, none with a length field
- * above max_frame. Returns how many topics are too long for that.
+ * Appends SUBSCRIBE frames for all topics to `w`, none with a length field
+ * above `max_frame`. Returns the number of topics that are too long for that.
  */
 size_t topics_write(
     const struct topics *topics, struct msg_writer *w, uint32_t max_frame);
 
-/* Whether a frame that subscribes to a topic of len bytes alone fits. */
+/* Returns true if a SUBSCRIBE with a single topic of `len` bytes fits. */
 bool topics_fits(size_t len, uint32_t max_frame);
 
 #endif

@@ -8,8 +8,8 @@
 
 #include "cli/command.h"
 #include "config/config.h"
-#include "cli/inspect.h"
 #include "cli/probe.h"
+#include "cli/query.h"
 #include "config/print.h"
 #include "daemon/serve.h"
 #include "cli/shell.h"
@@ -44,7 +44,7 @@ act(const struct command *command, const struct config *config)
 
 	switch (command->action) {
 	case ACTION_STATS:
-		return inspect_run(
+		return query_print(
 		    config->socket, &command->stats, command->as_json);
 	case ACTION_WATCH:
 		return watch_run(config->socket, &command->stats,

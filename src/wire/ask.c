@@ -98,6 +98,26 @@ ask_write_answer(struct msg_writer *w, uint64_t question,
 }
 
 void
+ask_write_stats(struct msg_writer *w, const struct ask_stats *stats)
+{
+	size_t start = begin(w, no_topic);
+	struct msg_open map = msg_begin_map(w);
+
+	if (stats->sections != NULL) {
+		msg_put_str(w, "sections");
+		msg_put_array(w, stats->n_sections);
+	}
+	for (size_t i = 0; i < stats->n_sections; i++)
+		msg_put_str(w, stats->sections[i]);
+	if (stats->limit > 0)
+		msg_put_pair_int(w, "limit", stats->limit);
+	if (stats->sort != NULL)
+		msg_put_pair_str(w, "sort", stats->sort);
+	msg_end_map(w, map);
+	end(w, start, FRAME_STATS, 0, no_topic);
+}
+
+void
 ask_write_opaque(struct msg_writer *w, enum frame_type type, uint8_t flags,
     struct ask_bytes topic, struct ask_bytes body)
 {

@@ -1,6 +1,6 @@
 /*
  * ask - what a client says, as whole frames: HELLO, SUBSCRIBE, PUBLISH, ASK,
- * ANSWER, PING and PONG, as docs/PROTOCOL.md lays them down.
+ * ANSWER, STATS, PING and PONG, as docs/PROTOCOL.md lays them down.
  *
  * Each function appends to a msg_writer, whose fault says whether memory was
  * had. Lengths are the caller's to have checked: a topic field has at most
@@ -59,6 +59,16 @@ enum ask_verdict { ASK_NO, ASK_YES, ASK_MORE };
 /* ANSWER. With ASK_NO there is no payload. */
 void ask_write_answer(struct msg_writer *w, uint64_t question,
     enum ask_verdict verdict, struct ask_bytes payload);
+
+struct ask_stats {
+	const char *const *sections; /* NULL: the daemon's default */
+	size_t n_sections;
+	uint32_t limit;   /* rows; 0: the daemon's default */
+	const char *sort; /* a key of the rows; NULL: none */
+};
+
+/* STATS. */
+void ask_write_stats(struct msg_writer *w, const struct ask_stats *stats);
 
 /* A frame whose body is opaque: PUBLISH, PING, PONG. */
 void ask_write_opaque(struct msg_writer *w, enum frame_type type, uint8_t flags,

@@ -284,23 +284,6 @@ control_end(struct msg_writer *w, size_t start, uint8_t type)
 		    w->len - start - FRAME_HEADER_SIZE);
 }
 
-void
-control_write_hello(struct msg_writer *w, const char *name, const char *client,
-    enum control_role role, int64_t pid)
-{
-	size_t start = control_begin(w);
-	struct msg_open map;
-
-	map = msg_begin_map(w);
-	msg_put_pair_int(w, "protocol", CONTROL_PROTOCOL);
-	msg_put_pair_str(w, "name", name);
-	msg_put_pair_int(w, "pid", pid);
-	msg_put_pair_str(w, "client", client);
-	msg_put_pair_str(w, "role", control_role_name(role));
-	msg_end_map(w, map);
-	control_end(w, start, FRAME_HELLO);
-}
-
 static void
 put_ending(struct msg_writer *w, const struct control_ending *ending)
 {
@@ -405,24 +388,4 @@ control_write_goodbye(
 	msg_put_pair_int(w, "retry_after_ms", retry_after_ms);
 	msg_end_map(w, map);
 	control_end(w, start, FRAME_GOODBYE);
-}
-
-void
-control_write_stats(struct msg_writer *w, const struct control_stats *stats)
-{
-	size_t start = control_begin(w);
-	struct msg_open map, sections;
-
-	map = msg_begin_map(w);
-	msg_put_str(w, "sections");
-	sections = msg_begin_array(w);
-	for (size_t i = 0; i < CONTROL_N_SECTIONS; i++)
-		if (stats->wanted[i])
-			msg_put_str(w, section_names[i]);
-	msg_end_array(w, sections);
-	msg_put_pair_int(w, "limit", stats->n_rows);
-	if (stats->sort[0] != '\0')
-		msg_put_pair_str(w, "sort", stats->sort);
-	msg_end_map(w, map);
-	control_end(w, start, FRAME_STATS);
 }

@@ -113,8 +113,6 @@ struct control_presence {
 };
 
 /* Each appends one whole frame to w; msg_writer says whether memory was had. */
-void control_write_hello(struct msg_writer *w, const char *name,
-    const char *client, enum control_role role, int64_t pid);
 void control_write_welcome(
     struct msg_writer *w, const struct control_welcome *welcome);
 void control_write_presence(
@@ -126,8 +124,6 @@ void control_write_ask_error(struct msg_writer *w, const char *code,
     const char *message, int64_t ask_id);
 void control_write_goodbye(
     struct msg_writer *w, const char *reason, int64_t retry_after_ms);
-void control_write_stats(
-    struct msg_writer *w, const struct control_stats *stats);
 
 /*
  * control_begin() leaves room for the header of a frame without a topic;

@@ -236,6 +236,7 @@ take_features(struct bytes *b, void *out)
 		if (!take_str(b, &name))
 			return false;
 		welcome->can_ask |= text_is(&name, "ask");
+		welcome->has_stats |= text_is(&name, "stats");
 	}
 	return true;
 }

@@ -1,7 +1,7 @@
 /*
- * The C client, told whatever bytes instead of what a daemon says: in place of
- * WELCOME, and behind it with questions open. Whatever comes, each question
- * ends once, callbacks may answer and ask, and the client can be freed.
+ * Feeds arbitrary bytes to the C client: in place of WELCOME, and after it with
+ * requests open. Whatever the bytes are, each request ends once, callbacks may
+ * answer and publish, and the client can be freed.
  */
 #include <assert.h>
 #include <poll.h>
@@ -15,15 +15,17 @@
 #include "pm2a.h"
 
 #define N_ASKS 9
+#define N_STATS 2
 #define PIECE 200 /* bytes between two dispatches */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const char welcome[] =
-    "\0\0\0\x36\x02\0\0\0\x85\xa2id\7\xa5"
+    "\0\0\0\x3c\x02\0\0\0\x85\xa2id\7\xa5"
     "epoch\1\xa9max_frame\xcd\x10\0\xa9max_topic\x40\xa8"
-    "features\x91\xa3"
-    "ask\0\0\0\4\x41\0\0\0";
+    "features\x92\xa3"
+    "ask\xa5"
+    "stats\0\0\0\4\x41\0\0\0";
 
 static struct sockaddr_un sun = { .sun_family = AF_UNIX };
 static int listener = -1;
@@ -133,6 +135,34 @@ on_result(struct pm2a *p, const struct pm2a_result *result, void *arg)
 }
 
 static void
+on_reply(struct pm2a *p, const struct pm2a_stats_reply *reply, void *arg)
+{
+	unsigned *ended = arg;
+
+	(void)p;
+	assert(*ended == 0);
+	*ended = 1;
+	n_open--;
+	look_at(reply->body);
+	n_bytes += strlen(reply->refusal) + strlen(reply->message);
+}
+
+static void
+request_stats(struct pm2a *p, unsigned ended[N_STATS])
+{
+	for (unsigned i = 0; i < N_STATS; i++) {
+		struct pm2a_stats_request request = {
+			.on_reply = on_reply,
+			.arg = &ended[i],
+		};
+
+		ended[i] = 0;
+		assert(pm2a_stats(p, &request) == 0);
+		n_open++;
+	}
+}
+
+static void
 ask(struct pm2a *p, unsigned ended[N_ASKS])
 {
 	struct pm2a_bytes topic = pm2a_str("t");
@@ -163,7 +193,7 @@ run(const uint8_t *data, size_t len, bool is_welcome)
 		    .on_refusal = on_refusal,
 		    .on_missed = on_missed },
 	};
-	unsigned ended[N_ASKS];
+	unsigned ended[N_ASKS], stats_ended[N_STATS];
 	struct pm2a *p;
 	size_t n;
 	int fd;
@@ -172,6 +202,7 @@ run(const uint8_t *data, size_t len, bool is_welcome)
 		abort();
 	assert(pm2a_subscribe(p, PM2A_MEMBER, pm2a_str("t")) == 0);
 	ask(p, ended);
+	request_stats(p, stats_ended);
 	assert(pm2a_dispatch(p, 0) == 0);
 	fd = accept(listener, NULL, NULL);
 	if (is_welcome)

@@ -132,6 +132,16 @@ describe('programs in C beside Socket.IO', PATIENT, () => {
 		assert.match(away.stderr, /^cron-emit: there is no connection/);
 	});
 
+	test('statistics are requested in C', async () => {
+		const clientsRows = await run(example('statistics'), ['clients']);
+		assert.deepStrictEqual([clientsRows.status, clientsRows.stderr], [0, '']);
+		assert.match(clientsRows.stdout,
+			/"name"=>"statistics", .*"role"=>"observer", "client"=>"libpm2a\//);
+		const refused = await run(example('statistics'), ['nonsense']);
+		assert.deepStrictEqual([refused.status, refused.stdout], [69, '']);
+		assert.match(refused.stderr, /^statistics: the daemon refused STATS: a section is none of/);
+	});
+
 	test('the shell emits, asks and moves sockets', async () => {
 		const came = next(1, 'event');
 		const emit = await run(BINARY, ['--emit', '#news', 'event', '{"json":1}', '[2]']);

@@ -3,14 +3,26 @@
 /* What an operator's scripts ask: --healthz, --signal, --test, --stats in an order. */
 
 const assert = require('node:assert');
-const { execFileSync } = require('child_process');
+const { execFileSync, spawn } = require('child_process');
+const { once } = require('events');
 const fs = require('fs');
+const net = require('net');
 const path = require('path');
 const { publish } = require('./support/frames');
-const { folder, run, scenario } = require('./support/daemon');
+const { BINARY, folder, run, scenario } = require('./support/daemon');
 const { until } = require('./support/wait');
 
 const NONE = path.join(__dirname, 'no-such-folder', 's');
+
+/* [exit code, stdout, stderr] of a command whose peer is in this process. */
+async function ended(socket, ...args) {
+	const child = spawn(BINARY, ['--socket', socket, ...args]);
+	const out = { stdout: '', stderr: '' };
+	for (const name of Object.keys(out))
+		child[name].setEncoding('utf8').on('data', (text) => { out[name] += text; });
+	const [code] = await once(child, 'close');
+	return [code, out.stdout, out.stderr];
+}
 
 const at = (daemon, ...args) => run(['--socket', daemon.socket, ...args]);
 
@@ -37,6 +49,36 @@ scenario('--healthz is 1 where nobody listens, and where nobody answers', async 
 		daemon.kill('SIGCONT');
 	}
 	assert.strictEqual(at(daemon, '--healthz').status, 0);
+});
+
+scenario('what is no daemon is reported as such', async (start, t) => {
+	const dir = folder();
+	const socket = path.join(dir, 's');
+	const server = net.createServer((peer) => {
+		peer.on('error', () => {});
+		peer.write('HTTP/1.1 400 Bad Request\r\n\r\n');
+	});
+	await new Promise((resolve) => { server.listen(socket, resolve); });
+	t.after(() => {
+		server.close();
+		fs.rmSync(dir, { recursive: true });
+	});
+	const why = `${socket}: unexpected reply: is this a pm2adapterd socket?\n`;
+	for (const [arg, code, stdout, stderr] of [
+		['--healthz', 1, `unhealthy: ${why}`, ''],
+		['--stats', 69, '', `pm2adapterd: ${why}`],
+		['--watch', 69, '', `pm2adapterd: ${why}`],
+	])
+		assert.deepStrictEqual(await ended(socket, arg), [code, stdout, stderr]);
+});
+
+scenario('--stats is shown even if it is larger than max-frame', async (start) => {
+	const daemon = await start({ args: ['--max-frame', '4k', '--max-topic', '1k'] });
+	for (let n = 0; n < 20; n++)
+		await daemon.member({ name: `${n}`.padEnd(128, 'x'), script: 'y'.repeat(1024) });
+	const { status, stdout } = at(daemon, '--stats', 'clients', '--json');
+	assert.strictEqual(status, 0);
+	assert.strictEqual(JSON.parse(stdout).clients.length, 21);
 });
 
 scenario('--signal reload waits for the outcome and says it', async (start, t) => {

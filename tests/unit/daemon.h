@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "edge/native/native.h"
 #include "unit/support.h"
+#include "wire/ask.h"
 #include "wire/control.h"
 #include "wire/frame.h"
 
@@ -241,7 +242,13 @@ join_as(const char *name, enum control_role role)
 	struct client *c = dial();
 	struct msg_writer w = { 0 };
 
-	control_write_hello(&w, name, "test", role, getpid());
+	ask_write_hello(&w, &(struct ask_hello){
+				.name = name,
+				.client = "test",
+				.role = control_role_name(role),
+				.pid = getpid(),
+				.pm_id = -1,
+			    });
 	say(c, w.data, w.len);
 	msg_writer_fini(&w);
 	settle();

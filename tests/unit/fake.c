@@ -422,9 +422,11 @@ fake_welcome(struct fake *fake, bool can_ask, uint32_t max_frame,
 	msg_put_str(&w, "ping_interval_ms");
 	msg_put_int(&w, ping_interval_ms);
 	msg_put_str(&w, "features");
-	msg_put_array(&w, can_ask);
+	msg_put_array(&w, can_ask + !fake->lacks_stats);
 	if (can_ask)
 		msg_put_str(&w, "ask");
+	if (!fake->lacks_stats)
+		msg_put_str(&w, "stats");
 	if (fake->reason != NULL) {
 		msg_put_str(&w, "previous");
 		msg_put_map(&w, 2);

@@ -28,6 +28,7 @@ struct fake {
 	struct pm2a *p;
 	const char *reason; /* that WELCOME gives for the last end, or NULL */
 	bool is_restarted;  /* WELCOME has another epoch */
+	bool lacks_stats;   /* WELCOME lists no such feature */
 	bool is_driven;     /* by an event loop: nothing here dispatches */
 	struct events events;
 };

@@ -122,6 +122,15 @@ put_answer_more(struct msg_writer *w, const struct vector *v)
 	ask_write_answer(w, 12, ASK_MORE, (struct ask_bytes)TOPIC("\x91\x01"));
 }
 
+static void
+put_stats(struct msg_writer *w, const struct vector *v)
+{
+	static const char *const sections[] = { "overview", "clients" };
+
+	(void)v;
+	ask_write_stats(w, &(struct ask_stats){ sections, 2, 100, NULL });
+}
+
 static const struct {
 	const char *name;
 	void (*put)(struct msg_writer *w, const struct vector *v);
@@ -143,6 +152,7 @@ static const struct {
 	{ "answer-yes", put_answer_yes },
 	{ "answer-no", put_answer_no },
 	{ "answer-more", put_answer_more },
+	{ "stats", put_stats },
 };
 
 TEST_EACH(a_written_frame_is_the_golden_one, writers)
@@ -225,6 +235,29 @@ TEST_EACH(a_hello_has_what_is_known, hellos)
 	}
 	msg_tree_free(tree);
 	msg_writer_fini(&w);
+}
+
+static const struct {
+	struct ask_stats stats;
+	const char *body;
+} stats[] = {
+	{ { .limit = 0 }, "80" },
+	{ { .limit = 3 }, "81a56c696d697403" },
+	{ { .sort = "id" }, "81a4736f7274a26964" },
+};
+
+TEST_EACH(stats_has_only_what_is_given, stats)
+{
+	struct buffer body = hex(stats[row].body);
+	struct msg_writer w = { 0 };
+	struct frame f;
+
+	ask_write_stats(&w, &stats[row].stats);
+	ck_assert_int_eq(frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
+	ck_assert_uint_eq(f.body_len, body.len);
+	ck_assert_mem_eq(f.body, body.data, body.len);
+	msg_writer_fini(&w);
+	free(body.data);
 }
 
 static int64_t

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "unit/support.h"
+#include "wire/ask.h"
 #include "wire/frame.h"
 
 static struct control_hello hello;
@@ -349,13 +350,6 @@ put_goodbye(struct msg_writer *w)
 }
 
 static void
-put_stats(struct msg_writer *w)
-{
-	control_write_stats(w,
-	    &(struct control_stats){ .wanted = { true, true }, .n_rows = 100 });
-}
-
-static void
 put_stats_reply(struct msg_writer *w)
 {
 	size_t start = control_begin(w);
@@ -381,7 +375,6 @@ static const struct {
 	{ "error", put_error },
 	{ "error-fatal", put_fatal },
 	{ "goodbye", put_goodbye },
-	{ "stats", put_stats },
 	{ "stats-reply", put_stats_reply },
 };
 
@@ -428,8 +421,11 @@ TEST(a_written_hello_reads_the_same)
 		struct msg_writer w = { 0 };
 		struct frame f;
 
-		control_write_hello(
-		    &w, "stats", "pm2adapterd/0.1.0", roles[i], 4711);
+		ask_write_hello(&w, &(struct ask_hello){ .name = "stats",
+					.client = "pm2adapterd/0.1.0",
+					.role = control_role_name(roles[i]),
+					.pid = 4711,
+					.pm_id = -1 });
 		ck_assert_int_eq(
 		    frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
 		ck_assert_uint_eq(f.size, w.len);
@@ -461,13 +457,12 @@ TEST(sections_and_roles_have_the_names_of_the_protocol)
 
 TEST(what_stats_is_sorted_by_is_read_as_it_was_written)
 {
-	struct control_stats wanted = { .wanted = { [CONTROL_CLIENTS] = true },
-		.n_rows = 10,
-		.sort = "queue_bytes" };
+	static const char *const sections[] = { "clients" };
 	struct msg_writer w = { 0 };
 	struct frame f;
 
-	control_write_stats(&w, &wanted);
+	ask_write_stats(
+	    &w, &(struct ask_stats){ sections, 1, 10, "queue_bytes" });
 	ck_assert_int_eq(frame_peek(w.data, w.len, 1024, &f), FRAME_READY);
 	ck_assert_int_eq(
 	    control_read_stats(f.body, f.body_len, &stats, &why), 0);

@@ -1,5 +1,23 @@
 #include "unit/daemon.h"
 
+static void
+say_stats(struct client *observer, const struct control_stats *stats)
+{
+	const char *sections[CONTROL_N_SECTIONS];
+	struct msg_writer w = { 0 };
+	size_t n = 0;
+
+	for (unsigned i = 0; i < CONTROL_N_SECTIONS; i++)
+		if (stats->wanted[i])
+			sections[n++] =
+			    control_section_name((enum control_section)i);
+	ask_write_stats(&w, &(struct ask_stats){ sections, n, stats->n_rows,
+				stats->sort[0] == '\0' ? NULL : stats->sort });
+	say(observer, w.data, w.len);
+	msg_writer_fini(&w);
+	settle();
+}
+
 /* What observer is told of the wanted sections; the bytes stay in its buffer.
  */
 static struct msg_tree *
@@ -7,15 +25,11 @@ ask(struct client *observer, unsigned sections, uint32_t n_rows)
 {
 	struct control_stats stats = { .n_rows = n_rows };
 	struct msg_tree *tree = NULL;
-	struct msg_writer w = { 0 };
 	struct frame f;
 
 	for (unsigned i = 0; i < CONTROL_N_SECTIONS; i++)
 		stats.wanted[i] = sections & 1u << i;
-	control_write_stats(&w, &stats);
-	say(observer, w.data, w.len);
-	msg_writer_fini(&w);
-	settle();
+	say_stats(observer, &stats);
 	f = next_frame(observer);
 	ck_assert_uint_eq(f.type, FRAME_STATS_REPLY);
 	ck_assert_int_eq(msg_tree_new(f.body, f.body_len, &tree), 0);
@@ -409,15 +423,11 @@ ask_sorted(struct client *observer, enum control_section section,
 {
 	struct control_stats stats = { .n_rows = n_rows };
 	struct msg_tree *tree = NULL;
-	struct msg_writer w = { 0 };
 	struct frame f;
 
 	stats.wanted[section] = true;
 	snprintf(stats.sort, sizeof(stats.sort), "%s", sort);
-	control_write_stats(&w, &stats);
-	say(observer, w.data, w.len);
-	msg_writer_fini(&w);
-	settle();
+	say_stats(observer, &stats);
 	f = next_frame(observer);
 	if (f.type == FRAME_STATS_REPLY)
 		ck_assert_int_eq(msg_tree_new(f.body, f.body_len, &tree), 0);
