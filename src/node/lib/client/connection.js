@@ -28,7 +28,7 @@ const isNumber = (value) => value === undefined || typeof value === 'number';
 /* What is read of the bodies of control frames must be of its type. */
 const IS_BODY = {
 	[TYPE.WELCOME]: (body) => (body.server === undefined || isText(body.server)) &&
-		[body.max_frame, body.max_topic, body.ping_interval_ms].every(isNumber),
+		[body.max_frame, body.max_topic].every(isNumber),
 	[TYPE.PRESENCE]: ({ count }) => Number.isSafeInteger(count) && count >= 0,
 	[TYPE.ERROR]: ([code, message]) => isText(code) && isText(message),
 	[TYPE.GOODBYE]: ({ retry_after_ms: ms }) => isNumber(ms),
