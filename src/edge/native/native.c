@@ -79,7 +79,9 @@ on_eof(struct conn *conn)
 {
 	struct session *session = conn_user(conn);
 
-	if (session->n_staged + session->n_news > 0)
+	if (session->is_unwelcome)
+		session_turn_away(session);
+	else if (session->n_staged + session->n_news > 0)
 		session->has_eof = true;
 	else
 		session_end_input(session);

@@ -152,8 +152,32 @@ session_fail(
 void
 session_turn_away(struct session *session)
 {
-	session_fail(session, CONN_NOT_ALLOWED, ALLOWED_REFUSAL,
+	if (session->is_told)
+		conn_close(session->conn, CONN_NOT_ALLOWED);
+	else
+		session_fail(session, CONN_NOT_ALLOWED, ALLOWED_REFUSAL,
+		    (unsigned)session->peer.uid);
+}
+
+/*
+ * Answers the first bytes of a session that is_unwelcome, and leaves the
+ * closing to the client, which would find its socket broken if it wrote once
+ * more before it has read the answer.
+ */
+static void
+tell_unwelcome(struct session *session)
+{
+	char message[CLOSED_DETAIL_SIZE];
+
+	if (session->is_told)
+		return;
+	session->is_told = true;
+	snprintf(message, sizeof(message), ALLOWED_REFUSAL,
 	    (unsigned)session->peer.uid);
+	control_write_error(&session->native->out,
+	    conn_cause_name(CONN_NOT_ALLOWED), message, true);
+	session_send_out(session);
+	session->detail = xstrdup(message);
 }
 
 static void
@@ -461,13 +485,7 @@ take_too_big(struct session *session, const struct frame *f)
 static bool
 is_stranger(struct session *session, const struct frame *f)
 {
-	if (session->member != NULL)
-		return false;
-	if (session->is_unwelcome) {
-		session_turn_away(session);
-		return true;
-	}
-	if (f->size == 0 || f->type == FRAME_HELLO)
+	if (session->member != NULL || f->size == 0 || f->type == FRAME_HELLO)
 		return false;
 	session_fail(session, CONN_HELLO_EXPECTED,
 	    "a frame of type 0x%02x came before HELLO", f->type);
@@ -503,6 +521,10 @@ session_input(struct conn *conn, const struct slice *data, size_t *want)
 	struct frame f;
 	size_t used;
 
+	if (session->is_unwelcome) {
+		tell_unwelcome(session);
+		return data->len;
+	}
 	while (rest.len > 0 && !conn_is_closing(conn)) {
 		verdict = peek(session, &rest, &f);
 		if (verdict != FRAME_ALIEN && is_stranger(session, &f))

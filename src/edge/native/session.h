@@ -58,6 +58,7 @@ struct session {
 	bool is_asking;     /* a STATS of it is staged */
 	bool has_asked;     /* for statistics */
 	bool is_unwelcome;  /* its user may not connect */
+	bool is_told;       /* that; it is read from until it has closed */
 	bool is_hushed;     /* that is no news: see allowed_judge() */
 	bool is_owing;      /* a drain waits for the end of its sending side */
 	uint64_t n_errors;
@@ -159,7 +160,7 @@ void session_send_out(struct session *session);
 void session_fail(struct session *session, enum conn_cause cause,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Ends a session that is_unwelcome. */
+/* Ends a session that is_unwelcome, with an ERROR unless it has had one. */
 void session_turn_away(struct session *session);
 
 /* Answers with an ERROR and goes on. */
