@@ -196,9 +196,14 @@ $(B)/layers/$(1).a: $$(patsubst src/%.c,$(B)/%.o,$$(filter src/$(1)/%,$(SOURCES)
 endef
 $(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$(l))))
 
+# A test takes from the rig what it names, and that needs layers of its own.
+$(B)/tests/unit/rig.a: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/unit/rig/*.c)))
+	@rm -f $@
+	$(call run,AR,ar rcs $@ $^)
+
 # The prove of the layers is here: a test links its layer and what lies below.
 define UNIT_RULE
-$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(B)/tests/unit/support.o
+$(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(B)/tests/unit/support.o $(B)/tests/unit/rig.a
 	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
 		$$(LDLIBS_ALL) $$(CHECK_LDLIBS))
 endef

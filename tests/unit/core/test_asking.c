@@ -1,10 +1,12 @@
 #include "core/broker.h"
 
-#include "unit/recorder.h"
+#include <string.h>
+
+#include "unit/rig/members.h"
 
 TEST(members_of_the_topic_are_asked_and_nobody_else)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	subscribe("3", TOPIC_EXACT, "t");
 	subscribe("4", TOPIC_PREFIX, "t");
@@ -19,12 +21,12 @@ TEST(members_of_the_topic_are_asked_and_nobody_else)
 	yes(1, 1, "a");
 	expect(0, " r7:complete:2/2::b,a");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(subscribers_are_asked_exact_ones_and_members)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	subscribe("2", TOPIC_EXACT, "t");
 	subscribe("3", TOPIC_MEMBER, "t");
@@ -35,12 +37,12 @@ TEST(subscribers_are_asked_exact_ones_and_members)
 	expect(2, " q1:t:?");
 	expect(3, " q1:t:?");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(who_has_several_of_the_topics_is_asked_once)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_EXACT, "a");
 	subscribe("23", TOPIC_EXACT, "b");
 	subscribe("2", TOPIC_MEMBER, "c");
@@ -56,12 +58,12 @@ TEST(who_has_several_of_the_topics_is_asked_once)
 	no(2, 2);
 	no(1, 2);
 	expect(0, " r8:complete:2/2::");
-	end();
+	members_end();
 }
 
 TEST(the_asker_is_never_asked)
 {
-	begin();
+	members_begin();
 	subscribe("01", TOPIC_MEMBER, "t");
 	subscribe("0", TOPIC_EXACT, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
@@ -71,7 +73,7 @@ TEST(the_asker_is_never_asked)
 	ck_assert_int_eq(ask(1, 9, REQUEST_LIST, " t"), 0);
 	expect(0, " q3:t:?");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(what_was_published_or_asked_before_comes_before)
@@ -79,7 +81,7 @@ TEST(what_was_published_or_asked_before_comes_before)
 	struct topic_name name = { .bytes = "t", .len = 1 };
 	struct message_run run = { .n = 1 };
 
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	run.bytes = (struct slice){ blob_copy("x", 1), 0, 1 };
 	broker_publish(broker, members[0], &name, 1, &run);
@@ -88,24 +90,24 @@ TEST(what_was_published_or_asked_before_comes_before)
 	ck_assert_int_eq(ask(2, 7, REQUEST_LIST, " t"), 0);
 	blob_unref(run.bytes.blob);
 	expect(1, " m:x q1:t:? m:x q2:t:?");
-	end();
+	members_end();
 }
 
 TEST(who_is_silent_is_not_asked)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	broker_silence(broker, members[1]);
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	ck_assert_int_eq(ask_subscribers(0, 8, " t"), 0);
 	expect(2, " q1:t:? q2:t:?");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(who_falls_silent_settles_its_debts_and_gets_its_results)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	subscribe("1", TOPIC_EXACT, "u");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
@@ -122,7 +124,7 @@ TEST(who_falls_silent_settles_its_debts_and_gets_its_results)
 	expect_silence();
 	broker_silence(broker, members[1]);
 	expect_silence();
-	end();
+	members_end();
 }
 
 static const struct {
@@ -137,7 +139,7 @@ static const struct {
 
 TEST_EACH(with_nobody_there_it_is_answered_at_once, gathers)
 {
-	begin();
+	members_begin();
 	ck_assert_int_eq(ask(0, 7, gathers[row].gather, " t"), 0);
 	expect(0, gathers[row].nobody);
 	subscribe("0", TOPIC_MEMBER, "t");
@@ -151,12 +153,12 @@ TEST_EACH(with_nobody_there_it_is_answered_at_once, gathers)
 	ck_assert_uint_eq(request_n_open(broker_requests(broker)), 0);
 	ck_assert_uint_eq(broker_stats(broker)->n_asked, 2);
 	ck_assert_uint_eq(broker_stats(broker)->n_questions, 0);
-	end();
+	members_end();
 }
 
 TEST(a_union_reaches_the_asker_with_each_string_once)
 {
-	begin();
+	members_begin();
 	subscribe("123", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_UNION, " t"), 0);
 	memset(logs, 0, sizeof(logs));
@@ -165,12 +167,12 @@ TEST(a_union_reaches_the_asker_with_each_string_once)
 	yes(3, 1, "room");
 	expect(0, " r7:complete:3/3::room,hall");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(the_first_yes_reaches_the_asker_and_later_ones_are_late)
 {
-	begin();
+	members_begin();
 	subscribe("123", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_FIRST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
@@ -182,12 +184,12 @@ TEST(the_first_yes_reaches_the_asker_and_later_ones_are_late)
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_late, 1);
 	ck_assert_uint_eq(broker_stats(broker)->n_timeouts, 0);
-	end();
+	members_end();
 }
 
 TEST(parts_go_to_the_asker_alone_and_before_the_result)
 {
-	begin();
+	members_begin();
 	subscribe("0123", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_STREAM, " t"), 0);
 	memset(logs, 0, sizeof(logs));
@@ -203,12 +205,12 @@ TEST(parts_go_to_the_asker_alone_and_before_the_result)
 	expect(0, " p7<1:z r7:complete:3/3::");
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_answers, 5);
-	end();
+	members_end();
 }
 
 TEST(parts_that_are_no_parts_do_not_reach_the_asker)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_STREAM, " t"), 0);
 	memset(logs, 0, sizeof(logs));
@@ -228,7 +230,7 @@ TEST(parts_that_are_no_parts_do_not_reach_the_asker)
 	ck_assert_uint_eq(broker_stats(broker)->n_foreign, 3);
 	ck_assert_uint_eq(broker_stats(broker)->n_late, 1);
 	ck_assert_uint_eq(broker_stats(broker)->n_answers, 1);
-	end();
+	members_end();
 }
 
 static const enum request_gather whole[] = { REQUEST_LIST, REQUEST_UNION,
@@ -236,7 +238,7 @@ static const enum request_gather whole[] = { REQUEST_LIST, REQUEST_UNION,
 
 TEST_EACH(a_part_of_what_has_none_is_refused_and_the_debt_stands, whole)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, whole[row], " t"), 0);
 	expect(1, " q1:t:?");
@@ -245,7 +247,7 @@ TEST_EACH(a_part_of_what_has_none_is_refused_and_the_debt_stands, whole)
 	ck_assert_uint_eq(broker_stats(broker)->n_answers, 0);
 	yes(1, 1, "y");
 	ck_assert_ptr_nonnull(strstr(logs[0], ":1/1::y"));
-	end();
+	members_end();
 }
 
 static const struct {
@@ -261,7 +263,7 @@ TEST_EACH(a_question_ends_at_its_deadline_and_not_before, timeouts)
 {
 	int64_t deadline_ms = timeouts[row].deadline_ms;
 
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(put(0,
 			     (struct ask){ .ask_id = 7,
@@ -277,14 +279,14 @@ TEST_EACH(a_question_ends_at_its_deadline_and_not_before, timeouts)
 	ck_assert_uint_eq(broker_stats(broker)->n_timeouts, 1);
 	pass(1);
 	expect_silence();
-	end();
+	members_end();
 }
 
 static const int64_t bad_timeouts[] = { -1, 300001, INT64_MIN, INT64_MAX };
 
 TEST_EACH(a_timeout_out_of_range_asks_nobody, bad_timeouts)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(
 	    put(0, (struct ask){ .timeout_ms = bad_timeouts[row] }, " t"),
@@ -292,12 +294,12 @@ TEST_EACH(a_timeout_out_of_range_asks_nobody, bad_timeouts)
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_asked, 0);
 	ck_assert_uint_eq(request_n_open(broker_requests(broker)), 0);
-	end();
+	members_end();
 }
 
 TEST(one_asker_has_a_limit_and_no_other_feels_it)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(ask(0, 7 + i, REQUEST_LIST, " t"), 0);
@@ -314,12 +316,12 @@ TEST(one_asker_has_a_limit_and_no_other_feels_it)
 	expect(1, " q6:t:?");
 	ck_assert_int_eq(ask(0, 13, REQUEST_LIST, " t"), BROKER_E_QUESTIONS);
 	ck_assert_uint_eq(broker_stats(broker)->n_asked, 6);
-	end();
+	members_end();
 }
 
 TEST(all_askers_together_have_a_limit)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	for (int i = 0; i < 6; i++)
 		ck_assert_int_eq(ask(2 + i % 3, i, REQUEST_LIST, " t"), 0);
@@ -332,14 +334,14 @@ TEST(all_askers_together_have_a_limit)
 	ck_assert_int_eq(ask(0, 8, REQUEST_LIST, " t"), 0);
 	ck_assert_int_eq(ask(0, 9, REQUEST_LIST, " t"), BROKER_E_QUESTIONS_ALL);
 	expect(1, " q7:t:? q8:t:?");
-	end();
+	members_end();
 }
 
 TEST(other_limits_are_for_what_comes)
 {
-	struct broker_limits other = limits;
+	struct broker_limits other = member_limits;
 
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	ck_assert_int_eq(ask(0, 8, REQUEST_LIST, " t"), 0);
@@ -351,7 +353,7 @@ TEST(other_limits_are_for_what_comes)
 	ck_assert_int_eq(ask(0, 9, REQUEST_LIST, " t"), BROKER_E_QUESTIONS);
 	yes(1, 1, "twelve bytes");
 	expect(0, " r7:complete:1/1::twelve bytes");
-	end();
+	members_end();
 }
 
 static const enum request_gather all_gathers[] = { REQUEST_LIST, REQUEST_UNION,
@@ -361,7 +363,7 @@ TEST_EACH(an_answer_has_a_limit_at_the_very_byte, all_gathers)
 {
 	enum request_gather gather = all_gathers[row];
 
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, gather, " t"), 0);
 	memset(logs, 0, sizeof(logs));
@@ -375,12 +377,12 @@ TEST_EACH(an_answer_has_a_limit_at_the_very_byte, all_gathers)
 				      : " r7:complete:1/2:big.1:ten bytes.");
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_answers, 1);
-	end();
+	members_end();
 }
 
 TEST(the_last_answer_ends_the_question_though_it_is_too_big)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_FIRST, " t"), 0);
 	ck_assert_int_eq(ask(0, 8, REQUEST_STREAM, " t"), 0);
@@ -392,12 +394,12 @@ TEST(the_last_answer_ends_the_question_though_it_is_too_big)
 	    give(1, 2, REQUEST_MORE, "eleven byte"), BROKER_E_ANSWER_BIG);
 	expect(0, " r8:complete:0/1:big.1:");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(an_odd_answer_is_odd_before_it_is_too_big)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
@@ -410,7 +412,7 @@ TEST(an_odd_answer_is_odd_before_it_is_too_big)
 	ck_assert_uint_eq(broker_stats(broker)->n_foreign, 1);
 	ck_assert_uint_eq(broker_stats(broker)->n_doubled, 1);
 	ck_assert_uint_eq(broker_stats(broker)->n_late, 1);
-	end();
+	members_end();
 }
 
 /* Two rows, whose names are of two letters and a zero, and two answers. */
@@ -427,9 +429,9 @@ static const struct {
 
 TEST_EACH(answers_to_one_question_have_a_limit_at_the_very_byte, rooms)
 {
-	struct broker_limits narrow = limits;
+	struct broker_limits narrow = member_limits;
 
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(3, 1, REQUEST_LIST, " t"), 0);
 	narrow.gather_max_bytes = rooms[row].max_bytes;
@@ -444,14 +446,14 @@ TEST_EACH(answers_to_one_question_have_a_limit_at_the_very_byte, rooms)
 	yes(1, 1, "abc");
 	yes(2, 1, "de");
 	expect(3, " r1:complete:2/2::abc,de");
-	end();
+	members_end();
 }
 
 TEST(where_the_rows_alone_are_too_much_nobody_is_asked)
 {
-	struct broker_limits narrow = limits;
+	struct broker_limits narrow = member_limits;
 
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	narrow.gather_max_bytes = TWO_ROWS - 1;
 	broker_set_limits(broker, &narrow);
@@ -465,72 +467,73 @@ TEST(where_the_rows_alone_are_too_much_nobody_is_asked)
 	ck_assert_int_eq(ask(0, 8, REQUEST_LIST, " t"), 0);
 	expect(0, "");
 	expect(1, " q2:t:?");
-	end();
+	members_end();
 }
 
 TEST(that_somebody_has_left_is_heard_before_the_result)
 {
-	begin();
+	members_begin();
 	subscribe("012", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	yes(1, 1, "a");
 	leave(2);
-	expect(0, " l2:t r7:complete:1/2:left.2:a");
-	expect(1, " l2:t");
+	expect(0, " l2:t=2 r7:complete:1/2:left.2:a");
+	expect(1, " l2:t=2");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(who_leaves_several_topics_is_heard_of_in_all_before_a_result)
 {
-	begin();
+	members_begin();
 	subscribe("01", TOPIC_MEMBER, "a");
 	subscribe("01", TOPIC_MEMBER, "b");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " a"), 0);
 	ck_assert_int_eq(ask(0, 8, REQUEST_FIRST, " b"), 0);
 	memset(logs, 0, sizeof(logs));
 	leave(1);
-	ck_assert_int_eq(strstr(logs[0], " r") - logs[0], strlen(" l1:a l1:b"));
-	ck_assert_ptr_nonnull(strstr(logs[0], " l1:a"));
-	ck_assert_ptr_nonnull(strstr(logs[0], " l1:b"));
+	ck_assert_int_eq(
+	    strstr(logs[0], " r") - logs[0], strlen(" l1:a=1 l1:b=1"));
+	ck_assert_ptr_nonnull(strstr(logs[0], " l1:a=1"));
+	ck_assert_ptr_nonnull(strstr(logs[0], " l1:b=1"));
 	ck_assert_ptr_nonnull(strstr(logs[0], " r7:complete:0/1:left.1:"));
 	ck_assert_ptr_nonnull(strstr(logs[0], " r8:unknown:0/1:left.1:"));
-	end();
+	members_end();
 }
 
 TEST(who_is_no_member_any_more_owes_nothing)
 {
-	begin();
+	members_begin();
 	subscribe("012", TOPIC_MEMBER, "t");
 	subscribe("1", TOPIC_EXACT, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	unsubscribe(1, TOPIC_MEMBER, "t");
-	expect(0, " l1:t");
-	expect(2, " l1:t");
+	expect(0, " l1:t=2");
+	expect(2, " l1:t=2");
 	expect_silence();
 	unsubscribe(2, TOPIC_MEMBER, "t");
-	expect(0, " l2:t r7:complete:0/2:left.1,left.2:");
+	expect(0, " l2:t=1 r7:complete:0/2:left.1,left.2:");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(who_alone_is_no_member_any_more_owes_nothing)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	unsubscribe(1, TOPIC_MEMBER, "t");
 	expect(0, " r7:complete:0/1:left.1:");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(other_subscriptions_may_end_while_one_owes)
 {
-	begin();
+	members_begin();
 	subscribe("01", TOPIC_MEMBER, "t");
 	subscribe("1", TOPIC_MEMBER, "u");
 	subscribe("1", TOPIC_EXACT, "t");
@@ -544,12 +547,12 @@ TEST(other_subscriptions_may_end_while_one_owes)
 	expect_silence();
 	yes(1, 1, "a");
 	expect(0, " r7:complete:1/1::a");
-	end();
+	members_end();
 }
 
 TEST(who_was_asked_as_a_subscriber_owes_until_it_goes)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	subscribe("1", TOPIC_EXACT, "u");
 	ck_assert_int_eq(ask_subscribers(0, 7, " t u"), 0);
@@ -558,7 +561,7 @@ TEST(who_was_asked_as_a_subscriber_owes_until_it_goes)
 	unsubscribe(1, TOPIC_MEMBER, "t");
 	unsubscribe(1, TOPIC_EXACT, "u");
 	unsubscribe(2, TOPIC_MEMBER, "t");
-	expect(2, " l1:t");
+	expect(2, " l1:t=1");
 	expect_silence();
 	yes(1, 1, "a");
 	no(2, 2);
@@ -566,12 +569,12 @@ TEST(who_was_asked_as_a_subscriber_owes_until_it_goes)
 	expect(0, " r7:complete:1/2:left.2:a");
 	leave(1);
 	expect(0, " r8:complete:1/2:left.1:");
-	end();
+	members_end();
 }
 
 TEST(who_comes_back_as_a_member_does_not_owe_again)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	unsubscribe(1, TOPIC_MEMBER, "t");
@@ -581,12 +584,12 @@ TEST(who_comes_back_as_a_member_does_not_owe_again)
 	expect_silence();
 	yes(2, 1, "b");
 	expect(0, " r7:complete:1/2:left.1:b");
-	end();
+	members_end();
 }
 
 TEST(who_joins_later_is_not_asked)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
@@ -596,12 +599,12 @@ TEST(who_joins_later_is_not_asked)
 	ck_assert_uint_eq(broker_stats(broker)->n_foreign, 1);
 	yes(1, 1, "a");
 	expect(0, " r7:complete:1/1::a");
-	end();
+	members_end();
 }
 
 TEST(when_the_asker_goes_nobody_hears_of_its_questions)
 {
-	begin();
+	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	ck_assert_int_eq(ask(0, 8, REQUEST_STREAM, " t"), 0);
@@ -615,30 +618,30 @@ TEST(when_the_asker_goes_nobody_hears_of_its_questions)
 	ck_assert_int_eq(give(2, 2, REQUEST_MORE, "b"), 0);
 	ck_assert_uint_eq(broker_stats(broker)->n_late, 2);
 	expect_silence();
-	join(0);
+	member_join(0);
 	pass(100);
 	expect(3, " r9:timeout:0/2:late.1,late.2:");
 	expect_silence();
-	end();
+	members_end();
 }
 
 TEST(two_who_ask_one_another_may_both_go)
 {
-	begin();
+	members_begin();
 	subscribe("01", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
 	ck_assert_int_eq(ask(1, 8, REQUEST_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	leave(0);
-	expect(1, " l0:t r8:complete:0/1:left.0:");
+	expect(1, " l0:t=1 r8:complete:0/1:left.0:");
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_abandoned, 1);
-	end();
+	members_end();
 }
 
 TEST(strings_are_wanted_of_who_owes_a_union_within_the_limit)
 {
-	begin();
+	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert(!broker_wants_strings(broker, members[1], 1, 1));
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
@@ -649,14 +652,14 @@ TEST(strings_are_wanted_of_who_owes_a_union_within_the_limit)
 	ck_assert(!broker_wants_strings(broker, members[2], 2, 1));
 	no(1, 2);
 	ck_assert(!broker_wants_strings(broker, members[1], 2, 1));
-	end();
+	members_end();
 }
 
 TEST(questions_and_answers_are_counted)
 {
 	const struct broker_stats *stats;
 
-	begin();
+	members_begin();
 	stats = broker_stats(broker);
 	subscribe("12", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
@@ -679,5 +682,5 @@ TEST(questions_and_answers_are_counted)
 	ck_assert_uint_eq(
 	    stats->n_late + stats->n_doubled + stats->n_foreign, 0);
 	ck_assert_uint_eq(stats->n_published + stats->n_delivered, 0);
-	end();
+	members_end();
 }

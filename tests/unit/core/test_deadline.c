@@ -1,133 +1,135 @@
 #include "core/request.h"
 
-#include "unit/owners.h"
+#include <string.h>
+
+#include "unit/rig/requests.h"
 
 TEST(a_question_expires_at_its_deadline_and_not_before)
 {
-	begin();
-	ask(REQUEST_LIST, 100, "12");
+	owners_begin();
+	owner_ask(REQUEST_LIST, 100, "12");
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1100);
-	pass(99);
+	owners_pass(99);
 	ck_assert_str_eq(ended(), "");
 	ck_assert_uint_eq(request_n_open(reg), 1);
-	pass(1);
+	owners_pass(1);
 	ck_assert_uint_eq(owners[1].n_debts, 0);
 	ck_assert_int_eq(request_next_deadline(reg).ms, INSTANT_NEVER.ms);
 	ck_assert_str_eq(ended(), "1 timeout 0/2 late:1 late:2");
-	end();
+	owners_end();
 }
 
 static const int64_t timeouts[] = { 1, 2, 99, 100, 5000, 300000 };
 
 TEST_EACH(each_timeout_is_kept_to_the_millisecond, timeouts)
 {
-	begin();
-	ask(REQUEST_LIST, timeouts[row], "1");
-	pass(timeouts[row] - 1);
+	owners_begin();
+	owner_ask(REQUEST_LIST, timeouts[row], "1");
+	owners_pass(timeouts[row] - 1);
 	ck_assert_str_eq(ended(), "");
-	pass(1);
+	owners_pass(1);
 	ck_assert_str_eq(ended(), "1 timeout 0/1 late:1");
-	end();
+	owners_end();
 }
 
 TEST(a_deadline_that_is_long_over_is_as_good)
 {
-	begin();
-	ask(REQUEST_LIST, 100, "1");
-	ask(REQUEST_LIST, 30, "1");
-	pass(1000000);
+	owners_begin();
+	owner_ask(REQUEST_LIST, 100, "1");
+	owner_ask(REQUEST_LIST, 30, "1");
+	owners_pass(1000000);
 	ck_assert_str_eq(ended(), "2 timeout 0/1 late:1; 1 timeout 0/1 late:1");
-	end();
+	owners_end();
 }
 
 TEST(who_has_answered_is_not_late)
 {
 	uint64_t id;
 
-	begin();
-	id = ask(REQUEST_LIST, 100, "123");
-	ck_assert_int_eq(yes(2, id, "b"), 0);
-	pass(100);
+	owners_begin();
+	id = owner_ask(REQUEST_LIST, 100, "123");
+	ck_assert_int_eq(owner_yes(2, id, "b"), 0);
+	owners_pass(100);
 	ck_assert_str_eq(ended(), "1 timeout 1/3 late:1 late:3 = b");
-	end();
+	owners_end();
 }
 
 TEST(an_answer_in_the_last_millisecond_counts)
 {
 	uint64_t id;
 
-	begin();
-	id = ask(REQUEST_LIST, 100, "1");
-	pass(99);
-	ck_assert_int_eq(yes(1, id, "a"), 0);
-	pass(1);
+	owners_begin();
+	id = owner_ask(REQUEST_LIST, 100, "1");
+	owners_pass(99);
+	ck_assert_int_eq(owner_yes(1, id, "a"), 0);
+	owners_pass(1);
 	ck_assert_str_eq(ended(), "1 complete 1/1 = a");
-	end();
+	owners_end();
 }
 
 TEST(deadlines_of_several_timeouts_come_in_their_order)
 {
-	begin();
-	ask(REQUEST_LIST, 300, "1"); /* 1300 */
-	ask(REQUEST_LIST, 100, "1"); /* 1100 */
-	pass(50);
-	ask(REQUEST_LIST, 100, "1"); /* 1150 */
-	ask(REQUEST_LIST, 20, "1");  /* 1070 */
-	ask(REQUEST_LIST, 250, "1"); /* 1300 */
+	owners_begin();
+	owner_ask(REQUEST_LIST, 300, "1"); /* 1300 */
+	owner_ask(REQUEST_LIST, 100, "1"); /* 1100 */
+	owners_pass(50);
+	owner_ask(REQUEST_LIST, 100, "1"); /* 1150 */
+	owner_ask(REQUEST_LIST, 20, "1");  /* 1070 */
+	owner_ask(REQUEST_LIST, 250, "1"); /* 1300 */
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1070);
-	pass(20);
+	owners_pass(20);
 	ck_assert_str_eq(ended(), "4 timeout 0/1 late:1");
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1100);
-	pass(80);
+	owners_pass(80);
 	ck_assert_str_eq(ended(), "2 timeout 0/1 late:1; 3 timeout 0/1 late:1");
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1300);
-	pass(149);
+	owners_pass(149);
 	ck_assert_str_eq(ended(), "");
-	pass(1);
+	owners_pass(1);
 	ck_assert_str_eq(ended(), "5 timeout 0/1 late:1; 1 timeout 0/1 late:1");
-	end();
+	owners_end();
 }
 
 TEST(the_next_deadline_is_that_of_what_is_still_open)
 {
 	uint64_t first, second;
 
-	begin();
-	first = ask(REQUEST_LIST, 100, "1");
-	pass(10);
-	second = ask(REQUEST_LIST, 100, "1");
-	ask(REQUEST_LIST, 500, "1");
+	owners_begin();
+	first = owner_ask(REQUEST_LIST, 100, "1");
+	owners_pass(10);
+	second = owner_ask(REQUEST_LIST, 100, "1");
+	owner_ask(REQUEST_LIST, 500, "1");
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1100);
-	ck_assert_int_eq(no(1, first), 0);
+	ck_assert_int_eq(owner_no(1, first), 0);
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1110);
-	ck_assert_int_eq(no(1, second), 0);
+	ck_assert_int_eq(owner_no(1, second), 0);
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1510);
 	ck_assert_str_eq(ended(), "1 complete 1/1; 2 complete 1/1");
-	end();
+	owners_end();
 }
 
 TEST(what_ends_in_the_middle_of_a_queue_leaves_the_others_in_order)
 {
 	uint64_t ids[5];
 
-	begin();
+	owners_begin();
 	for (int i = 0; i < 5; i++) {
-		ids[i] = ask(REQUEST_LIST, 100, "1");
-		pass(1);
+		ids[i] = owner_ask(REQUEST_LIST, 100, "1");
+		owners_pass(1);
 	}
-	ck_assert_int_eq(no(1, ids[2]), 0);
-	ck_assert_int_eq(no(1, ids[4]), 0);
-	ck_assert_int_eq(no(1, ids[0]), 0);
+	ck_assert_int_eq(owner_no(1, ids[2]), 0);
+	ck_assert_int_eq(owner_no(1, ids[4]), 0);
+	ck_assert_int_eq(owner_no(1, ids[0]), 0);
 	ck_assert_str_eq(
 	    ended(), "3 complete 1/1; 5 complete 1/1; 1 complete 1/1");
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1101);
-	pass(96);
+	owners_pass(96);
 	ck_assert_str_eq(ended(), "2 timeout 0/1 late:1");
-	pass(1);
+	owners_pass(1);
 	ck_assert_str_eq(ended(), "");
-	pass(1);
+	owners_pass(1);
 	ck_assert_str_eq(ended(), "4 timeout 0/1 late:1");
-	end();
+	owners_end();
 }
 
 #define N_TIMEOUTS 5000
@@ -141,7 +143,7 @@ TEST(thousands_of_distinct_timeouts_end_each_at_its_own)
 	struct random random = { 7 };
 	struct request *request;
 
-	begin();
+	owners_begin();
 	for (uint32_t i = 0; i < N_TIMEOUTS; i++) {
 		uint32_t k = random_below(&random, i + 1);
 
@@ -149,15 +151,15 @@ TEST(thousands_of_distinct_timeouts_end_each_at_its_own)
 		order[k] = i + 1;
 	}
 	for (int i = 0; i < N_TIMEOUTS; i++)
-		ids[order[i] - 1] = ask(REQUEST_LIST, order[i], "1");
+		ids[order[i] - 1] = owner_ask(REQUEST_LIST, order[i], "1");
 	for (int i = 0; i < N_TIMEOUTS; i += 7) {
-		ck_assert_int_eq(no(1, ids[i]), 0);
+		ck_assert_int_eq(owner_no(1, ids[i]), 0);
 		request = request_take_ended(reg);
 		ck_assert_uint_eq(request->id, ids[i]);
 		request_free(request);
 	}
 	for (int i = 0; i < N_TIMEOUTS; i++) {
-		pass(1);
+		owners_pass(1);
 		request = request_take_ended(reg);
 		if (i % 7 == 0) {
 			ck_assert_ptr_null(request);
@@ -168,19 +170,20 @@ TEST(thousands_of_distinct_timeouts_end_each_at_its_own)
 		ck_assert_ptr_null(request_take_ended(reg));
 		request_free(request);
 	}
-	end();
+	owners_end();
 }
 
 TEST(a_timeout_that_nobody_has_any_more_is_forgotten)
 {
-	begin();
+	owners_begin();
 	for (int64_t ms = 1; ms <= 1000; ms++) {
-		ck_assert_int_eq(no(1, ask(REQUEST_LIST, ms, "1")), 0);
+		ck_assert_int_eq(
+		    owner_no(1, owner_ask(REQUEST_LIST, ms, "1")), 0);
 		ck_assert_ptr_nonnull(strstr(ended(), " complete 1/1"));
 		ck_assert_int_eq(
 		    request_next_deadline(reg).ms, INSTANT_NEVER.ms);
 	}
-	end();
+	owners_end();
 }
 
 #define N_MANY 100000
@@ -191,7 +194,7 @@ static void
 ask_many(void)
 {
 	for (int i = 0; i < N_MANY; i++) {
-		many[i] = ask(REQUEST_LIST, 100 + i % 3, "12");
+		many[i] = owner_ask(REQUEST_LIST, 100 + i % 3, "12");
 		ck_assert_uint_eq(request_n_open(reg), (size_t)i + 1);
 	}
 	ck_assert_uint_eq(owners[0].n_asked, N_MANY);
@@ -217,7 +220,7 @@ TEST(a_hundred_thousand_questions_are_answered_in_any_order)
 {
 	struct random random = { 12 };
 
-	begin();
+	owners_begin();
 	ask_many();
 	for (uint32_t i = N_MANY - 1; i > 0; i--) {
 		uint32_t k = random_below(&random, i + 1);
@@ -228,50 +231,50 @@ TEST(a_hundred_thousand_questions_are_answered_in_any_order)
 	}
 	for (int i = 0; i < N_MANY; i++) {
 		ck_assert_uint_eq(request_find(reg, many[i])->id, many[i]);
-		ck_assert_int_eq(no(1, many[i]), 0);
+		ck_assert_int_eq(owner_no(1, many[i]), 0);
 	}
 	for (int i = N_MANY; i-- > 0;)
-		ck_assert_int_eq(yes(2, many[i], "b"), 0);
+		ck_assert_int_eq(owner_yes(2, many[i], "b"), 0);
 	take_many(REQUEST_COMPLETE);
-	end();
+	owners_end();
 }
 
 TEST(a_hundred_thousand_questions_expire)
 {
-	begin();
+	owners_begin();
 	ask_many();
-	pass(99);
+	owners_pass(99);
 	ck_assert_uint_eq(request_n_open(reg), N_MANY);
-	pass(1);
+	owners_pass(1);
 	ck_assert_uint_eq(request_n_open(reg), N_MANY - (N_MANY + 2) / 3);
-	pass(2);
+	owners_pass(2);
 	take_many(REQUEST_TIMEOUT);
-	end();
+	owners_end();
 }
 
 TEST(who_owes_a_hundred_thousand_answers_may_go)
 {
-	begin();
+	owners_begin();
 	ask_many();
 	request_owner_fini(reg, &owners[1]);
 	ck_assert_uint_eq(request_n_open(reg), N_MANY);
 	request_owner_fini(reg, &owners[2]);
 	take_many(REQUEST_COMPLETE);
-	end();
+	owners_end();
 }
 
 TEST(who_asks_a_hundred_thousand_questions_may_go)
 {
-	begin();
+	owners_begin();
 	ask_many();
 	ck_assert_uint_eq(request_owner_fini(reg, &owners[0]), N_MANY);
 	ck_assert_uint_eq(request_n_open(reg), 0);
 	ck_assert_uint_eq(owners[2].n_debts, 0);
-	end();
+	owners_end();
 }
 
 TEST_ABORTS(a_timeout_is_one_millisecond_at_least)
 {
-	begin();
-	ask(REQUEST_LIST, 0, "1");
+	owners_begin();
+	owner_ask(REQUEST_LIST, 0, "1");
 }

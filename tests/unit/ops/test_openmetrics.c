@@ -1,8 +1,12 @@
 #include "ops/openmetrics.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/xalloc.h"
 #include "edge/native/session.h"
-#include "unit/daemon.h"
+#include "unit/rig/edges.h"
 
 /* The text for the daemon as it is, to be freed. */
 static char *

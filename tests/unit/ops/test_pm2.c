@@ -1,10 +1,15 @@
 #include "ops/pm2.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ops/pm2_channel.h"
-#include "unit/daemon.h"
+#include "unit/rig/edges.h"
 
 /* The test is pm2, at the other end of the channel. */
 static struct pm2 *pm2;

@@ -1,6 +1,8 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
-#include "unit/daemon.h"
+#include "unit/rig/edges.h"
 
 /* Members of "t" that have said all that comes with joining. */
 #define JOIN_T "91a174"

@@ -1,4 +1,8 @@
-#include "unit/daemon.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "unit/rig/edges.h"
 
 static bool is_drained;
 

@@ -1,4 +1,10 @@
-#include "unit/daemon.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "unit/rig/edges.h"
+#include "wire/ask.h"
 
 static void
 say_stats(struct client *observer, const struct control_stats *stats)

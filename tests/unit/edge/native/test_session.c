@@ -1,4 +1,8 @@
-#include "unit/daemon.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "unit/rig/edges.h"
 
 TEST(every_cut_of_a_conversation_gives_the_same_answers)
 {

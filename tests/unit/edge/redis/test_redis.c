@@ -1,59 +1,12 @@
-#include "unit/daemon.h"
+#include <stdio.h>
+#include <string.h>
 
 #include "edge/redis/client.h"
+#include "unit/rig/redis.h"
 
 /* Clients of Redis's protocol beside native ones, in one daemon. */
 
 #define SECRET "correct horse"
-#define CLIENTS_MAX 4
-
-static struct redis *redis;
-
-static void
-begin_with(const char *password)
-{
-	const struct redis_settings resp = {
-		.version = "0.1.0",
-		.socket = "/run/s",
-		.password = password,
-		.max_connections = N_PEERS_MAX,
-		.clients_max = CLIENTS_MAX,
-		.auth_timeout_ms = 3600000,
-		.drain_timeout_ms = 3600000,
-		.max_frame = 4096,
-		.topic_max_bytes = 64,
-		.subscriptions_max = 1000,
-	};
-
-	begin();
-	redis = redis_new(loop, set, broker, &resp, native_closed(native));
-}
-
-static void
-finish(void)
-{
-	for (size_t i = 0; i < n_clients; i++)
-		if (clients[i].fd >= 0)
-			hang_up(&clients[i]);
-	settle();
-	redis_free(redis);
-	end();
-}
-
-static struct client *
-dial_redis(void)
-{
-	struct client *c = &clients[n_clients++];
-	struct peer peer = { getpid(), getuid(), getgid(), false };
-	int fds[2];
-
-	ck_assert_int_eq(
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	c->fd = fds[0];
-	redis_listen_ops.accepted(redis, fds[1], &peer);
-	return c;
-}
-
 static void
 tell(struct client *c, const char *text)
 {
@@ -172,14 +125,14 @@ TEST_EACH(a_stranger_has_small_limits_and_needs_the_password, strangers)
 {
 	struct client *c;
 
-	begin_with(SECRET);
+	begin_redis(SECRET);
 	c = dial_redis();
 	ask(c, strangers[row].said, strangers[row].reply);
 	if (strangers[row].ends)
 		expect_end(c);
 	else
 		ask_patiently(c, "QUIT\r\n", "+OK\r\n");
-	finish();
+	end_redis();
 }
 
 TEST(a_stranger_who_does_not_read_is_cut)
@@ -187,7 +140,7 @@ TEST(a_stranger_who_does_not_read_is_cut)
 	static char many[64 * 1024];
 	struct client *c;
 
-	begin_with(SECRET);
+	begin_redis(SECRET);
 	c = dial_redis();
 	for (size_t i = 0; i + 6 <= sizeof(many); i += 6)
 		memcpy(many + i, "PING\r\n", 6);
@@ -195,7 +148,7 @@ TEST(a_stranger_who_does_not_read_is_cut)
 	for (int i = 0; i < 20; i++)
 		turn();
 	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SLOW_CONSUMER], 1);
-	finish();
+	end_redis();
 }
 
 /* Both in one turn, the one who publishes first in the daemon's list. */
@@ -203,7 +156,7 @@ TEST(a_subscription_is_in_force_for_what_is_published_after_it)
 {
 	struct client *publisher, *worker;
 
-	begin_with("");
+	begin_redis("");
 	worker = join();
 	publisher = dial_redis();
 	subscribe(worker, "room", 0);
@@ -211,14 +164,14 @@ TEST(a_subscription_is_in_force_for_what_is_published_after_it)
 	settle();
 	expect(publisher, ":1\r\n");
 	expect_message(worker, "room", "hello");
-	finish();
+	end_redis();
 }
 
 TEST(publish_counts_what_is_delivered)
 {
 	struct client *a, *b, *worker;
 
-	begin_with("");
+	begin_redis("");
 	worker = join();
 	a = dial_redis();
 	b = dial_redis();
@@ -230,14 +183,14 @@ TEST(publish_counts_what_is_delivered)
 	expect_message(worker, "news", "hi");
 	ck_assert_uint_eq(redis_stats(redis)->n_delivered, 4);
 	ck_assert_uint_eq(redis_stats(redis)->n_published, 1);
-	finish();
+	end_redis();
 }
 
 TEST(patterns_that_begin_alike_share_a_prefix_and_go_one_by_one)
 {
 	struct client *a, *b;
 
-	begin_with("");
+	begin_redis("");
 	a = dial_redis();
 	b = dial_redis();
 	do_it(a, "PSUBSCRIBE k#*a k#*b\r\n");
@@ -249,7 +202,7 @@ TEST(patterns_that_begin_alike_share_a_prefix_and_go_one_by_one)
 	do_it(a, "PUNSUBSCRIBE k#*a\r\n");
 	ask(b, "PUBLISH k#xa 1\r\nPUBSUB NUMPAT\r\n", ":0\r\n:0\r\n");
 	ck_assert_uint_eq(topic_n_subscriptions(broker_topics(broker)), 0);
-	finish();
+	end_redis();
 }
 
 /* More than a few, so that one which is forgotten would be one too many. */
@@ -259,7 +212,7 @@ TEST(patterns_that_are_gone_leave_nothing_behind)
 	static char text[4096];
 	struct client *a, *b;
 
-	begin_with("");
+	begin_redis("");
 	a = dial_redis();
 	b = dial_redis();
 	for (size_t how = 0; how < 2; how++) {
@@ -276,7 +229,7 @@ TEST(patterns_that_are_gone_leave_nothing_behind)
 		ask(b, "PUBLISH p001 x\r\n", ":0\r\n");
 		expect(a, "");
 	}
-	finish();
+	end_redis();
 }
 
 TEST(a_run_of_native_messages_comes_in_order)
@@ -285,7 +238,7 @@ TEST(a_run_of_native_messages_comes_in_order)
 	size_t len = 0;
 	struct client *a, *b, *worker;
 
-	begin_with("");
+	begin_redis("");
 	worker = join();
 	a = dial_redis();
 	b = dial_redis();
@@ -300,7 +253,7 @@ TEST(a_run_of_native_messages_comes_in_order)
 		  "*3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nBBBB\r\n");
 	expect(b, ">3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nAAAA\r\n"
 		  ">3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nBBBB\r\n");
-	finish();
+	end_redis();
 }
 
 TEST(a_native_message_to_several_topics_comes_once_for_each)
@@ -310,7 +263,7 @@ TEST(a_native_message_to_several_topics_comes_once_for_each)
 	struct client *a, *worker;
 	size_t n;
 
-	begin_with("");
+	begin_redis("");
 	worker = join();
 	a = dial_redis();
 	do_it(a, "SUBSCRIBE t u\r\n");
@@ -326,7 +279,7 @@ TEST(a_native_message_to_several_topics_comes_once_for_each)
 	settle();
 	expect(a, "*3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$2\r\nhi\r\n"
 		  "*3\r\n$7\r\nmessage\r\n$1\r\nu\r\n$2\r\nhi\r\n");
-	finish();
+	end_redis();
 }
 
 TEST(who_does_not_read_is_cut_and_nobody_else)
@@ -334,7 +287,7 @@ TEST(who_does_not_read_is_cut_and_nobody_else)
 	static const struct conn_limits narrow = { 65536, 65536, 10000, 0 };
 	struct client *slow, *b;
 
-	begin_with("");
+	begin_redis("");
 	conn_set_limit(set, &narrow);
 	slow = dial_redis();
 	b = dial_redis();
@@ -351,19 +304,19 @@ TEST(who_does_not_read_is_cut_and_nobody_else)
 	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SLOW_CONSUMER], 1);
 	b->n_taken = b->n_got;
 	ask(b, "PUBLISH t x\r\n", ":0\r\n");
-	finish();
+	end_redis();
 }
 
 TEST(a_protocol_error_comes_behind_the_replies_before_it)
 {
 	struct client *c;
 
-	begin_with("");
+	begin_redis("");
 	c = dial_redis();
 	ask(c, "PING\r\nPUBLISH t x\r\n*1\r\n:1\r\n",
 	    "+PONG\r\n:0\r\n-ERR Protocol error: expected '$', got ':'\r\n");
 	expect_end(c);
-	finish();
+	end_redis();
 }
 
 TEST(what_is_too_long_is_answered_and_the_next_request_too)
@@ -372,7 +325,7 @@ TEST(what_is_too_long_is_answered_and_the_next_request_too)
 	size_t len = 0;
 	struct client *c;
 
-	begin_with("");
+	begin_redis("");
 	c = dial_redis();
 	len = (size_t)snprintf(text, sizeof(text),
 	    "*3\r\n$7\r\nPUBLISH\r\n$1\r\nt\r\n$100000\r\n%0100000d\r\n"
@@ -383,14 +336,14 @@ TEST(what_is_too_long_is_answered_and_the_next_request_too)
 	expect(c, "-ERR the request is too long; max-frame is 4096 bytes\r\n"
 		  "-ERR the message is too long; max-frame is 4096 bytes, and "
 		  "it needs 5005\r\n+PONG\r\n");
-	finish();
+	end_redis();
 }
 
 TEST(what_was_sent_before_the_end_is_carried_out)
 {
 	struct client *c, *worker;
 
-	begin_with("");
+	begin_redis("");
 	worker = join();
 	c = dial_redis();
 	subscribe(worker, "t", 0);
@@ -400,18 +353,18 @@ TEST(what_was_sent_before_the_end_is_carried_out)
 	settle();
 	expect_message(worker, "t", "1");
 	expect_message(worker, "t", "2");
-	finish();
+	end_redis();
 }
 
 TEST(what_comes_behind_quit_is_not_looked_at)
 {
 	struct client *c;
 
-	begin_with("");
+	begin_redis("");
 	c = dial_redis();
 	ask(c, "QUIT\r\nPING\r\n*x\r\n", "+OK\r\n");
 	expect_end(c);
-	finish();
+	end_redis();
 }
 
 static void
@@ -425,7 +378,7 @@ TEST(a_drain_answers_what_has_come)
 	bool is_drained = false;
 	struct client *c;
 
-	begin_with("");
+	begin_redis("");
 	c = dial_redis();
 	tell(c, "PING\r\n");
 	turn();
@@ -434,7 +387,7 @@ TEST(a_drain_answers_what_has_come)
 	ck_assert(is_drained);
 	expect(c, "+PONG\r\n");
 	expect_end(c);
-	finish();
+	end_redis();
 }
 
 /* What the last one has published reaches the first. */
@@ -443,7 +396,7 @@ TEST(a_drain_carries_out_everything_before_it_ends_anybody)
 	bool is_drained = false;
 	struct client *a, *b;
 
-	begin_with("");
+	begin_redis("");
 	a = dial_redis();
 	b = dial_redis();
 	do_it(a, "SUBSCRIBE t\r\n");
@@ -454,7 +407,7 @@ TEST(a_drain_carries_out_everything_before_it_ends_anybody)
 	ck_assert(is_drained);
 	expect(b, ":1\r\n");
 	expect(a, "*3\r\n$7\r\nmessage\r\n$1\r\nt\r\n$4\r\nlast\r\n");
-	finish();
+	end_redis();
 }
 
 static const struct {
@@ -473,14 +426,14 @@ TEST_EACH(http_ends_the_connection_and_is_not_obeyed, https)
 	for (size_t i = 0; i < 2; i++) {
 		struct client *c;
 
-		begin_with(passwords[i]);
+		begin_redis(passwords[i]);
 		c = dial_redis();
 		do_it(c, https[row].bytes);
 		expect_end(c);
 		ck_assert_uint_eq(redis_stats(redis)->n_published, 0);
 		ck_assert_uint_eq(
 		    conn_set_stats(set)->n_closed[CONN_BAD_FRAME], 1);
-		finish();
+		end_redis();
 	}
 }
 
@@ -502,7 +455,7 @@ TEST_EACH(a_list_of_clients_has_who_was_asked_for, lists)
 	struct client *c;
 	size_t n = 0;
 
-	begin_with("");
+	begin_redis("");
 	c = dial_redis();
 	dial_redis();
 	do_it(dial_redis(), "SUBSCRIBE t\r\n");
@@ -512,7 +465,7 @@ TEST_EACH(a_list_of_clients_has_who_was_asked_for, lists)
 	for (size_t i = 0; i + 5 <= c->n_got; i++)
 		n += memcmp(c->got + i, " sub=", 5) == 0;
 	ck_assert_uint_eq(n, lists[row].n);
-	finish();
+	end_redis();
 }
 
 static const struct {
@@ -530,17 +483,17 @@ TEST_EACH(a_list_that_cannot_be_is_refused_as_redis_does, bad_lists)
 {
 	char text[64];
 
-	begin_with("");
+	begin_redis("");
 	snprintf(text, sizeof(text), "CLIENT LIST %s\r\n", bad_lists[row].args);
 	ask(dial_redis(), text, bad_lists[row].reply);
-	finish();
+	end_redis();
 }
 
 TEST(one_client_too_many_is_told_so)
 {
 	struct client *c;
 
-	begin_with("");
+	begin_redis("");
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		ask(dial_redis(), "PING\r\n", "+PONG\r\n");
 	c = dial_redis();
@@ -548,7 +501,7 @@ TEST(one_client_too_many_is_told_so)
 	expect(c, "-ERR max number of clients reached\r\n");
 	expect_end(c);
 	ck_assert_ptr_nonnull(join());
-	finish();
+	end_redis();
 }
 
 /* A worker that has been asked for something may be about to have the room. */
@@ -560,7 +513,7 @@ TEST(what_follows_a_request_to_a_room_reaches_all_of_its_namespace)
 	struct frame f;
 	size_t len;
 
-	begin_with("");
+	begin_redis("");
 	worker = join();
 	other = join();
 	emitter = dial_redis();
@@ -589,7 +542,7 @@ TEST(what_follows_a_request_to_a_room_reaches_all_of_its_namespace)
 	expect(redis_worker,
 	    "*4\r\n$8\r\npmessage\r\n$5\r\nk#/#*\r\n$9\r\nk#/#room#\r\n"
 	    "$1\r\n1\r\n");
-	finish();
+	end_redis();
 }
 
 /* As many as there is room for; one more, and the first is forgotten. */
@@ -598,7 +551,7 @@ TEST(many_namespaces_can_be_asked_at_a_time)
 	char text[64];
 	struct client *emitter, *worker;
 
-	begin_with("");
+	begin_redis("");
 	worker = join();
 	emitter = dial_redis();
 	subscribe(worker, "k#/0#", 0);
@@ -610,7 +563,7 @@ TEST(many_namespaces_can_be_asked_at_a_time)
 	ask(emitter, "PUBLISH k#/0#room# x\r\n", ":1\r\n");
 	ask(emitter, "PUBLISH k-request#/more# x\r\n", ":0\r\n");
 	ask(emitter, "PUBLISH k#/0#room# x\r\n", ":0\r\n");
-	finish();
+	end_redis();
 }
 
 TEST(a_name_has_a_longest_length)
@@ -618,7 +571,7 @@ TEST(a_name_has_a_longest_length)
 	char text[512];
 	struct client *c;
 
-	begin_with("");
+	begin_redis("");
 	c = dial_redis();
 	snprintf(text, sizeof(text), "CLIENT SETNAME %0256d\r\n", 7);
 	ask(c, text, "+OK\r\n");
@@ -627,7 +580,7 @@ TEST(a_name_has_a_longest_length)
 	tell(c, "CLIENT LIST\r\n");
 	settle();
 	ck_assert_mem_eq(c->got + c->n_got - 3, "\n\r\n", 3);
-	finish();
+	end_redis();
 }
 
 static const struct {
@@ -649,7 +602,7 @@ TEST_EACH(a_client_has_so_many_of_a_kind_and_no_more, manies)
 	size_t len = 0;
 	struct client *c;
 
-	begin_with("");
+	begin_redis("");
 	c = dial_redis();
 	len = (size_t)snprintf(text, sizeof(text), "%s", manies[row].command);
 	for (int i = 0; i <= manies[row].n; i++)
@@ -664,7 +617,7 @@ TEST_EACH(a_client_has_so_many_of_a_kind_and_no_more, manies)
 	snprintf(error, sizeof(error), "$2\r\n*7\r\n:%d\r\n", manies[row].n);
 	c->n_taken = c->n_got - strlen(error);
 	expect(c, error);
-	finish();
+	end_redis();
 }
 
 /* "*[…]N*": a class is dear where it must be searched for. */
@@ -688,7 +641,7 @@ TEST(patterns_that_take_long_to_match_are_refused_until_others_have_left)
 	static char text[64 * 1024];
 	struct client *c, *other;
 
-	begin_with("");
+	begin_redis("");
 	c = dial_redis();
 	other = dial_redis();
 	put_dear_patterns(text, "PSUBSCRIBE", 600);
@@ -707,7 +660,7 @@ TEST(patterns_that_take_long_to_match_are_refused_until_others_have_left)
 	hang_up(c);
 	settle();
 	ck_assert_uint_eq(redis->pattern_steps, 0);
-	finish();
+	end_redis();
 }
 
 #define WRONG                                                            \
@@ -718,7 +671,7 @@ TEST(a_client_that_sends_no_password_in_time_is_ended)
 {
 	struct client *c, *in, *again;
 
-	begin_with(SECRET);
+	begin_redis(SECRET);
 	c = dial_redis();
 	in = dial_redis();
 	again = dial_redis();
@@ -731,14 +684,14 @@ TEST(a_client_that_sends_no_password_in_time_is_ended)
 	expect_end(again);
 	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_HELLO_TIMEOUT], 2);
 	ask(in, "PING\r\n", "+PONG\r\n");
-	finish();
+	end_redis();
 }
 
 TEST(three_wrong_passwords_end_a_connection)
 {
 	struct client *c;
 
-	begin_with(SECRET);
+	begin_redis(SECRET);
 	c = dial_redis();
 	/* The second waits for the first, whatever came with it. */
 	ask(c, "AUTH a\r\nAUTH b\r\nHELLO 3 AUTH default c\r\nPING\r\n", WRONG);
@@ -747,14 +700,14 @@ TEST(three_wrong_passwords_end_a_connection)
 	expect_end(c);
 	ck_assert_uint_eq(redis_stats(redis)->n_auth_failures, 3);
 	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_AUTH_FAILED], 1);
-	finish();
+	end_redis();
 }
 
 TEST(a_wrong_password_has_all_of_its_address_wait_and_no_others)
 {
 	struct client *c, *same, *other;
 
-	begin_with(SECRET);
+	begin_redis(SECRET);
 	c = dial_redis();
 	same = dial_redis();
 	other = dial_redis();
@@ -767,14 +720,14 @@ TEST(a_wrong_password_has_all_of_its_address_wait_and_no_others)
 	ck_assert_uint_eq(redis->n_waiting, 0);
 	ask(other, "AUTH x\r\n", WRONG);
 	ask(same, "PING\r\n", "+PONG\r\n");
-	finish();
+	end_redis();
 }
 
 TEST(a_client_that_goes_while_it_waits_has_tried_nothing)
 {
 	struct client *c, *in;
 
-	begin_with(SECRET);
+	begin_redis(SECRET);
 	c = dial_redis();
 	in = dial_redis();
 	ask(in, "AUTH \"correct horse\"\r\nSUBSCRIBE t\r\n",
@@ -787,7 +740,7 @@ TEST(a_client_that_goes_while_it_waits_has_tried_nothing)
 	ck_assert_uint_eq(redis->n_waiting, 0);
 	ck_assert_uint_eq(redis_stats(redis)->n_open, 1);
 	expect(in, "");
-	finish();
+	end_redis();
 }
 
 TEST(addresses_that_sent_wrong_passwords_are_remembered_in_a_table_that_ends)
@@ -795,7 +748,7 @@ TEST(addresses_that_sent_wrong_passwords_are_remembered_in_a_table_that_ends)
 	struct client *c;
 	struct redis_client *client;
 
-	begin_with(SECRET);
+	begin_redis(SECRET);
 	c = dial_redis();
 	client = TAILQ_FIRST(&redis->clients);
 	for (int i = 0; i < 3 * REDIS_GUESSERS_MAX; i++) {
@@ -805,5 +758,5 @@ TEST(addresses_that_sent_wrong_passwords_are_remembered_in_a_table_that_ends)
 		ck_assert(redis_must_wait(client));
 	}
 	ck_assert_uint_eq(redis->n_guessers, REDIS_GUESSERS_MAX);
-	finish();
+	end_redis();
 }

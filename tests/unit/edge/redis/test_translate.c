@@ -1,53 +1,18 @@
-#include "unit/daemon.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "edge/redis/client.h"
+#include "unit/rig/redis.h"
 
 /* What native workers publish, as clients of Redis get it. */
 
-static struct redis *redis;
-
-static void
-begin_redis(void)
-{
-	const struct redis_settings resp = {
-		.version = "0.1.0",
-		.socket = "/run/s",
-		.password = "",
-		.max_connections = N_PEERS_MAX,
-		.clients_max = 4,
-		.drain_timeout_ms = 3600000,
-		.max_frame = 4096,
-		.topic_max_bytes = 64,
-		.subscriptions_max = 1000,
-	};
-
-	begin();
-	redis = redis_new(loop, set, broker, &resp, native_closed(native));
-}
-
-static void
-finish(void)
-{
-	for (size_t i = 0; i < n_clients; i++)
-		if (clients[i].fd >= 0)
-			hang_up(&clients[i]);
-	settle();
-	redis_free(redis);
-	end();
-}
-
 /* A client that has sent these words. */
 static struct client *
-dial_redis(const char *text)
+dial_and_say(const char *text)
 {
-	struct client *c = &clients[n_clients++];
-	struct peer peer = { getpid(), getuid(), getgid(), false };
-	int fds[2];
+	struct client *c = dial_redis();
 
-	ck_assert_int_eq(
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	c->fd = fds[0];
-	redis_listen_ops.accepted(redis, fds[1], &peer);
 	say(c, text, strlen(text));
 	settle();
 	c->n_taken = c->n_got;
@@ -132,9 +97,9 @@ TEST(an_encoded_broadcast_comes_as_a_packet_and_a_command_as_a_request)
 {
 	struct client *from, *c;
 
-	begin_redis();
+	begin_redis("");
 	from = join();
-	c = dial_redis(CLASSIC);
+	c = dial_and_say(CLASSIC);
 	publish_body(from, "k#/#", PLAIN);
 	publish_body(from, "k#/#", ENCODED);
 	publish_body(from, "k#/#", COMMAND);
@@ -150,7 +115,7 @@ TEST(an_encoded_broadcast_comes_as_a_packet_and_a_command_as_a_request)
 	expect_no_more(c);
 	ck_assert_uint_eq(redis_stats(redis)->n_malformed, 1);
 	ck_assert_uint_eq(redis_stats(redis)->n_translated, 4);
-	finish();
+	end_redis();
 }
 
 static const struct {
@@ -169,16 +134,16 @@ TEST_EACH(what_is_not_of_workers_comes_as_it_is, opaque)
 	struct client *from, *c;
 	char head[64];
 
-	begin_redis();
+	begin_redis("");
 	from = join();
-	c = dial_redis("SUBSCRIBE other k#room# k#/#\r\n");
+	c = dial_and_say("SUBSCRIBE other k#room# k#/#\r\n");
 	publish_body(from, opaque[row].topic, opaque[row].body);
 	settle();
 	snprintf(head, sizeof(head), "*3\r\n$7\r\nmessage\r\n$%zu\r\n%s\r\n",
 	    strlen(opaque[row].topic), opaque[row].topic);
 	expect_hex(c, head, opaque[row].body);
 	expect_no_more(c);
-	finish();
+	end_redis();
 }
 
 TEST(what_clients_of_redis_publish_comes_as_it_is)
@@ -187,9 +152,9 @@ TEST(what_clients_of_redis_publish_comes_as_it_is)
 	struct buffer body = hex(COMMAND);
 	char head[64];
 
-	begin_redis();
-	c = dial_redis(CLASSIC);
-	from = dial_redis("");
+	begin_redis("");
+	c = dial_and_say(CLASSIC);
+	from = dial_and_say("");
 	snprintf(head, sizeof(head),
 	    "*3\r\n$7\r\nPUBLISH\r\n$4\r\nk#/#\r\n$%zu\r\n", body.len);
 	say(from, head, strlen(head));
@@ -199,7 +164,7 @@ TEST(what_clients_of_redis_publish_comes_as_it_is)
 	expect_bytes(c, BY_PATTERN(4, "k#/#"), body.data, body.len);
 	expect_no_more(c);
 	free(body.data);
-	finish();
+	end_redis();
 }
 
 /* To k#/#a# and k#/#b#. */
@@ -219,11 +184,11 @@ TEST(a_message_for_several_rooms_comes_once)
 	static const char *const bodies[] = { ENCODED, PACKET };
 	struct client *from, *all, *rooms, *b;
 
-	begin_redis();
+	begin_redis("");
 	from = join();
-	all = dial_redis(CLASSIC);
-	rooms = dial_redis("SUBSCRIBE k#/#a# k#/#b#\r\n");
-	b = dial_redis("HELLO 3\r\nSUBSCRIBE k#/#b#\r\n");
+	all = dial_and_say(CLASSIC);
+	rooms = dial_and_say("SUBSCRIBE k#/#a# k#/#b#\r\n");
+	b = dial_and_say("HELLO 3\r\nSUBSCRIBE k#/#b#\r\n");
 	for (size_t i = 0; i < N_ELEMENTS(bodies); i++)
 		publish_to_rooms(from, bodies[i]);
 	publish_to_rooms(from, COMMAND);
@@ -239,7 +204,7 @@ TEST(a_message_for_several_rooms_comes_once)
 	expect_no_more(all);
 	expect_no_more(rooms);
 	expect_no_more(b);
-	finish();
+	end_redis();
 }
 
 TEST(shard_channels_get_what_native_workers_publish)
@@ -255,9 +220,9 @@ TEST(shard_channels_get_what_native_workers_publish)
 	    "a36e7370 a12f";
 	struct client *from, *c;
 
-	begin_redis();
+	begin_redis("");
 	from = join();
-	c = dial_redis("SSUBSCRIBE k#/# k#/#a#\r\n");
+	c = dial_and_say("SSUBSCRIBE k#/# k#/#a#\r\n");
 	publish_body(from, "k#/#", ENCODED);
 	publish_body(from, "k#/#a#", ENCODED);
 	publish_to_rooms(from, ENCODED);
@@ -276,7 +241,7 @@ TEST(shard_channels_get_what_native_workers_publish)
 	publish_body(from, "k#/#", BROKEN); /* nobody looks at it */
 	settle();
 	ck_assert_uint_eq(redis_stats(redis)->n_malformed, 1);
-	finish();
+	end_redis();
 }
 
 static void
@@ -295,11 +260,11 @@ TEST(what_is_published_to_a_shard_reaches_native_subscribers_too)
 	struct client *native_one, *plain, *c;
 	struct frame f;
 
-	begin_redis();
+	begin_redis("");
 	native_one = join();
 	subscribe(native_one, "k#/#");
-	plain = dial_redis("PSUBSCRIBE *\r\nSUBSCRIBE k#/#\r\n");
-	c = dial_redis("");
+	plain = dial_and_say("PSUBSCRIBE *\r\nSUBSCRIBE k#/#\r\n");
+	c = dial_and_say("");
 	say(c, "SPUBLISH k#/# body\r\n", 20);
 	settle();
 	f = next_frame(native_one);
@@ -308,7 +273,7 @@ TEST(what_is_published_to_a_shard_reaches_native_subscribers_too)
 	ck_assert_mem_eq(f.body, "body", 4);
 	expect_no_more(plain);
 	ck_assert_mem_eq(c->got + c->n_taken, ":1\r\n", 4);
-	finish();
+	end_redis();
 }
 
 TEST(a_channel_of_requests_counts_those_who_answer)
@@ -317,15 +282,15 @@ TEST(a_channel_of_requests_counts_those_who_answer)
 	static const char wanted[] = "*4\r\n$12\r\nk-request#/#\r\n:1\r\n"
 				     "$4\r\nk#/#\r\n:1\r\n";
 
-	begin_redis();
+	begin_redis("");
 	worker = join();
 	subscribe(worker, "k-request#/#");
 	subscribe(worker, "k#/#");
-	c = dial_redis("");
-	dial_redis(CLASSIC);
+	c = dial_and_say("");
+	dial_and_say(CLASSIC);
 	say(c, "PUBSUB NUMSUB k-request#/# k#/#\r\n", 33);
 	settle();
 	ck_assert_uint_eq(c->n_got - c->n_taken, sizeof(wanted) - 1);
 	ck_assert_mem_eq(c->got + c->n_taken, wanted, sizeof(wanted) - 1);
-	finish();
+	end_redis();
 }

@@ -1,30 +1,18 @@
-/*
- * owners - owners without members, for the tests of open questions: owner i has
- * the id 10 + i and the name "n<i>". Who is asked is a string of digits. A
- * question that has ended is told as "ask-id outcome answered/expected", then
- * "reason:id" of each who did not answer, then "=" and each answer.
- */
-#ifndef PM2A_TESTS_UNIT_OWNERS_H
-#define PM2A_TESTS_UNIT_OWNERS_H
+#include "unit/rig/requests.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/request.h"
-#include "unit/support.h"
+struct request_registry *reg;
+struct request_owner owners[N_OWNERS];
 
-#define N_OWNERS 10
-#define ROOM 1000000
-
-static struct request_registry *reg;
-static struct request_owner owners[N_OWNERS];
-static struct instant now;
 static int64_t last_ask_id;
+static char told[1024];
 
-static inline void
-begin(void)
+void
+owners_begin(void)
 {
 	char name[8];
 
@@ -37,8 +25,8 @@ begin(void)
 	}
 }
 
-static inline void
-end(void)
+void
+owners_end(void)
 {
 	ck_assert_ptr_null(request_take_ended(reg));
 	for (int i = 0; i < N_OWNERS; i++) {
@@ -52,10 +40,10 @@ end(void)
 	ck_assert_uint_eq(request_n_gathered_bytes(reg), 0);
 	ck_assert_int_eq(request_next_deadline(reg).ms, INSTANT_NEVER.ms);
 	request_registry_free(reg);
-	ck_assert_uint_eq(blob_total_bytes(), 0);
+	rig_expect_no_blobs();
 }
 
-static inline struct request *
+struct request *
 open_spec(int asker, const struct request_spec *spec, const char *whom)
 {
 	struct request_owner *asked[N_OWNERS];
@@ -67,9 +55,8 @@ open_spec(int asker, const struct request_spec *spec, const char *whom)
 	    reg, &owners[asker], spec, n == 0 ? NULL : asked, n, now);
 }
 
-/* Owner 0 asks; the ask ids of a test count from 1. */
-static inline uint64_t
-ask(enum request_gather gather, int64_t timeout_ms, const char *whom)
+uint64_t
+owner_ask(enum request_gather gather, int64_t timeout_ms, const char *whom)
 {
 	struct request_spec spec = {
 		.ask_id = ++last_ask_id,
@@ -84,7 +71,7 @@ ask(enum request_gather gather, int64_t timeout_ms, const char *whom)
 	return request->id;
 }
 
-static inline uint64_t
+uint64_t
 ask_scope(const void *scope, const char *whom)
 {
 	struct request_spec spec = {
@@ -97,8 +84,9 @@ ask_scope(const void *scope, const char *whom)
 	return open_spec(0, &spec, whom)->id;
 }
 
-static inline int
-give(int owner, uint64_t id, enum request_verdict verdict, const char *text)
+int
+owner_give(
+    int owner, uint64_t id, enum request_verdict verdict, const char *text)
 {
 	struct buffer bytes = exactly(text, strlen(text));
 	struct answer answer = {
@@ -116,20 +104,19 @@ give(int owner, uint64_t id, enum request_verdict verdict, const char *text)
 	return r;
 }
 
-static inline int
-yes(int owner, uint64_t id, const char *text)
+int
+owner_yes(int owner, uint64_t id, const char *text)
 {
-	return give(owner, id, REQUEST_YES, text);
+	return owner_give(owner, id, REQUEST_YES, text);
 }
 
-static inline int
-no(int owner, uint64_t id)
+int
+owner_no(int owner, uint64_t id)
 {
-	return give(owner, id, REQUEST_NO, "");
+	return owner_give(owner, id, REQUEST_NO, "");
 }
 
-/* Yes to a union: the words of text, one blank between two. */
-static inline int
+int
 yes_strings(int owner, uint64_t id, const char *text)
 {
 	struct answer_string strings[16];
@@ -148,35 +135,14 @@ yes_strings(int owner, uint64_t id, const char *text)
 	return request_answer(reg, &owners[owner], &answer, &request);
 }
 
-static inline void
-pass(int64_t ms)
+void
+owners_pass(int64_t ms)
 {
 	now = instant_after(now, ms);
 	request_expire(reg, now);
 }
 
-static const char *const outcome_words[] = {
-	[REQUEST_OPEN] = "open",
-	[REQUEST_COMPLETE] = "complete",
-	[REQUEST_FOUND] = "found",
-	[REQUEST_UNKNOWN] = "unknown",
-	[REQUEST_TIMEOUT] = "timeout",
-	[REQUEST_FULL] = "full",
-};
-
-static const char *const state_words[] = {
-	[DEBT_OWED] = "owed",
-	[DEBT_PAID] = "paid",
-	[DEBT_LEFT] = "left",
-	[DEBT_LATE] = "late",
-	[DEBT_TOO_BIG] = "big",
-	[DEBT_DISMISSED] = "dismissed",
-};
-
-static char told[1024];
-
-static inline void __attribute__((format(printf, 1, 2)))
-tell(const char *format, ...)
+static void __attribute__((format(printf, 1, 2))) tell(const char *format, ...)
 {
 	size_t at = strlen(told);
 	va_list args;
@@ -187,7 +153,7 @@ tell(const char *format, ...)
 	ck_assert_uint_lt(strlen(told) + 1, sizeof(told));
 }
 
-static inline void
+static void
 tell_answers(const struct gather *gather)
 {
 	size_t cursor = 0, len;
@@ -204,12 +170,12 @@ tell_answers(const struct gather *gather)
 			tell(" %.*s", (int)len, bytes);
 }
 
-static inline void
+static void
 tell_request(const struct request *request)
 {
 	ck_assert_uint_eq(request->n_owed, 0);
 	tell("%lld %s %u/%u", (long long)request->ask_id,
-	    outcome_words[request->outcome], request->n_answered,
+	    rig_outcomes[request->outcome], request->n_answered,
 	    request->n_debts);
 	for (uint32_t i = 0; i < request->n_debts; i++) {
 		const struct debt *debt = &request->debts[i];
@@ -220,14 +186,13 @@ tell_request(const struct request *request)
 		ck_assert_uint_eq(
 		    (unsigned)(debt->name->data[1] - '0') + 10, debt->id);
 		if (debt->state != DEBT_PAID)
-			tell(" %s:%d", state_words[debt->state],
+			tell(" %s:%d", rig_states[debt->state],
 			    (int)debt->id - 10);
 	}
 	tell_answers(&request->gathered);
 }
 
-/* All that have ended since it was asked last, with "; " between two. */
-static inline const char *
+const char *
 ended(void)
 {
 	struct request *request;
@@ -242,5 +207,3 @@ ended(void)
 	}
 	return told;
 }
-
-#endif

@@ -1,33 +1,15 @@
-/*
- * recorder - a broker whose members write down what they are told, for the
- * tests of asking. Member i has the id i + 1 and the name "n<i>", and is called
- * i; each entry stands behind a blank.
- *
- *   q1:topic,topic:payload      it is asked question 1
- *   p7<2:text                   a part of its question 7, of member 2
- *   r7:complete:1/2:left.2:a,b  the result of its question 7
- *   j2:topic, l2:topic          member 2 has joined, has left
- *   m:text                      a message
- */
-#ifndef PM2A_TESTS_UNIT_RECORDER_H
-#define PM2A_TESTS_UNIT_RECORDER_H
+#include "unit/rig/members.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/broker.h"
-#include "unit/support.h"
+struct member *members[N_MEMBERS];
+char logs[N_MEMBERS][4096];
+bool refuses[N_MEMBERS];
 
-#define N_MEMBERS 6
-
-static struct broker *broker;
-static struct member *members[N_MEMBERS];
-static char logs[N_MEMBERS][1024];
-static struct instant now;
-
-static inline void __attribute__((format(printf, 2, 3)))
+static void __attribute__((format(printf, 2, 3)))
 record(const struct member *to, const char *format, ...)
 {
 	char *log = to->user;
@@ -40,22 +22,24 @@ record(const struct member *to, const char *format, ...)
 	ck_assert_uint_lt(strlen(log) + 1, sizeof(logs[0]));
 }
 
-static inline bool
+static bool
 on_message(struct member *to, const struct message_run *run)
 {
+	if (refuses[(char(*)[sizeof(logs[0])])to->user - logs])
+		return false;
 	record(to, " m:%.*s", (int)run->bytes.len,
 	    (const char *)slice_data(&run->bytes));
 	return true;
 }
 
-static inline void
+static void
 on_presence(struct member *to, const struct presence *p)
 {
-	record(to, " %c%d:%.*s", p->joined ? 'j' : 'l', (int)p->who->id - 1,
-	    (int)p->topic_len, p->topic);
+	record(to, " %c%d:%.*s=%u", p->joined ? 'j' : 'l', (int)p->who->id - 1,
+	    (int)p->topic_len, p->topic, p->count);
 }
 
-static inline void
+static void
 on_question(struct member *to, uint64_t id, const struct ask *ask)
 {
 	record(to, " q%d:", (int)id);
@@ -65,7 +49,7 @@ on_question(struct member *to, uint64_t id, const struct ask *ask)
 	record(to, ":%.*s", (int)ask->payload_len, (const char *)ask->payload);
 }
 
-static inline void
+static void
 on_part(struct member *to, const struct request *request,
     const struct member *from, const struct answer *answer)
 {
@@ -73,25 +57,7 @@ on_part(struct member *to, const struct request *request,
 	    (int)answer->len, (const char *)answer->bytes);
 }
 
-static const char *const outcomes[] = {
-	[REQUEST_OPEN] = "open",
-	[REQUEST_COMPLETE] = "complete",
-	[REQUEST_FOUND] = "found",
-	[REQUEST_UNKNOWN] = "unknown",
-	[REQUEST_TIMEOUT] = "timeout",
-	[REQUEST_FULL] = "full",
-};
-
-static const char *const states[] = {
-	[DEBT_OWED] = "owed",
-	[DEBT_PAID] = "paid",
-	[DEBT_LEFT] = "left",
-	[DEBT_LATE] = "late",
-	[DEBT_TOO_BIG] = "big",
-	[DEBT_DISMISSED] = "dismissed",
-};
-
-static inline void
+static void
 record_missing(const struct member *to, const struct request *request)
 {
 	const char *comma = "";
@@ -101,13 +67,13 @@ record_missing(const struct member *to, const struct request *request)
 
 		if (debt->state == DEBT_PAID)
 			continue;
-		record(to, "%s%s.%d", comma, states[debt->state],
+		record(to, "%s%s.%d", comma, rig_states[debt->state],
 		    (int)debt->id - 1);
 		comma = ",";
 	}
 }
 
-static inline void
+static void
 on_result(struct member *to, const struct request *request)
 {
 	const struct gather *gather = &request->gathered;
@@ -115,7 +81,8 @@ on_result(struct member *to, const struct request *request)
 	const char *bytes, *comma = "";
 
 	record(to, " r%d:%s:%u/%u:", (int)request->ask_id,
-	    outcomes[request->outcome], request->n_answered, request->n_debts);
+	    rig_outcomes[request->outcome], request->n_answered,
+	    request->n_debts);
 	record_missing(to, request);
 	record(to, ":");
 	for (size_t i = 0; i < gather->n_answers; i++) {
@@ -139,7 +106,7 @@ static const struct broker_sink sink = {
 	.result = on_result,
 };
 
-static const struct broker_limits limits = {
+const struct broker_limits member_limits = {
 	.topic_max_bytes = 16,
 	.subscriptions_max = 8,
 	.questions_max = 4,
@@ -148,8 +115,8 @@ static const struct broker_limits limits = {
 	.gather_max_bytes = 1000,
 };
 
-static inline void
-join(int i)
+void
+member_join(int i)
 {
 	char name[16];
 
@@ -157,75 +124,97 @@ join(int i)
 	members[i] = broker_join(broker, name, &sink, logs[i]);
 }
 
-static inline void
-begin(void)
+void
+members_begin_with(int n)
 {
-	broker = broker_new(&limits, (struct hash_key){ 1, 2 });
+	rig_open(&member_limits);
 	now = (struct instant){ 50000 };
 	memset(logs, 0, sizeof(logs));
-	for (int i = 0; i < N_MEMBERS; i++)
-		join(i);
+	memset(refuses, 0, sizeof(refuses));
+	for (int i = 0; i < n; i++)
+		member_join(i);
 }
 
-static inline void
+void
+members_begin(void)
+{
+	members_begin_with(6);
+}
+
+void
 leave(int i)
 {
 	broker_leave(broker, members[i]);
 	members[i] = NULL;
 }
 
-static inline void
-end(void)
+void
+members_end(void)
 {
 	for (int i = 0; i < N_MEMBERS; i++)
 		if (members[i] != NULL)
 			leave(i);
-	ck_assert_uint_eq(request_n_open(broker_requests(broker)), 0);
-	ck_assert_uint_eq(request_n_gathered_bytes(broker_requests(broker)), 0);
-	ck_assert_int_eq(broker_next_deadline(broker).ms, INSTANT_NEVER.ms);
-	broker_free(broker);
-	blob_trim();
-	ck_assert_uint_eq(blob_total_bytes(), 0);
+	rig_close();
+	rig_expect_no_blobs();
 }
 
-static inline void
+void
 expect(int i, const char *text)
 {
 	ck_assert_str_eq(logs[i], text);
 	logs[i][0] = '\0';
 }
 
-static inline void
+void
 expect_silence(void)
 {
 	for (int i = 0; i < N_MEMBERS; i++)
 		expect(i, "");
 }
 
-/* Each of whom subscribes in one way, and what that makes heard is forgotten.
- */
-static inline void
+struct topic_name
+name_of(const char *topic)
+{
+	return (struct topic_name){ .bytes = topic, .len = strlen(topic) };
+}
+
+int
+try_subscribe(int i, enum topic_kind kind, const char *topic)
+{
+	struct topic_name name = name_of(topic);
+
+	return broker_subscribe(broker, members[i], kind, &name);
+}
+
+void
 subscribe(const char *whom, enum topic_kind kind, const char *topic)
 {
-	struct topic_name name = { .bytes = topic, .len = strlen(topic) };
-
 	for (; *whom != '\0'; whom++)
-		ck_assert_int_eq(
-		    broker_subscribe(broker, members[*whom - '0'], kind, &name),
-		    0);
+		ck_assert_int_eq(try_subscribe(*whom - '0', kind, topic), 0);
 	memset(logs, 0, sizeof(logs));
 }
 
-static inline void
+void
 unsubscribe(int i, enum topic_kind kind, const char *topic)
 {
-	struct topic_name name = { .bytes = topic, .len = strlen(topic) };
+	struct topic_name name = name_of(topic);
 
 	broker_unsubscribe(broker, members[i], kind, &name);
 }
 
-/* A question of member from to whom topics name, one behind each blank. */
-static inline int
+void
+member_publish(int from, const char *text, const char *one, const char *two)
+{
+	struct topic_name names[2] = { name_of(one), name_of(two ? two : "") };
+	struct message_run run = { .n = 1 };
+
+	run.bytes =
+	    (struct slice){ blob_copy(text, strlen(text)), 0, strlen(text) };
+	broker_publish(broker, members[from], names, two ? 2 : 1, &run);
+	blob_unref(run.bytes.blob);
+}
+
+int
 put(int from, struct ask ask, const char *topics)
 {
 	struct topic_name names[4];
@@ -241,8 +230,7 @@ put(int from, struct ask ask, const char *topics)
 	return broker_ask(broker, members[from], &ask, now);
 }
 
-/* Of 100 ms, to members. */
-static inline int
+int
 ask(int from, int64_t ask_id, enum request_gather gather, const char *topic)
 {
 	return put(from,
@@ -251,7 +239,7 @@ ask(int from, int64_t ask_id, enum request_gather gather, const char *topic)
 	    topic);
 }
 
-static inline int
+int
 ask_subscribers(int from, int64_t ask_id, const char *topics)
 {
 	return put(from,
@@ -260,7 +248,7 @@ ask_subscribers(int from, int64_t ask_id, const char *topics)
 	    topics);
 }
 
-static inline int
+int
 give(int i, uint64_t id, enum request_verdict verdict, const char *text)
 {
 	struct buffer bytes = exactly(text, strlen(text));
@@ -279,23 +267,21 @@ give(int i, uint64_t id, enum request_verdict verdict, const char *text)
 	return r;
 }
 
-static inline void
+void
 yes(int i, uint64_t id, const char *text)
 {
 	ck_assert_int_eq(give(i, id, REQUEST_YES, text), 0);
 }
 
-static inline void
+void
 no(int i, uint64_t id)
 {
 	ck_assert_int_eq(give(i, id, REQUEST_NO, ""), 0);
 }
 
-static inline void
+void
 pass(int64_t ms)
 {
 	now = instant_after(now, ms);
 	broker_expire(broker, now);
 }
-
-#endif

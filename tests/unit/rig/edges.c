@@ -1,41 +1,22 @@
-/*
- * daemon - a daemon without a listener, for the tests of edge/: connections are
- * socket pairs, the loop is run turn by turn, and the test is every client.
- */
-#ifndef PM2A_TESTS_UNIT_DAEMON_H
-#define PM2A_TESTS_UNIT_DAEMON_H
+#include "unit/rig/edges.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "edge/native/native.h"
-#include "unit/support.h"
 #include "wire/ask.h"
-#include "wire/control.h"
-#include "wire/frame.h"
 
-#define N_PEERS_MAX 8
+struct loop *loop;
+struct conn_set *set;
+struct native *native;
+struct client clients[N_PEERS_MAX];
+size_t n_clients;
+struct vectors golden;
 
-struct client {
-	int fd;
-	uint8_t *got;
-	size_t n_got, n_taken;
-};
-
-static struct loop *loop;
-static struct conn_set *set;
-static struct broker *broker;
-static struct native *native;
-static struct client clients[N_PEERS_MAX];
-static size_t n_clients;
-static struct vectors golden;
-
-static inline void
+static void
 put_config(struct msg_writer *w, void *arg)
 {
 	(void)arg;
@@ -44,7 +25,7 @@ put_config(struct msg_writer *w, void *arg)
 	msg_put_str(w, "4096");
 }
 
-static const struct native_settings settings = {
+const struct native_settings settings = {
 	.server = "pm2adapterd/0.1.0",
 	.socket = "/run/s",
 	.max_frame = 1 << 20,
@@ -60,7 +41,7 @@ static const struct native_settings settings = {
 	.put_config = put_config,
 };
 
-static inline void
+void
 begin(void)
 {
 	const struct conn_limits net = { 8 << 20, 4 << 20, 10000, 0 };
@@ -79,17 +60,17 @@ begin(void)
 	golden = vectors_read();
 	ck_assert_int_eq(loop_new(&loop), 0);
 	set = conn_set_new(loop, &net);
-	broker = broker_new(&core, (struct hash_key){ 1, 2 });
+	rig_open(&core);
 	native = native_new(loop, set, broker, &settings);
 }
 
-static inline void
+void
 turn(void)
 {
 	ck_assert_int_eq(loop_turn(loop, false), 0);
 }
 
-static inline void
+void
 read_some(struct client *c)
 {
 	uint8_t bytes[65536];
@@ -102,8 +83,7 @@ read_some(struct client *c)
 	}
 }
 
-/* Turns until everything that was said has been answered and written. */
-static inline void
+void
 settle(void)
 {
 	for (int i = 0; i < 20; i++) {
@@ -113,14 +93,14 @@ settle(void)
 	}
 }
 
-static inline void
+void
 hang_up(struct client *c)
 {
 	close(c->fd);
 	c->fd = -1;
 }
 
-static inline void
+void
 end(void)
 {
 	for (size_t i = 0; i < n_clients; i++) {
@@ -130,17 +110,15 @@ end(void)
 	}
 	settle();
 	native_free(native);
-	broker_free(broker);
+	rig_close();
 	conn_set_free(set);
 	loop_free(loop);
-	blob_trim();
 	vectors_free(&golden);
-	ck_assert_uint_eq(blob_total_bytes(), 0);
-	ck_assert_uint_eq(blob_held_bytes(), 0);
+	rig_expect_no_blobs();
 }
 
-static inline struct client *
-dial(void)
+struct client *
+dial_edge(const struct listen_ops *ops, void *edge)
 {
 	struct client *c = &clients[n_clients++];
 	struct peer peer = { getpid(), getuid(), getgid(), false };
@@ -149,17 +127,23 @@ dial(void)
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	c->fd = fds[0];
-	native_listen_ops.accepted(native, fds[1], &peer);
+	ops->accepted(edge, fds[1], &peer);
 	return c;
 }
 
-static inline void
+struct client *
+dial(void)
+{
+	return dial_edge(&native_listen_ops, native);
+}
+
+void
 say(struct client *c, const void *data, size_t len)
 {
 	ck_assert_int_eq(write(c->fd, data, len), (ssize_t)len);
 }
 
-static inline void
+void
 say_golden(struct client *c, const char *name)
 {
 	const struct vector *v = vector_find(&golden, name);
@@ -168,8 +152,7 @@ say_golden(struct client *c, const char *name)
 	say(c, v->frame.data, v->frame.len);
 }
 
-/* The next frame that c got; fails when there is none. */
-static inline struct frame
+struct frame
 next_frame(struct client *c)
 {
 	struct frame f;
@@ -181,13 +164,13 @@ next_frame(struct client *c)
 	return f;
 }
 
-static inline void
+void
 expect_nothing(const struct client *c)
 {
 	ck_assert_uint_eq(c->n_taken, c->n_got);
 }
 
-static inline void
+void
 expect_frame(struct client *c, const void *frame, size_t len)
 {
 	struct frame f = next_frame(c);
@@ -196,7 +179,7 @@ expect_frame(struct client *c, const void *frame, size_t len)
 	ck_assert_mem_eq(f.start, frame, len);
 }
 
-static inline void
+void
 expect_error(struct client *c, const char *code, bool fatal)
 {
 	struct frame f = next_frame(c);
@@ -215,7 +198,7 @@ expect_error(struct client *c, const char *code, bool fatal)
 	msg_tree_free(tree);
 }
 
-static inline void
+void
 expect_end(struct client *c)
 {
 	uint8_t byte;
@@ -224,7 +207,7 @@ expect_end(struct client *c)
 	ck_assert(n == 0 || (n < 0 && errno == ECONNRESET));
 }
 
-static inline struct client *
+struct client *
 join(void)
 {
 	struct client *c = dial();
@@ -235,8 +218,7 @@ join(void)
 	return c;
 }
 
-/* Another client, with a name and a role. */
-static inline struct client *
+struct client *
 join_as(const char *name, enum control_role role)
 {
 	struct client *c = dial();
@@ -256,8 +238,7 @@ join_as(const char *name, enum control_role role)
 	return c;
 }
 
-/* Says a frame without a topic, whose body is in hex. */
-static inline void
+void
 say_frame(
     struct client *c, enum frame_type type, uint8_t flags, const char *body)
 {
@@ -270,8 +251,7 @@ say_frame(
 	free(bytes.data);
 }
 
-/* A message to topic whose body is a number. Returns the bytes written. */
-static inline size_t
+size_t
 put_publish(uint8_t *out, const char *topic, uint8_t flags, uint32_t number)
 {
 	size_t n = frame_write_head(
@@ -281,7 +261,7 @@ put_publish(uint8_t *out, const char *topic, uint8_t flags, uint32_t number)
 	return n + sizeof(number);
 }
 
-static inline void
+void
 publish(struct client *c, const char *topic, uint8_t flags, uint32_t number)
 {
 	uint8_t out[256];
@@ -289,8 +269,7 @@ publish(struct client *c, const char *topic, uint8_t flags, uint32_t number)
 	say(c, out, put_publish(out, topic, flags, number));
 }
 
-/* Says ASK, whose body is in hex. */
-static inline void
+void
 ask_of(struct client *c, uint8_t flags, const char *topic, const char *body)
 {
 	uint8_t head[256];
@@ -303,5 +282,3 @@ ask_of(struct client *c, uint8_t flags, const char *topic, const char *body)
 	free(bytes.data);
 	settle();
 }
-
-#endif
