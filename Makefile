@@ -111,7 +111,7 @@ archives = $(foreach l,$(1) $(BELOW_$(1)),$(B)/layers/$(l).a)
 
 .PHONY: all deps deps-test demo test check-unit check-system check-node \
 	check-instructions check-fuzz asan \
-	bench fuzz soak coverage lint layers format format-check generated \
+	bench fuzz soak coverage lint layers words format format-check generated \
 	check-generated install uninstall dist deb clean help test-programs
 
 all: $(B)/pm2adapterd $(LIBRARIES) ## build daemon and libraries (VARIANT=release, asan or coverage)
@@ -311,7 +311,7 @@ coverage: ## line coverage of src/ by the unit tests, with gcov
 	@$(MAKE) --no-print-directory VARIANT=coverage check-unit
 	@tests/coverage
 
-lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, shellcheck
+lint: layers words format-check check-generated ## layers, words, format, cppcheck, ESLint, shellcheck
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
@@ -320,6 +320,9 @@ lint: layers format-check check-generated ## layers, format, cppcheck, ESLint, s
 	shellcheck tests/{deps,layers,circles,generate,run,coverage,units,instructions,install,manuals,deb,deb-life} tests/fuzz/{run,seeds} .ci/run \
 		src/node/bin/pm2adapterd.sh
 	@npm --prefix src/node run --silent lint
+
+words: ## check that no clause of comments and documents begins with a headless who or what
+	@tests/words
 
 layers: ## check that no file includes upward or sideways
 	@tests/layers

@@ -143,16 +143,16 @@ put_clients(const struct text *text, struct native *native)
 	rows_sort(rows.at, rows.n, "queue_bytes");
 	put_of_clients(text, &rows, PREFIX "client_queue_bytes", false,
 	    offsetof(struct client_row, queue_bytes),
-	    "Bytes that wait for the connection");
+	    "Bytes queued for the connection");
 	put_of_clients(text, &rows, PREFIX "client_published_messages", true,
 	    offsetof(struct client_row, messages_in),
-	    "Messages that the connection published");
+	    "Messages the connection published");
 	put_of_clients(text, &rows, PREFIX "client_delivered_messages", true,
 	    offsetof(struct client_row, messages_out),
-	    "Messages that were queued to the connection");
+	    "Messages queued to the connection");
 	put_of_clients(text, &rows, PREFIX "client_dropped_messages", true,
 	    offsetof(struct client_row, drops),
-	    "Messages to the connection that were dropped");
+	    "Messages for the connection dropped");
 	free(rows.at);
 }
 
@@ -168,20 +168,20 @@ exposition_write(FILE *out, struct native *native, bool is_openmetrics)
 	fprintf(out, PREFIX "build_info{version=\"" VERSION "\"} 1\n");
 	put_figures(&text, &figures);
 	put_head(&text, PREFIX "loop_busy_ratio", "gauge",
-	    "The share of the last ten seconds that the loop worked");
+	    "Share of the last ten seconds in which the loop was busy");
 	fprintf(out, PREFIX "loop_busy_ratio %.6f\n", figures.busy);
 	put_histogram(&text, PREFIX "message_transit_seconds",
-	    "From reading a message to having written or queued it",
+	    "Time from reading a message to writing or queueing it",
 	    figures.transit);
 	put_histogram(&text, PREFIX "question_gather_seconds",
-	    "From a question to its result", figures.gather);
+	    "Time from ASK to RESULT", figures.gather);
 	put_histogram(&text, PREFIX "loop_turn_seconds",
-	    "The work of one turn of the loop", figures.turn);
+	    "Busy time of a turn of the loop", figures.turn);
 	put_head(&text, PREFIX "closed_connections", "counter",
-	    "Connections that ended, by the reason");
+	    "Connections ended, by reason");
 	native_each_close(native, put_close, &text);
 	put_head(&text, PREFIX "refused_frames", "counter",
-	    "Frames that were refused, by the code");
+	    "Frames refused, by code");
 	native_each_refusal(native, put_refusal, &text);
 	put_clients(&text, native);
 	if (is_openmetrics)

@@ -1,0 +1,62 @@
+'use strict';
+
+/* tests/words: what it finds, where, and what it leaves alone. */
+
+const assert = require('assert/strict');
+const { spawnSync } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { test } = require('node:test');
+
+const WORDS = path.join(__dirname, '../words');
+
+const TEXTS = {
+	'a.md': [
+		['Who asks for statistics is told.', true],
+		['', false],
+		['Unknown keys are ignored, and who has', true],
+		['none gets an error. What is a key?', false],
+		['| what | `Who asks` |', false],
+		['| option | Who may connect. |', true],
+		['## Who may connect', false],
+		['The answer goes to who asked.', true],
+		['It says what it is, why, and what it costs. A client that asks gets it.', false],
+	],
+	'a.c': [
+		['/* Ends the connection.', false],
+		[' * What isn\'t subscribed is left alone. */', true],
+		['int who; /* NULL: who is not asked */', true],
+		['int what_is(int n); // Returns what is due.', false],
+	],
+	'a.js': [
+		['// A client that asks', false],
+		['// for more, and who does not, are', true],
+		['// equal.', false],
+		['const pattern = /"/; /* What it knows. */', true],
+		['const text = \'Who asks\'; // one client', false],
+	],
+	'Makefile': [
+		['# What is built goes to build/.', true],
+		['all: ## build what is missing', false],
+	],
+};
+
+test('tests/words finds clauses that name no actor, by file and line', () => {
+	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pm2a-'));
+	try {
+		for (const [name, lines] of Object.entries(TEXTS)) {
+			const file = path.join(dir, name);
+			fs.writeFileSync(file, `${lines.map(([line]) => line).join('\n')}\n`);
+			const { status, stderr } = spawnSync(process.execPath, [WORDS, file], { encoding: 'utf8' });
+			const found = [...stderr.matchAll(/^.*?:(\d+): /gm)].map(([, line]) => Number(line));
+			assert.deepEqual(found, lines.flatMap(([, isFault], i) => (isFault ? [i + 1] : [])), `${name}: ${stderr}`);
+			assert.equal(status, 1);
+		}
+		const good = path.join(dir, 'good.md');
+		fs.writeFileSync(good, 'A client that asks gets an answer.\n');
+		assert.equal(spawnSync(process.execPath, [WORDS, good]).status, 0);
+	} finally {
+		fs.rmSync(dir, { recursive: true });
+	}
+});
