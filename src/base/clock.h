@@ -42,6 +42,9 @@ struct instant clock_now(void);
 /* The same clock in microseconds, for how long something takes. */
 int64_t clock_us(void);
 
+/* The CPU time that the calling thread has taken, in microseconds. */
+int64_t clock_thread_us(void);
+
 /* The wall clock, milliseconds since 1970: for people and for epochs. */
 int64_t clock_wall_ms(void);
 

@@ -260,7 +260,7 @@ send_stats(const struct asked *asked)
 		return;
 	}
 	out = xmemstream(&text, &len);
-	native_report(asked->http->native, &wanted, &w);
+	native_report_now(asked->http->native, &wanted, &w);
 	if (w.fault)
 		log_fatal("out-of-memory", "writing=STATS");
 	bytes = bytes_over(w.data, w.len);

@@ -68,7 +68,10 @@ put_figures(const struct text *text, const struct figures *figures)
 		    info->help);
 		fprintf(text->out, "%s%s ", info->metric,
 		    is_counter ? "_total" : "");
-		if (i == FIGURE_UPTIME_MS)
+		if (i == FIGURE_TURN_CPU_MAX_US)
+			fprintf(text->out, "%.6f\n",
+			    (double)figures->values[i] / 1e6);
+		else if (i == FIGURE_UPTIME_MS)
 			fprintf(text->out, "%.3f\n",
 			    (double)figures->values[i] / 1000);
 		else

@@ -215,7 +215,7 @@ section(struct pm2 *pm2, enum control_section which)
 	FILE *out = xmemstream(&text, &len);
 
 	wanted.wanted[which] = true;
-	native_report(pm2->native, &wanted, &w);
+	native_report_now(pm2->native, &wanted, &w);
 	bytes = bytes_over(w.data, w.len);
 	if (w.fault)
 		log_fatal("out-of-memory", "writing=STATS");

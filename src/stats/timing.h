@@ -36,6 +36,12 @@ struct timing {
 	size_t n_batches;
 	/* What takes as long is kept; 0: nothing is. */
 	int64_t slow_turn_us, slow_question_us;
+	/* The most CPU time that a turn took, to some hundred microseconds: the
+	 * clock of the thread is read once for many short turns. */
+	int64_t cpu_max_us;
+	int64_t cpu_us;    /* of the thread, when it was read last */
+	int64_t worked_us; /* by the turns since */
+	unsigned n_turns;  /* since */
 	struct slow slow;
 	struct timing_work before; /* this turn */
 	struct timing_work (*work)(void *arg);

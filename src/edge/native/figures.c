@@ -55,6 +55,9 @@ const struct figure_info figures_info[N_FIGURES] = {
 	[FIGURE_ACCEPT_PAUSES] = { NULL, "accept_pauses",
 	    "pm2adapterd_accept_pauses", FIGURE_COUNTER,
 	    "Pauses of accepting because descriptors ran out" },
+	[FIGURE_TURN_CPU_MAX_US] = { NULL, "turn_cpu_max_us",
+	    "pm2adapterd_turn_cpu_max_seconds", FIGURE_GAUGE,
+	    "Most CPU time that a turn of the loop took" },
 	[FIGURE_LOG_DROPPED] = { NULL, "log_dropped",
 	    "pm2adapterd_log_dropped_lines", FIGURE_COUNTER,
 	    "Log lines that could not be written" },
@@ -289,6 +292,7 @@ native_figures(struct native *native, struct figures *out)
 	if (out->busy > 1)
 		out->busy = 1;
 	v[FIGURE_UPTIME_MS] = loop_now(native->loop).ms - native->started.ms;
+	v[FIGURE_TURN_CPU_MAX_US] = timing->cpu_max_us;
 	v[FIGURE_LOG_DROPPED] = (int64_t)log_n_dropped();
 	v[FIGURE_LOG_SUPPRESSED] = (int64_t)log_n_suppressed();
 	v[FIGURE_DROPS_VOLATILE] = (int64_t)native->n_volatile_dropped;

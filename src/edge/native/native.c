@@ -222,6 +222,8 @@ on_gone(struct conn *conn)
 	struct native *native = session->native;
 
 	session_run_staged(session);
+	native_report_cancel(session->report);
+	session_drop_topics(session);
 	remember(session);
 	if (session->member != NULL && session->role == CONTROL_MEMBER)
 		apps_remove(&native->apps, session->key, session->script);

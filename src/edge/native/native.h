@@ -69,9 +69,26 @@ struct control_stats;
 /* Whether a section that is wanted can be sorted so. */
 bool native_can_sort(const struct control_stats *wanted);
 
+/*
+ * Gathers what STATS answers, in steps if it has to look at many topics, and
+ * calls ready(report, arg) once, perhaps before it returns. native_report() may
+ * be called there and nowhere else; the report is freed behind it. Returns the
+ * report, or NULL if ready() has been called.
+ */
+struct report;
+struct report *native_gather(struct native *native,
+    const struct control_stats *wanted,
+    void (*ready)(struct report *report, void *arg), void *arg);
+
+/* Frees the report, whose ready() is not called. NULL is allowed. */
+void native_report_cancel(struct report *report);
+
 /* Appends what STATS answers: a map of the wanted sections. */
-void native_report(struct native *native, const struct control_stats *wanted,
-    struct msg_writer *w);
+void native_report(struct report *report, struct msg_writer *w);
+
+/* Both at once, however long it takes. */
+void native_report_now(struct native *native,
+    const struct control_stats *wanted, struct msg_writer *w);
 
 /* Calls each(row, arg) for every client that is in, of all protocols. */
 struct client_row;

@@ -2,10 +2,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/container.h"
+#include "base/xalloc.h"
 #include "edge/native/figures.h"
 #include "edge/native/report.h"
-#include "stats/clients.h"
 #include "edge/native/session.h"
+#include "net/job.h"
+#include "stats/clients.h"
 #include "wire/frame.h"
 
 void
@@ -282,30 +285,121 @@ native_can_sort(const struct control_stats *wanted)
 		   report_sorts_topics(wanted->sort));
 }
 
+struct report {
+	struct job job;
+	struct native *native;
+	struct control_stats wanted;
+	struct topic_rows *topics; /* or NULL: not wanted */
+	void (*ready)(struct report *report, void *arg);
+	void *arg;
+};
+
+#define AT_ONCE_US 300 /* of steps that are done before others notice */
+
+static bool
+step(struct report *report)
+{
+	return report->topics != NULL &&
+	       report_topics_step(
+		   report->topics, broker_topics(report->native->broker));
+}
+
+static void
+free_report(struct report *report)
+{
+	report_topics_free(report->topics);
+	free(report);
+}
+
+static bool
+on_step(struct job *job)
+{
+	struct report *report = container_of(job, struct report, job);
+
+	if (step(report))
+		return true;
+	report->ready(report, report->arg);
+	free_report(report);
+	return false;
+}
+
+static struct report *
+begin(struct native *native, const struct control_stats *wanted)
+{
+	struct report *report = xcalloc(1, sizeof(*report));
+
+	report->native = native;
+	report->wanted = *wanted;
+	if (wanted->wanted[CONTROL_TOPICS])
+		report->topics = report_topics_new(wanted);
+	return report;
+}
+
+struct report *
+native_gather(struct native *native, const struct control_stats *wanted,
+    void (*ready)(struct report *report, void *arg), void *arg)
+{
+	struct report *report = begin(native, wanted);
+	int64_t end_us = clock_us() + AT_ONCE_US;
+
+	report->job.step = on_step;
+	report->ready = ready;
+	report->arg = arg;
+	do {
+		if (!on_step(&report->job))
+			return NULL;
+	} while (clock_us() < end_us);
+	job_start(native->loop, &report->job);
+	return report;
+}
+
 void
-native_report(struct native *native, const struct control_stats *wanted,
+native_report_cancel(struct report *report)
+{
+	if (report == NULL)
+		return;
+	job_stop(report->native->loop, &report->job);
+	free_report(report);
+}
+
+void
+native_report_now(struct native *native, const struct control_stats *wanted,
     struct msg_writer *w)
+{
+	struct report *report = begin(native, wanted);
+
+	while (step(report))
+		;
+	native_report(report, w);
+	free_report(report);
+}
+
+void
+native_report(struct report *report, struct msg_writer *w)
 {
 	static void (*const sections[CONTROL_N_SECTIONS])(
 	    struct native * native, const struct control_stats *wanted,
 	    struct msg_writer *w) = {
 		[CONTROL_OVERVIEW] = put_overview,
 		[CONTROL_CLIENTS] = put_clients,
-		[CONTROL_TOPICS] = report_put_topics,
 		[CONTROL_REQUESTS] = report_put_requests,
 		[CONTROL_CLOSED] = put_closed,
 		[CONTROL_SLOW] = report_put_slow,
 		[CONTROL_CONFIG] = put_config,
 	};
+	const bool *is_wanted = report->wanted.wanted;
 	size_t n_wanted = 0;
 
 	for (int i = 0; i < CONTROL_N_SECTIONS; i++)
-		n_wanted += wanted->wanted[i];
+		n_wanted += is_wanted[i];
 	msg_put_map(w, n_wanted);
-	for (int i = 0; i < CONTROL_N_SECTIONS; i++)
-		if (wanted->wanted[i]) {
-			msg_put_str(
-			    w, control_section_name((enum control_section)i));
-			sections[i](native, wanted, w);
-		}
+	for (int i = 0; i < CONTROL_N_SECTIONS; i++) {
+		if (!is_wanted[i])
+			continue;
+		msg_put_str(w, control_section_name((enum control_section)i));
+		if (i == CONTROL_TOPICS)
+			report_put_topics(report->topics, w);
+		else
+			sections[i](report->native, &report->wanted, w);
+	}
 }

@@ -327,6 +327,24 @@ is_staged(const struct rule *rule, const struct frame *f)
 	       (f->type == FRAME_UNSUBSCRIBE && f->flags == FRAME_AS_MEMBER);
 }
 
+static void
+handle_now(struct session *session, const struct rule *rule,
+    const struct frame *f, struct blob *blob)
+{
+	session->native->at_hand = blob;
+	rule->handle(session, f);
+}
+
+/* What follows a large UNSUBSCRIBE must not be obeyed before it is done. */
+static void
+stage_one(
+    struct session *session, const struct frame *f, const struct slice *data)
+{
+	stage(session, &(struct slice){ data->blob, data->off, f->size }, 1, 0);
+	if (f->type == FRAME_UNSUBSCRIBE && f->body_len > SESSION_LARGE_BODY)
+		conn_pause(session->conn);
+}
+
 /* Handles or stages f, which begins data. Returns how many bytes were used. */
 static size_t
 take_frame(
@@ -342,10 +360,9 @@ take_frame(
 		session_refuse(session, REFUSED_BUSY,
 		    "STATS: the one before it is not yet answered");
 	else if (is_staged(rule, f))
-		stage(session,
-		    &(struct slice){ data->blob, data->off, f->size }, 1, 0);
+		stage_one(session, f, data);
 	else
-		rule->handle(session, f);
+		handle_now(session, rule, f, data->blob);
 	return f->size;
 }
 
@@ -376,7 +393,14 @@ handle_frames(const struct staged *staged)
 	if (rule->handle == NULL)
 		verb_publish(session, &f, staged);
 	else if (!conn_is_closing(session->conn) || f.type == FRAME_ANSWER)
-		rule->handle(session, &f);
+		handle_now(session, rule, &f, bytes->blob);
+}
+
+void
+session_settle(struct session *session)
+{
+	if (session->has_eof && session->n_staged + session->n_news == 0)
+		session_end_input(session);
 }
 
 static void
@@ -394,8 +418,7 @@ handle_staged(struct staged *staged)
 		session->n_news--;
 	}
 	blob_unref(staged->bytes.blob);
-	if (session->has_eof && session->n_staged + session->n_news == 0)
-		session_end_input(session);
+	session_settle(session);
 }
 
 /* With a million topics a lookup is two or three waits for memory; those of
@@ -525,7 +548,8 @@ session_input(struct conn *conn, const struct slice *data, size_t *want)
 		tell_unwelcome(session);
 		return data->len;
 	}
-	while (rest.len > 0 && !conn_is_closing(conn)) {
+	while (
+	    rest.len > 0 && !conn_is_closing(conn) && !conn_is_paused(conn)) {
 		verdict = peek(session, &rest, &f);
 		if (verdict != FRAME_ALIEN && is_stranger(session, &f))
 			break;

@@ -14,6 +14,7 @@
 #include "edge/native/apps.h"
 #include "stats/closed.h"
 #include "edge/native/native.h"
+#include "net/job.h"
 #include "stats/timing.h"
 #include "wire/control.h"
 
@@ -55,12 +56,14 @@ struct session {
 	uint32_t n_news;    /* frames for it that are staged */
 	uint32_t n_leaving; /* UNSUBSCRIBEs as a member that are staged */
 	bool has_eof;       /* all has been read, and some of it is staged */
-	bool is_asking;     /* a STATS of it is staged */
-	bool has_asked;     /* for statistics */
-	bool is_unwelcome;  /* its user may not connect */
-	bool is_told;       /* that; it is read from until it has closed */
-	bool is_hushed;     /* that is no news: see allowed_judge() */
-	bool is_owing;      /* a drain waits for the end of its sending side */
+	struct report *report;           /* for its STATS, or NULL */
+	struct topics_work *topics_work; /* a frame that takes steps, or NULL */
+	bool is_asking;                  /* a STATS of it is staged */
+	bool has_asked;                  /* for statistics */
+	bool is_unwelcome;               /* its user may not connect */
+	bool is_told;   /* that; it is read from until it has closed */
+	bool is_hushed; /* that is no news: see allowed_judge() */
+	bool is_owing;  /* a drain waits for the end of its sending side */
 	uint64_t n_errors;
 	uint64_t
 	    n_lost; /* messages to an observer that it hasn't been told of */
@@ -84,9 +87,10 @@ struct stage {
 struct native {
 	struct loop *loop;
 	struct loop_task staging;
-	bool is_handling;   /* what is staged */
-	struct stage fresh; /* staged in this turn */
-	struct stage ripe;  /* staged in the turn before */
+	bool is_handling;     /* what is staged */
+	struct blob *at_hand; /* the frame that a verb handles is in it */
+	struct stage fresh;   /* staged in this turn */
+	struct stage ripe;    /* staged in the turn before */
 	struct loop_source source;
 	struct conn_set *set;
 	struct broker *broker;
@@ -148,6 +152,10 @@ void session_run_staged(struct session *session);
  * finished in a drain. In native.c. */
 void session_end_input(struct session *session);
 
+/* To be called when something that was staged has been handled: ends the input
+ * if all of it has, and its end has been read. */
+void session_settle(struct session *session);
+
 /* Sends a frame. Frames of one session go out in the order of what they answer.
  */
 void session_send(struct session *session, const struct slice *frame);
@@ -173,6 +181,21 @@ void session_refuse_ask(struct session *session, enum refusal why,
     int64_t ask_id, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 struct frame;
+
+/* A SUBSCRIBE or UNSUBSCRIBE of so many bytes may take steps. */
+#define SESSION_LARGE_BODY 16384
+
+/* Topics that were refused, by the reason. */
+struct topic_tally {
+	uint32_t n_empty, n_long, n_over, n_lengths;
+};
+
+/* Counts a result of the broker; and tells the session of what was counted. */
+void session_tally(struct topic_tally *n, int r);
+void session_refuse_topics(struct session *session, struct topic_tally n);
+
+/* Ends the session's SUBSCRIBE or UNSUBSCRIBE that takes steps. */
+void session_drop_topics(struct session *session);
 
 /*
  * Reads the topic field of f, a PUBLISH or ASK, into native->names. False if

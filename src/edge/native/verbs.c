@@ -8,7 +8,6 @@
 #include "wire/frame.h"
 
 #define PREVIOUS_LOOKED_AT 1024 /* sessions */
-#define BATCH 16 /* topics that are subscribed to while others are fetched */
 
 static bool
 on_message(struct member *to, const struct message_run *run)
@@ -228,12 +227,8 @@ verb_hello(struct session *session, const struct frame *f)
 	}
 }
 
-struct tally {
-	uint32_t n_empty, n_long, n_over, n_lengths;
-};
-
-static void
-refuse_topics(struct session *session, struct tally n)
+void
+session_refuse_topics(struct session *session, struct topic_tally n)
 {
 	const struct native_settings *settings = &session->native->settings;
 
@@ -261,122 +256,13 @@ refuse_topics(struct session *session, struct tally n)
 		    TOPIC_LENGTHS_MAX);
 }
 
-static void
-count_refusal(struct tally *n, int r)
+void
+session_tally(struct topic_tally *n, int r)
 {
 	n->n_empty += r == BROKER_E_TOPIC_EMPTY;
 	n->n_long += r == BROKER_E_TOPIC_LONG;
 	n->n_over += r == BROKER_E_SUBSCRIPTIONS;
 	n->n_lengths += r == BROKER_E_PREFIX_LENGTHS;
-}
-
-/* False when the flags contradict each other; the session has failed then. */
-static bool
-subscription_kind(
-    struct session *session, const struct frame *f, enum topic_kind *out)
-{
-	static const enum topic_kind kinds[] = {
-		[0] = TOPIC_EXACT,
-		[FRAME_BY_PREFIX] = TOPIC_PREFIX,
-		[FRAME_AS_MEMBER] = TOPIC_MEMBER,
-	};
-
-	if (f->flags >= sizeof(kinds) / sizeof(*kinds)) {
-		session_fail(session, CONN_BAD_FLAGS,
-		    "%s: by prefix and as a member exclude each other",
-		    frame_type_name(f->type));
-		return false;
-	}
-	*out = kinds[f->flags];
-	return true;
-}
-
-static bool
-open_topics(
-    struct session *session, const struct frame *f, struct msg_topics *out)
-{
-	const char *name = frame_type_name(f->type);
-
-	if (msg_topics_open(f->body, f->body_len, out) != 0)
-		session_fail(session, CONN_BAD_BODY,
-		    "%s: the body is not an array of topics", name);
-	else if (out->n_left > FRAME_TOPICS_MAX)
-		session_fail(session, CONN_BAD_BODY,
-		    "%s: %" PRIu32 " topics in a frame; at most %d", name,
-		    out->n_left, FRAME_TOPICS_MAX);
-	else
-		return true;
-	return false;
-}
-
-/* Takes the next topics of a frame, BATCH at the most, and has the processor
- * fetch what the broker will look at: they wait for memory together. */
-static size_t
-next_batch(const struct native *native, struct msg_topics *topics,
-    struct topic_name batch[BATCH])
-{
-	bool is_alone = topics->n_left == 1;
-	const uint8_t *bytes;
-	size_t n = 0;
-
-	while (n < BATCH && msg_topics_next(topics, &bytes, &batch[n].len)) {
-		batch[n].bytes = bytes;
-		batch[n].hash = broker_hash(native->broker, &batch[n]);
-		if (!is_alone)
-			broker_prefetch(native->broker, batch[n].hash);
-		n++;
-	}
-	for (size_t i = 0; !is_alone && i < n; i++)
-		broker_prefetch_entry(native->broker, batch[i].hash);
-	return n;
-}
-
-void
-verb_subscribe(struct session *session, const struct frame *f)
-{
-	struct native *native = session->native;
-	struct topic_name batch[BATCH];
-	struct tally refused = { 0 };
-	struct msg_topics topics;
-	enum topic_kind kind;
-	size_t n;
-
-	if (!subscription_kind(session, f, &kind) ||
-	    !open_topics(session, f, &topics))
-		return;
-	if (kind == TOPIC_MEMBER && session->role != CONTROL_MEMBER) {
-		session_refuse(session, REFUSED_FORBIDDEN,
-		    "SUBSCRIBE: the role %s can't be a member of topics",
-		    control_role_name(session->role));
-		return;
-	}
-	/* Who leaves and joins again has joined. */
-	if (session->n_leaving > 0)
-		session_run_staged(session);
-	while ((n = next_batch(native, &topics, batch)) > 0)
-		for (size_t i = 0; i < n; i++)
-			count_refusal(
-			    &refused, broker_subscribe(native->broker,
-					  session->member, kind, &batch[i]));
-	refuse_topics(session, refused);
-}
-
-void
-verb_unsubscribe(struct session *session, const struct frame *f)
-{
-	struct native *native = session->native;
-	struct topic_name batch[BATCH];
-	struct msg_topics topics;
-	enum topic_kind kind;
-	size_t n;
-
-	if (!subscription_kind(session, f, &kind) ||
-	    !open_topics(session, f, &topics))
-		return;
-	while ((n = next_batch(native, &topics, batch)) > 0)
-		for (size_t i = 0; i < n; i++)
-			broker_unsubscribe(
-			    native->broker, session->member, kind, &batch[i]);
 }
 
 static void
@@ -504,14 +390,39 @@ verb_pong(struct session *session, const struct frame *f)
 	(void)f;
 }
 
+static void
+on_report(struct report *report, void *arg)
+{
+	struct session *session = arg;
+	struct msg_writer *w = &session->native->out;
+	size_t start = control_begin(w);
+
+	native_report(report, w);
+	control_end(w, start, FRAME_STATS_REPLY);
+	session->report = NULL;
+	session->is_asking = false;
+	session->n_staged--;
+	session_send_out(session);
+	session_settle(session);
+}
+
+/* The session has something staged until the report is there. */
+static void
+gather(struct session *session, const struct control_stats *wanted)
+{
+	session->has_asked = true;
+	session->is_asking = true;
+	session->n_staged++;
+	session->report =
+	    native_gather(session->native, wanted, on_report, session);
+}
+
 void
 verb_stats(struct session *session, const struct frame *f)
 {
 	struct control_stats wanted;
 	struct control_why why;
-	struct msg_writer *w = &session->native->out;
 	int r = control_read_stats(f->body, f->body_len, &wanted, &why);
-	size_t start;
 
 	switch (r) {
 	case 0:
@@ -522,11 +433,7 @@ verb_stats(struct session *session, const struct frame *f)
 			    wanted.sort);
 			return;
 		}
-		session->has_asked = true;
-		start = control_begin(w);
-		native_report(session->native, &wanted, w);
-		control_end(w, start, FRAME_STATS_REPLY);
-		session_send_out(session);
+		gather(session, &wanted);
 		break;
 	case CONTROL_E_SECTION:
 		session_refuse(

@@ -220,7 +220,7 @@ struct redis_long {
 	struct topic_walk walk;
 	struct redis_client *place; /* in redis->clients, or NULL */
 	LIST_ENTRY(redis_long) in_listings;
-	bool is_listing, is_typed, is_pubsub;
+	bool is_done, is_listing, is_typed, is_pubsub;
 };
 
 /* Begins to do the call in steps. Its arguments stay. */

@@ -112,12 +112,30 @@ is_too_long(struct redis_long *work)
 	return true;
 }
 
+/* To give back what a large request takes is work for the kernel: each part of
+ * it is a step. */
+static bool
+give_back(struct redis_long *work)
+{
+	if (work->request.own != NULL && work->call.n > REDIS_ARGS_MAX) {
+		free(work->request.own);
+		work->request.own = NULL;
+		return true;
+	}
+	return false;
+}
+
 void
 redis_step(struct redis_client *client)
 {
 	struct redis_long *work = client->doing;
 	bool is_whole = work->finish != NULL, is_more;
 
+	if (work->is_done) {
+		if (!give_back(work))
+			redis_abandon(client);
+		return;
+	}
 	work->call.out = is_whole ? &work->out : &client->redis->out;
 	is_more = work->step(work);
 	if (is_whole && is_too_long(work))
@@ -127,8 +145,7 @@ redis_step(struct redis_client *client)
 	else if (work->out.len > BLOB_CHUNK)
 		keep_part(work);
 	redis_flush(client);
-	if (!is_more)
-		redis_abandon(client);
+	work->is_done = !is_more;
 }
 
 static bool

@@ -116,6 +116,29 @@ TEST(a_step_may_stop_another_job)
 }
 
 static bool
+on_restarting_step(struct job *job)
+{
+	((struct count *)job)->n++;
+	job_start(loop, job);
+	return true;
+}
+
+TEST(a_step_may_start_its_own_job)
+{
+	struct count eager = { .job.step = on_restarting_step };
+	struct count three = { .job.step = on_step, .max = 3 };
+
+	begin();
+	job_start(loop, &eager.job);
+	job_start(loop, &three.job);
+	while (three.n < 3)
+		turn();
+	job_stop(loop, &eager.job);
+	ck_assert(TAILQ_EMPTY(loop_jobs(loop)));
+	loop_free(loop);
+}
+
+static bool
 on_slow_step(struct job *job)
 {
 	struct count *count = (struct count *)job;

@@ -1,0 +1,213 @@
+#include "edge/native/session.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/container.h"
+#include "base/xalloc.h"
+#include "wire/frame.h"
+
+/*
+ * SUBSCRIBE and UNSUBSCRIBE. A frame may have 65,536 topics, and one that joins
+ * or leaves as a member is told to all other members. So a large frame is done
+ * in steps, once it has taken AT_ONCE_US; its connection is not read from
+ * until it is done, so that no later frame is obeyed before. An UNSUBSCRIBE as
+ * a member is staged: a large one ends the reading at once.
+ */
+
+#define BATCH 16 /* topics that are subscribed to while others are fetched */
+#define AT_ONCE_US 1000
+
+struct topics_work {
+	struct job job;
+	struct session *session;
+	struct blob *blob; /* that the topics are in */
+	struct msg_topics topics;
+	enum topic_kind kind;
+	bool is_leaving;
+	struct topic_tally refused;
+};
+
+/* False when the flags contradict each other; the session has failed then. */
+static bool
+subscription_kind(
+    struct session *session, const struct frame *f, enum topic_kind *out)
+{
+	static const enum topic_kind kinds[] = {
+		[0] = TOPIC_EXACT,
+		[FRAME_BY_PREFIX] = TOPIC_PREFIX,
+		[FRAME_AS_MEMBER] = TOPIC_MEMBER,
+	};
+
+	if (f->flags >= sizeof(kinds) / sizeof(*kinds)) {
+		session_fail(session, CONN_BAD_FLAGS,
+		    "%s: by prefix and as a member exclude each other",
+		    frame_type_name(f->type));
+		return false;
+	}
+	*out = kinds[f->flags];
+	return true;
+}
+
+static bool
+open_topics(
+    struct session *session, const struct frame *f, struct msg_topics *out)
+{
+	const char *name = frame_type_name(f->type);
+
+	if (msg_topics_open(f->body, f->body_len, out) != 0)
+		session_fail(session, CONN_BAD_BODY,
+		    "%s: the body is not an array of topics", name);
+	else if (out->n_left > FRAME_TOPICS_MAX)
+		session_fail(session, CONN_BAD_BODY,
+		    "%s: %" PRIu32 " topics in a frame; at most %d", name,
+		    out->n_left, FRAME_TOPICS_MAX);
+	else
+		return true;
+	return false;
+}
+
+/* Takes the next topics of a frame, BATCH at the most, and has the processor
+ * fetch what the broker will look at: they wait for memory together. */
+static size_t
+next_batch(const struct native *native, struct msg_topics *topics,
+    struct topic_name batch[BATCH])
+{
+	bool is_alone = topics->n_left == 1;
+	const uint8_t *bytes;
+	size_t n = 0;
+
+	while (n < BATCH && msg_topics_next(topics, &bytes, &batch[n].len)) {
+		batch[n].bytes = bytes;
+		batch[n].hash = broker_hash(native->broker, &batch[n]);
+		if (!is_alone)
+			broker_prefetch(native->broker, batch[n].hash);
+		n++;
+	}
+	for (size_t i = 0; !is_alone && i < n; i++)
+		broker_prefetch_entry(native->broker, batch[i].hash);
+	return n;
+}
+
+static void
+end_work(struct topics_work *work)
+{
+	blob_unref(work->blob);
+	free(work);
+}
+
+/* Does a batch. Returns whether there are more. */
+static bool
+step(struct topics_work *work)
+{
+	struct session *session = work->session;
+	struct native *native = session->native;
+	struct topic_name batch[BATCH];
+	size_t n = next_batch(native, &work->topics, batch);
+
+	for (size_t i = 0; i < n; i++)
+		if (work->is_leaving)
+			broker_unsubscribe(native->broker, session->member,
+			    work->kind, &batch[i]);
+		else
+			session_tally(&work->refused,
+			    broker_subscribe(native->broker, session->member,
+				work->kind, &batch[i]));
+	return n > 0;
+}
+
+static bool
+on_step(struct job *job)
+{
+	struct topics_work *work = container_of(job, struct topics_work, job);
+	struct session *session = work->session;
+
+	if (step(work))
+		return true;
+	session->topics_work = NULL;
+	session->n_staged--;
+	session_refuse_topics(session, work->refused);
+	end_work(work);
+	conn_resume(session->conn);
+	session_settle(session);
+	return false;
+}
+
+void
+session_drop_topics(struct session *session)
+{
+	struct topics_work *work = session->topics_work;
+
+	if (work == NULL)
+		return;
+	session->topics_work = NULL;
+	job_stop(session->native->loop, &work->job);
+	end_work(work);
+}
+
+/* The rest is done later, and the session has something staged until then. */
+static void
+do_later(const struct topics_work *begun)
+{
+	struct session *session = begun->session;
+	struct topics_work *work = xcalloc(1, sizeof(*work));
+
+	*work = *begun;
+	work->job.step = on_step;
+	blob_ref(work->blob);
+	session->topics_work = work;
+	session->n_staged++;
+	conn_pause(session->conn);
+	job_start(session->native->loop, &work->job);
+}
+
+static void
+take_topics(
+    struct session *session, const struct frame *f, struct topics_work *work)
+{
+	bool is_large = f->body_len > SESSION_LARGE_BODY;
+	int64_t end_us = is_large ? clock_us() + AT_ONCE_US : 0;
+
+	work->session = session;
+	while (step(work))
+		if (is_large && clock_us() >= end_us) {
+			do_later(work);
+			return;
+		}
+	session_refuse_topics(session, work->refused);
+	conn_resume(session->conn);
+}
+
+void
+verb_subscribe(struct session *session, const struct frame *f)
+{
+	struct topics_work work = { .blob = session->native->at_hand };
+
+	if (!subscription_kind(session, f, &work.kind) ||
+	    !open_topics(session, f, &work.topics))
+		return;
+	if (work.kind == TOPIC_MEMBER && session->role != CONTROL_MEMBER) {
+		session_refuse(session, REFUSED_FORBIDDEN,
+		    "SUBSCRIBE: the role %s can't be a member of topics",
+		    control_role_name(session->role));
+		return;
+	}
+	/* Who leaves and joins again has joined. */
+	if (session->n_leaving > 0)
+		session_run_staged(session);
+	take_topics(session, f, &work);
+}
+
+void
+verb_unsubscribe(struct session *session, const struct frame *f)
+{
+	struct topics_work work = {
+		.blob = session->native->at_hand,
+		.is_leaving = true,
+	};
+
+	if (subscription_kind(session, f, &work.kind) &&
+	    open_topics(session, f, &work.topics))
+		take_topics(session, f, &work);
+}

@@ -1,0 +1,175 @@
+'use strict';
+
+/*
+ * The worst of each request, with a million topics: none of them makes a turn
+ * of the loop take more than 20 ms. What is measured is the CPU time of a turn
+ * (turn_cpu_max_us), which a busy machine doesn't change.
+ */
+
+const assert = require('node:assert');
+const http = require('node:http');
+const net = require('node:net');
+const path = require('node:path');
+const { AS_MEMBER, BY_PREFIX, TYPE, ...frames } = require('./support/frames');
+const { folder, scenario } = require('./support/daemon');
+const { command } = require('./support/resp');
+const { encode } = require('./support/msgpack');
+const { within } = require('./support/wait');
+
+const isSanitized = /asan/.test(process.env.PM2ADAPTERD ?? '');
+const N = isSanitized ? 50000 : 1e6;
+const TURN_MAX_US = 20000;
+const FRAME_TOPICS = 65536;
+
+/* A connection of Redis's protocol, of which only the end of what comes is
+ * looked at: there is too much to parse it all. */
+class Tail {
+	#socket;
+	#last = Buffer.alloc(0);
+	#wake = () => {};
+	n = 0;
+
+	constructor(where) {
+		this.#socket = net.connect(where);
+		this.#socket.on('error', () => {});
+		this.#socket.on('data', (chunk) => {
+			this.n += chunk.length;
+			this.#last = Buffer.concat([this.#last, chunk]).subarray(-64);
+			this.#wake();
+		});
+	}
+
+	/* Sends bytes and a PING behind them; resolves when that is answered. */
+	async ask(bytes, serial = `serial ${this.n}`) {
+		const before = this.n;
+		this.#socket.write(Buffer.concat([bytes, command('PING', serial)]));
+		while (!this.#last.toString('latin1').includes(serial)) {
+			await within(new Promise((resolve) => {
+				this.#wake = resolve;
+			}), `answer to ${bytes.toString('latin1', 0, 40)}`);
+		}
+		return this.n - before;
+	}
+
+	destroy() {
+		this.#socket.destroy();
+	}
+}
+
+const channel = (i) => `c${String(i).padStart(7, '0')}`;
+const channels = (n, from = 0) => Array.from({ length: n }, (_, i) => channel(from + i));
+
+/* `SUBSCRIBE` and its like with many arguments, made quickly. */
+function many(name, args) {
+	const parts = [`*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`];
+	for (const arg of args)
+		parts.push(`$${arg.length}\r\n${arg}\r\n`);
+	return Buffer.from(parts.join(''), 'latin1');
+}
+
+function freePort() {
+	return new Promise((resolve) => {
+		const server = net.createServer().listen(0, '127.0.0.1', () => {
+			const { port } = server.address();
+			server.close(() => resolve(port));
+		});
+	});
+}
+
+function get(port, target) {
+	return new Promise((resolve, reject) => {
+		http.get({ host: '127.0.0.1', port, path: target, agent: false }, (reply) => {
+			const parts = [];
+			reply.on('data', (data) => parts.push(data));
+			reply.once('end', () => resolve(JSON.parse(Buffer.concat(parts))));
+		}).once('error', reject);
+	});
+}
+
+/* step(name, body) fails when a turn of what body does is too long. */
+function stepper(daemon, t) {
+	return async (name, body) => {
+		const result = await body();
+		const { turn_cpu_max_us: us } = daemon.rows('overview');
+		t.diagnostic(`${name}: longest turn ${us} us so far`);
+		assert.ok(isSanitized || us < TURN_MAX_US, `${name}: a turn took ${us} us`);
+		return result;
+	};
+}
+
+const near = (tail) => `${'a'.repeat(62)}${tail}`;
+
+scenario('no request makes a turn long, whatever it asks for', async (start, t) => {
+	const dir = folder();
+	const where = { path: path.join(dir, 'redis') };
+	const port = await freePort();
+	const daemon = await start({ dir, args: ['--resp-listen', where.path,
+		'--metrics-listen', `127.0.0.1:${port}`, '--max-subscriptions', '10000000'] });
+	const step = stepper(daemon, t);
+	const owner = daemon.own(new Tail(where));
+	const asker = daemon.own(new Tail(where));
+	const names = channels(N);
+	const long = Array.from({ length: 1000 }, (_, i) =>
+		'a'.repeat(4000) + String(i).padStart(4, '0'));
+	const count = () => daemon.rows('overview').topics;
+
+	await step('SUBSCRIBE of all', () => owner.ask(many('SUBSCRIBE', names)));
+	assert.strictEqual(count(), N);
+	await step('SUBSCRIBE of long ones', () => owner.ask(many('SUBSCRIBE', long)));
+	const listed = await step('PUBSUB CHANNELS *', () =>
+		asker.ask(command('PUBSUB', 'CHANNELS', '*')));
+	assert.ok(listed > N * 14, 'channels are missing');
+	await step('PUBSUB CHANNELS with a pattern that nearly matches', () =>
+		asker.ask(command('PUBSUB', 'CHANNELS', `*${near('b')}*${near('b')}*`)));
+	await step('PUBSUB NUMSUB', () => asker.ask(many('PUBSUB', ['NUMSUB', ...names])));
+	await step('PUBSUB SHARDNUMSUB', () =>
+		asker.ask(many('PUBSUB', ['SHARDNUMSUB', ...names])));
+	await step('PSUBSCRIBE of patterns that nearly match', async () => {
+		for (let k = 0; k < 6; k++) {
+			const peer = daemon.own(new Tail(where));
+			await peer.ask(many('PSUBSCRIBE', Array.from({ length: 1024 }, (_, i) =>
+				`*${near(String.fromCharCode(98 + i % 20))}*${k}${i}*`)));
+		}
+	});
+	await step('PUBLISH beside them', () =>
+		asker.ask(command('PUBLISH', 'a'.repeat(4096), 'x')));
+	await step('ten thousand requests at once', () =>
+		asker.ask(Buffer.from('INFO\r\nCOMMAND DOCS\r\nCLIENT LIST\r\n'.repeat(1000))));
+	await step('many arguments for nothing', () =>
+		asker.ask(many('COMMAND', ['DOCS', ...names])));
+	await step('STATS of topics', async () => {
+		const peer = await daemon.member();
+		peer.write(frames.frame(TYPE.STATS, { body: encode({
+			sections: ['topics', 'clients', 'requests'], sort: 'topic', limit: 1000 }) }));
+		const { topics } = await peer.map(TYPE.STATS_REPLY);
+		assert.ok(topics.length > 50);
+		peer.destroy();
+	});
+	await step('/stats.json', async () => {
+		const { topics } = await get(port, '/stats.json?sections=topics&limit=1000&sort=topic');
+		assert.ok(topics.length > 50);
+		for (let i = 1; i < topics.length; i++)
+			assert.ok(topics[i - 1].topic < topics[i].topic);
+	});
+	await step('SUBSCRIBE and UNSUBSCRIBE of a whole frame', async () => {
+		const peer = await daemon.member();
+		for (const flags of [0, AS_MEMBER, BY_PREFIX]) {
+			const topics = Array.from({ length: FRAME_TOPICS }, (_, i) => channel(i));
+			peer.write(frames.subscribe(topics, flags));
+			peer.write(frames.unsubscribe(topics, flags));
+			peer.write(frames.ping());
+			while ((await peer.next()).type !== TYPE.PONG)
+				continue;
+		}
+		peer.destroy();
+	});
+	await step('SSUBSCRIBE of all', () => owner.ask(many('SSUBSCRIBE', names)));
+	await step('PUBSUB SHARDCHANNELS', () => asker.ask(command('PUBSUB', 'SHARDCHANNELS')));
+	await step('SUNSUBSCRIBE', () => owner.ask(command('SUNSUBSCRIBE')));
+	await step('UNSUBSCRIBE', () => owner.ask(command('UNSUBSCRIBE')));
+	await step('RESET', async () => {
+		await owner.ask(many('SUBSCRIBE', names));
+		await owner.ask(command('RESET'));
+	});
+	assert.strictEqual(count(), 0);
+}, { timeout: 600000 });
