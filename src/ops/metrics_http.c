@@ -33,7 +33,8 @@ struct metrics_http {
 struct asked {
 	struct metrics_http *http;
 	struct visitor *visitor;
-	const struct http_request *request;
+	const struct http_request *request; /* NULL once it is answered later */
+	bool is_head;
 	bool keeps;
 };
 
@@ -111,7 +112,7 @@ send_reply(const struct asked *asked, int status, const char *type,
 	      "img-src data:; base-uri 'none'; form-action 'none'; "
 	      "frame-ancestors 'none'\r\n\r\n",
 	    out);
-	if (!asked->request->is_head)
+	if (!asked->is_head)
 		fwrite(body, 1, len, out);
 	fclose(out);
 	visitor_answer(asked->visitor, text, text_len, asked->keeps);
@@ -244,31 +245,64 @@ read_query(const struct http_text *query, struct control_stats *wanted)
 	return why;
 }
 
+/* A /stats.json whose report is being gathered. */
+struct pending {
+	struct asked asked;
+	struct report *report; /* NULL: it is ready at once */
+};
+
 static void
-send_stats(const struct asked *asked)
+cancel_stats(void *arg)
 {
-	struct control_stats wanted;
+	struct pending *pending = arg;
+
+	native_report_cancel(pending->report);
+	free(pending);
+}
+
+static void
+on_report(struct report *report, void *arg)
+{
+	struct pending *pending = arg;
 	struct msg_writer w = { 0 };
-	const char *why = read_query(&asked->request->query, &wanted);
 	struct bytes bytes;
 	size_t len = 0;
 	char *text = NULL;
-	FILE *out;
+	FILE *out = xmemstream(&text, &len);
 
-	if (why != NULL) {
-		send_line(asked, 400, why);
-		return;
-	}
-	out = xmemstream(&text, &len);
-	native_report_now(asked->http->native, &wanted, &w);
+	native_report(report, &w);
 	if (w.fault)
 		log_fatal("out-of-memory", "writing=STATS");
 	bytes = bytes_over(w.data, w.len);
 	json_print(out, &bytes);
 	fclose(out);
-	send_reply(asked, 200, "application/json", text, len);
+	send_reply(&pending->asked, 200, "application/json", text, len);
 	free(text);
 	msg_writer_fini(&w);
+	free(pending);
+}
+
+static void
+send_stats(const struct asked *asked)
+{
+	struct control_stats wanted;
+	const char *why = read_query(&asked->request->query, &wanted);
+	struct pending *pending;
+	struct report *report;
+
+	if (why != NULL) {
+		send_line(asked, 400, why);
+		return;
+	}
+	pending = xcalloc(1, sizeof(*pending));
+	pending->asked = *asked;
+	pending->asked.request = NULL;
+	report =
+	    native_gather(asked->http->native, &wanted, on_report, pending);
+	if (report == NULL)
+		return;
+	pending->report = report;
+	visitor_wait(asked->visitor, cancel_stats, pending);
 }
 
 static void
@@ -367,12 +401,15 @@ static size_t
 serve(void *user, struct visitor *visitor, const char *data, size_t len)
 {
 	struct http_request request;
-	struct asked asked = { user, visitor, &request, false };
+	struct asked asked = { .http = user, .visitor = visitor };
 
+	asked.request = &request;
 	if (http_read(data, len, &request) != HTTP_READY) {
+		asked.is_head = request.is_head;
 		send_line(&asked, request.status, request.why);
 		return len;
 	}
+	asked.is_head = request.is_head;
 	asked.keeps = request.keeps && !asked.http->is_draining;
 	route(&asked);
 	return request.len;

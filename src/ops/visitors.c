@@ -37,6 +37,7 @@
 enum state {
 	READING, /* idle if nothing has come */
 	READY,   /* waits in the queue to be served */
+	WAITING, /* for its answer */
 	WRITING,
 	LINGERING,
 };
@@ -53,6 +54,8 @@ struct visitor {
 	struct instant arrived, deadline;
 	bool was_served;
 	bool keeps;
+	void (*cancel)(void *arg); /* while WAITING */
+	void *cancel_arg;
 	char *out; /* or NULL; from malloc */
 	size_t n_out, n_sent;
 	size_t n_discarded;
@@ -90,6 +93,8 @@ end(struct visitor *v)
 
 	if (v->state == READY)
 		TAILQ_REMOVE(&set->ready, v, in_ready);
+	if (v->state == WAITING)
+		v->cancel(v->cancel_arg);
 	TAILQ_REMOVE(&set->all, v, link);
 	/* An empty set costs the turns of the loop nothing. */
 	if (--set->n == 0)
@@ -187,7 +192,17 @@ serve(struct visitor *v)
 	used = set->ops->serve(set->user, v, v->in, v->n_in);
 	v->n_in -= used;
 	memmove(v->in, v->in + used, v->n_in);
-	write_more(v);
+	if (v->state == WRITING)
+		write_more(v);
+}
+
+void
+visitor_wait(struct visitor *v, void (*cancel)(void *arg), void *arg)
+{
+	rest(v);
+	v->state = WAITING;
+	v->cancel = cancel;
+	v->cancel_arg = arg;
 }
 
 /* Decides what the bytes that are there lead to. */
@@ -366,12 +381,19 @@ bound_replies(struct visitors *set, const struct visitor *newest)
 void
 visitor_answer(struct visitor *visitor, char *text, size_t len, bool keeps)
 {
+	bool was_waiting = visitor->state == WAITING;
+
 	visitor->out = text;
 	visitor->n_out = len;
 	visitor->n_sent = 0;
 	visitor->keeps = keeps;
 	visitor->set->out_bytes += len;
 	bound_replies(visitor->set, visitor);
+	if (!was_waiting)
+		return;
+	visitor->state = WRITING;
+	begin_deadline(visitor);
+	write_more(visitor);
 }
 
 static struct visitors *

@@ -34,7 +34,7 @@ struct visitors_ops {
 	/* Never VISITOR_SHORT for in_max bytes. NULL if in_max is 0. */
 	enum visitor_verdict (*judge)(void *user, const char *data, size_t len);
 	/* Answers the request that data begins with; calls visitor_answer()
-	 * once. Returns how many bytes the request has. */
+	 * or visitor_wait() once. Returns how many bytes the request has. */
 	size_t (*serve)(
 	    void *user, struct visitor *visitor, const char *data, size_t len);
 	/* Sent before the end to a visitor whose request is not whole in time,
@@ -64,6 +64,11 @@ void visitors_accept(struct visitors *set, int fd);
  * them unless `keeps`. */
 void visitor_answer(
     struct visitor *visitor, char *text, size_t len, bool keeps);
+
+/* The request is answered later, by visitor_answer(), unless the connection
+ * ends before: then cancel(arg) is called. */
+void visitor_wait(
+    struct visitor *visitor, void (*cancel)(void *arg), void *arg);
 
 const struct visitors_stats *visitors_stats(const struct visitors *set);
 

@@ -151,6 +151,16 @@ scenario('no request makes a turn long, whatever it asks for', async (start, t) 
 		for (let i = 1; i < topics.length; i++)
 			assert.ok(topics[i - 1].topic < topics[i].topic);
 	});
+	/* Those that must make room, or go, while their report is gathered. */
+	await step('/stats.json by more than may be there', async () => {
+		const target = '/stats.json?sections=topics';
+		const gone = net.connect(port, '127.0.0.1');
+		gone.on('error', () => {});
+		gone.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`, () => gone.destroy());
+		const all = await Promise.allSettled(
+			Array.from({ length: 24 }, () => get(port, target)));
+		assert.ok(all.some(({ status }) => status === 'fulfilled'));
+	});
 	await step('SUBSCRIBE and UNSUBSCRIBE of a whole frame', async () => {
 		const peer = await daemon.member();
 		for (const flags of [0, AS_MEMBER, BY_PREFIX]) {
