@@ -8,7 +8,7 @@ LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 SHELL := /bin/bash
 
-# Debian's packages: to build, and what the tests need besides.
+# Debian packages for the build, and further ones for the tests.
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
 PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 \
@@ -63,8 +63,8 @@ endif
 # $(call run,WHAT,COMMAND): the command is shown with V=1 alone.
 run = @$(if $(V),echo '$(2)',printf '  %-3s %s\n' $(1) $@); $(2)
 
-# The layers, and for each those below it: what its files may include, which
-# `make layers` checks, and what a test of it links.
+# The layers, and for each the layers below it: its files may include their
+# headers, which `make layers` checks, and its tests link their archives.
 LAYERS := base wire core net config stats edge/native edge/redis ops client cli daemon
 BELOW_base :=
 BELOW_wire := base
@@ -84,8 +84,8 @@ C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
 	$(sort $(wildcard tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])) \
 	$(sort $(wildcard docs/examples/*.c))
 
-# The client library: what of src/ is in it, and what is a library of its own.
-# The daemon has the library, and not these objects.
+# The client library: its sources, and the objects that are a library of their
+# own. The daemon links the library instead of these objects.
 SONAME := 0
 LIB_SOURCES := $(filter-out src/client/libevent.c,$(filter src/client/%,$(SOURCES))) \
 	$(addprefix src/,wire/ask.c wire/reply.c wire/topic_field.c wire/frame.c \
@@ -201,7 +201,7 @@ $(B)/tests/unit/rig.a: $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/unit/rig/
 	@rm -f $@
 	$(call run,AR,ar rcs $@ $^)
 
-# The prove of the layers is here: a test links its layer and what lies below.
+# The proof of the layers is here: a test links its layer and what lies below.
 define UNIT_RULE
 $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(B)/tests/unit/support.o $(B)/tests/unit/rig.a
 	$$(call run,LD,$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ \
@@ -341,8 +341,8 @@ check-generated: all ## check that what is made from the option table is up to d
 	@diff -u conf/pm2adapterd.conf build/generated/conf/pm2adapterd.conf
 	@diff -u docs/pm2adapterd.conf.5 build/generated/docs/pm2adapterd.conf.5
 
-# What is installed, as FROM:TO or FROM:TO:MODE, TO below DESTDIR. Units have the
-# place of the daemon filled in.
+# Installed files, as FROM:TO or FROM:TO:MODE, TO below DESTDIR. Units get the
+# path of the daemon.
 DOCDIR := $(PREFIX)/share/doc/pm2adapterd
 MANDIR := $(PREFIX)/share/man
 SYSTEMD ?= $(PREFIX)/lib/systemd/system
@@ -410,8 +410,8 @@ uninstall: ## remove what install installs, but for the configuration
 	@$(run_ldconfig)
 
 DIST := pm2adapterd-$(VERSION)
-# The sources that are packed: what git has committed, or without git all that is
-# here and was in the tarball.
+# The packed sources: the last commit, or without git the files of the tarball
+# that this tree came from.
 sources_git = git archive HEAD
 sources_here = tar --exclude=./build --exclude=./src/node/node_modules \
 	--exclude=./src/node/daemon --exclude='*.tgz' -cf - .

@@ -1,11 +1,11 @@
 'use strict';
 
 /*
- * What pm2 runs: `pm2 start ecosystem.config.js`. Copy the first app into your own file and leave
- * it as it is; the second one stands for your application.
+ * The apps for `pm2 start ecosystem.config.js`. Copy the first one into your own file unchanged; the
+ * second one stands for your application.
  *
  * Neither names a socket. pm2 gives its children PM2_HOME, and both the daemon and the adapter
- * look for $PM2_HOME/pm2adapterd.sock when they aren't told otherwise.
+ * look for $PM2_HOME/pm2adapterd.sock by default.
  */
 
 const path = require('path');

@@ -35,12 +35,12 @@ command_print_help(FILE *out)
 	config_print_help(out);
 	fputc('\n', out);
 	wrap_print(out, "", 72, false,
-	    "Exit codes: 0 ended in order; 1 --healthz: not well; 64 usage; 66 "
-	    "--ask: nobody has that socket; 69 the socket is served by another "
-	    "daemon, or there is none to talk to; 71 the loop failed; 73 the "
-	    "socket or the log can't be made; 74 output failed; 75 --ask: some "
-	    "did not answer, --signal: no outcome yet; 77 --signal: not "
-	    "allowed; 78 configuration; 130 SIGINT came twice.");
+	    "Exit codes: 0 success; 1 --healthz: not healthy; 64 usage; 66 "
+	    "--ask: no worker has that socket; 69 another daemon serves the "
+	    "socket, or no daemon or worker answers; 71 the event loop failed; "
+	    "73 the socket or the log file cannot be created; 74 output "
+	    "failed; 75 --ask: some did not answer, --signal: no outcome yet; "
+	    "77 --signal: not permitted; 78 configuration; 130 second SIGINT.");
 }
 
 static void

@@ -19,22 +19,21 @@ const struct word command_words[COMMAND_N_WORDS] = {
 	    "With --stats and --watch: rows of a section, 1 to 1000; default "
 	    "100." },
 	{ "watch", WORD_WATCH, NULL, NULL, NULL,
-	    "Like --stats, again and again: rates, sparklines and clients. q "
-	    "quits." },
+	    "Show --stats live, with rates, sparklines and clients. q quits." },
 	{ "interval", WORD_INTERVAL, "MS", NULL, NULL,
 	    "With --watch: 100 to 60000; default 1000." },
 	{ "healthz", WORD_ACTION + ACTION_HEALTHZ, NULL, NULL, NULL,
-	    "Whether the daemon answers: one line, and exit code 0 or 1." },
+	    "Print one line on whether the daemon answers; exit with 0 or 1." },
 	{ "signal", WORD_ACTION + ACTION_SIGNAL, "WHAT", NULL,
 	    "reload drain reopen",
 	    "Have the running daemon reload its configuration, drain (end in "
 	    "order) or reopen its log, and wait for it." },
 	{ "test", WORD_ACTION + ACTION_TEST, NULL, NULL, NULL,
-	    "Check the configuration, and end." },
+	    "Check the configuration, and exit." },
 	{ "emit", WORD_ACTION + ACTION_EMIT, NULL, "TARGET EVENT [JSON]...",
 	    NULL,
 	    "Emit an event to Socket.IO clients. TARGET is '' for all, "
-	    "'#ROOM', or 'NAMESPACE' and 'NAMESPACE#ROOM'. Behind --, an "
+	    "'#ROOM', or 'NAMESPACE' and 'NAMESPACE#ROOM'. After --, an "
 	    "argument may begin with a hyphen." },
 	{ "ask", WORD_ACTION + ACTION_ASK, NULL, "QUESTION [ARGUMENT]...",
 	    QUESTIONS,
@@ -44,8 +43,8 @@ const struct word command_words[COMMAND_N_WORDS] = {
 	    "[JSON], fetchSockets [ROOM]... or serverSideEmit EVENT "
 	    "[JSON]..." },
 	{ "tail", WORD_ACTION + ACTION_TAIL, NULL, "TOPIC", NULL,
-	    "Print the messages on a topic as they come; on all that begin so "
-	    "where it ends with *." },
+	    "Print messages on a topic as they arrive. A topic that ends with "
+	    "* is a prefix." },
 	{ "key", WORD_KEY, "KEY", NULL, NULL,
 	    "With --emit and --ask: the application, as in the adapter's "
 	    "options; default: socket.io." },
@@ -57,11 +56,12 @@ const struct word command_words[COMMAND_N_WORDS] = {
 	{ "json", WORD_JSON, NULL, NULL, NULL,
 	    "With --stats, --ask and --tail: as JSON." },
 	{ "dump-config", WORD_ACTION + ACTION_DUMP_CONFIG, NULL, NULL, NULL,
-	    "Print the configuration in force as a file, and end." },
+	    "Print the current configuration as a file, and exit." },
 	{ "dump-manual", WORD_ACTION + ACTION_DUMP_MANUAL, NULL, NULL, NULL,
-	    "Print the options as a list in mdoc, and end." },
+	    "Print the options as a list in mdoc, and exit." },
 	{ "dump-completion", WORD_ACTION + ACTION_DUMP_COMPLETION, "SHELL",
-	    NULL, "bash zsh", "Print what the shell completes, and end." },
+	    NULL, "bash zsh",
+	    "Print the completion script for the shell, and exit." },
 	{ "version", WORD_ACTION + ACTION_VERSION, NULL, NULL, NULL,
 	    "Print the versions of the daemon and its libraries." },
 	{ "help", WORD_ACTION + ACTION_HELP, NULL, NULL, NULL, "Print this." },

@@ -70,7 +70,8 @@ config_copy(const struct config *config)
 }
 
 /* Digits in base, at text; *rest is what follows. False when there are none.
- * What an int64_t can't hold becomes its largest value, beyond every range. */
+ * A number that an int64_t cannot hold becomes INT64_MAX, beyond every range.
+ */
 static bool
 parse_digits(const char *text, int base, int64_t *out, const char **rest)
 {

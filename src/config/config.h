@@ -4,8 +4,7 @@
  * (config/print).
  *
  * A pure module: text in, struct or text out; it opens no file and logs
- * nothing. What is wrong with a value is said in words that name the key, the
- * value and the range.
+ * nothing. An error names the key, the value and the range.
  */
 #ifndef PM2A_CONFIG_CONFIG_H
 #define PM2A_CONFIG_CONFIG_H
@@ -23,7 +22,7 @@ enum config_error {
 	CONFIG_E_CONFLICT,    /* two values that can't be had together */
 };
 
-/* What is wrong, as a sentence without a full stop. */
+/* An error as a sentence without a full stop. */
 struct config_why {
 	char text[512];
 };
@@ -54,13 +53,13 @@ bool config_is_exclusive(const struct config *config);
 int must_check config_check(
     const struct config *config, struct config_why *why);
 
-/* How many options there are, and what number i is called. */
+/* The number of options, and the name of option `i`. */
 size_t config_n_options(void);
 const char *config_name(size_t i);
 
-/* For --help and completion: what it means, what its argument is called, the
- * values that it can have, separated by blanks (NULL: no list of them), and
- * whether it is the name of a file. */
+/* For --help and completion of option `i`: its description, the name of its
+ * argument, its possible values separated by blanks (NULL if not a list), and
+ * whether its value is a file name. */
 const char *config_text(size_t i);
 const char *config_argument(size_t i);
 const char *config_values(size_t i);

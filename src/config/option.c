@@ -57,118 +57,120 @@ const struct type config_types[] = {
 
 const struct option config_options[] = {
 	{ "socket", PATH, FIELD(socket), 1, 107, 0, false,
-	    "The Unix socket to listen on, or to connect to. By default "
+	    "Path of the Unix socket to listen on, or to connect to. Default: "
 	    "$PM2ADAPTERD_SOCKET, else pm2adapterd.sock in $PM2_HOME, else in "
 	    "~/.pm2." },
 	{ "socket-mode", MODE, FIELD(socket_mode), 0, 0777, 0600, false,
-	    "The permission bits of the socket. Who may write to it may "
-	    "publish to every worker." },
+	    "Permission bits of the socket. Any process with write permission "
+	    "may publish to every worker." },
 	{ "allow-users", NAMES, FIELD(allow_users), 1, 4095, 0, true,
 	    "Users who may connect to socket and to the paths of resp-listen, "
 	    "by name or number, separated by blanks or commas. May be given "
 	    "several times. The daemon's own user and root always may. If "
-	    "neither this nor allow-groups is given, everybody may whom "
-	    "socket-mode lets in." },
+	    "neither this nor allow-groups is given, socket-mode alone "
+	    "decides." },
 	{ "allow-groups", NAMES, FIELD(allow_groups), 1, 4095, 0, true,
-	    "Groups whose members may connect as well, with this group as "
-	    "their own or among their supplementary groups." },
+	    "Groups whose members may also connect, whether the group is "
+	    "their primary or a supplementary one." },
 	{ "resp-listen", ADDRESSES, FIELD(resp_listen), 1, 107, 0, false,
-	    "Where to listen for what speaks Redis's protocol: the path of a "
-	    "Unix socket, or an address and a port such as 127.0.0.1:6379. May "
-	    "be given several times. By default nowhere. An address that is "
-	    "not of this host's loopback needs resp-password." },
+	    "Where to accept Redis clients: the path of a Unix socket, or an "
+	    "address and a port such as 127.0.0.1:6379. May be given several "
+	    "times. Default: nowhere. An address other than loopback needs "
+	    "resp-password." },
 	{ "resp-password", SECRET, FIELD(resp_password), 1, 512, 0, false,
-	    "What who speaks Redis's protocol must say with AUTH. Keep it in "
-	    "the file: the command line can be seen by others." },
+	    "Password that Redis clients must send with AUTH. Set it in the "
+	    "file: other users can see the command line." },
 	{ "metrics-socket", OPTIONAL_PATH, FIELD(metrics_socket), 1, 107, 0,
 	    false,
-	    "A Unix socket that says all metrics to who connects, as "
-	    "OpenMetrics, and reads nothing. By default there is none." },
+	    "Path of a Unix socket that sends all metrics, as OpenMetrics, to "
+	    "each client that connects, and reads nothing. Default: none." },
 	{ "metrics-listen", ADDRESS, FIELD(metrics_listen), 1, 107, 0, false,
-	    "Where to serve HTTP, such as 127.0.0.1:9099: /metrics for "
-	    "Prometheus, /healthz, /stats.json, and a page at /. An address of "
-	    "this host's loopback; by default nowhere." },
+	    "Loopback address and port for HTTP, such as 127.0.0.1:9099: "
+	    "/metrics for Prometheus, /healthz, /stats.json, and a page at /. "
+	    "Default: none." },
 	{ "log-level", LEVEL, FIELD(log_level), LOG_DEBUG, LOG_ERROR, LOG_INFO,
 	    true, "Lines below this level are not written." },
 	{ "log-format", FORMAT, FIELD(log_format), LOG_AUTO, LOG_JOURNAL,
 	    LOG_AUTO, true,
-	    "How lines are written: text, logfmt, json, or journal, which is "
-	    "for systemd's; auto: journal where it reads, else text." },
+	    "Format of log lines: text, logfmt, json, or journal, for "
+	    "systemd. auto: journal if the journal reads standard error, else "
+	    "text." },
 	{ "log-file", OPTIONAL_PATH, FIELD(log_file), 1, 4095, 0, false,
-	    "The file to append to in place of standard error. SIGUSR1 opens "
-	    "it anew." },
+	    "File to append the log to, instead of standard error. SIGUSR1 "
+	    "reopens it." },
 	{ "max-connections", COUNT, FIELD(max_connections), 1, 1000000, 10000,
 	    true,
-	    "Connections at the most; clients of resp-listen have half of "
-	    "them. More are told so and closed." },
+	    "Maximum number of connections; further ones are refused. Redis "
+	    "clients may use half of them." },
 	{ "max-frame", SIZE, FIELD(max_frame_bytes), 4 * KIB, GIB, 16 * MIB,
 	    false,
-	    "The largest frame, less its length field. A larger message is "
-	    "refused with an error to its publisher." },
+	    "Maximum length of a frame, without its length field. A larger "
+	    "message is refused with an error to its publisher." },
 	{ "max-topic", SIZE, FIELD(max_topic_bytes), 64, 65535, 4096, false,
-	    "The longest topic. Topics hold the names of rooms." },
+	    "Maximum length of a topic. Topics contain the names of rooms." },
 	{ "max-subscriptions", COUNT, FIELD(max_subscriptions), 1, 100000000,
 	    2000000, true,
-	    "Subscriptions of one connection. A worker has one for each of its "
-	    "rooms, and every socket has a room of its own." },
+	    "Maximum number of subscriptions of a connection. A worker has "
+	    "one for each of its rooms, and each socket is in a room of its "
+	    "own." },
 	{ "max-questions", COUNT, FIELD(max_questions), 1, 1000000, 4096, true,
-	    "Questions of one connection that may be open at once." },
+	    "Maximum number of open requests of a connection." },
 	{ "max-questions-all", COUNT, FIELD(max_questions_all), 1, 10000000,
-	    65536, true, "Questions of all connections that may be open." },
+	    65536, true,
+	    "Maximum number of open requests of all connections." },
 	{ "max-answer", SIZE, FIELD(max_answer_bytes), 0, GIB, 16 * MIB, true,
-	    "The largest answer to a question; never quite max-frame. A larger "
-	    "one is refused, and the asker is told who has given it." },
+	    "Maximum size of an answer to a request; never quite max-frame. A "
+	    "larger one is refused, and the result names its sender." },
 	{ "max-gather", SIZE, FIELD(max_gather_bytes), 0, GIB, 16 * MIB, true,
-	    "Bytes of answers that are gathered for one question; with more "
-	    "it ends with an error. Never above max-frame, which the result "
-	    "must fit." },
+	    "Maximum size of all answers to a request; beyond it the request "
+	    "ends with an error. Never above max-frame, since the result is "
+	    "one frame." },
 	{ "max-gather-all", SIZE, FIELD(max_gather_all_bytes), MIB, 64 * GIB,
 	    256 * MIB, true,
-	    "Bytes of answers that are gathered for all open questions; the "
-	    "one that would have more ends with an error." },
+	    "Maximum size of the answers to all open requests; a request "
+	    "whose answer would exceed it ends with an error." },
 	{ "hello-timeout", DURATION, FIELD(hello_timeout_ms), 10, HOUR,
 	    5 * SECOND, true,
-	    "How long a new connection may take to say HELLO, and a Redis "
-	    "client "
-	    "to send the right password with AUTH." },
+	    "Time limit for a new connection to send HELLO, and for a Redis "
+	    "client to send the right password with AUTH." },
 	{ "ping-interval", DURATION, FIELD(ping_interval_ms), 0, HOUR,
 	    30 * SECOND, false,
-	    "How often clients are asked to ping when they hear nothing; 0ms: "
-	    "never." },
+	    "Silence after which clients are asked to send PING; 0ms: never." },
 	{ "drain-timeout", DURATION, FIELD(drain_timeout_ms), 0, HOUR, SECOND,
 	    true,
-	    "How long clients have to finish when the daemon ends. Keep it "
+	    "Time that clients have to finish when the daemon ends. Keep it "
 	    "below pm2's kill_timeout." },
 	{ "queue-limit", SIZE, FIELD(queue_limit_bytes), 8 * KIB, 64 * GIB,
 	    64 * MIB, true,
-	    "Bytes that may wait for one connection; a slow consumer that has "
-	    "more is closed. At least twice max-frame." },
+	    "Maximum size of the queue of a connection; beyond it the "
+	    "connection is closed as a slow consumer. At least twice max- "
+	    "frame." },
 	{ "queue-soft-limit", SIZE, FIELD(queue_soft_limit_bytes), 0, 64 * GIB,
 	    16 * MIB, true,
-	    "With more bytes than this waiting, volatile messages to the "
-	    "connection are dropped. At most queue-limit." },
+	    "Queue size above which volatile messages for the connection are "
+	    "dropped. At most queue-limit." },
 	{ "queue-soft-time", DURATION, FIELD(queue_soft_time_ms), 10, HOUR,
 	    10 * SECOND, true,
-	    "A connection that stays above queue-soft-limit for so long is "
-	    "closed as a slow consumer." },
+	    "A connection whose queue stays above queue-soft-limit for this "
+	    "time is closed as a slow consumer." },
 	{ "memory-limit", SIZE, FIELD(memory_limit_bytes), 64 * KIB, 1024 * GIB,
 	    GIB, true,
-	    "Bytes that messages may take in all: those that are read, and "
-	    "those that wait, each once, however many connections they wait "
-	    "for. With more, the connection that keeps most of them is closed, "
-	    "and then the next. At least four times max-frame." },
+	    "Maximum size of all messages in memory, both being read and "
+	    "queued; each counts once, however many connections it is queued "
+	    "for. Beyond it the daemon closes the connection that holds most, "
+	    "then the next. At least four times max-frame." },
 	{ "splice-above", SIZE, FIELD(splice_above_bytes), 0, GIB, 16 * KIB,
 	    true,
-	    "Messages of so many bytes or more, up to 1m, are passed on with "
-	    "splice(2) and tee(2), without being copied; 0: none are. Before "
-	    "Linux 6.5 none are either." },
+	    "Messages of at least this size, up to 1m, are passed with "
+	    "splice(2) and tee(2) instead of being copied; 0: never. Needs "
+	    "Linux 6.5 or later." },
 	{ "slow-turn", DURATION, FIELD(slow_turn_ms), 0, HOUR, 50, true,
-	    "A turn of the loop that works as long is kept for --stats slow "
-	    "and logged; 0ms: none is." },
+	    "A turn of the loop that is busy for this time is logged and kept "
+	    "for --stats slow; 0ms: never." },
 	{ "slow-question", DURATION, FIELD(slow_question_ms), 0, HOUR, SECOND,
 	    true,
-	    "A question that takes as long is kept for --stats slow and "
-	    "logged; 0ms: none is." },
+	    "A request that takes this time is logged and kept for --stats "
+	    "slow; 0ms: never." },
 };
 
 const size_t config_options_n =

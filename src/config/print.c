@@ -8,7 +8,7 @@
 #include "config/option.h"
 #include "config/wrap.h"
 
-#define HIDDEN "***"     /* what the password is shown as */
+#define HIDDEN "***"     /* shown instead of the password */
 #define VALUE_SIZE 65536 /* the longest value, with a zero */
 
 const char *
@@ -34,7 +34,8 @@ describe_range(const struct option *option, char *out, size_t size)
 	char min[32], max[32], initial[32];
 
 	if (config_type(option)->is_text) {
-		snprintf(out, size, "At most %" PRId64 " bytes.", option->max);
+		snprintf(out, size, "At most %" PRId64 " bytes%s.", option->max,
+		    option->reloadable ? "; reloadable" : "");
 		return out;
 	}
 	snprintf(out, size, "%s to %s; default %s%s.",
@@ -45,8 +46,8 @@ describe_range(const struct option *option, char *out, size_t size)
 	return out;
 }
 
-/* Whether it stands in a file as a comment though it has a value: nobody has
- * set it, or nobody is to read it. */
+/* Whether the option's line is a comment although it has a value: a default
+ * socket, or a secret. */
 static bool
 is_comment(const struct config *config, const struct option *option)
 {
@@ -55,7 +56,7 @@ is_comment(const struct config *config, const struct option *option)
 	return config_type(option)->is_secret;
 }
 
-/* A line for each address. What has no value is a comment. */
+/* Writes a line for each address; options without a value as comments. */
 static void
 print_line(const struct config *config, size_t i, FILE *out)
 {
@@ -81,10 +82,11 @@ config_print_file(const struct config *config, FILE *out)
 {
 	char text[256];
 
-	fputs("# Configuration of pm2adapterd: `key value` lines. Options of\n"
-	      "# the command line go over those of this file. SIZE takes k, m\n"
-	      "# and g (of 1024), TIME takes ms, s, m and h. What is\n"
-	      "# reloadable changes with SIGHUP.\n",
+	fputs(
+	    "# Configuration of pm2adapterd: lines of a key and a value.\n"
+	    "# Options of the command line override those of this file. SIZE\n"
+	    "# takes k, m and g (of 1024), TIME takes ms, s, m and h. SIGHUP\n"
+	    "# applies changes of options marked as reloadable.\n",
 	    out);
 	for (size_t i = 0; i < config_options_n; i++) {
 		fputc('\n', out);

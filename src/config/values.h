@@ -1,6 +1,6 @@
 /*
- * values - what the options are set to. Texts are never NULL, and empty if
- * nobody has set them.
+ * values - the values of the options. Texts are never NULL, and empty if not
+ * set.
  */
 #ifndef PM2A_CONFIG_VALUES_H
 #define PM2A_CONFIG_VALUES_H

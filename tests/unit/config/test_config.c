@@ -268,8 +268,8 @@ TEST(help_says_range_and_default_in_lines_of_a_terminal)
 
 	ck_assert_ptr_nonnull(strstr(text,
 	    "  --max-frame SIZE\n"
-	    "        The largest frame, less its length field. A larger "
-	    "message is\n"));
+	    "        Maximum length of a frame, without its length field. A "
+	    "larger\n"));
 	ck_assert_ptr_nonnull(strstr(text, " 4k to 1g; default 16m.\n"));
 	ck_assert_ptr_nonnull(
 	    strstr(text, " 10ms to 1h; default 5s; reloadable.\n"));
