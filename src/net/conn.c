@@ -46,8 +46,10 @@ struct conn {
 	bool is_deaf;        /* it reads no more */
 	bool is_paused;      /* by its owner: it is neither shown nor watched */
 	struct instant since;
-	enum conn_cause finish; /* cause of its end once all is written */
-	enum conn_cause cause;
+	const struct conn_cause
+	    *finish; /* cause of its end once all is written */
+	const struct conn_cause *cause; /* NULL: it is open */
+	const char *limit;              /* that has cut it */
 	struct conn_stats stats;
 };
 
@@ -67,7 +69,7 @@ static void
 watch_readable(struct conn *conn)
 {
 	if (loop_event_add(&conn->readable) != 0)
-		conn_close(conn, CONN_IO_ERROR);
+		conn_close(conn, &conn_io_error);
 }
 
 static void
@@ -80,7 +82,7 @@ set_stalled(struct conn *conn, bool is_stalled)
 	if (!is_stalled)
 		loop_event_del(&conn->writable);
 	else if (loop_event_add(&conn->writable) != 0)
-		conn_close(conn, CONN_IO_ERROR);
+		conn_close(conn, &conn_io_error);
 }
 
 static void
@@ -98,13 +100,13 @@ flush(struct conn *conn)
 	if (conn->out.is_mute) {
 		drop_output(conn);
 		if (verdict == OUTPUT_FAILED)
-			conn_close(conn, CONN_IO_ERROR);
+			conn_close(conn, &conn_io_error);
 	}
 	if (conn->slow.is_queued &&
 	    conn->out.queue.n_bytes <= set->limits.soft_bytes)
 		timeouts_leave(&set->slow, &conn->slow);
 	set_stalled(conn, conn->out.queue.n_bytes > 0);
-	if (conn->finish != CONN_OPEN && conn->out.queue.n_bytes == 0)
+	if (conn->finish != NULL && conn->out.queue.n_bytes == 0)
 		conn_close(conn, conn->finish);
 }
 
@@ -122,7 +124,7 @@ on_writable(struct loop_event *event)
 {
 	struct conn *conn = container_of(event, struct conn, writable);
 
-	if (conn->cause == CONN_OPEN)
+	if (conn->cause == NULL)
 		flush(conn);
 }
 
@@ -151,7 +153,7 @@ push_stalled(struct conn *conn, const struct slice *s)
 static bool
 is_deaf(const struct conn *conn)
 {
-	return conn->cause != CONN_OPEN || conn->out.is_mute;
+	return conn->cause != NULL || conn->out.is_mute;
 }
 
 enum conn_sent
@@ -168,14 +170,14 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 			return CONN_DROPPED;
 	}
 	if (queue->n_bytes + s->len > set->limits.hard_bytes) {
-		conn_close(conn, CONN_SLOW_CONSUMER);
+		conn_cut(conn, &conn_slow_consumer, "queue-limit");
 		return CONN_CUT;
 	}
 	if (conn->out.is_stalled)
 		push_stalled(conn, s);
 	else
 		outq_push(queue, s, NULL);
-	if (conn->cause != CONN_OPEN)
+	if (conn->cause != NULL)
 		return CONN_CUT;
 	if (queue->n_bytes > conn->stats.queue_peak)
 		conn->stats.queue_peak = queue->n_bytes;
@@ -190,7 +192,7 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 static void
 wait_for_room(struct conn *conn)
 {
-	if (conn->cause != CONN_OPEN || conn->holder.is_waiting)
+	if (conn->cause != NULL || conn->holder.is_waiting)
 		return;
 	loop_event_del(&conn->readable);
 	conn_set_wait_for_room(conn->set, &conn->holder);
@@ -238,7 +240,7 @@ show_input(struct conn *conn, struct slice data)
 
 	input_skip(&conn->in, &data);
 	conn->in.unit = (struct input_unit){ 0 };
-	while (data.len > 0 && conn->cause == CONN_OPEN && !conn->is_paused) {
+	while (data.len > 0 && conn->cause == NULL && !conn->is_paused) {
 		used = conn->ops->input(conn, &data, &conn->in.unit.size);
 		assert(used <= data.len);
 		data.off += used;
@@ -247,7 +249,7 @@ show_input(struct conn *conn, struct slice data)
 			break;
 		input_skip(&conn->in, &data);
 	}
-	if (conn->cause != CONN_OPEN)
+	if (conn->cause != NULL)
 		data.len = 0;
 	account_input(
 	    conn, input_keep(&conn->in, &conn->set->shared, &data, shown));
@@ -260,9 +262,9 @@ end_of_input(struct conn *conn, ssize_t n)
 		conn_stop_reading(conn);
 		conn->ops->eof(conn);
 	} else if (errno == ECONNRESET) {
-		conn_close(conn, CONN_RESET);
+		conn_close(conn, &conn_reset);
 	} else {
-		conn_close(conn, CONN_IO_ERROR);
+		conn_close(conn, &conn_io_error);
 	}
 }
 
@@ -299,14 +301,14 @@ on_readable(struct loop_event *event)
 	struct conn *conn = container_of(event, struct conn, readable);
 	size_t n, taken = 0;
 
-	if (conn->cause != CONN_OPEN || conn->is_paused)
+	if (conn->cause != NULL || conn->is_paused)
 		return;
 	if (!has_room(conn))
 		wait_for_room(conn);
 	if (conn->holder.is_waiting)
 		return;
-	while (conn->cause == CONN_OPEN && !conn->is_paused &&
-	       taken < INPUT_READ_MAX) {
+	while (
+	    conn->cause == NULL && !conn->is_paused && taken < INPUT_READ_MAX) {
 		n = take_input(conn);
 		taken += n;
 		if (n == 0 || !input_is_splicing(&conn->in))
@@ -333,10 +335,9 @@ on_reap(struct loop_task *task)
 {
 	struct conn *conn = container_of(task, struct conn, reap);
 
-	if (conn->cause != CONN_IO_ERROR && !conn->out.is_mute)
+	if (conn->cause != &conn_io_error && !conn->out.is_mute)
 		flush(conn);
 	drop_output(conn);
-	conn->set->stats.n_closed[conn->cause]++;
 	conn->ops->gone(conn);
 	memory_release(&conn->set->memory, &conn->holder);
 	loop_cancel_flush(conn->set->loop, &conn->flush);
@@ -354,14 +355,15 @@ on_cut(struct holder *holder)
 {
 	struct conn *conn = container_of(holder, struct conn, holder);
 
-	conn_close(conn, CONN_MEMORY_LIMIT);
+	conn_cut(conn, &conn_memory_limit, "memory-limit");
 	drop_output(conn);
 }
 
 static void
 on_slow(struct timeout *slow)
 {
-	conn_close(container_of(slow, struct conn, slow), CONN_SLOW_CONSUMER);
+	conn_cut(container_of(slow, struct conn, slow), &conn_slow_consumer,
+	    "queue-soft-limit for queue-soft-time");
 }
 
 struct conn *
@@ -444,10 +446,10 @@ conn_stop_reading(struct conn *conn)
 }
 
 void
-conn_close(struct conn *conn, enum conn_cause cause)
+conn_close(struct conn *conn, const struct conn_cause *cause)
 {
-	assert(cause != CONN_OPEN);
-	if (conn->cause != CONN_OPEN)
+	assert(cause != NULL);
+	if (conn->cause != NULL)
 		return;
 	conn->cause = cause;
 	conn->set->n_open--;
@@ -457,7 +459,21 @@ conn_close(struct conn *conn, enum conn_cause cause)
 }
 
 void
-conn_finish(struct conn *conn, enum conn_cause cause)
+conn_cut(struct conn *conn, const struct conn_cause *cause, const char *limit)
+{
+	if (conn->cause == NULL)
+		conn->limit = limit;
+	conn_close(conn, cause);
+}
+
+const char *
+conn_limit(const struct conn *conn)
+{
+	return conn->limit == NULL ? "" : conn->limit;
+}
+
+void
+conn_finish(struct conn *conn, const struct conn_cause *cause)
 {
 	conn->finish = cause;
 	conn_stop_reading(conn);
@@ -468,10 +484,10 @@ conn_finish(struct conn *conn, enum conn_cause cause)
 bool
 conn_is_closing(const struct conn *conn)
 {
-	return conn->cause != CONN_OPEN;
+	return conn->cause != NULL;
 }
 
-enum conn_cause
+const struct conn_cause *
 conn_cause(const struct conn *conn)
 {
 	return conn->cause;

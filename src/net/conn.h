@@ -85,13 +85,20 @@ void conn_stop_reading(struct conn *conn);
 
 /* Ends it when the turn is over, after one more attempt to write. The first
  * cause counts. */
-void conn_close(struct conn *conn, enum conn_cause cause);
+void conn_close(struct conn *conn, const struct conn_cause *cause);
 
 /* Reads no more, and ends it once what is queued has been written. */
-void conn_finish(struct conn *conn, enum conn_cause cause);
+void conn_finish(struct conn *conn, const struct conn_cause *cause);
 
 bool conn_is_closing(const struct conn *conn);
-enum conn_cause conn_cause(const struct conn *conn);
+
+/* Which limit has cut it, for people; "" if none has. */
+const char *conn_limit(const struct conn *conn);
+
+/* Like conn_close(), with what conn_limit() shall return, a static text. */
+void conn_cut(
+    struct conn *conn, const struct conn_cause *cause, const char *limit);
+const struct conn_cause *conn_cause(const struct conn *conn);
 size_t conn_queue_bytes(const struct conn *conn);
 struct instant conn_since(const struct conn *conn);
 const struct conn_stats *conn_stats(const struct conn *conn);

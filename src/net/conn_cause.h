@@ -1,37 +1,30 @@
 /*
- * conn_cause - why a connection ended.
+ * conn_cause - why a connection ended. Each layer owns the causes that it ends
+ * connections with; those here are of sockets and limits, whatever a connection
+ * speaks.
  */
 #ifndef PM2A_NET_CONN_CAUSE_H
 #define PM2A_NET_CONN_CAUSE_H
 
-/* One of these, and the name that is shown. The ones
- * from CONN_BAD_FRAME on are the codes of docs/PROTOCOL.md. */
-enum conn_cause {
-	CONN_OPEN, /* it has not ended */
-	CONN_EOF,
-	CONN_RESET,
-	CONN_IO_ERROR,
-	CONN_SHUTDOWN,
-	CONN_SLOW_CONSUMER,
-	CONN_MEMORY_LIMIT,
-	CONN_AUTH_FAILED,
-	CONN_BAD_FRAME,
-	CONN_FRAME_TOO_BIG,
-	CONN_UNKNOWN_TYPE,
-	CONN_BAD_FLAGS,
-	CONN_BAD_TOPIC,
-	CONN_BAD_BODY,
-	CONN_HELLO_EXPECTED,
-	CONN_HELLO_TIMEOUT,
-	CONN_BAD_HELLO,
-	CONN_BAD_VERSION,
-	CONN_BAD_STATE,
-	CONN_TOO_MANY,
-	CONN_NOT_ALLOWED,
-	CONN_N_CAUSES,
+#include <stdbool.h>
+
+struct conn_cause {
+	const char *name; /* in the log, in statistics and on the wire */
+	bool is_orderly;  /* the peer or the daemon has finished: no warning */
+	bool is_protocol; /* the peer broke its protocol: what it sent before
+			   * that is handled no more */
 };
 
-/* "eof", "slow-consumer" and so on. */
-const char *conn_cause_name(enum conn_cause cause);
+extern const struct conn_cause conn_eof;
+extern const struct conn_cause conn_reset;
+extern const struct conn_cause conn_io_error;
+extern const struct conn_cause conn_shutdown;
+extern const struct conn_cause conn_slow_consumer;
+extern const struct conn_cause conn_memory_limit;
+extern const struct conn_cause conn_too_many;
+extern const struct conn_cause conn_not_allowed;
+
+/* All of them, with NULL behind the last. */
+extern const struct conn_cause *const conn_causes[];
 
 #endif

@@ -27,7 +27,6 @@ struct conn_limits {
 struct conn_set_stats {
 	uint64_t bytes_in;
 	uint64_t bytes_out;
-	uint64_t n_closed[CONN_N_CAUSES];
 	uint64_t n_unwritten; /* bytes that waited when their conn ended */
 	uint64_t n_spliced;   /* units that were shown in a pipe */
 	uint64_t spliced_bytes;

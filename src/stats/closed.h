@@ -1,12 +1,17 @@
 /*
- * closed - the last connections that ended, and why: a ring for `--stats
- * closed`. The ring owns copies of names.
+ * closed - how connections end, for all edges: the log line, the ring behind
+ * `--stats closed`, and a counter for each cause, all from one note, so that
+ * they agree. The ring owns copies of names.
  */
 #ifndef PM2A_STATS_CLOSED_H
 #define PM2A_STATS_CLOSED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/clock.h"
+#include "net/conn.h"
 
 #define CLOSED_KEPT 256
 #define CLOSED_NAME_SIZE 129
@@ -31,10 +36,44 @@ struct closed {
 	struct closed_entry *ring; /* CLOSED_KEPT entries, or NULL */
 	size_t next;
 	size_t n;
+	/* Counters, by the names of causes: two edges may have the same. */
+	struct closed_counter {
+		const char *reason;
+		uint64_t n;
+	} * counters;
+	size_t n_counters;
 };
 
-/* The entry to overwrite: a free one, or else the oldest. */
-struct closed_entry *closed_add(struct closed *closed);
+/* What an edge knows of a connection that ends. Texts are borrowed. */
+struct closed_note {
+	const char *event; /* of the log line: "conn-closed" */
+	const struct conn *conn;
+	struct instant now;
+	uint64_t id;      /* 0 if the client was never admitted */
+	const char *name; /* or NULL, or empty */
+	int64_t pid;
+	int64_t uid;
+	const char *detail; /* of the error that ends it, or NULL */
+	bool is_quiet;      /* an orderly end is logged at the level debug */
+	bool is_unkept;     /* an end by eof is not kept in the ring */
+};
+
+/* Adds a counter of 0 for each cause of the list, which ends with NULL. */
+void closed_register(
+    struct closed *closed, const struct conn_cause *const *causes);
+
+/* Logs, counts and keeps the end of note->conn, to be called from its
+ * ops->gone. A detail that is missing is the limit that has cut it. */
+void closed_note(struct closed *closed, const struct closed_note *note);
+
+/* Keeps a copy of `entry`, in the place of the oldest if the ring is full. */
+void closed_keep(struct closed *closed, const struct closed_entry *entry);
+
+/* Counts the end of a connection, and neither logs nor keeps it. */
+void closed_count(struct closed *closed, const struct conn *conn);
+
+/* How many connections have ended with this cause. */
+uint64_t closed_n(const struct closed *closed, const struct conn_cause *cause);
 
 /* Entry number i, newest first; i is less than closed->n. */
 const struct closed_entry *closed_get(const struct closed *closed, size_t i);

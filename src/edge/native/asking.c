@@ -290,7 +290,7 @@ ask(struct session *session, const struct frame *f, const struct asking_ask *in)
 
 	/* Any answer with this id would be taken for that of the other. */
 	if (broker_is_asking(native->broker, session->member, in->id)) {
-		session_fail(session, CONN_BAD_STATE,
+		session_fail(session, &native_bad_state,
 		    "ASK: the ask id %lld is that of a question that is still "
 		    "open; give each open question an id of its own",
 		    (long long)in->id);
@@ -313,7 +313,7 @@ verb_ask(struct session *session, const struct frame *f)
 	struct control_why why;
 
 	if (f->flags == FRAME_SEVERAL) {
-		session_fail(session, CONN_BAD_FLAGS,
+		session_fail(session, &native_bad_flags,
 		    "ASK: several topics are asked by their subscribers, "
 		    "flag 0x%02x",
 		    FRAME_TO_SUBSCRIBERS);
@@ -324,7 +324,7 @@ verb_ask(struct session *session, const struct frame *f)
 		ask(session, f, &in);
 		break;
 	case CONTROL_E_BODY:
-		session_fail(session, CONN_BAD_BODY, "ASK: %s", why.text);
+		session_fail(session, &native_bad_body, "ASK: %s", why.text);
 		break;
 	default:
 		log_fatal("out-of-memory", "reading=ASK");
@@ -368,7 +368,7 @@ answer(struct session *session, const struct asking_answer *in)
 	    broker_wants_strings(native->broker, session->member, in->question,
 		in->payload_len) &&
 	    !read_strings(native, &answer)) {
-		session_fail(session, CONN_BAD_BODY,
+		session_fail(session, &native_bad_body,
 		    "ANSWER: the payload is not an array of strings, which a "
 		    "union wants");
 		return;
@@ -382,7 +382,7 @@ answer(struct session *session, const struct asking_answer *in)
 		    in->payload_len, native->settings.answer_max_bytes);
 		break;
 	default:
-		session_fail(session, CONN_BAD_BODY,
+		session_fail(session, &native_bad_body,
 		    "ANSWER: verdict %d, which a stream alone has",
 		    ASKING_MORE);
 	}
@@ -399,7 +399,7 @@ verb_answer(struct session *session, const struct frame *f)
 		answer(session, &in);
 		break;
 	case CONTROL_E_BODY:
-		session_fail(session, CONN_BAD_BODY, "ANSWER: %s", why.text);
+		session_fail(session, &native_bad_body, "ANSWER: %s", why.text);
 		break;
 	default:
 		log_fatal("out-of-memory", "reading=ANSWER");

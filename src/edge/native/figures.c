@@ -315,12 +315,10 @@ void
 native_each_close(struct native *native,
     void (*each)(const char *reason, uint64_t n, void *arg), void *arg)
 {
-	const uint64_t *n_closed = conn_set_stats(native->set)->n_closed;
+	const struct closed *closed = &native->closed;
 
-	for (int i = 0; i < CONN_N_CAUSES; i++)
-		if (i != CONN_OPEN)
-			each(conn_cause_name((enum conn_cause)i), n_closed[i],
-			    arg);
+	for (size_t i = 0; i < closed->n_counters; i++)
+		each(closed->counters[i].reason, closed->counters[i].n, arg);
 }
 
 void

@@ -45,7 +45,7 @@ finish_all(struct native *native)
 	struct session *session;
 
 	TAILQ_FOREACH (session, &native->sessions, in_native)
-		conn_finish(session->conn, CONN_SHUTDOWN);
+		conn_finish(session->conn, &conn_shutdown);
 }
 
 /* Once nobody has anything more to send, whoever has got everything may go. */
@@ -65,7 +65,7 @@ void
 session_end_input(struct session *session)
 {
 	if (!session->native->is_draining) {
-		conn_close(session->conn, CONN_EOF);
+		conn_close(session->conn, &conn_eof);
 		return;
 	}
 	/* It can't answer any more, and must not be waited for. */
@@ -150,69 +150,29 @@ on_staging(struct loop_task *task)
 	account_scratch(native);
 }
 
-static enum log_level
-closed_level(const struct session *session)
-{
-	switch (conn_cause(session->conn)) {
-	case CONN_EOF:
-	case CONN_SHUTDOWN:
-		return session->role == CONTROL_OBSERVER ? LOG_DEBUG : LOG_INFO;
-	default:
-		return LOG_WARN;
-	}
-}
-
+/* Clients that only poll statistics would fill the ring. */
 static void
-log_closed(const struct session *session, const struct closed_entry *e)
+note_closed(const struct session *session)
 {
-	char name[CLOSED_NAME_SIZE * 4 + 3];
-
-	log_line(closed_level(session), "conn-closed",
-	    "id=%" PRIu64 " name=%s pid=%" PRId64 " reason=%s age_ms=%" PRId64
-	    " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " queue_bytes=%" PRIu64
-	    " detail=\"%s\"",
-	    e->id, log_quote(name, sizeof(name), e->name, strlen(e->name)),
-	    e->pid, e->reason, e->age_ms, e->bytes_in, e->bytes_out,
-	    e->queue_bytes, e->detail);
-}
-
-static struct closed_entry
-obituary(const struct session *session)
-{
-	const struct conn_stats *stats = conn_stats(session->conn);
-	struct closed_entry e = {
-		.id = session->member == NULL ? 0 : session->member->id,
-		.wall_ms = clock_wall_ms(),
-		.age_ms = loop_now(session->native->loop).ms -
-			  conn_since(session->conn).ms,
-		.pid = session_pid(session),
-		.uid = session->peer.uid,
-		.bytes_in = stats->bytes_in,
-		.bytes_out = stats->bytes_out,
-		.queue_bytes = stats->n_unwritten,
-		.queue_peak_bytes = stats->queue_peak,
-		.reason = conn_cause_name(conn_cause(session->conn)),
-	};
-
-	snprintf(e.name, sizeof(e.name), "%s", session_name(session));
-	if (session->detail != NULL)
-		snprintf(e.detail, sizeof(e.detail), "%s", session->detail);
-	return e;
-}
-
-/* Who asks for statistics every ten seconds and goes again is no news, and
- * would fill the ring with itself. */
-static void
-remember(const struct session *session)
-{
-	struct closed_entry e = obituary(session);
+	struct closed *closed = &session->native->closed;
 
 	if (session->is_hushed)
-		return;
-	if (!session->has_asked || session->n_errors > 0 ||
-	    conn_cause(session->conn) != CONN_EOF)
-		*closed_add(&session->native->closed) = e;
-	log_closed(session, &e);
+		closed_count(closed, session->conn);
+	else
+		closed_note(closed,
+		    &(struct closed_note){
+			.event = "conn-closed",
+			.conn = session->conn,
+			.now = loop_now(session->native->loop),
+			.id = session->member == NULL ? 0 : session->member->id,
+			.name = session_name(session),
+			.pid = session_pid(session),
+			.uid = session->peer.uid,
+			.detail = session->detail,
+			.is_quiet = session->role == CONTROL_OBSERVER,
+			.is_unkept =
+			    session->has_asked && session->n_errors == 0,
+		    });
 }
 
 static void
@@ -224,7 +184,7 @@ on_gone(struct conn *conn)
 	session_run_staged(session);
 	native_report_cancel(session->report);
 	session_drop_topics(session);
-	remember(session);
+	note_closed(session);
 	if (session->member != NULL && session->role == CONTROL_MEMBER)
 		apps_remove(&native->apps, session->key, session->script);
 	if (session->member != NULL)
@@ -275,7 +235,7 @@ on_accepted(void *user, int fd, const struct peer *peer)
 			allowed_refused_max(native->settings.max_connections))
 			session_turn_away(session);
 	} else if (too_many) {
-		session_fail(session, CONN_TOO_MANY,
+		session_fail(session, &conn_too_many,
 		    "max-connections is %u, and there are as many",
 		    native->settings.max_connections);
 	}
@@ -336,7 +296,7 @@ expire_drain(struct native *native)
 
 	native->drain_deadline = INSTANT_NEVER;
 	TAILQ_FOREACH (session, &native->sessions, in_native)
-		conn_close(session->conn, CONN_SHUTDOWN);
+		conn_close(session->conn, &conn_shutdown);
 	finish_drain(native);
 }
 
@@ -352,7 +312,7 @@ expire_hellos(struct native *native, struct instant now)
 			break;
 		if (session->is_unwelcome)
 			session_turn_away(session);
-		session_fail(session, CONN_HELLO_TIMEOUT,
+		session_fail(session, &native_hello_timeout,
 		    "no HELLO within %" PRId64 " ms",
 		    native->settings.hello_timeout_ms);
 	}
@@ -409,6 +369,8 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	timing_init(&native->timing, loop, work_so_far, native);
 	set_slow(native);
 	native->started = loop_now(loop);
+	closed_register(&native->closed, conn_causes);
+	closed_register(&native->closed, native_causes);
 	native->epoch_ms = clock_wall_ms();
 	native->drain_deadline = INSTANT_NEVER;
 	TAILQ_INIT(&native->sessions);
@@ -485,7 +447,7 @@ static void
 say_goodbye(struct session *session)
 {
 	if (session->member == NULL) {
-		conn_close(session->conn, CONN_SHUTDOWN);
+		conn_close(session->conn, &conn_shutdown);
 		return;
 	}
 	session->is_owing = session->role != CONTROL_OBSERVER;

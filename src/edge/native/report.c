@@ -110,17 +110,16 @@ put_figures(struct msg_writer *w, const struct figures *figures)
 static void
 put_closes(struct native *native, struct msg_writer *w)
 {
-	const uint64_t *n_closed = conn_set_stats(native->set)->n_closed;
-	size_t n = 0;
+	const struct closed *closed = &native->closed;
+	struct msg_open map;
 
-	for (int i = 0; i < CONN_N_CAUSES; i++)
-		n += n_closed[i] > 0;
 	msg_put_str(w, "closes");
-	msg_put_map(w, n);
-	for (int i = 0; i < CONN_N_CAUSES; i++)
-		if (n_closed[i] > 0)
-			report_put_int(w, conn_cause_name((enum conn_cause)i),
-			    n_closed[i]);
+	map = msg_begin_map(w);
+	for (size_t i = 0; i < closed->n_counters; i++)
+		if (closed->counters[i].n > 0)
+			msg_put_pair_int(w, closed->counters[i].reason,
+			    (int64_t)closed->counters[i].n);
+	msg_end_map(w, map);
 }
 
 static void

@@ -127,8 +127,8 @@ session_send_out(struct session *session)
 }
 
 void
-session_fail(
-    struct session *session, enum conn_cause cause, const char *fmt, ...)
+session_fail(struct session *session, const struct conn_cause *cause,
+    const char *fmt, ...)
 {
 	char message[CLOSED_DETAIL_SIZE];
 	va_list ap;
@@ -141,8 +141,7 @@ session_fail(
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	control_write_error(
-	    &session->native->out, conn_cause_name(cause), message, true);
+	control_write_error(&session->native->out, cause->name, message, true);
 	session_send_out(session);
 	free(session->detail);
 	session->detail = xstrdup(message);
@@ -153,9 +152,9 @@ void
 session_turn_away(struct session *session)
 {
 	if (session->is_told)
-		conn_close(session->conn, CONN_NOT_ALLOWED);
+		conn_close(session->conn, &conn_not_allowed);
 	else
-		session_fail(session, CONN_NOT_ALLOWED, ALLOWED_REFUSAL,
+		session_fail(session, &conn_not_allowed, ALLOWED_REFUSAL,
 		    (unsigned)session->peer.uid);
 }
 
@@ -174,8 +173,8 @@ tell_unwelcome(struct session *session)
 	session->is_told = true;
 	snprintf(message, sizeof(message), ALLOWED_REFUSAL,
 	    (unsigned)session->peer.uid);
-	control_write_error(&session->native->out,
-	    conn_cause_name(CONN_NOT_ALLOWED), message, true);
+	control_write_error(
+	    &session->native->out, conn_not_allowed.name, message, true);
 	session_send_out(session);
 	session->detail = xstrdup(message);
 }
@@ -301,18 +300,18 @@ judge(struct session *session, const struct frame *f)
 	const struct rule *rule = find_rule(f->type);
 
 	if (rule == NULL)
-		session_fail(session, CONN_UNKNOWN_TYPE,
+		session_fail(session, &native_unknown_type,
 		    "a frame of type 0x%02x (%s), which clients don't send",
 		    f->type, frame_type_name(f->type));
 	else if (f->flags & ~rule->flags)
-		session_fail(session, CONN_BAD_FLAGS,
+		session_fail(session, &native_bad_flags,
 		    "%s: flags 0x%02x; known: 0x%02x", frame_type_name(f->type),
 		    f->flags, rule->flags);
 	else if (f->topic_len > 0 && !rule->has_topic)
-		session_fail(session, CONN_BAD_TOPIC,
+		session_fail(session, &native_bad_topic,
 		    "%s: a topic where none belongs", frame_type_name(f->type));
 	else if (rule->body_max > 0 && f->body_len > rule->body_max)
-		session_fail(session, CONN_BAD_BODY,
+		session_fail(session, &native_bad_body,
 		    "%s: a body of %zu bytes; at most %u",
 		    frame_type_name(f->type), f->body_len, rule->body_max);
 	else
@@ -371,7 +370,9 @@ take_frame(
 static bool
 has_failed(const struct session *session)
 {
-	return conn_cause(session->conn) >= CONN_BAD_FRAME;
+	const struct conn_cause *cause = conn_cause(session->conn);
+
+	return cause != NULL && cause->is_protocol;
 }
 
 static void
@@ -491,7 +492,7 @@ take_too_big(struct session *session, const struct frame *f)
 	if (session->member == NULL)
 		max = HELLO_FRAME_MAX;
 	if (f->type != FRAME_PUBLISH || session->member == NULL) {
-		session_fail(session, CONN_FRAME_TOO_BIG,
+		session_fail(session, &native_frame_too_big,
 		    "%s: a length of %zu bytes; the limit is %u",
 		    frame_type_name(f->type), f->size - FRAME_LENGTH_SIZE, max);
 		return 0;
@@ -510,7 +511,7 @@ is_stranger(struct session *session, const struct frame *f)
 {
 	if (session->member != NULL || f->size == 0 || f->type == FRAME_HELLO)
 		return false;
-	session_fail(session, CONN_HELLO_EXPECTED,
+	session_fail(session, &native_hello_expected,
 	    "a frame of type 0x%02x came before HELLO", f->type);
 	return true;
 }
@@ -568,7 +569,7 @@ session_input(struct conn *conn, const struct slice *data, size_t *want)
 			rest.off += used;
 			return rest.off - data->off;
 		default:
-			session_fail(session, CONN_BAD_FRAME,
+			session_fail(session, &native_bad_frame,
 			    "a header that contradicts itself");
 			return rest.off - data->off;
 		}

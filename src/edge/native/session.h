@@ -12,6 +12,7 @@
 
 #include "stats/rates.h"
 #include "edge/native/apps.h"
+#include "edge/native/causes.h"
 #include "stats/closed.h"
 #include "edge/native/native.h"
 #include "net/job.h"
@@ -165,7 +166,7 @@ void session_send(struct session *session, const struct slice *frame);
 void session_send_out(struct session *session);
 
 /* Ends the session with an ERROR that says why. */
-void session_fail(struct session *session, enum conn_cause cause,
+void session_fail(struct session *session, const struct conn_cause *cause,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Ends a session that is_unwelcome, with an ERROR unless it has had one. */

@@ -41,7 +41,7 @@ subscription_kind(
 	};
 
 	if (f->flags >= sizeof(kinds) / sizeof(*kinds)) {
-		session_fail(session, CONN_BAD_FLAGS,
+		session_fail(session, &native_bad_flags,
 		    "%s: by prefix and as a member exclude each other",
 		    frame_type_name(f->type));
 		return false;
@@ -57,10 +57,10 @@ open_topics(
 	const char *name = frame_type_name(f->type);
 
 	if (msg_topics_open(f->body, f->body_len, out) != 0)
-		session_fail(session, CONN_BAD_BODY,
+		session_fail(session, &native_bad_body,
 		    "%s: the body is not an array of topics", name);
 	else if (out->n_left > FRAME_TOPICS_MAX)
-		session_fail(session, CONN_BAD_BODY,
+		session_fail(session, &native_bad_body,
 		    "%s: %" PRIu32 " topics in a frame; at most %d", name,
 		    out->n_left, FRAME_TOPICS_MAX);
 	else

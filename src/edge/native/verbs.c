@@ -114,7 +114,7 @@ ending_of(const struct native *native, const struct control_previous *previous)
 {
 	const struct closed_entry *entry;
 	const struct session *session;
-	enum conn_cause cause;
+	const struct conn_cause *cause;
 
 	if (previous->epoch_ms != native->epoch_ms)
 		return (struct control_ending){ "unknown", 0 };
@@ -127,7 +127,7 @@ ending_of(const struct native *native, const struct control_previous *previous)
 		return (struct control_ending){ "unknown", 0 };
 	cause = conn_cause(session->conn);
 	return (struct control_ending){
-		conn_cause_name(cause == CONN_OPEN ? CONN_EOF : cause),
+		(cause == NULL ? &conn_eof : cause)->name,
 		conn_queue_bytes(session->conn) +
 		    conn_stats(session->conn)->n_unwritten,
 	};
@@ -206,7 +206,7 @@ verb_hello(struct session *session, const struct frame *f)
 	struct control_why why;
 
 	if (session->member != NULL) {
-		session_fail(session, CONN_BAD_STATE, "a second HELLO");
+		session_fail(session, &native_bad_state, "a second HELLO");
 		return;
 	}
 	switch (control_read_hello(f->body, f->body_len, &hello, &why)) {
@@ -214,13 +214,14 @@ verb_hello(struct session *session, const struct frame *f)
 		admit(session, &hello);
 		break;
 	case CONTROL_E_VERSION:
-		session_fail(session, CONN_BAD_VERSION, "HELLO: %s", why.text);
+		session_fail(
+		    session, &native_bad_version, "HELLO: %s", why.text);
 		break;
 	case CONTROL_E_BODY:
-		session_fail(session, CONN_BAD_BODY, "HELLO: %s", why.text);
+		session_fail(session, &native_bad_body, "HELLO: %s", why.text);
 		break;
 	case CONTROL_E_FIELD:
-		session_fail(session, CONN_BAD_HELLO, "HELLO: %s", why.text);
+		session_fail(session, &native_bad_hello, "HELLO: %s", why.text);
 		break;
 	default:
 		log_fatal("out-of-memory", "reading=HELLO");
@@ -306,7 +307,7 @@ session_read_names(
 	int r;
 
 	if (!read_names(native, f, n)) {
-		session_fail(session, CONN_BAD_TOPIC,
+		session_fail(session, &native_bad_topic,
 		    "%s: the topic field is not an array of topics", name);
 		return false;
 	}
@@ -441,7 +442,7 @@ verb_stats(struct session *session, const struct frame *f)
 		break;
 	case CONTROL_E_BODY:
 	case CONTROL_E_FIELD:
-		session_fail(session, CONN_BAD_BODY, "STATS: %s", why.text);
+		session_fail(session, &native_bad_body, "STATS: %s", why.text);
 		break;
 	default:
 		log_fatal("out-of-memory", "reading=STATS");

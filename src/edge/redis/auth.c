@@ -178,7 +178,7 @@ note_failure(struct redis_client *client)
 	if (++client->n_auth_failures < FAILURES_MAX)
 		return;
 	client->is_quitting = true;
-	client->quit_cause = CONN_AUTH_FAILED;
+	client->quit_cause = &redis_auth_failed;
 	client->detail = "too many wrong passwords";
 }
 
@@ -206,7 +206,7 @@ redis_wait(struct redis_client *client)
 		redis_flush(client);
 		client->is_quitting = true;
 		client->detail = "too many clients wait for AUTH";
-		conn_close(client->conn, CONN_AUTH_FAILED);
+		conn_close(client->conn, &redis_auth_failed);
 		return;
 	}
 	client->is_waiting = true;
@@ -270,7 +270,7 @@ on_timeout(struct timeout *entry)
 	resp_put_error(&redis->out, "NOAUTH no AUTH within %" PRId64 " ms",
 	    redis->settings.auth_timeout_ms);
 	redis_flush(client);
-	conn_close(client->conn, CONN_HELLO_TIMEOUT);
+	conn_close(client->conn, &redis_auth_timeout);
 }
 
 void

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/timeouts.h"
+#include "edge/redis/causes.h"
 #include "edge/redis/redis.h"
 #include "net/job.h"
 #include "stats/timing.h"
@@ -81,9 +82,9 @@ struct redis_client {
 	struct redis_origin origin;
 	struct timeout stranger; /* queued while not authenticated */
 	TAILQ_ENTRY(redis_client) in_waiting;
-	bool is_waiting;            /* for its turn to be authenticated: busy */
-	bool is_quitting;           /* it is answered no more */
-	enum conn_cause quit_cause; /* of its end then */
+	bool is_waiting;  /* for its turn to be authenticated: busy */
+	bool is_quitting; /* it is answered no more */
+	const struct conn_cause *quit_cause; /* of its end then */
 	bool has_eof;             /* all has been read; some of it is staged */
 	bool is_busy;             /* its requests wait in held, and it is not
 				   * read from */

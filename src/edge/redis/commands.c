@@ -236,7 +236,7 @@ refuse_http(struct redis_client *client)
 {
 	client->is_quitting = true;
 	client->detail = "HTTP where Redis's protocol is spoken";
-	conn_close(client->conn, CONN_BAD_FRAME);
+	conn_close(client->conn, &redis_bad_request);
 }
 
 static void

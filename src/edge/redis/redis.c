@@ -53,7 +53,7 @@ redis_tell_refusal(struct redis_client *client)
 	redis->stats.n_errors++;
 	resp_put_error(&redis->out, "ERR %s", client->detail);
 	redis_flush(client);
-	conn_finish(client->conn, CONN_BAD_FRAME);
+	conn_finish(client->conn, &redis_bad_request);
 }
 
 /* As redis-server: the reply says what is wrong, and that is the end. What is
@@ -78,9 +78,9 @@ redis_go_on(struct redis_client *client)
 	if (client->is_refused && !client->is_quitting)
 		redis_tell_refusal(client);
 	else if (client->redis->drained != NULL)
-		conn_finish(client->conn, CONN_SHUTDOWN);
+		conn_finish(client->conn, &conn_shutdown);
 	else if (client->has_eof && client->n_staged == 0)
-		conn_close(client->conn, CONN_EOF);
+		conn_close(client->conn, &conn_eof);
 	else
 		conn_resume(client->conn);
 }
@@ -91,7 +91,7 @@ redis_turn_away(struct redis_client *client)
 	resp_put_error(&client->redis->out, "NOPERM " ALLOWED_REFUSAL,
 	    (unsigned)client->peer.uid);
 	redis_flush(client);
-	conn_close(client->conn, CONN_NOT_ALLOWED);
+	conn_close(client->conn, &conn_not_allowed);
 }
 
 /* One request at the beginning of data, which the parser has found. */
@@ -155,41 +155,27 @@ on_eof(struct conn *conn)
 	if (client->n_staged > 0)
 		client->has_eof = true;
 	else
-		conn_close(conn, CONN_EOF);
+		conn_close(conn, &conn_eof);
 }
 
 static void
-remember(const struct redis_client *client)
+note_closed(const struct redis_client *client)
 {
-	const struct conn_stats *stats = conn_stats(client->conn);
-	struct closed_entry *e;
+	struct closed *closed = client->redis->closed;
 
 	if (client->is_hushed)
-		return;
-	e = closed_add(client->redis->closed);
-	*e = (struct closed_entry){
-		.id = client->member->id,
-		.wall_ms = clock_wall_ms(),
-		.age_ms = loop_now(client->redis->loop).ms -
-			  conn_since(client->conn).ms,
-		.pid = client->peer.pid,
-		.uid = client->peer.uid,
-		.bytes_in = stats->bytes_in,
-		.bytes_out = stats->bytes_out,
-		.queue_bytes = conn_queue_bytes(client->conn),
-		.queue_peak_bytes = stats->queue_peak,
-		.reason = conn_cause_name(conn_cause(client->conn)),
-	};
-	snprintf(e->name, sizeof(e->name), "%s",
-	    client->name == NULL ? "" : client->name);
-	snprintf(e->detail, sizeof(e->detail), "%s",
-	    client->detail == NULL ? "" : client->detail);
-	log_line(conn_cause(client->conn) == CONN_EOF ? LOG_INFO : LOG_WARN,
-	    "redis-closed",
-	    "id=%" PRIu64 " pid=%" PRId64 " reason=%s age_ms=%" PRId64
-	    " bytes_in=%" PRIu64 " bytes_out=%" PRIu64 " queue_bytes=%" PRIu64,
-	    e->id, e->pid, e->reason, e->age_ms, e->bytes_in, e->bytes_out,
-	    e->queue_bytes);
+		closed_count(closed, client->conn);
+	else
+		closed_note(closed, &(struct closed_note){
+					.event = "redis-closed",
+					.conn = client->conn,
+					.now = loop_now(client->redis->loop),
+					.id = client->member->id,
+					.name = client->name,
+					.pid = client->peer.pid,
+					.uid = client->peer.uid,
+					.detail = client->detail,
+				    });
 }
 
 static void
@@ -210,7 +196,7 @@ on_gone(struct conn *conn)
 	redis_run_last(client);
 	redis_listings_forget(client);
 	redis_auth_forget(client);
-	remember(client);
+	note_closed(client);
 	redis_drop_patterns(client);
 	topic_owner_fini(redis->shards, &client->shards);
 	redis_watch_shards(redis);
@@ -262,7 +248,7 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	client->redis = redis;
 	client->peer = *peer;
 	client->version = 2;
-	client->quit_cause = CONN_EOF;
+	client->quit_cause = &conn_eof;
 	redis_find_origin(client, fd);
 	redis_become_stranger(client);
 	client->command = "NULL";
@@ -282,7 +268,7 @@ on_accepted(void *user, int fd, const struct peer *peer)
 		resp_put_error(
 		    &redis->out, "ERR max number of clients reached");
 		redis_flush(client);
-		conn_close(client->conn, CONN_TOO_MANY);
+		conn_close(client->conn, &conn_too_many);
 	} else {
 		log_info("redis-opened",
 		    "id=%" PRIu64 " pid=%" PRId64 " uid=%u", client->member->id,
@@ -324,7 +310,7 @@ expire_drain(struct redis *redis)
 
 	redis->drain_deadline = INSTANT_NEVER;
 	TAILQ_FOREACH (client, &redis->clients, in_redis)
-		conn_close(client->conn, CONN_SHUTDOWN);
+		conn_close(client->conn, &conn_shutdown);
 }
 
 static void
@@ -350,6 +336,7 @@ redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	redis->set = set;
 	redis->broker = broker;
 	redis->closed = closed;
+	closed_register(closed, redis_causes);
 	redis->settings = *settings;
 	redis->started = loop_now(loop);
 	redis_requests_init(redis);
@@ -402,7 +389,7 @@ redis_drain(struct redis *redis, void (*done)(void *arg), void *arg)
 		if (client->is_busy)
 			conn_stop_reading(client->conn);
 		else
-			conn_finish(client->conn, CONN_SHUTDOWN);
+			conn_finish(client->conn, &conn_shutdown);
 	finish_drain(redis);
 }
 

@@ -54,7 +54,8 @@ redis_flush(struct redis_client *client)
 	blob_unref(s.blob);
 	if (!client->is_authenticated &&
 	    conn_queue_bytes(client->conn) > TIGHT_OUTPUT_MAX)
-		conn_close(client->conn, CONN_SLOW_CONSUMER);
+		conn_cut(client->conn, &conn_slow_consumer,
+		    "64 KiB of replies before AUTH");
 }
 
 struct resp_arg
@@ -193,7 +194,7 @@ settle(struct redis_client *client)
 	if (client->is_quitting)
 		conn_finish(client->conn, client->quit_cause);
 	if (client->has_eof && client->n_staged == 0)
-		conn_close(client->conn, CONN_EOF);
+		conn_close(client->conn, &conn_eof);
 }
 
 /* Small ones are over before others notice. */

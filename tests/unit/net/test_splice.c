@@ -31,7 +31,7 @@ struct end {
 	uint8_t *got; /* what was read from far */
 	size_t n_got;
 	bool at_end; /* the conn was closed */
-	enum conn_cause cause;
+	const struct conn_cause *cause;
 };
 
 static struct loop *loop;
@@ -84,7 +84,7 @@ on_input(struct conn *conn, const struct slice *data, size_t *want)
 static void
 on_eof(struct conn *conn)
 {
-	conn_close(conn, CONN_EOF);
+	conn_close(conn, &conn_eof);
 }
 
 static void
@@ -145,7 +145,7 @@ finish(void)
 {
 	for (size_t i = 0; i < n_ends; i++) {
 		if (ends[i].conn != NULL)
-			conn_close(ends[i].conn, CONN_SHUTDOWN);
+			conn_close(ends[i].conn, &conn_shutdown);
 		hang_up(&ends[i]);
 	}
 	turn();
@@ -346,7 +346,7 @@ TEST(who_goes_while_it_is_sent_to_takes_nothing_from_the_others)
 	run_until(1, n_wanted, 1 << 20);
 	expect_all(1);
 	ck_assert_ptr_null(ends[1].conn);
-	ck_assert_int_eq(ends[1].cause, CONN_RESET);
+	ck_assert_ptr_eq(ends[1].cause, &conn_reset);
 	finish();
 }
 
@@ -365,7 +365,7 @@ TEST(who_dies_in_the_middle_of_a_unit_has_not_said_it)
 	hang_up(&ends[0]);
 	while (ends[0].conn != NULL)
 		turn();
-	ck_assert_int_eq(ends[0].cause, CONN_EOF);
+	ck_assert_ptr_eq(ends[0].cause, &conn_eof);
 	for (size_t k = 1; k < n_ends; k++)
 		read_some(&ends[k], 1 << 20);
 	expect_all(0);
@@ -433,7 +433,7 @@ TEST(spliced_units_count_against_the_hard_limit)
 	run_until(1, n_wanted, 1 << 20);
 	expect_all(1);
 	ck_assert_ptr_null(ends[1].conn);
-	ck_assert_int_eq(ends[1].cause, CONN_SLOW_CONSUMER);
+	ck_assert_ptr_eq(ends[1].cause, &conn_slow_consumer);
 	ck_assert_uint_gt(conn_set_stats(set)->n_unwritten, 900000);
 	finish();
 }
@@ -449,7 +449,7 @@ TEST(spliced_units_count_against_the_memory_limit)
 	run_until(1, n_wanted, 1 << 20);
 	expect_all(1);
 	ck_assert_ptr_null(ends[1].conn);
-	ck_assert_int_eq(ends[1].cause, CONN_MEMORY_LIMIT);
+	ck_assert_ptr_eq(ends[1].cause, &conn_memory_limit);
 	ck_assert_uint_le(blob_peak_bytes(), limits.memory_bytes + (1 << 20));
 	finish();
 }

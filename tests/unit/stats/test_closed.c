@@ -5,7 +5,7 @@
 static void
 add(struct closed *closed, uint64_t id)
 {
-	*closed_add(closed) = (struct closed_entry){ .id = id };
+	closed_keep(closed, &(struct closed_entry){ .id = id });
 }
 
 TEST(the_newest_comes_first)
@@ -55,4 +55,21 @@ TEST(an_ended_ring_is_empty_and_may_be_ended_again)
 	closed_fini(&closed);
 	closed_fini(&closed);
 	ck_assert_uint_eq(closed.n, 0);
+}
+
+TEST(causes_are_counted_by_their_names_from_0)
+{
+	static const struct conn_cause twin = { .name = "eof" };
+	static const struct conn_cause *const twins[] = { &twin, NULL };
+	struct closed closed = { .n = 0 };
+	size_t n;
+
+	closed_register(&closed, conn_causes);
+	n = closed.n_counters;
+	ck_assert_uint_gt(n, 2);
+	closed_register(&closed, twins);
+	ck_assert_uint_eq(closed.n_counters, n);
+	ck_assert_str_eq(closed.counters[0].reason, "eof");
+	ck_assert_uint_eq(closed_n(&closed, &twin), 0);
+	closed_fini(&closed);
 }

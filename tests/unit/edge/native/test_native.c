@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "stats/closed.h"
 #include "unit/rig/edges.h"
 
 static bool is_drained;
@@ -323,7 +324,7 @@ TEST(a_drain_ends_at_its_timeout_whatever_clients_do)
 	expect_end(a);
 	expect_nothing(waiting);
 	expect_end(waiting);
-	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SHUTDOWN], 2);
+	ck_assert_uint_eq(closed_n(native_closed(native), &conn_shutdown), 2);
 	end();
 }
 

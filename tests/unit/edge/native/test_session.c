@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "stats/closed.h"
 #include "unit/rig/edges.h"
 
 TEST(every_cut_of_a_conversation_gives_the_same_answers)
@@ -228,7 +229,7 @@ TEST(what_a_client_said_before_it_died_is_delivered)
 	hang_up(a);
 	settle();
 	ck_assert_uint_eq(next_frame(b).type, FRAME_PUBLISH);
-	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_RESET], 1);
+	ck_assert_uint_eq(closed_n(native_closed(native), &conn_reset), 1);
 	end();
 }
 
@@ -662,7 +663,8 @@ TEST(who_does_not_read_is_cut_and_the_others_get_everything)
 		read_some(good);
 	}
 	ck_assert_uint_eq(conn_set_n_open(set), 2);
-	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SLOW_CONSUMER], 1);
+	ck_assert_uint_eq(
+	    closed_n(native_closed(native), &conn_slow_consumer), 1);
 	publish(a, "t", 0, n);
 	settle();
 	for (uint32_t i = 0; i < n; i++)

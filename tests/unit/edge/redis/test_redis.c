@@ -147,7 +147,8 @@ TEST(a_stranger_who_does_not_read_is_cut)
 	say(c, many, sizeof(many) / 6 * 6);
 	for (int i = 0; i < 20; i++)
 		turn();
-	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SLOW_CONSUMER], 1);
+	ck_assert_uint_eq(
+	    closed_n(native_closed(native), &conn_slow_consumer), 1);
 	end_redis();
 }
 
@@ -301,7 +302,8 @@ TEST(who_does_not_read_is_cut_and_nobody_else)
 		read_some(b);
 	}
 	settle();
-	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_SLOW_CONSUMER], 1);
+	ck_assert_uint_eq(
+	    closed_n(native_closed(native), &conn_slow_consumer), 1);
 	b->n_taken = b->n_got;
 	ask(b, "PUBLISH t x\r\n", ":0\r\n");
 	end_redis();
@@ -432,7 +434,7 @@ TEST_EACH(http_ends_the_connection_and_is_not_obeyed, https)
 		expect_end(c);
 		ck_assert_uint_eq(redis_stats(redis)->n_published, 0);
 		ck_assert_uint_eq(
-		    conn_set_stats(set)->n_closed[CONN_BAD_FRAME], 1);
+		    closed_n(native_closed(native), &redis_bad_request), 1);
 		end_redis();
 	}
 }
@@ -682,7 +684,8 @@ TEST(a_client_that_sends_no_password_in_time_is_ended)
 	wait_for(again, "-NOAUTH no AUTH within 0 ms\r\n");
 	expect_end(c);
 	expect_end(again);
-	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_HELLO_TIMEOUT], 2);
+	ck_assert_uint_eq(
+	    closed_n(native_closed(native), &redis_auth_timeout), 2);
 	ask(in, "PING\r\n", "+PONG\r\n");
 	end_redis();
 }
@@ -699,7 +702,8 @@ TEST(three_wrong_passwords_end_a_connection)
 	wait_for(c, WRONG WRONG);
 	expect_end(c);
 	ck_assert_uint_eq(redis_stats(redis)->n_auth_failures, 3);
-	ck_assert_uint_eq(conn_set_stats(set)->n_closed[CONN_AUTH_FAILED], 1);
+	ck_assert_uint_eq(
+	    closed_n(native_closed(native), &redis_auth_failed), 1);
 	end_redis();
 }
 
@@ -735,7 +739,7 @@ TEST(a_client_that_goes_while_it_waits_has_tried_nothing)
 	ask(c, "AUTH a\r\n", WRONG);
 	ask(c, "AUTH \"correct horse\"\r\nPUBLISH t x\r\n", "");
 	ck_assert_uint_eq(redis->n_waiting, 1);
-	conn_close(TAILQ_FIRST(&redis->clients)->conn, CONN_RESET);
+	conn_close(TAILQ_FIRST(&redis->clients)->conn, &conn_reset);
 	settle();
 	ck_assert_uint_eq(redis->n_waiting, 0);
 	ck_assert_uint_eq(redis_stats(redis)->n_open, 1);
