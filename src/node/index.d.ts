@@ -2,18 +2,19 @@ import { EventEmitter } from 'node:events';
 import { Adapter } from 'socket.io-adapter';
 
 /**
- * What `io.adapter()` takes, of Socket.IO 4 and 2: an adapter extends the one of
- * the host application's own socket.io-adapter. Each server that it is given to
- * has one connection, which its namespaces share; it is made with the first.
+ * Makes an adapter for `io.adapter()` of Socket.IO 4 and 2, or for the option
+ * `adapter` of `new Server()`. It extends the adapter of the application's own
+ * socket.io-adapter. Each server that uses it has one connection, which its
+ * namespaces share.
  *
- * @throws {Pm2aError} PM2A_ERR_OPTION. The constructor that it returns throws
- *	PM2A_ERR_VERSION if the server's Socket.IO is not in the range of this
- *	package's peerDependencies: so does `new Server()` or `io.adapter()`.
+ * @throws {Pm2aError} PM2A_ERR_OPTION. The returned constructor throws
+ * 	PM2A_ERR_VERSION if the server's Socket.IO is not in the range of this package's
+ * 	peerDependencies; so does `new Server()` or `io.adapter()`.
  */
 declare function adapter(options?: adapter.AdapterOptions): adapter.AdapterConstructor;
 
 declare namespace adapter {
-	/** What an error is: stable codes, listed in the README. */
+	/** Stable codes of errors; the README has a table. */
 	type ErrorCode =
 		| 'PM2A_ERR_OPTION'
 		| 'PM2A_ERR_VERSION'
@@ -34,17 +35,17 @@ declare namespace adapter {
 		readonly name: 'Pm2aError';
 		readonly code: ErrorCode;
 		/**
-		 * With PM2A_ERR_REFUSED, why: a code of the daemon (docs/PROTOCOL.md), or of
-		 * the client `topic-too-long`, `too-big`, `queue-full` (too many questions
-		 * wait), `unsupported` (a daemon that takes no questions) or `malformed` (see
-		 * Missing).
+		 * The reason of PM2A_ERR_REFUSED: a code of the daemon (docs/PROTOCOL.md),
+		 * or of the client `topic-too-long`, `too-big`, `queue-full` (too many
+		 * requests wait), `unsupported` (the daemon knows no requests) or
+		 * `malformed` (see Missing).
 		 */
 		readonly reason?: string;
-		/** Of an adapter's question: who was asked and has not answered. */
+		/** Of an adapter's request: the workers that did not answer. */
 		readonly missing?: Missing[];
-		/** Of an adapter's question: the answers that came nevertheless. */
+		/** Of an adapter's request: the answers that arrived. */
 		readonly responses?: any[];
-		/** The error behind it, where there is one. */
+		/** The underlying error, if any. */
 		readonly cause?: unknown;
 	}
 
@@ -56,96 +57,106 @@ declare namespace adapter {
 		 */
 		socket?: string;
 		/**
-		 * What `pm2adapterd --stats` calls this process, 1 to 128 bytes. By default
-		 * the name that pm2 gave it, else that of its script.
+		 * Name of this process in `pm2adapterd --stats`, 1 to 128 bytes. Default:
+		 * pm2's name for it, else the name of its script.
 		 */
 		name?: string;
 		/**
-		 * The prefix of all topics, 1 to 256 bytes without `#`: the border between
-		 * applications. Default: `socket.io`.
+		 * Prefix of all topics, 1 to 256 bytes without `#`; separates applications.
+		 * Default: `socket.io`.
 		 */
 		key?: string;
-		/** What it may do; see docs/PROTOCOL.md. Default: `member`. */
+		/** The role; see docs/PROTOCOL.md. Default: `member`. */
 		role?: 'member' | 'emitter' | 'observer';
 		/** Whether the connection keeps the process alive. Default: false. */
 		ref?: boolean;
 		/**
-		 * Bytes of messages that wait while there is no connection, or while it
-		 * takes no more; beyond it the oldest are dropped. Default: 16 MiB.
+		 * Bytes of messages queued while there is no connection, or while it is
+		 * congested; beyond it the oldest are dropped. Default: 16 MiB.
 		 */
 		queueMaxBytes?: number;
 		/**
-		 * The first delay before a new attempt, in ms, 1 to 600,000; it doubles with
-		 * each, and a random part of it is waited. A socket that appears where the
-		 * daemon's should be is tried at once. Default: 50.
+		 * First reconnect delay in ms, 1 to 600,000. It doubles with each attempt
+		 * and is jittered. If the daemon's socket appears, the client connects at
+		 * once. Default: 50.
 		 */
 		reconnectDelay?: number;
 		/** The longest delay, in ms, reconnectDelay to 600,000. Default: 2000. */
 		reconnectDelayMax?: number;
 		/**
-		 * How long connecting may take, and close(), in ms, 10 to 600,000.
-		 * Default: 5000.
+		 * Time limit for connecting and for close(), in ms, 10 to 600,000. Default:
+		 * 5000.
 		 */
 		connectTimeout?: number;
 	}
 
 	interface AdapterOptions extends ClientOptions {
-		/** How long questions wait for answers, in ms, 1 to 300,000. Default: 5000. */
+		/**
+		 * How long requests wait for answers, in ms, 1 to 300,000. Default: 5000.
+		 */
 		requestsTimeout?: number;
 		/**
-		 * Whether a question that some have not answered in time gives the answers of
-		 * the others, and no error. Among the flags of a call it holds for that one.
-		 * Default: false.
+		 * If true, a request that times out returns the answers that arrived,
+		 * instead of an error. Also valid among the flags of a call. Default:
+		 * false.
 		 */
 		partial?: boolean;
 	}
 
 	/** Counters that only grow. */
 	interface ClientStats {
-		/** Messages given to publish(). */
+		/** Messages passed to publish(). */
 		published: number;
 		/** Messages that the daemon delivered, and bytes of their bodies. */
 		received: number;
 		receivedBytes: number;
-		/** Published messages that were not sent, or not wholly, and their bytes. */
+		/** Published messages that were not sent completely, and their bytes. */
 		dropped: number;
 		droppedBytes: number;
-		/** The same messages, by why they were dropped. */
+		/** The same messages, by reason. */
 		droppedFor: Record<DropReason, number>;
-		/** Times that a connection was made. */
+		/** Connections made. */
 		connects: number;
-		/** Failed attempts, ERROR frames, packets that could not be en- or decoded. */
+		/**
+		 * Failed attempts, ERROR frames, packets that could not be encoded or
+		 * decoded.
+		 */
 		errors: number;
 		/**
-		 * Payloads, answers and frames that were not of their form, over the limits of
-		 * docs/PROTOCOL.md (1,048,576 values and more) or of no open question; ignored.
-		 * A warning names the first payload.
+		 * Payloads, answers and frames that were malformed, beyond the limits of
+		 * docs/PROTOCOL.md (1,048,576 values and more), or of no open request; they
+		 * are ignored. A warning names the first payload.
 		 */
 		malformed: number;
-		/** Questions given to ask() and not rejected at once. */
+		/** Requests passed to ask() and not rejected at once. */
 		asked: number;
-		/** Questions that we were asked. */
+		/** Questions received. */
 		questions: number;
 		/**
 		 * Of an adapter's connection: broadcasts with acknowledgements that counted
-		 * this worker's clients alone, or no more than had answered, for want of a
-		 * connection; and questions that no other worker can be asked, since the
-		 * namespace's name is too long for a topic or a room is no string or number.
+		 * local clients only, or only those that had answered, because there was no
+		 * connection; and requests for which no other worker can be asked, because
+		 * the namespace's name is too long for a topic or a room is no string or
+		 * number.
 		 */
 		unasked?: number;
-		/** Times that messages may have been missed: those of the event `missed`. */
+		/** Number of `missed` events. */
 		missed: number;
-		/** Bytes that the daemon had queued for us and threw away when it cut us. */
+		/**
+		 * Bytes that the daemon had queued for this client and threw away when it
+		 * closed the connection.
+		 */
 		missedBytes: number;
 	}
 
 	/**
 	 * `queue-full`: queueMaxBytes was reached. `volatile`: a volatile message would
-	 * have had to wait. `too-big`: it is over the daemon's max-frame.
-	 * `topic-too-long`: a topic, or the name of a namespace, is over max-topic.
-	 * `bad-room`: none of its rooms is a string or a number, so no other process has
-	 * them. `bad-event`: the event's name is one that clients or workers refuse.
-	 * `disconnect`: the connection ended. `closed`: the client was closed.
+	 * have had to wait. `too-big`: larger than the daemon's max-frame.
+	 * `topic-too-long`: a topic, or the name of a namespace, is longer than
+	 * max-topic. `bad-room`: none of its rooms is a string or a number, so no other
+	 * process can have them. `bad-event`: the event's name is one that clients or
+	 * workers refuse. `disconnect`: the connection ended. `closed`: the client was
+	 * closed.
 	 */
 	type DropReason = 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'bad-room' |
 		'bad-event' | 'disconnect' | 'closed';
@@ -153,24 +164,24 @@ declare namespace adapter {
 	interface Drop {
 		messages: number;
 		bytes: number;
-		/** Of the last of them. */
+		/** Reason of the last of them. */
 		reason: DropReason;
 	}
 
 	interface Missed {
 		/**
-		 * How the daemon says that the connection before this one ended:
+		 * Why the previous connection ended, according to the daemon:
 		 * `slow-consumer` (this process did not read fast enough), `memory-limit`
-		 * (it pinned most of the daemon's memory when that ran out), another reason
-		 * of docs/PROTOCOL.md, `restart` (it was a connection to another daemon), or
-		 * `unknown`.
+		 * (the daemon's memory was full and this process's queue held most of it),
+		 * another reason of docs/PROTOCOL.md, `restart` (another daemon process),
+		 * or `unknown`.
 		 */
 		reason: string;
-		/** What this process saw of that end: the reason of the event `disconnect`. */
+		/** The reason of the event `disconnect`, as this process saw it. */
 		disconnect: string;
-		/** Bytes that were queued for us and thrown away. */
+		/** Bytes that were queued for this process and thrown away. */
 		unwritten: number;
-		/** From that end until everything was in force again, in ms. */
+		/** Time from that end until the subscriptions were active again, in ms. */
 		awayMs: number;
 	}
 
@@ -204,16 +215,16 @@ declare namespace adapter {
 	interface AskOptions<G extends Gather = Gather> {
 		/** Default: `list`. */
 		gather?: G;
-		/** How long the answers are waited for, in ms, 1 to 300,000. Default: 5000. */
+		/** Time limit for the answers, in ms, 1 to 300,000. Default: 5000. */
 		timeout?: number;
 		/**
-		 * Asks who has subscribed to the topic, or to one of the topics, and not the
-		 * members of the topic alone. Default: false.
+		 * If true, asks all subscribers of the topic or topics, not only the
+		 * members of the topic. Default: false.
 		 */
 		subscribers?: boolean;
 		/**
-		 * With `stream`: is given each part as it comes, with the number of the
-		 * connection that it is from. body is as in the event `message`.
+		 * With `stream`: receives each part as it arrives, with the number of the
+		 * connection that sent it. `body` is as in the event `message`.
 		 */
 		onPart?: (from: number, body: Buffer) => void;
 	}
@@ -223,9 +234,9 @@ declare namespace adapter {
 		id: number;
 		name: string;
 		/**
-		 * `left`: its connection has ended. `timeout`: it did not answer in time.
-		 * `too-big`: its answer was more than the daemon takes. `malformed`: its
-		 * answer to a method of the adapter was not of that method's form.
+		 * `left`: its connection ended. `timeout`: it did not answer in time.
+		 * `too-big`: its answer exceeded the daemon's limit. `malformed`: its
+		 * answer to a method of the adapter did not have that method's form.
 		 */
 		reason: 'left' | 'timeout' | 'too-big' | 'malformed';
 	}
@@ -240,79 +251,91 @@ declare namespace adapter {
 
 	interface Result<G extends Gather = Gather> {
 		/**
-		 * `complete`: all have answered or are gone. `timeout`: somebody has not.
-		 * With `first`: `found` when somebody said yes, `unknown` when nobody did.
+		 * `complete`: all have answered or have disconnected. `timeout`: some have
+		 * not. With `first`: `found` if one said yes, `unknown` if none did.
 		 */
 		outcome: 'complete' | 'found' | 'unknown' | 'timeout';
-		/** How many were asked. */
+		/** Number of connections asked. */
 		expected: number;
-		/** How many of them have answered, be it with a no. */
+		/** Number of those that answered, with yes or no. */
 		answered: number;
-		/** Who was asked and has not answered. */
+		/** The connections that did not answer. */
 		missing: Missing[];
-		/** In the order in which they came; with `union`, each string once. */
+		/** In order of arrival; with `union`, each string once. */
 		answers: G extends 'union' ? string[] : G extends 'stream' ? [] : Answer[];
 	}
 
 	/**
-	 * A question that we are asked. answer() or decline() ends it, and what is
-	 * called after that does nothing, as when the connection has ended.
+	 * A question from another process. answer() or decline() ends it; later calls
+	 * have no effect, nor do calls after the connection ended.
 	 */
 	interface Question {
-		/** What was asked: one topic, or several. */
+		/** The topic that was asked, or several. */
 		readonly topics: string[];
 		/** As in the event `message`. */
 		readonly body: Buffer;
 		readonly gather: Gather;
-		/** Whether subscribers were asked, and not members. */
+		/** Whether subscribers were asked, not members. */
 		readonly subscribers: boolean;
 		/**
-		 * Yes. With `union`, body is a msgpack array of strings. An answer that is
-		 * larger than the daemon takes becomes a no, and counts as an error.
+		 * Answers yes. With `union`, `body` is a msgpack array of strings. An
+		 * answer larger than the daemon accepts becomes a no, and counts as an
+		 * error.
 		 *
 		 * @throws {Pm2aError} PM2A_ERR_OPTION: body is no Uint8Array
 		 */
 		answer(body: Uint8Array): void;
-		/** With `stream`: a part of the answer; others are to follow. Throws as answer(). */
+		/**
+		 * With `stream`: sends a part of the answer; others follow. Throws as
+		 * answer().
+		 */
 		more(body: Uint8Array): void;
-		/** No: there is nothing to say, or it isn't here. */
+		/** Answers no. */
 		decline(): void;
 	}
 
 	interface ClientEvents {
-		/** All subscriptions are in force, and what waited is on its way. */
+		/**
+		 * The connection is up, all subscriptions are active, and the queue is
+		 * being sent.
+		 */
 		connect: [];
-		/** `goodbye`, `eof` or the code of error. A new attempt follows. */
+		/**
+		 * The reason is `goodbye`, `eof` or the code of error. Another attempt
+		 * follows.
+		 */
 		disconnect: [reason: string, error?: Error];
 		/**
-		 * Behind `connect`, where there was a connection before: from its end until
-		 * now, messages may have gone to others and not to us.
+		 * After the `connect` of a reconnect: messages since the last connection
+		 * ended may have been lost.
 		 */
 		missed: [missed: Missed];
-		/** An attempt failed. A new one follows. */
+		/** An attempt failed. Another one follows. */
 		connect_error: [error: Pm2aError];
 		/** Messages were dropped; at most once a tick. */
 		drop: [drop: Drop];
-		/** The daemon refused something; see docs/PROTOCOL.md for the codes. */
+		/** The daemon refused a frame; docs/PROTOCOL.md lists the codes. */
 		daemon_error: [error: Pm2aError, detail: { code: string; message: string; fatal: boolean }];
-		/** Somebody joined or left a topic that we are a member of. */
+		/** A process joined or left a topic of which this client is a member. */
 		presence: [presence: Presence];
 		/**
-		 * A message was delivered. topics is what it was published to. body is a view
-		 * of the bytes that came with it: who keeps a small one for long copies it.
+		 * A message was delivered. `topics` are those that it was published to.
+		 * `body` is a view of a larger buffer: copy it to keep it.
 		 */
 		message: [topics: string[], body: Buffer, flags: number];
 		/**
-		 * We are asked, and must answer or decline, now or later. Who listens answers
-		 * for all that is asked; without a listener, the client declines. The client
-		 * of an adapter leaves to other listeners what is not on its own topics.
+		 * Another process asks a question; answer or decline it, now or later. A
+		 * listener is responsible for every question; without one, the client
+		 * declines. The client of an adapter leaves questions on other topics than
+		 * its own to other listeners.
 		 */
 		question: [question: Question];
-		/** A broadcast reached the clients of this worker alone. */
+		/** A broadcast could not be encoded and reached local clients only. */
 		encode_error: [error: Pm2aError];
 		/**
-		 * What others sent could not be carried out, since a listener or a hook of
-		 * the application threw. Without a listener here it is said once as a warning.
+		 * A received message could not be delivered, because a listener or hook of
+		 * the application threw. Without a listener for this event, a warning
+		 * reports it once.
 		 */
 		receive_error: [error: Pm2aError];
 	}
@@ -324,54 +347,61 @@ declare namespace adapter {
 		readonly stats: ClientStats;
 		readonly socketPath: string;
 		readonly key: string;
-		/** Whether everything is in force. */
+		/** Whether the connection is up and all subscriptions are active. */
 		readonly connected: boolean;
 		/**
-		 * Messages that wait: for a connection, for room in it, or, at a daemon that
-		 * has just started, for the others to come back, 250 ms at most.
+		 * Messages that wait: for a connection, for room in it, or, after a start
+		 * of the daemon, for the other workers to come back, at most 250 ms.
 		 */
 		readonly queued: { messages: number; bytes: number };
-		/** What the daemon said of itself, or null. */
+		/** The daemon's WELCOME, or null. */
 		readonly welcome: Welcome | null;
 		/** The longest topic, bytes. */
 		readonly maxTopic: number;
-		/** Questions of ours that are open. */
+		/** Open requests of this client. */
 		readonly openQuestions: number;
-		/** Connects, and stays so until close(). */
+		/** Connects and keeps the connection until close(). */
 		connect(): this;
-		/** Fulfilled once connected; rejected with PM2A_ERR_CLOSED. */
+		/** Resolves once connected; rejects with PM2A_ERR_CLOSED. */
 		ready(): Promise<void>;
 		/**
-		 * Fulfilled when all that was called for before is in force at the daemon;
-		 * at once when there is no connection. Never rejected.
+		 * Resolves when all earlier calls have taken effect at the daemon; at once
+		 * if there is no connection. Never rejects.
 		 */
 		barrier(): Promise<void>;
 		/**
-		 * A topic over max-topic is not subscribed; `daemon_error` says so.
+		 * Does not subscribe to a topic longer than max-topic; `daemon_error`
+		 * reports it.
 		 *
-		 * @throws {Pm2aError} PM2A_ERR_OPTION for what is no topic, here and below
+		 * @throws {Pm2aError} PM2A_ERR_OPTION for an invalid topic, here and below
 		 */
 		subscribe(topic: string, options?: { member?: boolean }): void;
 		unsubscribe(topic: string): void;
-		/** Sends what was called for so far, before the end of the tick. */
+		/** Sends all pending frames now instead of at the end of the tick. */
 		flush(): void;
-		/** False where it was dropped at once. Each receiver gets it once. */
+		/**
+		 * Returns false if the message was dropped at once. Each receiver gets it
+		 * once.
+		 */
 		publish(topics: string | string[], body: Uint8Array, options?: { volatile?: boolean }): boolean;
 		/**
-		 * Asks the members of a topic, or with `subscribers` who has subscribed to it
-		 * or to one of several, but never this client. While a connection is being
-		 * made the question waits for it; it is never sent twice. That somebody did
-		 * not answer in time is a result, with outcome `timeout`.
+		 * Asks the members of a topic, or with `subscribers` the subscribers of one
+		 * or several topics, but never this client. While connecting, the request
+		 * waits; it is never sent twice. A missing answer is no error but a result
+		 * with the outcome `timeout`.
 		 *
-		 * Rejected with PM2A_ERR_AWAY (there is no connection, or none could be made),
+		 * Rejects with PM2A_ERR_AWAY (no connection, or none could be made),
 		 * PM2A_ERR_LOST (it ended before the answer), PM2A_ERR_CLOSED,
-		 * PM2A_ERR_REFUSED (see `reason`), PM2A_ERR_TIMEOUT (the daemon hangs: it has
-		 * said nothing a second after the timeout), PM2A_ERR_PROTOCOL or
+		 * PM2A_ERR_REFUSED (see `reason`), PM2A_ERR_TIMEOUT (the daemon has sent
+		 * nothing a second after the timeout), PM2A_ERR_PROTOCOL or
 		 * PM2A_ERR_OPTION.
 		 */
 		ask<G extends Gather = 'list'>(topics: string | string[], body: Uint8Array,
 			options?: AskOptions<G>): Promise<Result<G>>;
-		/** Sends what was published, then ends; connect() begins anew. */
+		/**
+		 * Sends the queued messages, then ends the connection; connect() starts
+		 * again.
+		 */
 		close(): Promise<void>;
 		/** Ends at once. */
 		destroy(): void;
@@ -380,51 +410,53 @@ declare namespace adapter {
 		off<E extends keyof ClientEvents>(event: E, listener: (...args: ClientEvents[E]) => void): this;
 	}
 
-	/** What a callback gets: the error, or null and the value. */
+	/** A callback with an error, or with null and the value. */
 	type Callback<T> = (error: Pm2aError | null, value: T) => void;
 
 	/**
-	 * The adapter of one namespace. `instanceof` knows it; it cannot be extended,
-	 * for what it extends is known when a namespace asks for it.
+	 * The adapter of one namespace. `instanceof` works; it cannot be extended,
+	 * since its base class is known only when a namespace requests it.
 	 *
-	 * What asks other workers takes a callback, which is called later and once, or
-	 * gives a promise without one. A worker that dies is waited for no longer, and
-	 * its part is missing. The errors are PM2A_ERR_TIMEOUT (`timeout reached:
-	 * missing N responses`; `missing` says whose, `responses` is what came),
-	 * PM2A_ERR_AWAY (there is no connection, at once), PM2A_ERR_LOST (it ended),
-	 * PM2A_ERR_REFUSED (over a limit; `reason` says which), PM2A_ERR_ENCODE and
-	 * PM2A_ERR_CLOSED. A callback gets `responses` as its second argument besides.
+	 * Methods that ask other workers take a callback, which is called
+	 * asynchronously and once, or return a promise without one. A worker that dies
+	 * is left out. Errors are PM2A_ERR_TIMEOUT (`timeout reached: missing N
+	 * responses`, with `missing` and `responses`), PM2A_ERR_AWAY (no connection, at
+	 * once), PM2A_ERR_LOST (it ended), PM2A_ERR_REFUSED (beyond a limit; see
+	 * `reason`), PM2A_ERR_ENCODE and PM2A_ERR_CLOSED. A callback also gets
+	 * `responses`, as its second argument.
 	 */
 	abstract class PM2Adapter extends Adapter {
-		/** This server's mark on its messages. */
+		/** Identifies this server in its messages. */
 		readonly uid: string;
 		/** The key. */
 		readonly prefix: string;
 		/**
-		 * How long questions wait for answers where a call doesn't say, in ms, 1 to
-		 * 300,000.
+		 * How long requests wait for answers unless a call says otherwise, in ms, 1
+		 * to 300,000.
 		 */
 		requestsTimeout: number;
-		/** Questions that are open. */
+		/** Open requests. */
 		readonly requests: Map<number, unknown>;
-		/** Broadcasts with acknowledgements that are open. */
+		/** Open broadcasts with acknowledgements. */
 		readonly ackRequests: Map<number, unknown>;
 		/** The connection that the namespaces of a server share. */
 		readonly client: Client;
 
-		/** The ids of all sockets in one of the rooms; without rooms, of all. */
+		/**
+		 * Returns the ids of all sockets in any of the rooms, or of all sockets.
+		 */
 		clients(rooms?: Iterable<string>): Promise<string[]>;
 		clients(fn: Callback<string[]>): void;
 		clients(rooms: Iterable<string> | null, fn: Callback<string[]>): void;
-		/** The rooms of a socket; PM2A_ERR_UNKNOWN where no worker has it. */
+		/** Returns the rooms of a socket; PM2A_ERR_UNKNOWN if no worker has it. */
 		clientRooms(id: string): Promise<string[]>;
 		clientRooms(id: string, fn: Callback<string[]>): void;
-		/** All rooms, those of socket ids among them. */
+		/** Returns all rooms, including those of socket ids. */
 		allRooms(): Promise<Set<string>>;
 		allRooms(fn: Callback<string[]>): void;
 		/**
-		 * Makes a socket join a room; it has joined when this is done.
-		 * PM2A_ERR_UNKNOWN where no worker has it.
+		 * Makes a socket join a room; done when it has joined. PM2A_ERR_UNKNOWN if
+		 * no worker has it.
 		 */
 		remoteJoin(id: string, room: string): Promise<void>;
 		remoteJoin(id: string, room: string, fn: Callback<void>): void;
@@ -438,26 +470,29 @@ declare namespace adapter {
 		remoteDisconnect(id: string, close?: boolean): Promise<void>;
 		remoteDisconnect(id: string, close: boolean, fn: Callback<void>): void;
 		/**
-		 * What customHook() of each worker makes of data, of this one first. One
-		 * whose hook throws has no part in it.
+		 * Returns the answers of every worker's customHook() to `data`, this
+		 * worker's first. A worker whose hook throws is left out.
 		 */
 		customRequest(data: any): Promise<any[]>;
 		customRequest(data: any, fn: Callback<any[]>): void;
 		/**
-		 * Answers customRequest() of any worker: to be replaced by the application.
-		 * cb must be called, once, now or later; as it is, it gives null.
+		 * Answers customRequest() of any worker; the application replaces it. It
+		 * must call `cb` once, now or later. The default answers null.
 		 */
 		customHook: (data: any, cb: (answer?: any) => void) => void;
-		/** How many servers have this namespace, this one too; 1 without a connection. */
+		/**
+		 * Returns the number of servers with this namespace, including this one; 1
+		 * without a connection.
+		 */
 		serverCount(): Promise<number>;
-		/** Leaves the namespace; open questions end with PM2A_ERR_CLOSED. */
+		/** Leaves the namespace; open requests end with PM2A_ERR_CLOSED. */
 		close(): Promise<void> | void;
 	}
 
 	interface AdapterConstructor {
 		new (nsp: any): PM2Adapter;
 		(nsp: any): PM2Adapter;
-		/** The connection of the first server that this is given to. */
+		/** The connection of the first server that uses this adapter. */
 		readonly client: Client;
 	}
 
@@ -465,9 +500,9 @@ declare namespace adapter {
 		/** The namespace; the slash may be left out. Default: `/`. */
 		nsp?: string;
 		/**
-		 * How long the daemon may be silent, in ms, 1 to 600,000, before nobody
-		 * waits for it any longer: not ready(), flush() and close(), nor the process,
-		 * which is kept alive until the daemon has what was emitted. Default: 5000.
+		 * How long the daemon may be silent, in ms, 1 to 600,000, before ready(),
+		 * flush() and close() stop waiting for it, and before the process may exit
+		 * with unsent messages. Default: 5000.
 		 */
 		timeout?: number;
 	}
@@ -483,19 +518,20 @@ declare namespace adapter {
 
 	type Room = string | number;
 
-	/** Whom to emit to. Each method that narrows it returns another one. */
+	/** Selects clients. Each narrowing method returns another operator. */
 	interface BroadcastOperator<Events extends EventsMap = DefaultEventsMap> {
-		/** Only clients in one of these rooms, and of those named before. */
+		/** Selects clients in any of these rooms, and of those named before. */
 		to(rooms: Room | Room[]): BroadcastOperator<Events>;
 		/** The same as to(). */
 		in(rooms: Room | Room[]): BroadcastOperator<Events>;
-		/** No clients in one of these rooms. */
+		/** Excludes clients in any of these rooms. */
 		except(rooms: Room | Room[]): BroadcastOperator<Events>;
 		/** Whether the servers compress what they send. */
 		compress(compress: boolean): BroadcastOperator<Events>;
 		/**
-		 * May be lost where a client, a server or the daemon is not ready for it, and
-		 * is dropped at once where there is no connection.
+		 * Makes the message volatile: it may be lost if a client, a server or the
+		 * daemon is not ready for it, and is dropped at once if there is no
+		 * connection.
 		 */
 		readonly volatile: BroadcastOperator<Events>;
 		/**
@@ -523,7 +559,10 @@ declare namespace adapter {
 		readonly nsp: string;
 		/** The connection, which of() shares. */
 		readonly client: Client;
-		/** What @socket.io/redis-emitter and socket.io-emitter take for a client of Redis. */
+		/**
+		 * A stand-in for a Redis client, for @socket.io/redis-emitter and
+		 * socket.io-emitter.
+		 */
 		readonly redisClient: RedisPublisher;
 		/** Another namespace; the slash may be left out. */
 		of<Others extends EventsMap = Events>(nsp: string): Emitter<Others>;
@@ -533,18 +572,21 @@ declare namespace adapter {
 		 * @throws {Pm2aError} as emit()
 		 */
 		serverSideEmit(event: string, ...args: any[]): void;
-		/** Fulfilled once connected; rejected with PM2A_ERR_TIMEOUT or PM2A_ERR_CLOSED. */
+		/**
+		 * Resolves once connected; rejects with PM2A_ERR_TIMEOUT or
+		 * PM2A_ERR_CLOSED.
+		 */
 		ready(): Promise<void>;
 		/**
-		 * Fulfilled when the daemon has all that was emitted before. Rejected with
-		 * PM2A_ERR_TIMEOUT or PM2A_ERR_CLOSED, or with PM2A_ERR_LOST where something
-		 * that was emitted since the last flush() was dropped, or was on its way when
-		 * a connection broke. Volatile messages that were dropped don't count.
+		 * Resolves when the daemon has received all earlier messages. Rejects with
+		 * PM2A_ERR_TIMEOUT or PM2A_ERR_CLOSED, or with PM2A_ERR_LOST if a message
+		 * since the last flush() was dropped, or was in flight when a connection
+		 * broke. Dropped volatile messages do not count.
 		 */
 		flush(): Promise<void>;
 		/**
-		 * Sends what was emitted, then ends the connection; never rejected. What is
-		 * emitted afterwards is dropped, and counted.
+		 * Sends the queued messages, then ends the connection; never rejects. Later
+		 * messages are dropped and counted.
 		 */
 		close(): Promise<void>;
 		/** Ends at once. */
@@ -565,29 +607,29 @@ declare namespace adapter {
 
 	interface RedisPublisher {
 		/**
-		 * Publishes to a topic of that name. The number is always 0: how many have
-		 * got it isn't known.
+		 * Publishes to the topic of that name. The result is always 0, since the
+		 * number of receivers is unknown.
 		 *
 		 * @throws {Pm2aError} PM2A_ERR_OPTION
 		 */
 		publish(channel: string | Uint8Array, message: string | Uint8Array,
 			callback?: (error: null, receivers: number) => void): Promise<number>;
-		/** Is there to be recognized by, and throws. */
+		/** Marks it as a Redis client; throws if called. */
 		hset(): never;
 	}
 
 	/**
-	 * What the Redis emitters take for a client of Redis, on top of our connection:
-	 * `new Emitter(redisPublisher(client))` of @socket.io/redis-emitter, and
+	 * Makes a stand-in for a Redis client on top of a connection: `new
+	 * Emitter(redisPublisher(client))` of @socket.io/redis-emitter, and
 	 * `require('socket.io-emitter')(redisPublisher(client))`. Their option `key`
-	 * must be that of the servers. Of an emitter it is its `redisClient`. A client
-	 * should not be that of an adapter, whose own server wouldn't hear.
+	 * must be that of the servers. For an emitter it is its `redisClient`. Do not
+	 * use the client of an adapter: its own server would not receive the messages.
 	 *
 	 * @throws {Pm2aError} PM2A_ERR_OPTION
 	 */
 	function redisPublisher(target: Client | Emitter): RedisPublisher;
 
-	/** The function itself, for who imports by name. */
+	/** The function itself, for named imports. */
 	function adapter(options?: AdapterOptions): AdapterConstructor;
 }
 

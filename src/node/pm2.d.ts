@@ -4,12 +4,11 @@
  *     apps: [require('socket.io-pm2adapter/pm2')(), { name: 'app', … }]
  *
  * pm2 runs a launcher that becomes the daemon: `$PM2ADAPTERD_BIN`, else the one
- * that was built from this package, else one in `PATH` or the system's folders.
- * If there is none it builds it, once; where that can't be done, pm2 stops the
- * app, and its log says what is missing. pm2 starts the next app when the daemon
- * listens.
+ * built from this package, else one in `PATH` or the system's folders.
+ * If there is none, it builds one, once; if that fails, pm2 stops the app, and
+ * its log says what is missing. pm2 starts the next app when the daemon listens.
  *
- * What it returns is a plain object, so other settings of pm2 are added with
+ * It returns a plain object, so you can add other settings of pm2 with
  * `{ ...pm2App(), cwd: '/srv' }`.
  *
  * @throws {Pm2aError} PM2A_ERR_OPTION

@@ -2,8 +2,8 @@
 
 /*
  * The daemon's entry in an ecosystem file. Its script is a launcher and not the
- * binary: what pm2 has in its dump must still be right when `npm ci` has emptied
- * the package, and where the binary is, is known when it starts.
+ * binary: the entry in pm2's dump must stay valid after `npm ci` has emptied the
+ * package, and the place of the binary is known only when it starts.
  */
 
 const path = require('node:path');

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What pm2 runs as the daemon: finds the binary, builds it if there is none, and
+# The app that pm2 starts: finds the binary, builds it if there is none, and
 # becomes it. So the process that pm2 has started, watches and signals is the
 # daemon itself, and the descriptor of pm2's channel is open in it.
 
@@ -8,7 +8,7 @@ here=$(dirname "$0")
 node=${PM2ADAPTERD_NODE:-node}
 command -v "$node" >/dev/null || node=node
 
-# Whoever looks for the binary must not take the channel for its own.
+# The search for the binary must not use pm2's channel.
 daemon=$(
 	unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
 	exec "$node" "$here/socket.io-pm2adapter.js" where --build

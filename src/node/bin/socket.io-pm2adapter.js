@@ -2,8 +2,8 @@
 'use strict';
 
 /*
- * The daemon for who has only npm: says how to run it, finds it, builds it. What
- * is asked for goes to stdout, all else to stderr.
+ * Finds, builds and runs the daemon for users of the npm package. Results go to
+ * stdout, everything else to stderr.
  */
 
 const { spawn } = require('node:child_process');
@@ -84,7 +84,7 @@ async function where(args) {
 	process.stdout.write(`${found?.file ?? await buildIt()}\n`);
 }
 
-/* It has the terminal, and what the terminal sends comes to both of us. */
+/* Runs the daemon on this terminal, whose signals reach both processes. */
 async function run([dashes, ...options]) {
 	mustHaveNoMore(dashes === undefined || dashes === '--' ? [] : [dashes]);
 	const found = look();
