@@ -65,19 +65,20 @@ run = @$(if $(V),echo '$(2)',printf '  %-3s %s\n' $(1) $@); $(2)
 
 # The layers, and for each the layers below it: its files may include their
 # headers, which `make layers` checks, and its tests link their archives.
-LAYERS := base wire core net config stats edge/native edge/redis ops client cli daemon
+LAYERS := base wire core net config stats edge edge/native edge/redis ops client cli daemon
 BELOW_base :=
 BELOW_wire := base
 BELOW_core := base
 BELOW_net := base
 BELOW_config := base
 BELOW_stats := core net wire base
-BELOW_edge/native := stats core net wire base
-BELOW_edge/redis := edge/native stats core net wire base
-BELOW_ops := edge/redis edge/native stats core net wire base
+BELOW_edge := stats core net wire base
+BELOW_edge/native := edge stats core net wire base
+BELOW_edge/redis := edge/native edge stats core net wire base
+BELOW_ops := edge/redis edge/native edge stats core net wire base
 BELOW_client := wire base
 BELOW_cli := client config wire base
-BELOW_daemon := ops edge/redis edge/native cli client stats core net config wire base
+BELOW_daemon := ops edge/redis edge/native edge cli client stats core net config wire base
 SOURCES := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.c)))
 HEADERS := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.h)))
 C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
@@ -189,7 +190,7 @@ $(B)/tests/system/receiver: tests/system/receiver.c $(B)/libpm2a.a include/pm2a.
 		$(B)/libpm2a.a $(MSGPACK_LDLIBS))
 
 define LAYER_RULE
-$(B)/layers/$(1).a: $$(patsubst src/%.c,$(B)/%.o,$$(filter src/$(1)/%,$(SOURCES)))
+$(B)/layers/$(1).a: $$(patsubst src/%.c,$(B)/%.o,$$(sort $$(wildcard src/$(1)/*.c)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	$$(call run,AR,ar rcs $$@ $$^)
