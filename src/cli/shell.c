@@ -60,7 +60,7 @@ put_json(struct msg_writer *w, const char *text)
 
 	if (json_read(w, text, &why) == 0)
 		return true;
-	complain(EX_USAGE, "'%s' is no JSON: %s", text, why.text);
+	complain(EX_USAGE, "'%s' is not JSON: %s", text, why.text);
 	return false;
 }
 

@@ -65,7 +65,8 @@ read_names(struct inherited *out, const char *names)
 	if (n_natives <= 1)
 		return 0;
 	fprintf(stderr,
-	    "pm2adapterd: %zu inherited sockets are native; there can be one\n",
+	    "pm2adapterd: %zu inherited sockets are native; only one is "
+	    "allowed\n",
 	    n_natives);
 	return EX_CONFIG;
 }

@@ -446,7 +446,7 @@ serve_run(const struct command *command, const struct config *config)
 
 	xtune();
 	if (loop_new(&daemon.loop) != 0) {
-		fputs("pm2adapterd: no event loop can be made\n", stderr);
+		fputs("pm2adapterd: cannot create the event loop\n", stderr);
 		return EX_OSERR;
 	}
 	daemon.config = config_copy(config);

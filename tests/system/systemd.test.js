@@ -113,9 +113,9 @@ for (const [what, sockets, why] of [
 	['a name that stands for nothing', (dir) => [[`${dir}/a`, 'native'], [`${dir}/b`, 'http']],
 		"an inherited socket is called 'http'; known names: native, resp, metrics"],
 	['two native ones', (dir) => [[`${dir}/a`, 'native'], [`${dir}/b`, 'native']],
-		'2 inherited sockets are native; there can be one'],
+		'2 inherited sockets are native; only one is allowed'],
 	['two for metrics', (dir) => [[`${dir}/a`, 'metrics'], [`${dir}/b`, 'metrics']],
-		'is one too many of metrics'],
+		'only one Unix socket for metrics is allowed'],
 ])
 	scenario(`${what} is refused with a reason`, async () => {
 		const { code, stderr } = await refused(sockets);
