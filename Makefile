@@ -110,10 +110,10 @@ UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/%)
 # Each layer as an archive, for what links a layer and those below it.
 archives = $(foreach l,$(1) $(BELOW_$(1)),$(B)/layers/$(l).a)
 
-.PHONY: all deps deps-test demo test check-unit check-system check-node \
+.PHONY: all deps deps-test demo test check check-unit check-system check-node \
 	check-instructions check-fuzz asan \
 	bench fuzz soak coverage lint layers words format format-check generated \
-	check-generated install uninstall dist deb clean help test-programs
+	check-generated install uninstall dist deb clean help system-programs test-programs
 
 all: $(B)/pm2adapterd $(LIBRARIES) ## build daemon and libraries (VARIANT=release, asan or coverage)
 
@@ -247,12 +247,17 @@ demo: deps ## run the daemon and four Socket.IO workers under a private pm2 (ONC
 test: deps-test ## run all tests, under sanitizers too
 	@tests/run all
 
-test-programs: all $(UNIT_BINARIES) $(EXAMPLES) $(B)/tests/system/receiver
+check: ## run the tests that need nothing else to be installed; say what is skipped
+	@tests/run check
+
+system-programs: all $(EXAMPLES) $(B)/tests/system/receiver
+
+test-programs: system-programs $(UNIT_BINARIES)
 
 check-unit: $(UNIT_BINARIES) ## run the unit tests of VARIANT
 	@tests/run unit $(VARIANT)
 
-check-system: all $(EXAMPLES) $(B)/tests/system/receiver ## run the real daemon of VARIANT against raw bytes
+check-system: system-programs ## run the real daemon of VARIANT against raw bytes
 	@tests/run system $(VARIANT)
 
 check-node: all ## run the Node package's tests, with real Socket.IO and pm2
