@@ -37,7 +37,7 @@ const { Hold } = require('./start-gate');
 const { identity } = require('./identity');
 const { Link } = require('./connection');
 const { Missed } = require('./missed');
-const { boolean, clientOptions, mustBeBytes, topicList } = require('./options');
+const { boolean, clientOptions, mustBeBytes, mustBeTopic, topicList } = require('./options');
 const { COPY_MAX } = require('./write-buffer');
 const { askOptions } = require('./open-requests');
 const { Queue } = require('./offline-queue');
@@ -174,13 +174,13 @@ class Client extends EventEmitter {
 	}
 
 	subscribe(topic, { member = false } = {}) {
-		topicList([topic]);
+		mustBeTopic(topic);
 		this.#wanted.add(topic, boolean('member', member));
 		this.#changeTopic(TYPE.SUBSCRIBE, topic, member);
 	}
 
 	unsubscribe(topic) {
-		topicList([topic]);
+		mustBeTopic(topic);
 		const member = this.#wanted.remove(topic);
 		this.#hold.onUnsubscribe(topic);
 		if (member !== undefined) {
