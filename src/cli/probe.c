@@ -97,7 +97,7 @@ n_reloads(const struct msg_node *o)
 	       format_get_int(reload, "refused");
 }
 
-/* What the daemon said of its last reload. Gives the exit code. */
+/* Prints the outcome of the daemon's last reload. Returns the exit code. */
 static int
 print_reload(const struct msg_node *o)
 {

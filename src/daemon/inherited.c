@@ -26,8 +26,8 @@ count(void)
 }
 
 /* The role that the name, which ends with a colon or the text, stands for.
- * False where it is none. What systemd calls a socket unless it is told
- * otherwise is its unit. */
+ * Returns false if unknown. By default systemd names a socket after its
+ * unit. */
 static bool
 find_role(const char *name, enum inherited_role *out)
 {
