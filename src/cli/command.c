@@ -212,7 +212,7 @@ take_sections(struct command *command, char **names)
 	return 0;
 }
 
-/* Checks that the options fit the action, once all are known. */
+/* What goes with which action, judged when all of it is known. */
 static int
 check_words(const struct command *command)
 {
@@ -253,7 +253,7 @@ take_arguments(struct command *command, char **args)
 		return 0;
 	default:
 		if (*args != NULL)
-			return usage_error("unexpected argument: ", *args);
+			return usage_error("what is meant by ", *args);
 		return 0;
 	}
 }

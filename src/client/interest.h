@@ -1,6 +1,5 @@
 /*
- * interest - the events that the caller's event loop watches, and reporting
- * them to it.
+ * interest - what the caller's event loop watches, and telling it.
  */
 #ifndef PM2A_CLIENT_INTEREST_H
 #define PM2A_CLIENT_INTEREST_H

@@ -33,7 +33,7 @@ settings_conn(const struct config *config)
 	};
 }
 
-/* Limits `max` to the payload that fits into a frame of ours. */
+/* What goes on in a frame of ours must fit one. */
 static size_t
 fitting(const struct config *config, int64_t max)
 {

@@ -1,6 +1,7 @@
 /*
- * sockets - the sockets that the daemon listens on, inherited from a supervisor
- * or opened here. Reports failures on standard error, for the operator.
+ * sockets - what the daemon listens on: inherited from a supervisor or opened
+ * here. What can't be had is complained of on standard error, in words for who
+ * has started it.
  */
 #ifndef PM2A_DAEMON_SOCKETS_H
 #define PM2A_DAEMON_SOCKETS_H
@@ -23,7 +24,7 @@ struct sockets_redis {
 	char *where; /* as resp-listen has it; NULL: inherited */
 };
 
-/* The edges that accept connections, and the listeners. Embedded. */
+/* Who takes the connections, and what they come by. Embedded. */
 struct sockets {
 	struct loop *loop;
 	struct native *native;

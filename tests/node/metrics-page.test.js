@@ -11,7 +11,6 @@ const { after, before, describe, test } = require('node:test');
 const { chromium } = require('playwright-core');
 
 const { Client } = require('../../src/node');
-const { needs } = require('../support/needs');
 const { Daemon } = require('./support/daemon');
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -35,7 +34,7 @@ function freePort() {
 	});
 }
 
-describe('the page of metrics-listen', needs(CHROMIUM), () => {
+describe('the page of metrics-listen', () => {
 	let daemon;
 	let browser;
 	let url;

@@ -8,7 +8,6 @@ const { after, before, describe, test } = require('node:test');
 
 const { chromium } = require('playwright-core');
 
-const { needs } = require('../support/needs');
 const { startApp } = require('./support/pm2');
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -115,7 +114,7 @@ class Tab {
 	}
 }
 
-describe('the demo page', needs(CHROMIUM), () => {
+describe('the demo page', () => {
 	let app;
 	let browser;
 	let left;

@@ -1,9 +1,7 @@
-#include "edge/native/observer.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "edge/native/reply.h"
+#include "edge/native/session.h"
 
 /*
  * Who only looks on costs nobody anything. An observer has a small queue; what
@@ -13,11 +11,8 @@
  * reads again.
  */
 
-/* What may wait for an observer, besides one message of any size. */
-#define OBSERVER_QUEUE_MAX (1u << 20)
-
 bool
-observer_on_message(struct session *session, const struct message_run *run)
+observer_message(struct session *session, const struct message_run *run)
 {
 	struct native *native = session->native;
 	size_t waiting = conn_queue_bytes(session->conn);
@@ -44,7 +39,7 @@ tell(struct session *session)
 	session->n_lost = 0;
 	session->native->n_losing--;
 	control_write_error(&session->native->out, "dropped", message, false);
-	reply_send_out(session);
+	session_send_out(session);
 }
 
 void

@@ -72,7 +72,7 @@ function keep(name, value, text) {
 	draw(name);
 }
 
-/* In names of peers, characters that are invisible or change the direction of writing. */
+/* Names of peers: what is invisible or turns the direction of writing is shown as its number. */
 const HIDDEN = /[\p{Cc}\p{DI}\p{Zl}\p{Zp}\p{Bidi_Control}\uFFF9-\uFFFB]/gu;
 
 function visible(text) {
@@ -106,7 +106,7 @@ function showFacts(o) {
 	}));
 }
 
-/* Errors since the start, as a list of texts. */
+/* What has gone wrong since the start, in words; nothing where nothing has. */
 function troubles(o) {
 	const list = [];
 	const say = (n, text) => n > 0 && list.push(`${count(n)} ${text}`);

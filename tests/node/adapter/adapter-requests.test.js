@@ -11,6 +11,7 @@ const { after, before, describe, test } = require('node:test');
 const { encode } = require('notepack.io');
 
 const pm2Adapter = require('../../../src/node');
+const { namespaceOf } = require('../../../src/node/lib/adapter/namespace');
 const { Daemon } = require('../support/daemon');
 const { Servers } = require('../support/servers');
 const { next, until, within } = require('../support/wait');
@@ -453,15 +454,15 @@ describe('adapter: commands', PATIENT, () => {
 	test('obey() is for this process alone, with any lists of rooms', async (t) => {
 		const { servers, adapters } = await ground(t);
 		const clients = [await servers.client(0), await servers.client(0), await servers.client(1)];
-		adapters[0].obey({ cmd: 'socketsJoin', rooms: ['r'] }, { except: [clients[1].socket.id] });
-		adapters[0].obey({ cmd: 'socketsJoin', rooms: ['s'] }, { rooms: new Set(['r']) });
-		adapters[0].obey({ cmd: 'unheard' }, {});
-		adapters[0].obey({ cmd: 'toString' }, {});
+		namespaceOf(adapters[0]).obey({ cmd: 'socketsJoin', rooms: ['r'] }, { except: [clients[1].socket.id] });
+		namespaceOf(adapters[0]).obey({ cmd: 'socketsJoin', rooms: ['s'] }, { rooms: new Set(['r']) });
+		namespaceOf(adapters[0]).obey({ cmd: 'unheard' }, {});
+		namespaceOf(adapters[0]).obey({ cmd: 'toString' }, {});
 		assert.deepEqual(await adapters[1].clients(['r', 's']), [clients[0].socket.id]);
 		const heard = next(servers.ios[0], 'event');
-		adapters[0].obey({ cmd: 'serverSideEmit', args: ['event', 1] }, {});
+		namespaceOf(adapters[0]).obey({ cmd: 'serverSideEmit', args: ['event', 1] }, {});
 		assert.deepEqual(await heard, [1]);
-		adapters[0].obey({ cmd: 'disconnectSockets', close: true }, {});
+		namespaceOf(adapters[0]).obey({ cmd: 'disconnectSockets', close: true }, {});
 		await Promise.all([0, 1].map((i) => next(clients[i].socket, 'disconnect')));
 	});
 

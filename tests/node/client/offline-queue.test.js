@@ -3,13 +3,13 @@
 const assert = require('assert/strict');
 const { test } = require('node:test');
 
-const { Queue } = require('../../../src/node/lib/client/offline-queue');
+const { OfflineQueue } = require('../../../src/node/lib/client/offline-queue');
 
 const frame = (text) => Buffer.from(text);
 const drain = (queue) => Array.from({ length: queue.length }, () => String(queue.shift()));
 
 test('what was pushed comes out oldest first', () => {
-	const queue = new Queue(100);
+	const queue = new OfflineQueue(100);
 	for (const text of ['a', 'bb', 'ccc'])
 		assert.deepEqual(queue.push(frame(text)), { messages: 0, bytes: 0 });
 	assert.equal(queue.length, 3);
@@ -19,7 +19,7 @@ test('what was pushed comes out oldest first', () => {
 });
 
 test('the bound is kept to the byte, and the oldest go', () => {
-	const queue = new Queue(6);
+	const queue = new OfflineQueue(6);
 	queue.push(frame('aa'));
 	queue.push(frame('bb'));
 	assert.deepEqual(queue.push(frame('cc')), { messages: 0, bytes: 0 });
@@ -29,7 +29,7 @@ test('the bound is kept to the byte, and the oldest go', () => {
 });
 
 test('a frame above the bound goes itself, after all others', () => {
-	const queue = new Queue(4);
+	const queue = new OfflineQueue(4);
 	queue.push(frame('aa'));
 	assert.deepEqual(queue.push(frame('bbbbb')), { messages: 2, bytes: 7 });
 	assert.equal(queue.length, 0);
@@ -37,13 +37,13 @@ test('a frame above the bound goes itself, after all others', () => {
 });
 
 test('a bound of zero keeps nothing', () => {
-	const queue = new Queue(0);
+	const queue = new OfflineQueue(0);
 	assert.deepEqual(queue.push(frame('a')), { messages: 1, bytes: 1 });
 	assert.equal(queue.length, 0);
 });
 
 test('what is put back is older than the rest, and the bound holds for it too', () => {
-	const queue = new Queue(4);
+	const queue = new OfflineQueue(4);
 	queue.push(frame('x'));
 	queue.shift();
 	queue.push(frame('c'));
@@ -56,7 +56,7 @@ test('what is put back is older than the rest, and the bound holds for it too', 
 });
 
 test('clear() tells what was in it', () => {
-	const queue = new Queue(100);
+	const queue = new OfflineQueue(100);
 	queue.push(frame('x'));
 	queue.push(frame('aa'));
 	queue.shift();
@@ -68,7 +68,7 @@ test('clear() tells what was in it', () => {
 
 test('a full queue of many keeps its order while each new one pushes the oldest out', () => {
 	const size = 5000;
-	const queue = new Queue(size * 4);
+	const queue = new OfflineQueue(size * 4);
 	const number = (n) => {
 		const bytes = Buffer.alloc(4);
 		bytes.writeUInt32BE(n);
@@ -85,7 +85,7 @@ test('a full queue of many keeps its order while each new one pushes the oldest 
 });
 
 test('who waits has its turn when the frames before it have left', () => {
-	const queue = new Queue(100);
+	const queue = new OfflineQueue(100);
 	queue.push(frame('a'));
 	queue.push(frame('b'));
 	queue.wait(() => 'first');
@@ -100,7 +100,7 @@ test('who waits has its turn when the frames before it have left', () => {
 });
 
 test('a turn comes too where frames were dropped, came back or were cleared', () => {
-	const queue = new Queue(3);
+	const queue = new OfflineQueue(3);
 	queue.push(frame('a'));
 	queue.push(frame('b'));
 	queue.wait(() => 'turn');
@@ -117,7 +117,7 @@ test('a turn comes too where frames were dropped, came back or were cleared', ()
 });
 
 test('turns are not among the messages, and can be called off', () => {
-	const queue = new Queue(0);
+	const queue = new OfflineQueue(0);
 	queue.wait(() => {});
 	queue.wait(() => {});
 	assert.deepEqual([queue.length, queue.bytes, queue.turns], [0, 0, 2]);

@@ -8,7 +8,7 @@ const path = require('path');
 const { describe, test } = require('node:test');
 
 const { Client } = require('../../../src/node');
-const { Arrival } = require('../../../src/node/lib/client/socket-watch');
+const { SocketWatch } = require('../../../src/node/lib/client/socket-watch');
 const { Daemon, folder } = require('../support/daemon');
 const { connected, pair } = require('../support/pair');
 const { script } = require('../support/script');
@@ -34,9 +34,9 @@ function ground(t) {
 	t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
 	const told = [];
 	const socket = path.join(dir, 'deep', 's');
-	const arrival = new Arrival(socket, () => told.push('it'));
-	t.after(() => arrival.close());
-	return { socket, arrival, told, dir: path.dirname(socket) };
+	const watch = new SocketWatch(socket, () => told.push('it'));
+	t.after(() => watch.close());
+	return { socket, watch, told, dir: path.dirname(socket) };
 }
 
 describe('a client that is away', () => {
@@ -89,12 +89,12 @@ describe('a client that is away', () => {
 	});
 });
 
-describe('an arrival', () => {
+describe('a watch', () => {
 	test('is told of the socket alone, and not of its end', async (t) => {
-		const { socket, arrival, told, dir } = ground(t);
+		const { socket, watch, told, dir } = ground(t);
 		fs.mkdirSync(dir);
 		fs.writeFileSync(socket, '');
-		arrival.watch();
+		watch.watch();
 		fs.unlinkSync(socket);
 		fs.writeFileSync(`${socket}.lock`, '');
 		// What is told is told in order, so this comes behind all the rest.
@@ -108,19 +108,19 @@ describe('an arrival', () => {
 		await seen;
 		assert.deepEqual(told, []);
 		fs.writeFileSync(socket, '');
-		await until(() => told.length > 0, 'arrival');
+		await until(() => told.length > 0, 'watch');
 	});
 
 	test('needs a folder, which may come later or be another one', async (t) => {
-		const { socket, arrival, told, dir } = ground(t);
-		arrival.watch();
+		const { socket, watch, told, dir } = ground(t);
+		watch.watch();
 		assert.equal(watched(), 0);
 		for (let n = 0; n < 2; n++) {
 			fs.mkdirSync(dir);
-			arrival.watch();
+			watch.watch();
 			told.length = 0;
 			fs.writeFileSync(socket, '');
-			await until(() => told.length > 0, 'arrival');
+			await until(() => told.length > 0, 'watch');
 			fs.rmSync(dir, { recursive: true });
 		}
 	});

@@ -5,7 +5,7 @@
 const assert = require('assert/strict');
 const { describe, test } = require('node:test');
 
-const { Hold } = require('../../../src/node/lib/client/start-gate');
+const { StartGate } = require('../../../src/node/lib/client/start-gate');
 const { TYPE, WELCOME } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
 const { next, within } = require('../support/wait');
@@ -14,7 +14,7 @@ const HOLD_MS = 250;
 const STARTED = 1_700_000_000_000;
 const TOPIC = 'a#/#';
 
-/* The clock stands still, and a hold has no end but by pass(), which returns how long it is. */
+/* The clock stands still, and a gate has no end but by pass(), which returns how long it is. */
 function standStill(t, now = STARTED) {
 	const { setTimeout: original } = global;
 	let due = [];
@@ -34,56 +34,56 @@ function standStill(t, now = STARTED) {
 	};
 }
 
-describe('a hold', () => {
+describe('a gate', () => {
 	const ground = (t, age) => {
 		const pass = standStill(t, STARTED + age);
 		const released = [];
-		return { pass, released, hold: new Hold(() => released.push('now')) };
+		return { pass, released, gate: new StartGate(() => released.push('now')) };
 	};
 
 	test('lasts until the daemon is 250 ms old', (t) => {
-		const { hold, pass, released } = ground(t, 100);
-		hold.begin(STARTED);
-		assert.equal(hold.isOn, true);
+		const { gate, pass, released } = ground(t, 100);
+		gate.shut(STARTED);
+		assert.equal(gate.isShut, true);
 		assert.deepEqual(pass(), [150]);
-		assert.equal(hold.isOn, false);
+		assert.equal(gate.isShut, false);
 		assert.deepEqual(released, ['now']);
 	});
 
 	test('is none with an older daemon, nor with one from the future', (t) => {
 		for (const age of [250, 3_600_000, -1, NaN]) {
-			const { hold } = ground(t, age);
-			hold.begin(STARTED);
-			assert.equal(hold.isOn, false, `${age}`);
+			const { gate } = ground(t, age);
+			gate.shut(STARTED);
+			assert.equal(gate.isShut, false, `${age}`);
 			t.mock.restoreAll();
 		}
 	});
 
 	test('ends when all topics have as many members as they had', (t) => {
-		const { hold, released } = ground(t, 0);
-		hold.onPresence({ topic: 'x', count: 2 });
-		hold.onPresence({ topic: 'x', count: 3 });
-		hold.onPresence({ topic: 'y', count: 2 });
-		hold.onEnd(true);
-		hold.onEnd(false); // an attempt that failed has seen nobody
-		hold.begin(STARTED);
-		hold.onPresence({ topic: 'x', count: 3 });
-		hold.onPresence({ topic: 'y', count: 1 });
-		assert.equal(hold.isOn, true);
-		hold.onPresence({ topic: 'y', count: 2 });
-		assert.equal(hold.isOn, false);
+		const { gate, released } = ground(t, 0);
+		gate.onPresence({ topic: 'x', count: 2 });
+		gate.onPresence({ topic: 'x', count: 3 });
+		gate.onPresence({ topic: 'y', count: 2 });
+		gate.onEnd(true);
+		gate.onEnd(false); // an attempt that failed has seen nobody
+		gate.shut(STARTED);
+		gate.onPresence({ topic: 'x', count: 3 });
+		gate.onPresence({ topic: 'y', count: 1 });
+		assert.equal(gate.isShut, true);
+		gate.onPresence({ topic: 'y', count: 2 });
+		assert.equal(gate.isShut, false);
 		assert.deepEqual(released, ['now']);
 	});
 
 	test('does not wait for topics that were left, and none is begun when all are there', (t) => {
-		const { hold, released } = ground(t, 0);
+		const { gate, released } = ground(t, 0);
 		for (const topic of ['x', 'y'])
-			hold.onPresence({ topic, count: 2 });
-		hold.onEnd(true);
-		hold.onUnsubscribe('y');
-		hold.onPresence({ topic: 'x', count: 2 });
-		hold.begin(STARTED);
-		assert.equal(hold.isOn, false);
+			gate.onPresence({ topic, count: 2 });
+		gate.onEnd(true);
+		gate.onUnsubscribe('y');
+		gate.onPresence({ topic: 'x', count: 2 });
+		gate.shut(STARTED);
+		assert.equal(gate.isShut, false);
 		assert.deepEqual(released, []);
 	});
 });

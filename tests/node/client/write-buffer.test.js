@@ -3,8 +3,8 @@
 const assert = require('assert/strict');
 const { test } = require('node:test');
 
-const { Outbox } = require('../../../src/node/lib/client/write-buffer');
-const { Receiver, copyOf } = require('../../../src/node/lib/wire/frame-reader');
+const { WriteBuffer } = require('../../../src/node/lib/client/write-buffer');
+const { FrameReader, copyOf } = require('../../../src/node/lib/wire/frame-reader');
 const sender = require('../../../src/node/lib/wire/frame-writer');
 const { decode } = require('notepack.io');
 
@@ -13,7 +13,7 @@ const ROOMY = 1024 * 1024;
 
 function framesOf({ buffers }) {
 	const frames = [];
-	const receiver = new Receiver(0xffffffff);
+	const receiver = new FrameReader(0xffffffff);
 	for (const buffer of buffers)
 		assert.equal(receiver.push(buffer, (...parts) => frames.push(copyOf(...parts))), null);
 	assert.equal(receiver.pending, 0);
@@ -23,7 +23,7 @@ function framesOf({ buffers }) {
 const told = (frames) => frames.map(({ type, flags, body }) => [type, flags, decode(body)]);
 
 test('topics one after the other share a frame, and what lies between them ends it', () => {
-	const out = new Outbox();
+	const out = new WriteBuffer();
 	out.addTopic(TYPE.SUBSCRIBE, FLAG.MEMBER, 'all', ROOMY);
 	out.addTopic(TYPE.SUBSCRIBE, 0, 'a', ROOMY);
 	out.addTopic(TYPE.SUBSCRIBE, 0, 'b', ROOMY);
@@ -42,7 +42,7 @@ test('topics one after the other share a frame, and what lies between them ends 
 
 test('no frame of several topics is longer than the limit, whatever their lengths', () => {
 	for (const length of [1, 31, 32, 255, 256, 700]) {
-		const out = new Outbox();
+		const out = new WriteBuffer();
 		const topics = Array.from({ length: 300 }, (_, n) => `${n}`.padEnd(length, 'ü'));
 		for (const topic of topics)
 			out.addTopic(TYPE.SUBSCRIBE, 0, topic, 4096);
@@ -54,7 +54,7 @@ test('no frame of several topics is longer than the limit, whatever their length
 });
 
 test('a topic above the limit has a frame of its own', () => {
-	const out = new Outbox();
+	const out = new WriteBuffer();
 	const long = 'x'.repeat(5000);
 	for (const topic of ['a', long, 'b'])
 		out.addTopic(TYPE.SUBSCRIBE, 0, topic, 4096);
@@ -62,7 +62,7 @@ test('a topic above the limit has a frame of its own', () => {
 });
 
 test('small frames become one buffer, large ones are not copied, and the order stays', () => {
-	const out = new Outbox();
+	const out = new WriteBuffer();
 	const publish = (n, size) => sender.publish([`t${n}`], Buffer.alloc(size, n), false);
 	const frames = [10, 20, 100000, 30, 200000, 300000, 40].map((size, n) => publish(n, size));
 	frames.forEach((frame) => out.add(frame));
@@ -75,7 +75,7 @@ test('small frames become one buffer, large ones are not copied, and the order s
 });
 
 test('published messages are told apart from the rest, in count, in bytes and when taken back', () => {
-	const out = new Outbox();
+	const out = new WriteBuffer();
 	const messages = [sender.publish(['a'], Buffer.from('1'), false),
 		sender.publish(['a', 'b'], Buffer.from('2'), true)];
 	const fill = () => {

@@ -8,10 +8,10 @@ const { describe, test } = require('node:test');
 
 const { decode, encode } = require('notepack.io');
 
-const { Encoded, encodedFrame, senderOf } = require('../../../src/node/lib/socketio/encoded-packet');
+const { EncodedPacket, encodedFrame, senderOf } = require('../../../src/node/lib/socketio/encoded-packet');
 const { EncodedEvent } = require('../../../src/node/lib/socketio/packets');
 const { decodePayload } = require('../../../src/node/lib/socketio/payload');
-const { Receiver, copyOf } = require('../../../src/node/lib/wire/frame-reader');
+const { FrameReader, copyOf } = require('../../../src/node/lib/wire/frame-reader');
 const { fieldOf, publishFlags } = require('../../../src/node/lib/wire/frame-writer');
 const { vector } = require('../support/vectors');
 
@@ -28,20 +28,20 @@ function frameOf(parts, opts = {}, { topics = ['t'], sender = ME } = {}) {
 /* The body of the frame, with bytes of its own. */
 function bodyOf(frame) {
 	let body;
-	const receiver = new Receiver(0xffffffff);
+	const receiver = new FrameReader(0xffffffff);
 	assert.equal(receiver.push(frame, (...parts) => { ({ body } = copyOf(...parts)); }), null);
 	assert.equal(receiver.pending, 0);
 	return body;
 }
 
 function read(body) {
-	return Encoded.read(body, 0, body.length);
+	return EncodedPacket.read(body, 0, body.length);
 }
 
 /* As it is read where other bytes are around it. */
 function readInside(body) {
 	const bytes = Buffer.concat([Buffer.alloc(7, 0xc0), body, Buffer.alloc(9, 0x61)]);
-	return Encoded.read(bytes, 7, 7 + body.length);
+	return EncodedPacket.read(bytes, 7, 7 + body.length);
 }
 
 const PLAIN = { rooms: set(), except: set(), flags: {} };
@@ -97,7 +97,7 @@ describe('encoded: there and back', () => {
 
 	test('several topics share a frame', () => {
 		const frame = frameOf([TEXT], {}, { topics: ['a', 'b'] });
-		new Receiver(0xffff).push(frame, (...parts) => {
+		new FrameReader(0xffff).push(frame, (...parts) => {
 			const { flags, topic, body } = copyOf(...parts);
 			assert.equal(flags, 2);
 			assert.deepEqual(decode(topic), ['a', 'b']);

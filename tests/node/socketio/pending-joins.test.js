@@ -3,13 +3,13 @@
 const assert = require('assert/strict');
 const { describe, test } = require('node:test');
 
-const { Settling } = require('../../../src/node/lib/socketio/pending-joins');
+const { PendingJoins } = require('../../../src/node/lib/socketio/pending-joins');
 
-/* A Settling whose questions end when the test ends them. */
+/* A PendingJoins whose requests end when the test ends them. */
 function setup() {
 	const asked = []; // { rooms, end, fail }
 	const waiting = []; // { resolve, reject } of ready()
-	const settling = new Settling(
+	const settling = new PendingJoins(
 		(rooms) => new Promise((resolve, reject) => {
 			asked.push({
 				rooms, end: resolve, fail: (code) => reject(Object.assign(new Error(code), { code })),

@@ -11,7 +11,7 @@ const path = require('path');
 
 const { decode, encode } = require('notepack.io');
 
-const { Receiver, copyOf } = require('../../../src/node/lib/wire/frame-reader');
+const { FrameReader, copyOf } = require('../../../src/node/lib/wire/frame-reader');
 const sender = require('../../../src/node/lib/wire/frame-writer');
 const { folder } = require('./daemon');
 const { next, until } = require('./wait');
@@ -34,7 +34,7 @@ const WELCOME = {
 
 /* One connection. */
 class Link {
-	#receiver = new Receiver(FRAME_MAX);
+	#receiver = new FrameReader(FRAME_MAX);
 
 	constructor(socket, daemon) {
 		this.socket = socket;

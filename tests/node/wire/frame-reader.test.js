@@ -3,7 +3,7 @@
 const assert = require('assert/strict');
 const { describe, test } = require('node:test');
 
-const { Receiver, copyOf } = require('../../../src/node/lib/wire/frame-reader');
+const { FrameReader, copyOf } = require('../../../src/node/lib/wire/frame-reader');
 const { frame, publish } = require('../../../src/node/lib/wire/frame-writer');
 const { vectors } = require('../support/vectors');
 
@@ -16,7 +16,7 @@ const EXPECTED = vectors.map(({ type, flags, topic, body }) => ({
 }));
 
 /* Feeds the chunks; { frames, fault } with the frames' bytes as hex, that they compare well. */
-function feed(chunks, { max = MAX, receiver = new Receiver(max) } = {}) {
+function feed(chunks, { max = MAX, receiver = new FrameReader(max) } = {}) {
 	const frames = [];
 	for (const chunk of chunks) {
 		const fault = receiver.push(chunk, (...parts) => {
@@ -66,7 +66,7 @@ describe('receiver: golden frames', () => {
 	test('a prefix of a frame gives no frame and no fault, and its rest completes it', () => {
 		vectors.forEach(({ name, frame: whole }, index) => {
 			for (let cut = 0; cut < whole.length; cut++) {
-				const receiver = new Receiver(MAX);
+				const receiver = new FrameReader(MAX);
 				const start = feed([whole.subarray(0, cut)], { receiver });
 				assert.deepEqual(start, { frames: [], fault: null }, `${name} cut at ${cut}`);
 				assert.equal(receiver.pending, cut, `${name} cut at ${cut}`);
@@ -117,7 +117,7 @@ describe('receiver: however a stream is cut', () => {
 		const stream = Buffer.concat([
 			vectors[0].frame, publish(['big'], body, false), vectors[0].frame,
 		]);
-		const receiver = new Receiver(MAX);
+		const receiver = new FrameReader(MAX);
 		const seen = [];
 		let most = 0;
 		for (let at = 0; at < stream.length; at += 65536) {
@@ -162,7 +162,7 @@ describe('receiver: what is no frame', () => {
 	});
 
 	test('the limit can change between frames', () => {
-		const receiver = new Receiver(16);
+		const receiver = new FrameReader(16);
 		const whole = frame(0x10, 0, 't', Buffer.alloc(100));
 		receiver.max = 1024;
 		assert.equal(feed([whole], { receiver }).frames.length, 1);
@@ -208,7 +208,7 @@ describe('receiver: memory', () => {
 			publish([topic], Buffer.from(topic), false));
 		const chunk = Buffer.concat([one, two]);
 		const seen = [];
-		new Receiver(MAX).push(chunk, (type, flags, bytes, ...places) => {
+		new FrameReader(MAX).push(chunk, (type, flags, bytes, ...places) => {
 			assert.equal(bytes, chunk);
 			seen.push(places);
 		});
@@ -218,7 +218,7 @@ describe('receiver: memory', () => {
 	test('of frames in chunks only those are copied that a chunk does not end', () => {
 		const whole = publish(['t'], Buffer.alloc(1000), false);
 		const stream = Buffer.concat(Array(100).fill(whole));
-		const receiver = new Receiver(MAX);
+		const receiver = new FrameReader(MAX);
 		let views = 0;
 		let copies = 0;
 		for (let at = 0; at < stream.length; at += 10_000) {
@@ -233,7 +233,7 @@ describe('receiver: memory', () => {
 
 	test('a large frame in a great many chunks is copied a few times at the most', (t) => {
 		const stream = publish(['big'], Buffer.alloc(8_000_000), false);
-		const receiver = new Receiver(MAX);
+		const receiver = new FrameReader(MAX);
 		const allocated = t.mock.method(Buffer, 'allocUnsafeSlow');
 		let frames = 0;
 		for (let at = 0; at < stream.length; at += 1000)
@@ -244,10 +244,10 @@ describe('receiver: memory', () => {
 	});
 
 	test('a declared length asks for no memory', () => {
-		const receiver = new Receiver(0xffffffff);
+		const receiver = new FrameReader(0xffffffff);
 		const before = process.memoryUsage().arrayBuffers;
 		for (let i = 0; i < 100; i++)
-			assert.equal(new Receiver(0xffffffff).push(header(0xfffffff0), () => {}), null);
+			assert.equal(new FrameReader(0xffffffff).push(header(0xfffffff0), () => {}), null);
 		assert.equal(receiver.push(header(0xfffffff0), () => {}), null);
 		assert.equal(receiver.pending, 8);
 		assert.ok(process.memoryUsage().arrayBuffers - before < 1024 * 1024);

@@ -1,13 +1,14 @@
 'use strict';
 
 /*
- * A broadcast that the clients of other workers acknowledge, as its asker sees
- * it. Socket.IO waits for a number of clients from each server that it has
- * counted when it began, and for as many acknowledgements as they are in all.
- * The acknowledgements are passed on as they come, the numbers when all is
- * known: who has died by then counts as many as have acknowledged there, so
- * that its death completes the broadcast, which would wait for its whole time
- * otherwise.
+ * A broadcast that clients of other workers acknowledge, as its asker sees it.
+ *
+ * Socket.IO waits for a number of clients from each server that it counted at the
+ * beginning, and for as many acknowledgements as the sum. Acknowledgements are
+ * passed on as they come, the numbers when the result is there: the number of a
+ * worker that has died by then is the number of its acknowledgements. So the
+ * death of a worker completes the broadcast, which would otherwise wait for its
+ * whole timeout.
  */
 
 const { tryDecode } = require('../wire/msgpack');
@@ -18,18 +19,18 @@ class AckBroadcast {
 	#n; // other servers
 	#onCount;
 	#onAck;
-	#counts = new Map(); // connection → clients that it has written to
-	#acks = new Map(); // connection → those of them that have acknowledged
+	#counts = new Map(); // connection → number of clients that it has written to
+	#acks = new Map(); // connection → number of acknowledgements
 
-	/* n: how often onCount(clients) is called in all; onAck(...args). */
+	/* n: how often onCount(clients) is called in all. onAck(...args). */
 	constructor(n, onCount, onAck) {
 		this.#n = n;
 		this.#onCount = onCount;
 		this.#onAck = onAck;
 	}
 
-	/* A part of the answer of a connection: first its number, then as many arrays
-	 * of what its clients gave. Returns false if it is none. */
+	/* Takes a part of a connection's answer: first its number of clients, then an
+	 * array of arguments for each acknowledgement. Returns false if malformed. */
 	part(from, body) {
 		const value = tryDecode(body);
 		if (!Array.isArray(value)) {
@@ -46,8 +47,8 @@ class AckBroadcast {
 		return isDue;
 	}
 
-	/* The client's result. Where somebody has not said its number in time there
-	 * is none to be told, and Socket.IO ends it by its own clock. */
+	/* Takes the client's result. If a worker has not told its number in time there
+	 * is no sum, and Socket.IO ends the broadcast at its own timeout. */
 	end({ missing }) {
 		for (const { id, reason } of missing) {
 			if (reason === 'left') {
@@ -59,7 +60,7 @@ class AckBroadcast {
 		this.#count(this.#counts);
 	}
 
-	/* There is no result: what has come is all that can come. */
+	/* There is no result: no acknowledgement can follow. */
 	giveUp() {
 		this.#count(this.#acks);
 	}

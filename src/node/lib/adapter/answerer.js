@@ -1,77 +1,22 @@
 'use strict';
 
 /*
- * Answering what others ask: one Answerer for each adapter. Who asks waits for
- * each worker, so each question that is taken is answered, also where it is not
- * understood, where a hook of the application throws, and where the adapter is
- * closed meanwhile. Only a hook that never calls back answers nothing; then the
- * asker is told the name of this worker when its time is over.
+ * Answers the questions of other workers: one Answerer for each adapter. The
+ * asker waits for each worker, so each question is answered, also if it is not
+ * understood, if a hook of the application throws, or if the adapter is closed.
+ * Only a hook that never calls back leaves a debt; the asker gets the name of
+ * this worker at the timeout.
  */
 
-const { isOptions, isRoom, isServerEvent, readBroadcast } = require('../socketio/payload');
-const { TIMEOUT_MAX, clampTimeout } = require('./asker');
+const {
+	isOptions, isRoom, isServerEvent, readBroadcast,
+} = require('../socketio/payload');
 const { encode } = require('../wire/msgpack-writer');
+const { TIMEOUT_MAX, clampTimeout } = require('./asker');
+const { Debt } = require('./debt');
 
-/* The answer to one question. The first yes or no is the end of it. */
-class Reply {
-	#question;
-	#onEnd;
-	#tell;
-	#isOver = false;
-
-	constructor(question, { onEnd, tell }) {
-		this.#question = question;
-		this.#onEnd = onEnd;
-		this.#tell = tell;
-		this.at = performance.now();
-	}
-
-	/* repair(value): what can be encoded of it, where it can't be as a whole. */
-	yes(value, repair) {
-		this.#say('answer', value, { isLast: true, repair });
-	}
-
-	/* A part of the answer; more follows. */
-	more(value) {
-		this.#say('more', value, { isLast: false });
-	}
-
-	no() {
-		if (!this.#isOver) {
-			this.#end();
-			this.#question.decline();
-		}
-	}
-
-	#say(verb, value, { isLast, repair }) {
-		if (this.#isOver) {
-			return;
-		}
-		let body;
-		try {
-			body = encode(value);
-		} catch (error) {
-			this.#tell(error);
-			if (repair === undefined) {
-				this.no();
-			} else {
-				this.#say(verb, repair(value), { isLast });
-			}
-			return;
-		}
-		if (isLast) {
-			this.#end();
-		}
-		this.#question[verb](body);
-	}
-
-	#end() {
-		this.#isOver = true;
-		this.#onEnd(this);
-	}
-}
-
-/* Does something with a local socket; null is a yes. */
+/* Calls `act` with a local socket, and returns null, which is an answer; returns
+ * undefined if there is no such socket. */
 function withSocket(local, id, act) {
 	const socket = typeof id === 'string' ? local.socket(id) : undefined;
 	if (socket === undefined) {
@@ -81,7 +26,7 @@ function withSocket(local, id, act) {
 	return null;
 }
 
-/* What is known at once: (local, args) → the answer; undefined says no. */
+/* Answers that are known at once: (local, args) → value; undefined declines. */
 const VALUES = {
 	clients: (local, [rooms]) => (isOptions({ rooms }) ?
 		local.sockets({ rooms }).map(({ id }) => id) : undefined),
@@ -107,47 +52,48 @@ function isEncodable(value) {
 	}
 }
 
-/* One socket's data must not hide all the others. */
+/* The data of one socket must not hide all the others. */
 const REPAIRS = {
 	fetchSockets: (sockets) => sockets.map((details) =>
 		(isEncodable(details) ? details : { ...details, data: {} })),
 };
 
-/* What others have to be asked for: (local, args, reply, adapter). */
-const INQUIRIES = {
-	customRequest(local, [data], reply, adapter) {
-		adapter.customHook(data, (value) => reply.yes(value));
+/* Answers that the application or its clients give:
+ * (local, args, debt, adapter). */
+const LATER = {
+	customRequest(local, [data], debt, adapter) {
+		adapter.customHook(data, (value) => debt.answer(value));
 	},
 
-	/* Who doesn't listen won't answer, and nobody should wait for it. */
-	serverSideEmit(local, [args], reply) {
+	/* Without a listener nobody would answer, so it declines. */
+	serverSideEmit(local, [args], debt) {
 		if (isServerEvent(args) && local.hasListeners(args[0])) {
-			local.emit([...args, (value) => reply.yes(value)]);
+			local.emit([...args, (value) => debt.answer(value)]);
 		} else {
-			reply.no();
+			debt.decline();
 		}
 	},
 
-	broadcast(local, [packet, opts], reply) {
+	broadcast(local, [packet, opts], debt) {
 		const read = readBroadcast(packet, opts);
 		if (read === null || read.packet.cmd !== undefined) {
-			reply.no();
+			debt.decline();
 			return;
 		}
 		let left;
 		let timer = null;
 		const onCount = (count) => {
 			left = count;
-			reply[count > 0 ? 'more' : 'yes'](count);
+			debt[count > 0 ? 'more' : 'answer'](count);
 		};
 		const forget = local.broadcastWithAck(read.packet, read.opts, onCount, (...args) => {
 			left--;
 			if (left === 0) {
 				clearTimeout(timer);
 			}
-			reply[left > 0 ? 'more' : 'yes'](args);
+			debt[left > 0 ? 'more' : 'answer'](args);
 		});
-		if (left > 0) { // Who asks has waited no longer than that.
+		if (left > 0) { // The asker waits no longer than that.
 			timer = setTimeout(forget, clampTimeout(read.opts.flags.timeout)).unref();
 		}
 	},
@@ -156,60 +102,61 @@ const INQUIRIES = {
 class Answerer {
 	#adapter;
 	#local;
-	#tell;
-	#owed = new Set(); // replies, oldest first
+	#report;
+	#debts = new Set(); // oldest first
 
-	/* tell(error): of what went wrong in the application. */
-	constructor(adapter, local, tell) {
+	/* report(error): of what the application throws, or what cannot be encoded. */
+	constructor(adapter, local, report) {
 		this.#adapter = adapter;
 		this.#local = local;
-		this.#tell = tell;
+		this.#report = report;
 	}
 
-	/* kind and args: of the question's body. */
+	/* Answers a question; `kind` and `args` are in its body. */
 	take(question, kind, args) {
 		this.#forgetOld();
-		const reply = new Reply(question, {
-			onEnd: (done) => this.#owed.delete(done),
-			tell: this.#tell,
+		const debt = new Debt(question, {
+			onSettled: (settled) => this.#debts.delete(settled),
+			report: this.#report,
 		});
-		this.#owed.add(reply);
+		this.#debts.add(debt);
 		try {
-			this.#answer(kind, args, reply);
+			this.#answer(kind, args, debt);
 		} catch (error) {
-			reply.no();
-			this.#tell(error);
+			debt.decline();
+			this.#report(error);
 		}
 	}
 
+	/* Declines all questions that are not answered. */
 	close() {
-		for (const reply of this.#owed) {
-			reply.no();
+		for (const debt of this.#debts) {
+			debt.decline();
 		}
 	}
 
-	#answer(kind, args, reply) {
-		if (Object.hasOwn(INQUIRIES, kind)) {
-			INQUIRIES[kind](this.#local, args, reply, this.#adapter);
+	#answer(kind, args, debt) {
+		if (Object.hasOwn(LATER, kind)) {
+			LATER[kind](this.#local, args, debt, this.#adapter);
 			return;
 		}
 		const value = Object.hasOwn(VALUES, kind) ?
 			VALUES[kind](this.#local, args) : undefined;
 		if (value === undefined) {
-			reply.no();
+			debt.decline();
 		} else {
-			reply.yes(value, REPAIRS[kind]);
+			debt.answer(value, REPAIRS[kind]);
 		}
 	}
 
-	/* Nobody waits for those any more, and a hook may have dropped them. */
+	/* Their askers wait no longer, and a hook may have lost its callback. */
 	#forgetOld() {
 		const oldest = performance.now() - TIMEOUT_MAX;
-		for (const reply of this.#owed) {
-			if (reply.at > oldest) {
+		for (const debt of this.#debts) {
+			if (debt.at > oldest) {
 				return;
 			}
-			this.#owed.delete(reply);
+			this.#debts.delete(debt);
 		}
 	}
 }

@@ -1,22 +1,23 @@
 'use strict';
 
 /*
- * Asking the others: one Asker for each adapter. Each question ends once, with
- * a result, with the error of the client, or with the end of the adapter; then
- * nothing of it is left in `open`. How a result is judged is said here as well.
+ * Opens requests to the other workers: one Asker for each adapter. Each request
+ * ends once: with a result, with an error of the client, or with the end of the
+ * adapter.
  */
 
 const debug = require('debug')('socket.io-pm2adapter');
 const { Pm2aError } = require('../client/errors');
-const { readAnswers } = require('./results');
+const { isWithin } = require('../client/limits');
 const { encodeQuestion } = require('../socketio/payload');
-const { elsewhere, isWithin, listOf } = require('../socketio/topics');
+const { elsewhere, listOf } = require('../socketio/topics');
+const { missingFor, namesOf, readResult } = require('./results');
 
 const TIMEOUT_DEFAULT = 5000; // ms
 const TIMEOUT_MAX = 300_000;
 
-/* What docs/PROTOCOL.md says of each kind of question. `sync` is none of them:
- * so all say no to it, when they have taken what was sent before. */
+/* How the daemon gathers the answers to each kind of question. No worker knows
+ * `sync`: each declines it when it has handled what was sent before. */
 const GATHER = {
 	clients: 'union',
 	allRooms: 'union',
@@ -31,13 +32,7 @@ const GATHER = {
 	sync: 'list',
 };
 
-/* Reasons for which an answer that was given is missing. */
-const UNFIT = [
-	{ reason: 'too-big', what: 'over the daemon\'s limit' },
-	{ reason: 'malformed', what: 'malformed' },
-];
-
-/* NaN for what is none: a Symbol, or an object whose conversion throws. */
+/* NaN if it is no number: a Symbol, or an object whose conversion throws. */
 function toNumber(value) {
 	try {
 		return Number(value);
@@ -46,14 +41,14 @@ function toNumber(value) {
 	}
 }
 
-/* ms in the range that the daemon takes. */
+/* Returns ms within the range that the daemon takes. */
 function clampTimeout(ms, fallback = TIMEOUT_DEFAULT) {
 	const n = toNumber(ms ?? fallback);
 	return Number.isNaN(n) ? clampTimeout(fallback, TIMEOUT_DEFAULT) :
 		Math.min(TIMEOUT_MAX, Math.max(1, Math.ceil(n)));
 }
 
-/* The result of a question that there is nobody to ask. */
+/* The result of a request that no other worker can be asked. */
 const NOBODY = Object.freeze({
 	outcome: 'complete', expected: 0, answered: 0, missing: [], answers: [],
 });
@@ -64,10 +59,10 @@ class Asker {
 	#nsp;
 	#topicsOf;
 	#all;
-	#open = new Set(); // functions that end a question with an error
+	#open = new Set(); // functions that end a request with an error
 	#isClosed = false;
 
-	/* topicsOf(rooms): an array; without rooms it has the topic of all. */
+	/* topicsOf(rooms): an array; that of all workers if there are no rooms. */
 	constructor({ client, uid, nsp, topicsOf }) {
 		this.#client = client;
 		this.#uid = uid;
@@ -77,59 +72,60 @@ class Asker {
 	}
 
 	/**
-	 * Asks the workers that have one of the rooms, or all.
+	 * Opens a request to the workers that have one of the rooms, or to all.
 	 *
 	 * @param kind one of GATHER
-	 * @param args what follows it in the question
+	 * @param args what follows the kind in the question
 	 * @param options rooms: array; timeout: ms; onPart: as in Client.ask()
-	 * @returns a promise of the client's result with decoded answers;
+	 * @returns a promise of the client's result with decoded answers; rejected with
 	 *	PM2A_ERR_ENCODE or any error of Client.ask()
 	 */
-	async ask(kind, args, { rooms = [], timeout, onPart } = {}) {
+	async request(kind, args, { rooms = [], timeout, onPart } = {}) {
 		if (this.#isClosed) {
 			throw new Pm2aError('PM2A_ERR_CLOSED');
 		}
 		const body = this.#encode(kind, args);
-		const topics = this.#reached(rooms);
+		const topics = this.#topicsToAsk(rooms);
 		if (topics === null) {
 			this.#client.stats.unasked++;
 			return NOBODY;
 		}
 		const isOfAll = topics[0] === this.#all;
-		const asked = this.#client.ask(isOfAll ? topics[0] : topics, body, {
-			gather: GATHER[kind],
-			timeout: clampTimeout(timeout),
-			subscribers: !isOfAll,
-			onPart,
-		});
-		return this.#read(kind, await this.untilClosed(asked));
+		const result = await this.untilClosed(
+			this.#client.ask(isOfAll ? topics[0] : topics, body, {
+				gather: GATHER[kind],
+				timeout: clampTimeout(timeout),
+				subscribers: !isOfAll,
+				onPart,
+			}));
+		return this.#read(kind, result);
 	}
 
 	#read(kind, result) {
-		const read = readAnswers(kind, GATHER[kind], result);
-		const malformed = debtors(read.missing, 'malformed');
+		const read = readResult(kind, GATHER[kind], result);
+		const malformed = missingFor(read.missing, 'malformed');
 		if (malformed.length > 0) {
 			this.#client.stats.malformed += malformed.length;
-			debug('%s: malformed is the answer of %s', kind, names(malformed));
+			debug('%s: malformed answer of %s', kind, namesOf(malformed));
 		}
 		return read;
 	}
 
-	/* The topics, or null if no other worker can be asked: a namespace with too
-	 * long a name is this worker's alone, and so is a room that is a Symbol. */
-	#reached(rooms) {
+	/* Null if no other worker can be asked: only this one has a namespace whose
+	 * name is too long for a topic, or a room that is a Symbol. */
+	#topicsToAsk(rooms) {
 		const to = elsewhere({ rooms });
 		const topics = to && this.#topicsOf(listOf(to.rooms));
 		return topics === null || !isWithin(topics[0], this.#client.maxTopic) ?
 			null : topics;
 	}
 
-	/* Whether a question about one room alone goes to all. */
+	/* Whether a request about one room alone goes to all workers. */
 	isOfAll(room) {
 		return this.#topicsOf([room])[0] === this.#all;
 	}
 
-	/* What the promise gives, or PM2A_ERR_CLOSED if close() comes first. */
+	/* Returns `promise`, rejected with PM2A_ERR_CLOSED if close() comes first. */
 	untilClosed(promise) {
 		return new Promise((resolve, reject) => {
 			this.#open.add(reject);
@@ -154,42 +150,4 @@ class Asker {
 	}
 }
 
-/* Those who have not answered for that reason. */
-function debtors(missing, reason) {
-	return missing.filter((each) => each.reason === reason);
-}
-
-function names(missing) {
-	return missing.map(({ name, id }) => `${name} (${id})`).join(', ');
-}
-
-/*
- * The error of a question that has not been answered by all, or null: who has
- * gone owes nothing. `responses` are the answers that came.
- */
-function errorOf({ missing, outcome }, responses) {
-	const late = debtors(missing, 'timeout');
-	const unfit = UNFIT.find(({ reason }) => debtors(missing, reason).length > 0);
-	let error = null;
-	if (late.length > 0 || outcome === 'timeout') {
-		error = new Pm2aError('PM2A_ERR_TIMEOUT',
-			`timeout reached: missing ${late.length} responses`);
-	} else if (unfit !== undefined) {
-		const { reason, what } = unfit;
-		error = new Pm2aError('PM2A_ERR_REFUSED',
-			`${what} is the answer of ${names(debtors(missing, reason))}`);
-		error.reason = reason;
-	}
-	return error && Object.assign(error, { missing, responses });
-}
-
-/* The answers, or throws errorOf() unless a part of them will do. */
-function judge(result, responses, isPartial) {
-	const error = isPartial ? null : errorOf(result, responses);
-	if (error !== null) {
-		throw error;
-	}
-	return responses;
-}
-
-module.exports = { Asker, TIMEOUT_MAX, clampTimeout, errorOf, judge };
+module.exports = { Asker, TIMEOUT_MAX, clampTimeout };

@@ -1,15 +1,15 @@
 'use strict';
 
 /*
- * The class to extend: `Adapter` of the host application's own socket.io-adapter,
- * whichever major that is. A process may have several, each with a socket.io
- * of its own, so nothing is chosen before a namespace asks for its adapter, and
- * then by that namespace: what it has already (io.adapter() after construction
- * replaces an adapter), else what the socket.io that made its server requires,
- * else what this package finds.
+ * Finds the class to extend: `Adapter` of the host application's own
+ * socket.io-adapter. A process may have several versions, each with a socket.io of
+ * its own, so the choice is made for each namespace when it asks for its adapter:
+ * the class of the adapter that it has (io.adapter() after construction replaces
+ * an adapter), else the class that its server's socket.io requires, else the class
+ * that this package finds.
  *
- * The versions of both packages are read from the files beside the module that
- * made the server. A bundle has no such files; versions are unknown then.
+ * The versions of both packages are read from package.json files near the module
+ * that made the server. A bundle has no such files; versions are unknown then.
  */
 
 const { EventEmitter } = require('node:events');
@@ -20,7 +20,7 @@ const debug = require('debug')('socket.io-pm2adapter');
 
 const PACKAGE = 'socket.io-adapter';
 
-/* The in-memory class below an adapter, whatever else was put upon it. */
+/* Returns the in-memory class that an adapter extends, directly or not. */
 function rootOf(adapter) {
 	let prototype = Object.getPrototypeOf(adapter);
 	while (prototype !== null) {
@@ -38,7 +38,7 @@ function adapterOf(exported) {
 	return exported.Adapter ?? exported;
 }
 
-/* The classes of an object, its own first. */
+/* Lists the classes of an object, its own first. */
 function classesOf(object) {
 	const classes = [];
 	let prototype = Object.getPrototypeOf(object);
@@ -49,8 +49,8 @@ function classesOf(object) {
 	return classes;
 }
 
-/* Whether a loaded module exports one of the classes. Its getters aren't
- * asked: what a foreign module does there is not known. */
+/* Whether a loaded module exports one of the classes. Does not call getters of
+ * foreign modules. */
 function isExporting(exported, classes) {
 	if (classes.includes(exported)) {
 		return true;
@@ -71,9 +71,9 @@ function tryRequire(file) {
 	}
 }
 
-/* The module that made the server, and the adapter that it has required. Others
- * may export its class too, but socket.io is the one that has loaded an adapter
- * by itself. */
+/* Finds the module that made the server, and the adapter class that it requires.
+ * Other modules may export its class too, but only socket.io has loaded an adapter
+ * itself. */
 function moduleBehind(server) {
 	const classes = classesOf(server);
 	for (const module of Object.values(require.cache)) {
@@ -87,7 +87,7 @@ function moduleBehind(server) {
 	return null;
 }
 
-/* Of the package `name` that the file belongs to; undefined if it is of another. */
+/* The version of the package `name` that has the file; undefined if unknown. */
 function versionAt(file, name) {
 	for (let dir = path.dirname(file); ; dir = path.dirname(dir)) {
 		try {
@@ -96,7 +96,7 @@ function versionAt(file, name) {
 				return String(read.version);
 			}
 		} catch {
-			// Packages have folders without one.
+			// Not every folder of a package has one.
 		}
 		if (dir === path.dirname(dir)) {
 			return undefined;
@@ -111,9 +111,9 @@ function versionsAt(file) {
 	};
 }
 
-const behind = new WeakMap(); // server → what hostBehind() gives
+const behind = new WeakMap(); // server → the result of hostBehind()
 
-/* { Adapter, versions } of the socket.io that made the server, or null. */
+/* Returns { Adapter, versions } of the socket.io that made the server, or null. */
 function hostBehind(server) {
 	if (!behind.has(server)) {
 		const found = moduleBehind(server);
@@ -124,8 +124,8 @@ function hostBehind(server) {
 }
 
 /*
- * { Adapter, versions }: the class that the adapter of nsp must extend, and
- * package name → version, where it is known.
+ * Returns { Adapter, versions }: the class that the adapter of `nsp` must extend,
+ * and package name → version, if known.
  */
 function hostOf(nsp) {
 	const present = nsp.adapter ? rootOf(nsp.adapter) : null;

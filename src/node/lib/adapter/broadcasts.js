@@ -3,28 +3,29 @@
 /*
  * Broadcasts of one adapter to clients, in the encoding of the sender's parser:
  * the sender encodes a packet once, for its own clients and for all others, and
- * the other workers hand the bytes on. They are decoded only for who listens to
- * what clients get, and by a worker with a parser of another kind.
+ * the other workers pass the bytes on. A worker decodes them only if a listener
+ * for outgoing packets is registered, or if its parser is of another kind.
  *
- * What a parser writes is known by what it looks like and not by its name. So a
- * parser of one's own that writes as Socket.IO does is as good as that, and what
- * others write travels as a packet.
+ * A parser is recognized by what it writes, not by its name: a custom parser that
+ * writes as Socket.IO's does is treated alike. The output of other parsers is not
+ * sent; the packet is.
  */
 
 const { dropUnsent, publishFrame } = require('../client/client');
-const { Encoded, encodedFrame, senderOf } = require('../socketio/encoded-packet');
 const { Pm2aError } = require('../client/errors');
+const { isWithin } = require('../client/limits');
+const { EncodedPacket, encodedFrame, senderOf } = require('../socketio/encoded-packet');
 const { EVENT, EncodedEvent } = require('../socketio/packets');
 const { encodePayload, readBroadcast } = require('../socketio/payload');
+const { elsewhere, listOf } = require('../socketio/topics');
 const { fieldOf, publishFlags } = require('../wire/frame-writer');
-const { elsewhere, isWithin, listOf } = require('../socketio/topics');
 
 const SAMPLE = { type: EVENT, nsp: '/a', data: ['b', { c: [1, '\u00e9'] }] };
 const SAMPLE_TEXT = '2/a,["b",{"c":[1,"\u00e9"]}]';
 
 const NO_OPTIONS = Object.freeze({});
 
-/* Of a message that is not sent. */
+/* The size of a message that is not sent, for the counter. */
 function bytesOf(parts) {
 	return parts.reduce((n, part) => n +
 		(typeof part === 'string' ? Buffer.byteLength(part) : part.byteLength), 0);
@@ -46,10 +47,10 @@ class Broadcasts {
 	#topicsOf;
 	#fail;
 	#sender;
-	#isPlain; // whether our parser writes as Socket.IO's; unknown at first
+	#isPlain; // whether our parser writes as Socket.IO's; undefined at first
 
-	/* topicsOf(rooms): those that something for them goes to. fail(error): of
-	 * what can't be encoded. */
+	/* topicsOf(rooms): the topics of a message to them. fail(error): called for a
+	 * packet that cannot be encoded. */
 	constructor({ client, uid, nsp, local, topicsOf, fail }) {
 		this.#client = client;
 		this.#uid = uid;
@@ -60,7 +61,7 @@ class Broadcasts {
 		this.#sender = senderOf(uid);
 	}
 
-	/* To the other workers. parts: what the parser has made of the packet. */
+	/* Sends to the other workers. parts: what the parser wrote for the packet. */
 	publish(parts, packet, opts) {
 		if (typeof parts[0] !== 'string' || EncodedEvent.read(parts)?.nsp !== this.#nsp ||
 			(parts.length > 1 && !parts.slice(1).every(isBytes))) {
@@ -69,8 +70,8 @@ class Broadcasts {
 		}
 		const to = elsewhere(opts);
 		const topics = to && this.#topicsOf(listOf(to.rooms));
-		const wrong = this.#wrongWith(topics);
-		const frame = wrong === null ? encodedFrame({
+		const reason = this.#dropReason(topics);
+		const frame = reason === null ? encodedFrame({
 			field: fieldOf(topics),
 			flags: publishFlags(topics, isVolatile(opts)),
 			sender: this.#sender,
@@ -78,23 +79,23 @@ class Broadcasts {
 			parts,
 		}) : null;
 		if (frame === null) {
-			this.#client[dropUnsent](bytesOf(parts), wrong ?? 'too-big');
+			this.#client[dropUnsent](bytesOf(parts), reason ?? 'too-big');
 		} else {
 			this.#client[publishFrame](frame);
 		}
 	}
 
-	/* Why a message can't go to topics, or null. */
-	#wrongWith(topics) {
+	/* Returns the reason to drop a message to `topics`, or null. */
+	#dropReason(topics) {
 		if (topics === null) {
 			return 'bad-room';
 		}
-		// Several were judged when they were chosen.
+		// topicsOf() returns several only if all are short enough.
 		return topics.length > 1 || isWithin(topics[0], this.#client.maxTopic) ?
 			null : 'topic-too-long';
 	}
 
-	/* A command, or a packet for which there is no other form. */
+	/* Sends a command, or a packet that has no encoded form. */
 	publishPacket(packet, opts) {
 		const to = elsewhere(opts);
 		if (to === null || readBroadcast(packet, NO_OPTIONS) === null) {
@@ -113,10 +114,10 @@ class Broadcasts {
 			{ volatile: isVolatile(opts) });
 	}
 
-	/* What has come: an Encoded, or as decodePayload() gives it. False where it
-	 * is malformed. */
+	/* Delivers an EncodedPacket, or a payload of decodePayload(). Returns false if
+	 * it is malformed. */
 	receive(payload) {
-		if (payload instanceof Encoded) {
+		if (payload instanceof EncodedPacket) {
 			return this.#receiveEncoded(payload);
 		}
 		const { uid, packet, opts } = payload;
@@ -142,7 +143,7 @@ class Broadcasts {
 	}
 
 	#hand(parts, event, opts) {
-		if (this.#isPlain ?? this.#look()) {
+		if (this.#isPlain ?? this.#probe()) {
 			this.#local.deliver(parts, event, opts);
 		} else {
 			const { type, nsp, data, id } = event;
@@ -150,7 +151,7 @@ class Broadcasts {
 		}
 	}
 
-	#look() {
+	#probe() {
 		this.#isPlain = false;
 		this.#local.encode(SAMPLE, {}, (parts) => {
 			this.#isPlain = parts.length === 1 && parts[0] === SAMPLE_TEXT;

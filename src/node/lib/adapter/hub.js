@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * The topics of all namespaces of a server over one connection: who wants
- * which, and who gets what comes.
+ * The topics of all namespaces of a server, over one connection: which namespace
+ * subscribes to which topic, and which namespaces get a message.
  *
  * Two namespaces can share a topic (`/a#b` and the room `b` of `/a`), since the
  * topics are those of the Redis adapters; the namespace in the packet tells
@@ -11,106 +11,109 @@
 
 const debug = require('debug')('socket.io-pm2adapter');
 const { Client, onDelivery } = require('../client/client');
-const { Encoded } = require('../socketio/encoded-packet');
+const { EncodedPacket } = require('../socketio/encoded-packet');
 const { faultOf } = require('../wire/msgpack');
 const { decodePayload, decodeQuestion } = require('../socketio/payload');
 const { obeyRedisRequest } = require('../socketio/redis-requests');
 const { isSharded, readSharded } = require('../socketio/redis-sharded');
 
 class Hub {
-	#wanted = new Map(); // topic → Map of adapter → how many of its rooms
-	#adapters = new Set();
-	#present = new Map(); // topic → the adapter for which we are a member
-	#members = new Map(); // topic → members, as long as it is known
+	#topics = new Map(); // topic → Map of Namespace → number of its rooms
+	#namespaces = new Set();
+	#memberFor = new Map(); // topic → the Namespace that is a member of it
+	#counts = new Map(); // topic → number of members, if known
 	#hasWarned = false; // of something malformed
-	#requestPrefix; // of topics that the Redis emitters' requests come on
+	#requestPrefix; // of the topics on which the Redis emitters send requests
 
 	constructor(opts) {
 		const client = new Client(opts);
 		this.client = client;
 		this.#requestPrefix = `${client.key}-request#`;
-		client.stats.unasked = 0; // broadcasts that others weren't asked about
+		client.stats.unasked = 0; // requests that no other worker was asked
 		client[onDelivery]((...message) => this.#receive(...message));
-		client.on('question', (question) => this.#question(question));
+		client.on('question', (question) => this.#onQuestion(question));
 		client.on('presence', ({ topic, count }) => {
-			if (this.#wanted.has(topic)) {
-				this.#members.set(topic, count);
+			if (this.#topics.has(topic)) {
+				this.#counts.set(topic, count);
 			}
 		});
-		client.on('disconnect', () => this.#members.clear());
+		client.on('disconnect', () => this.#counts.clear());
 	}
 
-	open(adapter) {
-		this.#adapters.add(adapter);
+	/* Adds a namespace; the first one connects. */
+	open(namespace) {
+		this.#namespaces.add(namespace);
 		this.client.connect();
 	}
 
-	close(adapter) {
-		if (!this.#adapters.delete(adapter)) {
+	/* Removes a namespace and its subscriptions. The last one ends the connection;
+	 * returns a promise of that, or undefined. */
+	close(namespace) {
+		if (!this.#namespaces.delete(namespace)) {
 			return undefined;
 		}
-		for (const [topic, adapters] of this.#wanted) {
-			if (adapters.delete(adapter) && adapters.size === 0) {
+		for (const [topic, subscribers] of this.#topics) {
+			if (subscribers.delete(namespace) && subscribers.size === 0) {
 				this.#forget(topic);
-			} else if (this.#present.get(topic) === adapter) {
-				this.#present.delete(topic);
+			} else if (this.#memberFor.get(topic) === namespace) {
+				this.#memberFor.delete(topic);
 				this.client.unsubscribe(topic);
 				this.client.subscribe(topic);
 			}
 		}
-		return this.#adapters.size === 0 ? this.client.close() : undefined;
+		return this.#namespaces.size === 0 ? this.client.close() : undefined;
 	}
 
-	/* A topic may be wanted for a room of one namespace before it is that of
-	 * another, which is to be a member. */
-	subscribe(topic, adapter, { member = false } = {}) {
-		let adapters = this.#wanted.get(topic);
-		if (adapters === undefined) {
-			adapters = new Map();
-			this.#wanted.set(topic, adapters);
+	/* `member`: subscribes as a member. The topic may already be subscribed, for a
+	 * room of another namespace. */
+	subscribe(topic, namespace, { member = false } = {}) {
+		let subscribers = this.#topics.get(topic);
+		if (subscribers === undefined) {
+			subscribers = new Map();
+			this.#topics.set(topic, subscribers);
 			this.client.subscribe(topic, { member });
-		} else if (member && !this.#present.has(topic)) {
+		} else if (member && !this.#memberFor.has(topic)) {
 			this.client.unsubscribe(topic);
 			this.client.subscribe(topic, { member });
 		}
 		if (member) {
-			this.#present.set(topic, adapter);
+			this.#memberFor.set(topic, namespace);
 		}
-		adapters.set(adapter, (adapters.get(adapter) ?? 0) + 1);
+		subscribers.set(namespace, (subscribers.get(namespace) ?? 0) + 1);
 	}
 
-	unsubscribe(topic, adapter) {
-		const adapters = this.#wanted.get(topic);
-		const n = adapters?.get(adapter);
+	unsubscribe(topic, namespace) {
+		const subscribers = this.#topics.get(topic);
+		const n = subscribers?.get(namespace);
 		if (n > 1) {
-			adapters.set(adapter, n - 1);
-		} else if (adapters?.delete(adapter) && adapters.size === 0) {
+			subscribers.set(namespace, n - 1);
+		} else if (subscribers?.delete(namespace) && subscribers.size === 0) {
 			this.#forget(topic);
 		}
 	}
 
-	/* How many members a topic of ours has; who is not connected knows itself. */
+	/* The number of a topic's members; 1, this worker, if it is unknown. */
 	membersOf(topic) {
-		return this.client.connected ? this.#members.get(topic) ?? 1 : 1;
+		return this.client.connected ? this.#counts.get(topic) ?? 1 : 1;
 	}
 
 	#forget(topic) {
-		this.#present.delete(topic);
-		this.#wanted.delete(topic);
-		this.#members.delete(topic);
+		this.#memberFor.delete(topic);
+		this.#topics.delete(topic);
+		this.#counts.delete(topic);
 		this.client.unsubscribe(topic);
 	}
 
-	/* The adapters that want one of the topics. There are none where what comes
-	 * was on its way when the room was left. */
-	#takers(topics) {
+	/* Lists the namespaces that subscribe to one of the topics. None if a message
+	 * was under way when the last socket left the room. */
+	#subscribersOf(topics) {
 		if (topics.length === 1) {
-			return [...this.#wanted.get(topics[0])?.keys() ?? []];
+			return [...this.#topics.get(topics[0])?.keys() ?? []];
 		}
-		return [...new Set(topics.flatMap((topic) => this.#takers([topic])))];
+		return [...new Set(topics.flatMap((topic) => this.#subscribersOf([topic])))];
 	}
 
-	/* The body is in bytes from `at` to `end`, as long as this lasts. */
+	/* The body is in `bytes` from `at` to `end`, during this call. */
 	#receive(topics, bytes, at, end) {
 		const isRequest = (topic) => topic.startsWith(this.#requestPrefix);
 		const requests = topics.filter(isRequest);
@@ -125,23 +128,23 @@ class Hub {
 	}
 
 	#receiveRequest(topics, body) {
-		for (const adapter of this.#takers(topics)) {
-			if (!obeyRedisRequest(adapter, body)) {
+		for (const namespace of this.#subscribersOf(topics)) {
+			if (!obeyRedisRequest(namespace, body)) {
 				this.#onMalformed('request', topics, body);
 			}
 		}
 	}
 
 	#receivePayload(topics, bytes, at, end) {
-		const adapters = this.#takers(topics);
-		if (adapters.length === 0) {
+		const namespaces = this.#subscribersOf(topics);
+		if (namespaces.length === 0) {
 			return;
 		}
-		const encoded = Encoded.read(bytes, at, end);
+		const encoded = EncodedPacket.read(bytes, at, end);
 		const payload = encoded === undefined ?
 			this.#decode(Buffer.from(bytes.subarray(at, end))) : encoded;
 		const isTaken = payload !== null &&
-			adapters.every((adapter) => adapter.receive(payload));
+			namespaces.every((namespace) => namespace.receive(payload));
 		if (!isTaken) {
 			this.#onMalformed('payload', topics, bytes.subarray(at, end));
 		}
@@ -151,26 +154,26 @@ class Hub {
 		return isSharded(body[0]) ? readSharded(body) : decodePayload(body);
 	}
 
-	/* Questions on topics of the application are for those who listen to the
-	 * client, if there is anybody but us. */
-	#question(question) {
-		const isOurs = this.#takers(question.topics).length > 0;
+	/* Leaves a question on a topic of the application to the other listeners of
+	 * the client, if there are any. */
+	#onQuestion(question) {
+		const isOurs = this.#subscribersOf(question.topics).length > 0;
 		if (!isOurs && this.client.listenerCount('question') > 1) {
 			return;
 		}
-		const asked = decodeQuestion(question.body);
-		const adapter = asked && [...this.#adapters].find(({ nsp }) => nsp.name === asked.nsp);
-		if (adapter) {
-			adapter.answer(question, asked.kind, asked.args);
+		const read = decodeQuestion(question.body);
+		const namespace = read && [...this.#namespaces].find(({ name }) => name === read.nsp);
+		if (namespace) {
+			namespace.answer(question, read.kind, read.args);
 			return;
 		}
-		if (asked === null) {
+		if (read === null) {
 			this.#onMalformed('question', question.topics, question.body);
 		}
 		question.decline();
 	}
 
-	/* Whoever runs the worker is told of the first, with what is wrong. */
+	/* Counts it, and warns of the first one, with what is wrong. */
 	#onMalformed(what, topics, bytes) {
 		this.client.stats.malformed++;
 		debug('a malformed %s on %s is ignored', what, topics[0]);

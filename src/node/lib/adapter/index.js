@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * What io.adapter() takes: a constructor that makes the adapter of a namespace
- * when it is asked for it, on the class that the host application's Socket.IO
- * has. Each server has a connection of its own, which its namespaces share.
+ * The argument of io.adapter(): a constructor of namespaces' adapters, which
+ * extend the class of the host application's own Socket.IO. Each server has a
+ * connection of its own, which its namespaces share.
  */
 
 const { adapter2 } = require('./v2');
@@ -13,10 +13,10 @@ const { Hub } = require('./hub');
 const { boolean, clientOptions, integer } = require('../client/options');
 const { isModern, mustBeSupported } = require('./versions');
 
-const classes = new WeakMap(); // Adapter of a socket.io-adapter → ours on it
-const ours = new WeakSet();
+const classes = new WeakMap(); // class Adapter of a socket.io-adapter → our class
+const ours = new WeakSet(); // adapters
 
-/** Of this class is what pm2Adapter() makes, whatever else it extends. */
+/** Every adapter of pm2Adapter() is an instance, whatever class it extends. */
 class PM2Adapter {
 	static [Symbol.hasInstance](value) {
 		return ours.has(value);
@@ -36,7 +36,7 @@ function classOn(Base, nsp) {
  * @see index.d.ts for the options.
  */
 function pm2Adapter(opts = {}) {
-	const first = new Hub(opts); // judges the options, and can be listened to
+	const first = new Hub(opts); // validates the options; has the public client
 	const shared = {
 		key: first.client.key,
 		name: clientOptions(opts).name,
@@ -46,7 +46,7 @@ function pm2Adapter(opts = {}) {
 	const hubs = new WeakMap(); // server → hub
 	let isFirst = true;
 
-	/* Servers that shared a connection would not hear each other. */
+	/* The daemon does not deliver to the sender, so servers do not share one. */
 	function hubOf(server) {
 		let hub = hubs.get(server);
 		if (hub === undefined) {
@@ -62,7 +62,7 @@ function pm2Adapter(opts = {}) {
 		mustBeSupported(nsp, host);
 		const Ours = classOn(host.Adapter, nsp);
 		if (nsp.adapter instanceof PM2Adapter) {
-			nsp.adapter.close(); // or it would count as one more server
+			nsp.adapter.close(); // otherwise it counts as another server
 		}
 		const adapter = new Ours(nsp, hubOf(nsp.server), shared);
 		ours.add(adapter);

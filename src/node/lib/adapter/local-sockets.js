@@ -1,25 +1,25 @@
 'use strict';
 
 /*
- * The part of a namespace that is in this process: its sockets and rooms, as
- * questions and commands of others mean them. What differs between the majors
- * of Socket.IO is in a view, which v4.js and v2.js make:
+ * The sockets and rooms of a namespace that are in this process, for the
+ * questions and commands of other workers. A view hides the differences between
+ * versions of Socket.IO; v4.js and v2.js make one each:
  *
  *	ids()              of all sockets
- *	members(room)      ids of those in a room, or undefined
+ *	members(room)      ids of the sockets in a room, or undefined
  *	rooms()            names of all rooms
  *	roomsOf(id)        names of the rooms of a socket, or undefined
  *	socket(id)         or undefined
- *	join(socket, list) a promise, or undefined where it is done
+ *	join(socket, list) returns a promise, or undefined if it is done
  *	hasAny(opts)       whether sockets are in the rooms of opts
- *	encode(packet, flags, fn): fn(parts), which are what the server's parser
- *	                   makes of it, a list
- *	deliver(parts, packet, opts): parts to the sockets in opts, and packet to
- *	                   who listens to what they get
+ *	encode(packet, flags, fn): calls fn(parts) with what the server's parser
+ *	                   writes, a list
+ *	deliver(parts, packet, opts): sends parts to the sockets in opts, and shows
+ *	                   packet to listeners for outgoing packets
  *	broadcastWithAck(packet, opts, onCount, onAck)
- *	forget(id)         drops the acknowledgements of a packet
+ *	forget(id)         drops the callbacks for acknowledgements of a packet
  *
- * All of them take the adapter first.
+ * The first argument of all of them is the adapter.
  */
 
 const { EventEmitter } = require('node:events');
@@ -40,7 +40,7 @@ const COMMANDS = {
 	},
 };
 
-class Local {
+class LocalSockets {
 	#adapter;
 	#view;
 
@@ -49,8 +49,8 @@ class Local {
 		this.#view = view;
 	}
 
-	/* Those in one of rooms (none: all) and in no room of except; rooms are
-	 * iterables, or missing. A copy: what is done to sockets changes rooms. */
+	/* Lists the sockets in one of `rooms` (none: all) and in no room of `except`,
+	 * which are iterables and optional. A copy, since callers change rooms. */
 	sockets({ rooms, except } = {}) {
 		const ids = this.#idsIn(listOf(rooms));
 		for (const room of listOf(except)) {
@@ -83,7 +83,7 @@ class Local {
 		rooms.forEach((room) => socket.leave(room));
 	}
 
-	/* Of a socket, for another process. */
+	/* Describes a socket for another process. */
 	details(socket) {
 		// Sessions may hold circular references, and are nobody else's business.
 		const handshake = { ...socket.handshake, sessionStore: undefined };
@@ -92,13 +92,13 @@ class Local {
 		};
 	}
 
-	/* Whether there is somebody in opts, but for those in except. */
+	/* Whether any socket is in the rooms of `opts`; ignores `except`. */
 	hasAny(opts) {
 		return this.#view.hasAny(this.#adapter, opts);
 	}
 
-	/* Calls fn(parts), mostly at once. An encoder may put placeholders into the
-	 * packet that it gets. */
+	/* Calls fn(parts), mostly at once. Encodes a copy, since an encoder may put
+	 * placeholders into the packet that it gets. */
 	encode(packet, flags, fn) {
 		this.#view.encode(this.#adapter, { ...packet }, flags, fn);
 	}
@@ -115,13 +115,13 @@ class Local {
 		}
 	}
 
-	/* Returns the function that forgets who has not acknowledged. */
+	/* Returns a function that drops callbacks which were not called. */
 	broadcastWithAck(packet, opts, onCount, onAck) {
 		this.#view.broadcastWithAck(this.#adapter, packet, opts, onCount, onAck);
 		return () => this.#view.forget(this.#adapter, packet.id);
 	}
 
-	/* To the listeners of the namespace; its own emit() goes to clients. */
+	/* Emits to the listeners of the namespace; its own emit() goes to clients. */
 	emit(args) {
 		EventEmitter.prototype.emit.apply(this.#adapter.nsp, args);
 	}
@@ -147,4 +147,4 @@ class Local {
 	}
 }
 
-module.exports = { Local };
+module.exports = { LocalSockets };

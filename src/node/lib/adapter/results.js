@@ -1,13 +1,20 @@
 'use strict';
 
 /*
- * What other workers have answered, decoded and judged. A member may answer
- * anything: an answer of another form than its question wants is left out, and
- * its member is among those that are missing, as `malformed`.
+ * The result of a request: its answers decoded, and whether they are enough. A
+ * worker may answer anything. An answer whose form does not fit its question is
+ * left out, and its worker is in `missing`, as `malformed`.
  */
 
+const { Pm2aError } = require('../client/errors');
 const { isMap } = require('../socketio/payload');
 const { decode } = require('../wire/msgpack-reader');
+
+/* Reasons for which an answer that was given is missing. */
+const UNFIT = [
+	{ reason: 'too-big', what: 'over the daemon\'s limit' },
+	{ reason: 'malformed', what: 'malformed' },
+];
 
 function isScalar(value) {
 	return typeof value !== 'object' || value === null;
@@ -17,13 +24,13 @@ function isRooms(value) {
 	return Array.isArray(value) && value.every(isScalar);
 }
 
-/* As fetchSockets() of Socket.IO reads one. */
+/* Whether fetchSockets() of Socket.IO can read it. */
 function isDetails(value) {
 	return isMap(value) && typeof value.id === 'string' && isMap(value.handshake) &&
 		isRooms(value.rooms);
 }
 
-/* Of kinds that are not here, any value is an answer. */
+/* The answers to other kinds of questions are any values. */
 const IS_ANSWER = {
 	clientRooms: isRooms,
 	fetchSockets: (value) => Array.isArray(value) && value.every(isDetails),
@@ -33,7 +40,7 @@ function isAnswer(kind, value) {
 	return !Object.hasOwn(IS_ANSWER, kind) || IS_ANSWER[kind](value);
 }
 
-/* The value of an answer to a question of that kind, in an array, or null. */
+/* Returns the answer's value in an array, or null. */
 function readAnswer(kind, body) {
 	try {
 		const value = decode(body);
@@ -44,10 +51,10 @@ function readAnswer(kind, body) {
 }
 
 /*
- * result: of Client.ask(). Returns it with values in the place of answers, and
- * with those `missing` whose answer is none.
+ * result: of Client.ask(). Returns it with values for `answers`, and with the
+ * workers whose answers are malformed in `missing`.
  */
-function readAnswers(kind, gather, result) {
+function readResult(kind, gather, result) {
 	if (gather === 'union') {
 		return result;
 	}
@@ -64,4 +71,42 @@ function readAnswers(kind, gather, result) {
 	return { ...result, answers, missing };
 }
 
-module.exports = { readAnswers };
+/* The workers that are missing for that reason. */
+function missingFor(missing, reason) {
+	return missing.filter((each) => each.reason === reason);
+}
+
+function namesOf(missing) {
+	return missing.map(({ name, id }) => `${name} (${id})`).join(', ');
+}
+
+/*
+ * Returns the error of a result to which answers are missing, or null. A worker
+ * that has left owes none. `responses`: the answers that came.
+ */
+function errorOf({ missing, outcome }, responses) {
+	const late = missingFor(missing, 'timeout');
+	const unfit = UNFIT.find(({ reason }) => missingFor(missing, reason).length > 0);
+	let error = null;
+	if (late.length > 0 || outcome === 'timeout') {
+		error = new Pm2aError('PM2A_ERR_TIMEOUT',
+			`timeout reached: missing ${late.length} responses`);
+	} else if (unfit !== undefined) {
+		const { reason, what } = unfit;
+		error = new Pm2aError('PM2A_ERR_REFUSED',
+			`${what} is the answer of ${namesOf(missingFor(missing, reason))}`);
+		error.reason = reason;
+	}
+	return error && Object.assign(error, { missing, responses });
+}
+
+/* Returns `responses`; throws errorOf() unless a part of them is enough. */
+function judge(result, responses, isPartial) {
+	const error = isPartial ? null : errorOf(result, responses);
+	if (error !== null) {
+		throw error;
+	}
+	return responses;
+}
+
+module.exports = { judge, missingFor, namesOf, readResult };

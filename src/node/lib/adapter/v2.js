@@ -1,12 +1,13 @@
 'use strict';
 
 /*
- * The adapter for Socket.IO 2, on socket.io-adapter 1: rooms are keys of
- * objects, methods call back, and binary packets say so in their type.
+ * The adapter for Socket.IO 2, which extends that of socket.io-adapter 1: rooms
+ * are keys of objects, methods call back, and binary packets have a type of their
+ * own.
  */
 
 const { BINARY_EVENT } = require('../socketio/packets');
-const { share } = require('./namespace');
+const { clusterAdapter } = require('./cluster-adapter');
 
 function hasBinary(value) {
 	if (typeof value !== 'object' || value === null) {
@@ -16,7 +17,7 @@ function hasBinary(value) {
 		Object.values(value).some(hasBinary);
 }
 
-/* The packet as Socket.IO 2 would have made it itself. */
+/* Returns the packet with the type that Socket.IO 2 would have given it. */
 function typed(packet, flags) {
 	return flags?.binary !== false && hasBinary(packet.data) ?
 		{ ...packet, type: BINARY_EVENT } : packet;
@@ -34,7 +35,7 @@ function hasKeys(object) {
 	return false;
 }
 
-/* An object may be no key, and then is no room. */
+/* Empty if `room` is an object that cannot be converted to a key. */
 function idsIn(rooms, room) {
 	try {
 		return Object.hasOwn(rooms, room) ? Object.keys(rooms[room].sockets) : [];
@@ -51,7 +52,7 @@ function mustBeKeys(names) {
 	}
 }
 
-/* As local-sockets.js has it. */
+/* The view that local-sockets.js describes. */
 const VIEW = {
 	ids: ({ sids }) => Object.keys(sids),
 	members: ({ rooms }, room) => idsIn(rooms, room),
@@ -59,21 +60,21 @@ const VIEW = {
 	roomsOf: ({ sids }, id) => (Object.hasOwn(sids, id) ? Object.keys(sids[id]) : undefined),
 	socket: ({ nsp }, id) =>
 		(Object.hasOwn(nsp.connected, id) ? nsp.connected[id] : undefined),
-	/* Rooms are keys of plain objects there: names of what those inherit
-	 * would break them, and they may come from another process. */
+	/* Rooms are keys of plain objects: the names of inherited properties would
+	 * break the base class, and they may come from another process. */
 	join(socket, rooms) {
 		mustBeKeys(rooms.map(keyOf));
 		return new Promise((resolve) => { socket.join(rooms, resolve); });
 	},
 
 	hasAny({ rooms, sids }, opts) {
-		const wanted = [...(opts.rooms ?? [])];
-		return wanted.length > 0 ?
-			wanted.some((room) => Object.hasOwn(rooms, room)) : hasKeys(sids);
+		const names = [...(opts.rooms ?? [])];
+		return names.length > 0 ?
+			names.some((room) => Object.hasOwn(rooms, room)) : hasKeys(sids);
 	},
 	encode: ({ encoder }, packet, flags, fn) => encoder.encode(typed(packet, flags), fn),
 
-	/* As broadcast() of the base, whose except has ids alone. */
+	/* As broadcast() of the base class, but `except` may have rooms too. */
 	deliver(adapter, parts, packet, opts) {
 		const options = {
 			preEncoded: true,
@@ -85,8 +86,8 @@ const VIEW = {
 		}
 	},
 
-	/* Sockets look their acknowledgements up by a number that the namespace
-	 * gives each packet. */
+	/* Sockets find the callback of an acknowledgement by a number that the
+	 * namespace gives each packet. */
 	broadcastWithAck(adapter, packet, opts, onCount, onAck) {
 		const sockets = socketsFor(adapter, opts);
 		packet.id = adapter.nsp.ids++;
@@ -105,11 +106,11 @@ const VIEW = {
 	},
 };
 
-/* Those in one of rooms (none: all), and in none of except. */
+/* Lists the sockets in one of `rooms` (none: all) and in none of `except`. */
 function socketsFor({ nsp, rooms, sids }, opts) {
-	const wanted = [...(opts.rooms ?? [])];
-	const ids = new Set(wanted.length === 0 ? Object.keys(sids) :
-		wanted.flatMap((room) => idsIn(rooms, room)));
+	const names = [...(opts.rooms ?? [])];
+	const ids = new Set(names.length === 0 ? Object.keys(sids) :
+		names.flatMap((room) => idsIn(rooms, room)));
 	for (const room of opts.except ?? []) {
 		[room, ...idsIn(rooms, room)].forEach((id) => ids.delete(id));
 	}
@@ -117,32 +118,32 @@ function socketsFor({ nsp, rooms, sids }, opts) {
 		.map((id) => nsp.connected[id]);
 }
 
-/* Says which rooms come and go, as version 2 of the base does. */
-function tellingRooms(Base) {
+/* Emits create-room and delete-room, as socket.io-adapter 2 does. */
+function emittingRooms(Base) {
 	return class extends Base {
 		addAll(id, rooms) {
 			const names = new Set(Array.from(rooms, keyOf));
-			mustBeKeys(names); // before the base is broken by half of them
+			mustBeKeys(names); // before the base class has added some of them
 			const fresh = [...names].filter((room) => !Object.hasOwn(this.rooms, room));
 			super.addAll(id, [...names]);
 			fresh.forEach((room) => this.emit('create-room', room));
 		}
 
 		del(id, room, fn) {
-			this.#tellGone([keyOf(room)], () => super.del(id, room, fn));
+			this.#emitDeleted([keyOf(room)], () => super.del(id, room, fn));
 		}
 
 		delAll(id, fn) {
 			const rooms = Object.hasOwn(this.sids, id) ? Reflect.ownKeys(this.sids[id]) : [];
-			this.#tellGone(rooms, () => {
-				// The base walks through strings alone.
+			this.#emitDeleted(rooms, () => {
+				// The base class removes only rooms whose names are strings.
 				rooms.filter((room) => typeof room === 'symbol')
 					.forEach((room) => super.del(id, room));
 				super.delAll(id, fn);
 			});
 		}
 
-		#tellGone(rooms, act) {
+		#emitDeleted(rooms, act) {
 			const present = rooms.filter((room) => Object.hasOwn(this.rooms, room));
 			act();
 			for (const room of present) {
@@ -156,11 +157,11 @@ function tellingRooms(Base) {
 
 /* Base: the class that socket.io-adapter exports. */
 function adapter2(Base) {
-	return class PM2Adapter2 extends share(tellingRooms(Base), VIEW) {
+	return class PM2Adapter2 extends clusterAdapter(emittingRooms(Base), VIEW) {
 		#waiting = 0; // callbacks that wait for the daemon
-		#last = undefined; // fulfilled when the last of them is called
+		#last = undefined; // fulfilled when the newest of them is called
 
-		/** fn is called when the subscriptions to new rooms are in force. */
+		/** Calls `fn` when the daemon knows the subscriptions to new rooms. */
 		addAll(id, rooms, fn) {
 			this.#call(fn, super.addAll(id, rooms));
 		}
@@ -175,7 +176,8 @@ function adapter2(Base) {
 			this.#call(fn);
 		}
 
-		/* In the order of the calls: the callbacks of a socket note its rooms. */
+		/* Calls back in the order of the calls: a socket's callbacks keep its list of
+		 * rooms. */
 		#call(fn, joining) {
 			if (typeof fn !== 'function') {
 				return;

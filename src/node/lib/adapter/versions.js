@@ -1,13 +1,13 @@
 'use strict';
 
 /*
- * Whether an adapter of ours can serve a namespace. Socket.IO 3 and 4.0 lack what
- * broadcasts are written with, and 4.1 and 4.2 take the attachments of a binary
- * broadcast for one, which breaks the streams of all clients. 4.3 and 4.4 know no
- * acknowledged broadcasts: their clients would silently miss those of others.
+ * Whether our adapter can serve a namespace. Socket.IO 3 and 4.0 cannot write
+ * encoded broadcasts. 4.1 and 4.2 write the attachments of a binary broadcast as
+ * one, which breaks the streams of all clients. 4.3 and 4.4 have no acknowledged
+ * broadcasts: their clients would silently miss those of other workers.
  *
- * A version that can be read is held against peerDependencies. What can't be
- * read or what overrides have put together is known by its methods.
+ * A version that can be read is compared to peerDependencies. Versions that cannot
+ * be read, and mixtures made by npm's overrides, are judged by their methods.
  */
 
 const { peerDependencies } = require('../../package.json');
@@ -23,7 +23,7 @@ function isIn(version, range) {
 	});
 }
 
-/* Whether namespaces of this kind have sockets as those of Socket.IO 3 and 4. */
+/* Whether the namespace keeps its sockets as Socket.IO 3 and 4 do. */
 function isModern(nsp) {
 	return nsp.sockets instanceof Map;
 }
@@ -42,8 +42,8 @@ function described(versions) {
 }
 
 /*
- * nsp: of which the adapter extends Adapter. versions: as hostOf() gives them.
- * Throws PM2A_ERR_VERSION.
+ * Throws PM2A_ERR_VERSION unless an adapter of `nsp` can extend `Adapter`.
+ * versions: see hostOf() in base-class.js.
  */
 function mustBeSupported(nsp, { Adapter, versions }) {
 	const isSupported = hasMethods(nsp, Adapter) &&

@@ -1,13 +1,13 @@
 'use strict';
 
 /*
- * What is written to WebSockets, at less cost. Engine.IO takes the frame of a
- * text, computed once for all clients that get it, from the options of a packet,
- * where it can: not for a client with compression, or with another transport.
+ * Makes writing to WebSockets cheaper. The frame of a text is computed once for
+ * all its clients. Engine.IO takes it from the options of a packet, except for a
+ * client with compression or another transport.
  *
- * While a WebSocket is written to, Engine.IO gathers packets, and then writes
- * them one by one, each with a system call, which is most of what a message to a
- * client costs. Packets that it has gathered leave as one write here.
+ * While a WebSocket is being written to, Engine.IO collects packets, and then
+ * writes them one by one. Each write is a system call, which is most of the cost
+ * of a message to a client. Here the collected packets leave in one write.
  */
 
 const MESSAGE = 0x34; // '4', a packet of Engine.IO that carries one of Socket.IO
@@ -15,7 +15,7 @@ const FIN_TEXT = 0x81;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 
-/* A list of buffers, as the sender of ws writes them. */
+/* Returns a list of buffers, as the sender of ws writes them. */
 function frameOf(text) {
 	const size = 1 + Buffer.byteLength(text);
 	const headSize = size < LENGTH_16 ? 2 : size < 0x10000 ? 4 : 10;
@@ -37,8 +37,8 @@ function frameOf(text) {
 
 const joined = new WeakSet(); // servers of Engine.IO
 
-/* The TCP or TLS socket below a connection of Engine.IO, if it is a WebSocket of
- * ws; others have none that we know of. */
+/* Returns the TCP or TLS socket of an Engine.IO connection, if that is a WebSocket
+ * of ws. */
 function streamOf({ transport }) {
 	return transport?.name === 'websocket' ? transport.socket?._socket : undefined;
 }
@@ -51,7 +51,7 @@ function onFlush(conn, packets) {
 	}
 }
 
-/* engine: a server of Engine.IO, or undefined where there is none yet. */
+/* engine: a server of Engine.IO, or undefined if there is none yet. */
 function joinWrites(engine) {
 	if (engine !== undefined && !joined.has(engine)) {
 		joined.add(engine);

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * How long to wait before the next attempt to connect. Full jitter, so that the
- * workers of a host don't come back in step.
+ * The delays between attempts to connect: exponential, with full jitter, so that
+ * the workers of a host do not reconnect in step.
  */
 
 const RETRY_AFTER_MAX = 60_000;
@@ -25,17 +25,17 @@ class Backoff {
 		this.#attempts = 0;
 	}
 
-	/* It won't help to hurry. */
+	/* The next delay is the longest. */
 	slowDown() {
 		this.#attempts = LONG_AGO;
 	}
 
-	/* The daemon wants the next attempt to wait for ms besides. */
+	/* Adds ms to the next delay. */
 	postpone(ms) {
 		this.#after = ms > 0 ? Math.min(ms, RETRY_AFTER_MAX) : 0;
 	}
 
-	/* The delay before the next attempt, in ms. */
+	/* Returns the delay before the next attempt, in ms. */
 	next() {
 		const ceiling = Math.min(this.#longest,
 			this.#first * 2 ** Math.min(this.#attempts++, LONG_AGO));

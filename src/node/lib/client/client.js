@@ -1,106 +1,99 @@
 'use strict';
 
 /*
- * The client of the daemon, over one connection after the other.
+ * The client of the daemon, over one connection after another.
  *
- * What is wanted (subscriptions) is state and kept here; what is published is
- * an event and passes through. A connection that has just been made says HELLO
- * and subscribes to all that is wanted in the same write, so that no message
- * falls between the two. What waited to be published follows when WELCOME has
- * come: before that the daemon may still refuse us, and what had been sent to
- * it would be lost. A daemon that has just started gets it when the others are
- * there to hear it (start-gate.js). A PING behind it is answered when all subscriptions are in
- * force, and that is when 'connect' is emitted.
+ * Subscriptions are state and kept here; published messages are events and pass
+ * through (outgoing.js). On a new connection the client writes HELLO and all
+ * subscriptions at once, so that it misses no message between the two. Messages
+ * that waited follow when WELCOME has come: before that the daemon may still
+ * refuse the client, and they would be lost. A daemon that has just started gets
+ * them when the other clients are back (start-gate.js). The client sends a PING
+ * after them; its PONG proves that all subscriptions are in force, and then
+ * `connect` is emitted.
  *
- * While there is no connection, or while the kernel takes no more, published
- * messages wait in a queue with a bound in bytes; beyond it the oldest go
- * first. A message that was handed to the stream is never sent again, since it
- * may have arrived: at most once is the promise. So what a connection leaves
- * unwritten when it breaks is counted as dropped.
+ * The state is a triple:
  *
- * A question is neither kept over a connection nor asked twice. Where there is
- * no connection it fails at once, and one that is being made is waited for.
+ *	#life    #connection         #isReady
+ *	idle     null                false  before connect()
+ *	started  null                false  until the next attempt (reconnect.js)
+ *	started  connecting          false  until the socket is connected
+ *	started  greeting            false  until WELCOME; subscriptions are sent
+ *	started  open                false  until the PONG; all frames are sent
+ *	started  open                true   `connected`
+ *	started  leaving             any    GOODBYE has come; reads to the end
+ *	closed   null                false  after close() or destroy()
  *
- * Nothing here throws but the constructor and wrong arguments, and 'error' is
- * never emitted: an application that doesn't listen must not end for want of a
- * daemon. What a listener throws comes out as an uncaught exception, after the
- * frame at hand: it must not tear the stream of frames.
+ * The names in the middle are the states of a Connection. From any state,
+ * connect() leads to `started` and destroy() to `closed`. close() does too,
+ * except that, while a connection is being made and messages wait for it, #closing
+ * is set and the state stays until WELCOME or the end of that connection.
+ *
+ * A request is not kept over a connection and never sent twice. It fails at once
+ * if there is no connection, and waits for one that is being made.
+ *
+ * Only the constructor and wrong arguments throw, and `error` is never emitted: an
+ * application without listeners must not end for lack of a daemon. What a listener
+ * throws becomes an uncaught exception after the current frame, so that it cannot
+ * break the stream of frames.
  */
 
 const { EventEmitter } = require('node:events');
 const debug = require('debug')('socket.io-pm2adapter:client');
-const { Asking } = require('./requests');
-const { counters } = require('./stats');
-const { Drops } = require('./drops');
-const { Pm2aError } = require('./errors');
-const { Hold } = require('./start-gate');
-const { identity } = require('./identity');
-const { Link } = require('./connection');
-const { Missed } = require('./missed');
-const { boolean, clientOptions, mustBeBytes, mustBeTopic, topicList } = require('./options');
-const { COPY_MAX } = require('./write-buffer');
-const { askOptions } = require('./open-requests');
-const { Queue } = require('./offline-queue');
-const { Retry } = require('./reconnect');
 const sender = require('../wire/frame-writer');
-const { isWithin } = require('../socketio/topics');
-const { Wanted } = require('./subscriptions');
+const { Connection } = require('./connection');
+const { Pm2aError } = require('./errors');
+const { identity } = require('./identity');
+const { LIMITS_UNTOLD, canSubscribe, isWithin, limitsOf } = require('./limits');
+const { Missed } = require('./missed');
+const { boolean, clientOptions, mustBeBytes, topicList } = require('./options');
+const { Outgoing } = require('./outgoing');
+const { Questions } = require('./questions');
+const { Reconnect } = require('./reconnect');
+const { Requests, requestOptions } = require('./requests');
+const { StartGate } = require('./start-gate');
+const { counters } = require('./stats');
+const { Subscriptions } = require('./subscriptions');
 
 const { FLAG, TYPE } = sender;
-/* Methods for the package alone have these names. */
+/* Names of methods that only this package calls. */
 const onDelivery = Symbol('onDelivery');
 const publishFrame = Symbol('publishFrame');
 const dropUnsent = Symbol('dropUnsent');
-// What is assumed until the first WELCOME: the least max_frame that a daemon
-// can have, since it ends a connection that subscribes with a larger frame, and
-// the usual max_topic.
-const LIMITS_UNTOLD = { maxFrame: 4096, maxTopic: 4096 };
-const TOPICS_FRAME_MAX = 512 * 1024; // of one SUBSCRIBE
-const WRITE_AHEAD_BYTES = 1024 * 1024; // handed to the stream, at most
+const TOPICS_FRAME_MAX = 512 * 1024; // bytes of one SUBSCRIBE
 const LASTING = new Set(['bad-hello', 'bad-version', 'not-allowed',
 	'too-many-connections']);
 
-/*
- * Bytes of a topic with which SUBSCRIBE and PRESENCE are within max_frame, since
- * larger frames end the connection; and questions, which have the name of the
- * namespace in their topic and in their body.
- */
-function longestTopic(maxFrame) {
-	return Math.floor(maxFrame * 3 / 8);
-}
-
-/* Whether a topic may be subscribed to. */
-function fits(topic, { maxFrame, maxTopic }) {
-	return isWithin(topic, Math.min(maxTopic, longestTopic(maxFrame)));
-}
-
 class Client extends EventEmitter {
 	#options;
-	#link = null;
-	#life = 'idle'; // then wanted, from connect(), and closed, from close()
+	#life = 'idle';
+	#connection = null;
 	#isReady = false;
-	#wanted = new Wanted();
-	#queue; // published frames that wait
-	#drops;
-	#asking;
-	#hold = new Hold(() => this.#sendQueue(WRITE_AHEAD_BYTES));
-	#retry;
+	#closing = null; // close() waits for a connection: { promise, resolve }
+	#welcome = null; // body of the WELCOME of #connection
+	#subscriptions = new Subscriptions();
+	#gate = new StartGate(() => this.#outgoing.sendQueue());
+	#outgoing;
+	#requests;
+	#questions;
+	#reconnect;
 	#missed = new Missed();
 	#deliver = null; // see onDelivery
 	#waiters = []; // of ready()
-	#closing = null; // close() waits for a connection: { promise, resolve }
-	#welcome = null;
-	#limits = LIMITS_UNTOLD; // those of the last WELCOME
 
 	/** @see index.d.ts for the options. */
 	constructor(opts) {
 		super();
 		this.#options = clientOptions(opts);
-		this.#queue = new Queue(this.#options.queueMaxBytes);
-		this.#retry = new Retry(this.#options, () => this.#open());
 		this.stats = counters();
-		this.#drops = new Drops(this.stats, (drop) => this.emit('drop', drop));
-		this.#asking = new Asking(this.stats, this.#queue, this.#viewForAsking());
+		this.#reconnect = new Reconnect(this.#options, () => this.#open());
+		this.#outgoing = new Outgoing(this.stats, this.#gate, {
+			queueMaxBytes: this.#options.queueMaxBytes,
+			onDrop: (drop) => this.emit('drop', drop),
+		});
+		this.#requests = new Requests(this.stats, this.#outgoing);
+		this.#questions = new Questions(this.stats, this.#outgoing,
+			(question) => this.#tell('question', question));
 	}
 
 	get socketPath() {
@@ -112,41 +105,41 @@ class Client extends EventEmitter {
 	}
 
 	get connected() {
-		return this.#isReady && this.#link.isOpen;
+		return this.#isReady && this.#connection.isOpen;
 	}
 
 	/** Messages that wait for a connection. */
 	get queued() {
-		return { messages: this.#queue.length, bytes: this.#queue.bytes };
+		return this.#outgoing.queued;
 	}
 
-	/** What WELCOME said, or null. */
+	/** The body of the daemon's WELCOME, or null. */
 	get welcome() {
 		return this.#welcome;
 	}
 
-	/** Questions of ours that are open. */
+	/** The number of own requests that are open. */
 	get openQuestions() {
-		return this.#asking.size;
+		return this.#requests.size;
 	}
 
 	get maxTopic() {
-		return this.#limits.maxTopic;
+		return this.#outgoing.limits.maxTopic;
 	}
 
-	/** Connects, and stays connected until close(). Idempotent. */
+	/** Connects, and reconnects until close(). Idempotent. */
 	connect() {
 		this.#closing?.resolve();
 		this.#closing = null;
-		if (this.#life !== 'wanted') {
-			this.#life = 'wanted';
-			this.#retry.reset();
+		if (this.#life !== 'started') {
+			this.#life = 'started';
+			this.#reconnect.reset();
 			this.#open();
 		}
 		return this;
 	}
 
-	/** Fulfilled when connected with everything in force. */
+	/** Fulfilled when connected with all subscriptions in force. */
 	ready() {
 		if (this.connected) {
 			return Promise.resolve();
@@ -160,13 +153,13 @@ class Client extends EventEmitter {
 	}
 
 	/**
-	 * Fulfilled when all that was called for before is in force at the daemon;
-	 * at once when there is none, since then it is the first thing to be told.
+	 * Fulfilled when the daemon has handled all earlier calls; at once if there is
+	 * no connection, since the next one begins with all subscriptions.
 	 */
 	barrier() {
 		return new Promise((resolve) => {
-			if (this.#link?.canSend) {
-				this.#link.ask(() => resolve());
+			if (this.#connection?.canSend) {
+				this.#connection.barrier(() => resolve());
 			} else {
 				resolve();
 			}
@@ -174,153 +167,136 @@ class Client extends EventEmitter {
 	}
 
 	subscribe(topic, { member = false } = {}) {
-		mustBeTopic(topic);
-		this.#wanted.add(topic, boolean('member', member));
+		topicList([topic]);
+		this.#subscriptions.add(topic, boolean('member', member));
 		this.#changeTopic(TYPE.SUBSCRIBE, topic, member);
 	}
 
 	unsubscribe(topic) {
-		mustBeTopic(topic);
-		const member = this.#wanted.remove(topic);
-		this.#hold.onUnsubscribe(topic);
+		topicList([topic]);
+		const member = this.#subscriptions.remove(topic);
+		this.#gate.onUnsubscribe(topic);
 		if (member !== undefined) {
 			this.#changeTopic(TYPE.UNSUBSCRIBE, topic, member);
 		}
 	}
 
-	/** Sends what was called for so far, before the end of the tick. */
+	/** Writes what was sent so far, before the end of the tick. */
 	flush() {
-		if (this.#link?.canSend) {
-			this.#link.flush();
+		if (this.#connection?.canSend) {
+			this.#connection.flush();
 		}
 	}
 
-	/* deliver(topics, bytes, at, end) gets each message before those who listen to
-	 * it: its body is in bytes from at to end, as long as the call lasts. It must
-	 * not throw. */
+	/* Registers deliver(topics, bytes, at, end), which gets each message before the
+	 * listeners of `message`: its body is in `bytes` from `at` to `end` during the
+	 * call. It must not throw. */
 	[onDelivery](deliver) {
 		this.#deliver = deliver;
 	}
 
 	/**
-	 * Publishes body to one topic or several; each receiver gets it once.
-	 * Returns false where it was dropped at once, which is counted.
+	 * Publishes `body` to one topic or several; each receiver gets it once.
+	 * Returns false if the message is dropped at once, which is counted.
 	 */
 	publish(topics, body, { volatile: isVolatile = false } = {}) {
 		const list = topicList(topics);
 		mustBeBytes('body', body);
 		if (body.length > sender.FRAME_MAX) {
-			return this[dropUnsent](body.length, 'too-big');
+			return this.#outgoing.dropUnsent(body.length, 'too-big');
 		}
 		const frame = list.every((topic) => isWithin(topic, this.maxTopic)) ?
 			sender.publish(list, body, isVolatile) : null;
-		return frame === null ? this[dropUnsent](body.length, 'topic-too-long') :
-			this.#publishFrame(frame, isVolatile);
+		return frame === null ? this.#outgoing.dropUnsent(body.length, 'topic-too-long') :
+			this.#outgoing.publish(frame, isVolatile);
 	}
 
-	/* As publish(), with a frame that is as it is until this returns, or always
-	 * if it has more than COPY_MAX bytes. Its topics must be within maxTopic. */
+	/* As publish(), with a finished frame whose topics are within maxTopic. The
+	 * caller may change a frame of up to COPY_MAX bytes afterwards. */
 	[publishFrame](frame) {
-		return this.#publishFrame(frame, (sender.flagsOf(frame) & FLAG.VOLATILE) !== 0);
+		return this.#outgoing.publish(frame,
+			(sender.flagsOf(frame) & FLAG.VOLATILE) !== 0);
 	}
 
 	/* Counts a message of which no frame can be made; returns as publish(). */
 	[dropUnsent](size, reason) {
-		this.stats.published++;
-		return this.#dropOne(size, reason);
-	}
-
-	#publishFrame(frame, isVolatile) {
-		this.stats.published++;
-		if (this.#isTooBig(frame)) {
-			return this.#dropOne(frame.length, 'too-big');
-		}
-		if (this.#isFree()) {
-			this.#link.send(frame);
-			return true;
-		}
-		if (isVolatile) {
-			return this.#dropOne(frame.length, 'volatile');
-		}
-		const kept = frame.length > COPY_MAX ? frame : Buffer.from(frame);
-		this.#drops.add(this.#queue.push(kept), 'queue-full');
-		return this.#queue.length > 0;
+		return this.#outgoing.dropUnsent(size, reason);
 	}
 
 	/**
-	 * Asks the members of a topic, or with subscribers who has subscribed to one
-	 * of several. Never throws: what is wrong rejects the promise.
+	 * Opens a request to the members of a topic, or with `subscribers` to the
+	 * subscribers of one topic or several. Never throws: errors reject the promise.
 	 */
 	ask(topics, body, options) {
-		let question;
+		let request;
 		try {
-			question = askOptions(topics, body, options);
+			request = requestOptions(topics, body, options);
 		} catch (error) {
 			return Promise.reject(error);
 		}
 		if (this.#life === 'closed' || this.#closing !== null) {
 			return Promise.reject(new Pm2aError('PM2A_ERR_CLOSED'));
 		}
-		if (this.#link === null || this.#link.isLeaving) {
+		if (this.#connection === null || this.#connection.isLeaving) {
 			return Promise.reject(new Pm2aError('PM2A_ERR_AWAY',
 				`${this.socketPath}: there is no connection to the daemon`));
 		}
-		return this.#asking.ask(question);
+		return this.#requests.open(request);
 	}
 
 	/**
-	 * Sends what was published, then ends the connection. Where one is being
-	 * made and something waits for it, this waits too.
+	 * Sends what was published, then ends the connection. Waits for a connection
+	 * that is being made if messages wait for it.
 	 */
 	close() {
-		this.#asking.failAll('PM2A_ERR_CLOSED');
-		const isConnecting = this.#link !== null &&
-			!this.#link.isOpen && !this.#link.isLeaving;
-		if (!isConnecting || this.#queue.length === 0) {
+		this.#requests.failAll('PM2A_ERR_CLOSED');
+		const isConnecting = this.#connection !== null &&
+			!this.#connection.isOpen && !this.#connection.isLeaving;
+		if (!isConnecting || this.queued.messages === 0) {
 			return this.#end();
 		}
 		if (this.#closing === null) {
 			let resolve;
 			const promise = new Promise((done) => { resolve = done; });
 			this.#closing = { promise, resolve };
-			this.#link.ref();
+			this.#connection.ref();
 		}
 		return this.#closing.promise;
 	}
 
-	/** Ends at once; what waits is dropped and counted. */
+	/** Ends at once; messages that wait are dropped and counted. */
 	destroy() {
-		const link = this.#link;
+		const connection = this.#connection;
 		this.#shut();
-		this.#requeue(link?.destroy() ?? []);
-		this.#drops.add(this.#queue.clear(), 'closed');
+		this.#outgoing.requeue(connection?.destroy() ?? []);
+		this.#outgoing.clear();
 	}
 
 	async #end() {
-		const link = this.#link;
-		const hasBegun = link?.isOpen || link?.isLeaving;
-		if (hasBegun) {
-			this.#hold.end();
-			this.#sendQueue(Infinity);
+		const connection = this.#connection;
+		const wasOpen = connection?.isOpen || connection?.isLeaving;
+		if (wasOpen) {
+			this.#gate.open();
+			this.#outgoing.sendQueue(Infinity);
 		}
 		this.#shut();
-		this.#drops.add(this.#queue.clear(), 'closed');
-		if (hasBegun) {
-			await link.end();
+		this.#outgoing.clear();
+		if (wasOpen) {
+			await connection.end();
 		} else {
-			link?.destroy();
+			connection?.destroy();
 		}
 	}
 
 	#shut() {
 		this.#life = 'closed';
 		this.#isReady = false;
-		this.#link = null;
+		this.#use(null);
 		this.#missed.forget();
-		this.#queue.clearTurns();
-		this.#asking.failAll('PM2A_ERR_CLOSED');
-		this.#retry.stop();
-		this.#hold.end();
+		this.#outgoing.clearTurns();
+		this.#requests.failAll('PM2A_ERR_CLOSED');
+		this.#reconnect.stop();
+		this.#gate.open();
 		this.#closing?.resolve();
 		this.#closing = null;
 		const error = new Pm2aError('PM2A_ERR_CLOSED');
@@ -329,70 +305,61 @@ class Client extends EventEmitter {
 		}
 	}
 
-	#viewForAsking() {
-		const client = this;
-		return {
-			get link() { return client.#link; },
-			get welcome() { return client.#welcome; },
-			get limits() { return client.#limits; },
-			isFree: () => this.#isFree(),
-			isTooBig: (frame) => this.#isTooBig(frame),
-			tell: (...event) => this.#tell(...event),
-		};
+	#use(connection) {
+		this.#connection = connection;
+		this.#outgoing.connection = connection;
 	}
 
 	#open() {
 		const { socket: path, connectTimeout: timeout, ref: isRef } = this.#options;
 		this.#welcome = null;
-		this.#link = new Link({ path, timeout, isRef }, {
+		this.#use(new Connection({ path, timeout, isRef }, {
 			onConnect: () => this.#greet(),
 			onWelcome: (body) => this.#onWelcome(body),
-			onDrain: () => this.#sendQueue(WRITE_AHEAD_BYTES),
+			onDrain: () => this.#outgoing.sendQueue(),
 			onMessage: (...message) => this.#onMessage(...message),
 			onPresence: (presence) => this.#onPresence(presence),
-			onQuestion: (question) => this.#asking.onQuestion(question),
-			onResult: (body) => this.#asking.onResult(body),
-			onPart: (body) => this.#asking.onPart(body),
+			onQuestion: (question) => this.#questions.take(question),
+			onResult: (body) => this.#requests.onResult(body),
+			onPart: (body) => this.#requests.onPart(body),
 			onRefusal: (refusal) => this.#onRefusal(refusal),
 			onGoodbye: (body) => this.#onGoodbye(body),
 			onMalformed: () => { this.stats.malformed++; },
-			onLost: (lost) => this.#drops.add(lost, 'disconnect'),
+			onLost: (lost) => this.#outgoing.onLost(lost),
 			onEnd: (error) => this.#onEnd(error),
-		});
+		}));
 	}
 
-	/* The connection is there: say who we are and what we want. */
+	/* The socket is connected: sends HELLO and all subscriptions. */
 	#greet() {
-		this.#link.send(sender.hello(
+		this.#connection.send(sender.hello(
 			{ ...identity(this.#options), previous: this.#missed.previous }));
-		for (const [topic, isMember] of this.#wanted) {
+		for (const [topic, isMember] of this.#subscriptions) {
 			this.#changeTopic(TYPE.SUBSCRIBE, topic, isMember);
 		}
 	}
 
-	/* What no daemon's limits were sure to take. */
+	/* Subscribes to topics that had to wait for the daemon's limits. */
 	#subscribeLong() {
-		for (const [topic, isMember] of this.#wanted) {
-			if (!fits(topic, LIMITS_UNTOLD)) {
+		for (const [topic, isMember] of this.#subscriptions) {
+			if (!canSubscribe(topic, LIMITS_UNTOLD)) {
 				this.#changeTopic(TYPE.SUBSCRIBE, topic, isMember);
 			}
 		}
 	}
 
-	/* The daemon has taken us: what waited can go. */
+	/* The daemon has accepted the client: sends what waits. */
 	#onWelcome(body) {
 		this.#welcome = body;
-		this.#limits = {
-			maxFrame: body.max_frame,
-			maxTopic: Math.min(body.max_topic, longestTopic(body.max_frame)),
-		};
+		this.#outgoing.limits = limitsOf(body);
+		this.#requests.onWelcome(body);
 		this.#missed.onWelcome(body);
 		this.#subscribeLong();
-		if (this.#missed.previous !== undefined || !this.#queue.isEmpty) {
-			this.#hold.begin(body.epoch);
+		if (this.#missed.previous !== undefined || !this.#outgoing.isEmpty) {
+			this.#gate.shut(body.epoch);
 		}
-		this.#sendQueue(WRITE_AHEAD_BYTES);
-		this.#link.ask((isInForce) => {
+		this.#outgoing.sendQueue();
+		this.#connection.barrier((isInForce) => {
 			if (isInForce) {
 				this.#onReady();
 			}
@@ -402,7 +369,7 @@ class Client extends EventEmitter {
 
 	#onReady() {
 		this.#isReady = true;
-		this.#retry.reset();
+		this.#reconnect.reset();
 		this.stats.connects++;
 		debug('connected as %d', this.#welcome.id);
 		for (const { resolve } of this.#waiters.splice(0)) {
@@ -422,7 +389,7 @@ class Client extends EventEmitter {
 		}
 	}
 
-	/* The bytes are there as long as this lasts; who listens may keep his. */
+	/* The bytes are valid during this call; listeners may keep their copy. */
 	#onMessage(topics, bytes, at, end, flags) {
 		this.stats.received++;
 		this.stats.receivedBytes += end - at;
@@ -434,58 +401,62 @@ class Client extends EventEmitter {
 	}
 
 	#onPresence(presence) {
-		this.#hold.onPresence(presence);
+		this.#gate.onPresence(presence);
 		this.#tell('presence', presence);
 	}
 
 	#onRefusal({ code, message, fatal, askId }) {
 		this.stats.errors++;
-		if (this.#asking.refuse(askId, code, message)) {
+		if (this.#requests.refuse(askId, code, message)) {
 			return;
 		}
-		debug('the daemon says %s: %s', code, message);
+		debug('the daemon reports %s: %s', code, message);
 		if (LASTING.has(code)) {
-			this.#retry.slowDown();
+			this.#reconnect.slowDown();
 		}
 		this.#tell('daemon_error', new Pm2aError('PM2A_ERR_DAEMON',
 			`${code}: ${message}`), { code, message, fatal });
 	}
 
-	/* What waits goes with what was begun, as far as the stream takes it. */
+	/* The daemon ends: sends what waits, as far as the stream takes it. */
 	#onGoodbye({ retry_after_ms: retryAfter }) {
-		this.#hold.end();
-		this.#sendQueue(WRITE_AHEAD_BYTES);
-		this.#retry.postpone(retryAfter);
+		this.#gate.open();
+		this.#outgoing.sendQueue();
+		this.#reconnect.postpone(retryAfter);
 	}
 
-	/* The connection is over, for the reason in error or without one. */
+	/* The connection is over; error: its cause, or null. */
 	#onEnd(error) {
 		const wasReady = this.#isReady;
-		const reason = this.#link.isLeaving ? 'goodbye' : error?.code ?? 'eof';
+		const reason = this.#connection.isLeaving ? 'goodbye' : error?.code ?? 'eof';
 		const what = `${this.socketPath}: ${
 			error?.message ?? 'the daemon closed the connection'}`;
-		this.#queue.clearTurns();
-		this.#asking.failAll(
+		this.#outgoing.clearTurns();
+		this.#requests.failAll(
 			this.#welcome === null ? 'PM2A_ERR_AWAY' : 'PM2A_ERR_LOST', what);
 		if (wasReady) {
 			this.#missed.onEnd(reason);
 		}
-		this.#hold.onEnd(wasReady);
-		this.#requeue(this.#link.destroy());
-		this.#link = null;
+		this.#gate.onEnd(wasReady);
+		this.#outgoing.requeue(this.#connection.destroy());
+		this.#use(null);
 		this.#isReady = false;
-		this.#retry.later();
+		this.#reconnect.later();
 		this.#endIfClosing();
 		if (wasReady) {
 			debug('disconnected: %s', reason);
 			this.#tell('disconnect', reason, error ?? undefined);
-			return;
+		} else {
+			this.#tellConnectError(what, error);
 		}
+	}
+
+	#tellConnectError(what, error) {
 		this.stats.errors++;
-		const why = error instanceof Pm2aError ? error :
+		const shown = error instanceof Pm2aError ? error :
 			new Pm2aError('PM2A_ERR_CONNECT', what, error ?? undefined);
-		debug('not connected: %s', why.message);
-		this.#tell('connect_error', why);
+		debug('not connected: %s', shown.message);
+		this.#tell('connect_error', shown);
 	}
 
 	#endIfClosing() {
@@ -496,88 +467,29 @@ class Client extends EventEmitter {
 		}
 	}
 
-	/* A topic of a client's choice must not end the connection of all. */
+	/* A topic that an application chooses must not end the connection of all. */
 	#changeTopic(type, topic, member) {
-		if (!this.#link?.canSend) {
+		if (!this.#connection?.canSend) {
 			return;
 		}
+		const { limits } = this.#outgoing;
 		const isTold = this.#welcome !== null;
-		if (fits(topic, isTold ? this.#limits : LIMITS_UNTOLD)) {
-			this.#link.changeTopic(type, member ? FLAG.MEMBER : 0, topic,
-				Math.min(TOPICS_FRAME_MAX, this.#limits.maxFrame));
+		if (canSubscribe(topic, isTold ? limits : LIMITS_UNTOLD)) {
+			this.#connection.changeTopic(type, member ? FLAG.MEMBER : 0, topic,
+				Math.min(TOPICS_FRAME_MAX, limits.maxFrame));
 		} else if (isTold && type === TYPE.SUBSCRIBE) {
 			this.#refuseTopic(topic);
 		}
 	}
 
-	/* As the daemon would. */
+	/* Reports it as the daemon would. */
 	#refuseTopic(topic) {
 		const message = `SUBSCRIBE: a topic of ${Buffer.byteLength(topic)} bytes; ` +
-			`max-topic and max-frame allow ${this.#limits.maxTopic} bytes`;
+			`max-topic and max-frame allow ${this.maxTopic} bytes`;
 		this.#onRefusal({ code: 'topic-too-long', message, fatal: false });
 	}
 
-	/* Whether what is to be sent can go at once, and overtakes nothing. */
-	#isFree() {
-		return this.#queue.isEmpty && !this.#hold.isOn && this.#hasRoom();
-	}
-
-	/* A tick may publish more than memory has, so much of it goes to the stream
-	 * before the tick is over. */
-	#hasRoom() {
-		if (!this.#link?.isOpen) {
-			return false;
-		}
-		if (this.#link.pending >= WRITE_AHEAD_BYTES) {
-			this.#link.flush();
-		}
-		return this.#link.pending < WRITE_AHEAD_BYTES;
-	}
-
-	/* Unknown before the first WELCOME; the queue is asked again when it goes. */
-	#isTooBig(frame) {
-		return this.#limits !== LIMITS_UNTOLD &&
-			frame.length - sender.LENGTH_SIZE > this.#limits.maxFrame;
-	}
-
-	/* Hands what waits to the stream, until that has about maxBytes. */
-	#sendQueue(maxBytes) {
-		while (!this.#hold.isOn && !this.#queue.isEmpty && this.#link.isOpen &&
-			this.#link.pending < maxBytes) {
-			const turn = this.#queue.nextTurn();
-			if (turn === null) {
-				this.#sendMessage(this.#queue.shift());
-			} else {
-				turn();
-			}
-		}
-	}
-
-	#sendMessage(frame) {
-		if (this.#isTooBig(frame)) {
-			this.#dropOne(frame.length, 'too-big');
-		} else {
-			this.#link.send(frame);
-		}
-	}
-
-	/* Messages that a connection took and did not begin to send wait again. */
-	#requeue(frames) {
-		const isVolatile = (frame) => sender.flagsOf(frame) & FLAG.VOLATILE;
-		const gone = frames.filter(isVolatile);
-		const bytes = gone.reduce((n, frame) => n + frame.length, 0);
-		const kept = frames.filter((frame) => !isVolatile(frame));
-		this.#drops.add({ messages: gone.length, bytes }, 'volatile');
-		this.#drops.add(this.#queue.unshift(kept), 'queue-full');
-	}
-
-	/* Returns what publish() does. */
-	#dropOne(bytes, reason) {
-		this.#drops.add({ messages: 1, bytes }, reason);
-		return false;
-	}
-
-	/* Whether somebody has heard it, to the end. */
+	/* Returns whether a listener has handled the event without throwing. */
 	#tell(...event) {
 		try {
 			return this.emit(...event);

@@ -2,30 +2,29 @@
 
 /*
  * One connection to the daemon, from connect to its end: HELLO and WELCOME,
- * whole frames in both directions, the heartbeat, GOODBYE. It knows nothing of
- * what is wanted or waits; the client tells it, and makes a new one after it.
+ * whole frames in both directions, the heartbeat, GOODBYE. Knows no subscriptions
+ * and no queue; those are the client's, which makes a new connection after it.
  *
- * Its life: connecting → greeting (HELLO is sent) → open (WELCOME has come) →
- * leaving (GOODBYE has come, our side is closed) → over. The end is told once,
- * and nothing is told after it but messages that turn out to be lost.
+ * Its states: connecting → greeting (HELLO is sent) → open (WELCOME has come) →
+ * leaving (GOODBYE has come, our side is closed) → over. It reports its end once,
+ * and after that only messages that turn out to be lost.
  *
- * All that is sent in one tick leaves in one write, in the order of the calls.
+ * All frames of one tick leave in one write, in the order of the calls.
  */
 
 const net = require('node:net');
 const debug = require('debug')('socket.io-pm2adapter:link');
 const { Pm2aError } = require('./errors');
 const { tryDecode } = require('../wire/msgpack');
-const { Outbox } = require('./write-buffer');
-const { GATHERS, VERDICT } = require('./open-requests');
-const { Receiver, copyOf } = require('../wire/frame-reader');
+const { WriteBuffer } = require('./write-buffer');
+const { FrameReader, copyOf } = require('../wire/frame-reader');
 const sender = require('../wire/frame-writer');
 
-const { FLAG, TYPE } = sender;
+const { FLAG, GATHERS, TYPE, VERDICT } = sender;
 const ARRAYS = new Set([TYPE.ERROR, TYPE.QUESTION, TYPE.RESULT, TYPE.PART]);
 const isText = (value) => typeof value === 'string';
 const isNumber = (value) => value === undefined || typeof value === 'number';
-/* What is read of the bodies of control frames must be of its type. */
+/* Whether the fields that this client reads from control frames have their type. */
 const IS_BODY = {
 	[TYPE.WELCOME]: (body) => (body.server === undefined || isText(body.server)) &&
 		[body.max_frame, body.max_topic].every(isNumber),
@@ -33,17 +32,17 @@ const IS_BODY = {
 	[TYPE.ERROR]: ([code, message]) => isText(code) && isText(message),
 	[TYPE.GOODBYE]: ({ retry_after_ms: ms }) => isNumber(ms),
 };
-const INPUT_UNTOLD = 1024 * 1024; // max_frame until WELCOME has told it
+const INPUT_UNTOLD = 1024 * 1024; // max_frame until WELCOME announces it
 const TIMER_MAX = 2 ** 31 - 1; // of Node's timers; above it they fire at once
 const BARRIER = Buffer.from('ready');
 const NOTHING = Buffer.alloc(0);
 
-/* What is read goes here, for all connections, since it is used before the next
- * read. A buffer for each read, as streams have it, costs more CPU time than all
- * that is done with what it brings. */
+/* All connections read into this buffer: its bytes are used before the next read.
+ * A new buffer for each read, as streams have it, costs more CPU time than handling
+ * the bytes. */
 const input = Buffer.allocUnsafeSlow(64 * 1024);
 
-/* The topic field of a message. The next one mostly has the same. */
+/* The topic field of a message, kept since the next message mostly has the same. */
 class Field {
 	#flags;
 	#bytes;
@@ -54,12 +53,12 @@ class Field {
 		this.topics = topics;
 	}
 
-	is(flags, bytes, from, to) {
+	equals(flags, bytes, from, to) {
 		const own = this.#bytes;
 		if (to - from !== own.length || (flags & FLAG.SEVERAL) !== this.#flags) {
 			return false;
 		}
-		// Topics differ at their end.
+		// From the end, where topics differ.
 		for (let i = own.length - 1; i >= 0; i--) {
 			if (own[i] !== bytes[from + i]) {
 				return false;
@@ -69,31 +68,31 @@ class Field {
 	}
 }
 
-class Link {
+class Connection {
 	#path;
 	#isRef;
 	#timeout;
 	#tell;
 	#state = 'connecting';
 	#socket;
-	#receiver = new Receiver(INPUT_UNTOLD);
+	#reader = new FrameReader(INPUT_UNTOLD);
 	#field = new Field(0, NOTHING, []); // of the last message
-	#out = new Outbox();
+	#out = new WriteBuffer();
 	#isFlushing = false; // a flush is due at the end of this tick
-	#toAsk = []; // callbacks for the PING at the end of this tick
-	#asked = []; // lists of them, one for each PING on its way
-	#deadline; // of connecting, or of the daemon's end
+	#newBarriers = []; // callbacks for the PING at the end of this tick
+	#barriers = []; // lists of them, one for each PING under way
+	#deadline; // timer for connecting, or for the daemon's end
 	#pinger = null;
-	#heard = true; // something came since the last ping interval
+	#hasInput = true; // since the last ping interval
 
 	/*
-	 * path: of the socket. isRef: whether it keeps the process alive. timeout:
-	 * ms until it must be ready, and until it must end when it is to. tell: the
-	 * client's functions onConnect, onWelcome(body), onDrain,
+	 * path: of the socket. isRef: whether it keeps the process alive. timeout: ms
+	 * that connecting may take, and end(). tell: the client's functions onConnect,
+	 * onWelcome(body), onDrain,
 	 * onMessage(topics, bytes, at, end, flags), onPresence(presence),
 	 * onQuestion(question), onResult(body), onPart(body), onRefusal(error),
 	 * onGoodbye(body), onMalformed, onLost({ messages, bytes }), onEnd(error).
-	 * A message's body is in bytes from at to end, as long as the call lasts.
+	 * A message's body is in `bytes` from `at` to `end` during the call.
 	 */
 	constructor({ path, isRef, timeout }, tell) {
 		this.#path = path;
@@ -111,7 +110,7 @@ class Link {
 		return this.#state === 'leaving';
 	}
 
-	/* Whether frames may be sent; published ones only when it is open. */
+	/* Whether control frames can be sent; published ones only if it is open. */
 	get canSend() {
 		return this.#state === 'greeting' || this.#state === 'open';
 	}
@@ -121,7 +120,7 @@ class Link {
 		return this.#socket.writableLength + this.#out.bytes;
 	}
 
-	/* As Outbox.add(). */
+	/* As WriteBuffer.add(). */
 	send(frame) {
 		this.#out.add(frame);
 		if (this.#out.isFull && this.isOpen) {
@@ -131,13 +130,13 @@ class Link {
 		}
 	}
 
-	/* As Outbox.addTopic(). */
+	/* As WriteBuffer.addTopic(). */
 	changeTopic(type, flags, topic, frameMax) {
 		this.#out.addTopic(type, flags, topic, frameMax);
 		this.#flushLater();
 	}
 
-	/* Does not wait for the end of the tick. */
+	/* Writes now, before the end of the tick. */
 	flush() {
 		const out = this.#out.take();
 		if (out === null) {
@@ -150,7 +149,7 @@ class Link {
 			this.#socket.write(buffer);
 		}
 		this.#socket.write(last, (error) => {
-			// A write that the end of its socket has cut off is no error to Node.
+			// Node reports no error if the end of the socket cuts a write off.
 			if ((error || this.#socket.destroyed) && messages > 0) {
 				this.#tell.onLost({ messages, bytes });
 			}
@@ -162,22 +161,22 @@ class Link {
 	}
 
 	/*
-	 * Calls callback(true) when all that was sent before is in force at the
-	 * daemon, or callback(false) when that won't be known. A tick has one PING.
+	 * Calls callback(true) when the daemon has handled all earlier frames, or
+	 * callback(false) if the connection ends first. A tick has one PING.
 	 */
-	ask(callback) {
-		this.#toAsk.push(callback);
+	barrier(callback) {
+		this.#newBarriers.push(callback);
 		this.#flushLater();
 	}
 
-	/* Keeps the process alive from now on. */
+	/* From now on, the connection keeps the process alive. */
 	ref() {
 		this.#isRef = true;
 		this.#socket.ref();
 		this.#deadline.ref();
 	}
 
-	/* Sends what it has, and resolves when the daemon has read it. */
+	/* Sends all frames, and resolves when the daemon has read them. */
 	end() {
 		if (this.canSend) {
 			this.flush();
@@ -193,7 +192,7 @@ class Link {
 		});
 	}
 
-	/* Returns the published frames that the stream has not got. */
+	/* Ends at once. Returns the published frames that the stream has not taken. */
 	destroy() {
 		this.#finish();
 		this.#socket.destroy();
@@ -204,7 +203,7 @@ class Link {
 		const socket = net.connect({
 			path: this.#path,
 			allowHalfOpen: true,
-			onread: { buffer: input, callback: (n) => this.#take(input.subarray(0, n)) },
+			onread: { buffer: input, callback: (n) => this.#onInput(input.subarray(0, n)) },
 		});
 		debug('connecting to %s', this.#path);
 		this.#socket = socket;
@@ -240,9 +239,9 @@ class Link {
 		this.#state = 'over';
 		clearTimeout(this.#deadline);
 		clearInterval(this.#pinger);
-		const waiting = [...this.#asked.flat(), ...this.#toAsk];
-		this.#asked = [];
-		this.#toAsk = [];
+		const waiting = [...this.#barriers.flat(), ...this.#newBarriers];
+		this.#barriers = [];
+		this.#newBarriers = [];
 		waiting.forEach((callback) => callback(false));
 	}
 
@@ -252,7 +251,7 @@ class Link {
 		}
 	}
 
-	/* The daemon has sent what no daemon sends. */
+	/* Ends the connection because of malformed input. */
 	#breakOff(why) {
 		this.#tell.onMalformed();
 		this.#break(new Pm2aError('PM2A_ERR_PROTOCOL', why));
@@ -272,25 +271,25 @@ class Link {
 	}
 
 	#addPing() {
-		if (this.#toAsk.length > 0) {
-			this.#asked.push(this.#toAsk);
-			this.#toAsk = [];
+		if (this.#newBarriers.length > 0) {
+			this.#barriers.push(this.#newBarriers);
+			this.#newBarriers = [];
 			this.#out.add(sender.ping(BARRIER));
 		}
 	}
 
-	#take(chunk) {
+	#onInput(chunk) {
 		if (this.#state === 'over') {
 			return;
 		}
-		this.#heard = true;
-		const wrong = this.#receiver.push(chunk, this.#takeFrame);
+		this.#hasInput = true;
+		const wrong = this.#reader.push(chunk, this.#takeFrame);
 		if (wrong !== null) {
 			this.#breakOff(wrong);
 		}
 	}
 
-	/* As Receiver.push() wants it. */
+	/* The callback of FrameReader.push(). */
 	#takeFrame = (type, flags, bytes, topicAt, bodyAt, end) => {
 		if (this.#state === 'over') {
 			return;
@@ -354,7 +353,7 @@ class Link {
 	}
 
 	#onPublish(flags, bytes, topicAt, bodyAt, end) {
-		if (!this.#field.is(flags, bytes, topicAt, bodyAt)) {
+		if (!this.#field.equals(flags, bytes, topicAt, bodyAt)) {
 			const topic = Buffer.from(bytes.subarray(topicAt, bodyAt));
 			this.#field = new Field(flags, topic, this.#topicsOf(flags, topic));
 		}
@@ -372,7 +371,7 @@ class Link {
 		const isId = Number.isSafeInteger(id) && id >= 0;
 		if (!isId || !Buffer.isBuffer(body) || !GATHERS.includes(gather)) {
 			this.#tell.onMalformed();
-			// Whatever it was: who asks must not wait for us.
+			// The asker must not wait for this worker.
 			if (isId && this.canSend) {
 				this.send(sender.answer(id, VERDICT.NO));
 			}
@@ -382,10 +381,10 @@ class Link {
 		this.#tell.onQuestion({ id, topics, body, gather, subscribers });
 	}
 
-	/* null where the frame has none that can be read; the connection is over. */
+	/* Returns null if the field is malformed, and ends the connection. */
 	#topicsOf(flags, field) {
 		const topics = flags & FLAG.SEVERAL ? tryDecode(field) : [field];
-		// A topic may have been written as str or as bin.
+		// Topics may be written as str or as bin.
 		const isTopic = (topic) => typeof topic === 'string' || Buffer.isBuffer(topic);
 		if (Array.isArray(topics) && topics.every(isTopic)) {
 			return topics.map(String);
@@ -401,7 +400,7 @@ class Link {
 			return;
 		}
 		this.#state = 'open';
-		this.#receiver.max = body.max_frame;
+		this.#reader.max = body.max_frame;
 		this.#startPinging(Math.min(body.ping_interval_ms, TIMER_MAX));
 		this.#tell.onWelcome(body);
 	}
@@ -411,11 +410,11 @@ class Link {
 			if (this.isOpen) {
 				clearTimeout(this.#deadline);
 			}
-			this.#asked.shift()?.forEach((callback) => callback(true));
+			this.#barriers.shift()?.forEach((callback) => callback(true));
 		}
 	}
 
-	/* The daemon ends: send what was begun, and read on until it closes. */
+	/* The daemon ends: sends what was begun, and reads on until it closes. */
 	#onGoodbye(body) {
 		if (!this.isOpen) {
 			return;
@@ -429,32 +428,32 @@ class Link {
 		this.#socket.end();
 	}
 
-	/* A daemon that hangs takes connections and says nothing. */
+	/* Detects a daemon that hangs: it accepts connections but sends nothing. */
 	#startPinging(interval) {
 		if (!(interval > 0)) {
 			return;
 		}
-		let isAsked = false;
+		let isPinged = false;
 		const look = () => {
 			if (!this.isOpen) {
 				return;
 			}
-			if (isAsked && !this.#heard) {
+			if (isPinged && !this.#hasInput) {
 				this.#break(new Pm2aError('PM2A_ERR_SILENT',
 					`nothing came for ${2 * interval} ms`));
 				return;
 			}
-			isAsked = !this.#heard;
-			if (isAsked) {
+			isPinged = !this.#hasInput;
+			if (isPinged) {
 				this.send(sender.ping());
 			}
-			this.#heard = false;
+			this.#hasInput = false;
 		};
-		// Once the sockets have been read: when it was the application that
-		// blocked, what the daemon said meanwhile is still unread.
+		// setImmediate() lets the sockets be read first: if the application blocked
+		// the process, frames of the daemon are still unread.
 		this.#pinger = setInterval(() => setImmediate(look), interval);
 		this.#pinger.unref();
 	}
 }
 
-module.exports = { Link };
+module.exports = { Connection };

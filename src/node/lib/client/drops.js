@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Messages that were published and not sent: counted at once, told once a tick,
- * since what drops one drops thousands.
+ * Messages that were published and not sent: counted at once, reported once a
+ * tick, since one cause mostly drops thousands.
  */
 
 const debug = require('debug')('socket.io-pm2adapter:client');
@@ -15,8 +15,8 @@ class Drops {
 	#tell;
 	#untold = NONE;
 
-	/* stats: the client's. tell({ messages, bytes, reason }): reason is that of
-	 * the last. */
+	/* stats: the client's. tell({ messages, bytes, reason }): reason is that of the
+	 * last message. */
 	constructor(stats, tell) {
 		this.#stats = stats;
 		this.#tell = tell;

@@ -21,7 +21,7 @@ const CODES = {
 	PM2A_ERR_RECEIVE: 'a received packet could not be delivered',
 };
 
-/** An error with one of the codes above; `cause` is what lies behind it. */
+/** An error with one of the codes above; `cause`: the error behind it, if any. */
 class Pm2aError extends Error {
 	constructor(code, message, cause) {
 		super(message ?? CODES[code], cause === undefined ? undefined : { cause });

@@ -1,19 +1,19 @@
 'use strict';
 
-/* Who a client says it is: the keys of HELLO that stay the same. */
+/* The fields of HELLO that stay the same. */
 
 const { version } = require('../../package.json');
 const { clip, defaultScript } = require('./options');
 
 const SCRIPT_MAX = 1024; // bytes of HELLO's `script`
-const PM_ID_MAX = 2 ** 31 - 1; // a larger one is refused with the connection
+const PM_ID_MAX = 2 ** 31 - 1; // the daemon refuses a larger one
 
 function pmId(env) {
 	const id = Number.parseInt(env.pm_id, 10);
 	return id >= 0 && id <= PM_ID_MAX ? id : undefined;
 }
 
-/* name, role, key: as clientOptions() gives them. */
+/* name, role, key: of clientOptions(). */
 function identity({ name, role, key }, env = process.env) {
 	return {
 		name,

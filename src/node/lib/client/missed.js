@@ -1,15 +1,15 @@
 'use strict';
 
 /*
- * What a process has missed. The daemon keeps nothing for who is away, so from
- * the end of one connection until the next is in force, messages may go to
- * others and not to this process; and what had been queued for it when it was
- * cut is lost. Nobody can give that back, but who knows of it can ask afresh for
- * whatever it had learned from messages.
+ * Tells an application that it may have missed messages. The daemon stores nothing
+ * for a client that is away. From the end of one connection until the next is in
+ * force, messages reach other clients only, and the messages that were queued for
+ * this one at the end are lost. An application that knows it can load again what
+ * it keeps from messages.
  *
- * This process sees no more than that its connection is over: who is cut for
- * being slow has no room left for a reason. So HELLO names the last connection
- * that was in force, and WELCOME says how that ended.
+ * The client itself sees only the end of its connection: a slow client that is
+ * cut has no room left for a reason. So HELLO names the last connection that was
+ * in force, and WELCOME tells how that ended.
  */
 
 const UNTOLD = 'unknown';
@@ -22,15 +22,15 @@ function isCount(value) {
 class Missed {
 	#previous; // { epoch, id } of the last connection that was in force
 	#current; // the same, of the one that was welcomed last
-	#loss = null; // since one that was in force has ended
+	#loss = null; // set while none is in force after one that was
 	#since = 0;
 
-	/* For HELLO; undefined where there is none to be named. */
+	/* A field of HELLO; undefined if there was no such connection. */
 	get previous() {
 		return this.#previous;
 	}
 
-	/* A connection that was in force is over. disconnect: what we saw of it. */
+	/* A connection that was in force is over. disconnect: the reason seen here. */
 	onEnd(disconnect) {
 		this.#since = performance.now();
 		this.#loss = { reason: UNTOLD, disconnect, unwritten: 0 };
@@ -38,16 +38,16 @@ class Missed {
 
 	onWelcome({ epoch, id, previous }) {
 		this.#current = isCount(epoch) && isCount(id) ? { epoch, id } : undefined;
-		// Of the attempts until one is in force, an early one may know more.
+		// Several may be made until one is in force; the first one knows most.
 		if (this.#loss?.reason === UNTOLD) {
 			this.#learn(epoch, previous);
 		}
 	}
 
 	/*
-	 * All is in force. Returns null at first, later { reason, disconnect,
-	 * unwritten, awayMs }: unwritten is bytes that the daemon threw away, awayMs
-	 * how long we were away.
+	 * The connection is in force. Returns null for the first one, else { reason,
+	 * disconnect, unwritten, awayMs }: unwritten is the bytes that the daemon threw
+	 * away, awayMs the time since the end of the last one.
 	 */
 	onReady() {
 		const loss = this.#loss;
@@ -56,18 +56,18 @@ class Missed {
 		return loss && { ...loss, awayMs: Math.round(performance.now() - this.#since) };
 	}
 
-	/* What is missed from now on is meant to be. */
+	/* The client is closed: missing messages is intended. */
 	forget() {
 		this.#previous = undefined;
 		this.#loss = null;
 	}
 
-	#learn(epoch, told) {
+	#learn(epoch, previous) {
 		if (this.#previous && this.#previous.epoch !== epoch) {
 			this.#loss.reason = RESTART;
-		} else if (typeof told?.reason === 'string') {
-			this.#loss.reason = told.reason;
-			this.#loss.unwritten = isCount(told.unwritten) ? told.unwritten : 0;
+		} else if (typeof previous?.reason === 'string') {
+			this.#loss.reason = previous.reason;
+			this.#loss.unwritten = isCount(previous.unwritten) ? previous.unwritten : 0;
 		}
 	}
 }

@@ -1,22 +1,22 @@
 'use strict';
 
 /*
- * Published frames that wait, oldest first, within a bound in bytes. Taking the
- * oldest costs the same however many wait: when the daemon is away for long,
- * each new message pushes one out.
+ * Published frames that wait, oldest first, within a limit in bytes. Taking the
+ * oldest takes constant time: while the daemon is away for long, each new message
+ * pushes one out.
  *
- * What is no message but must not overtake one waits for its turn, which comes
- * when the frames that were before it have left, one way or the other.
+ * Requests and answers are not in the queue but must not overtake messages. Each
+ * waits for its turn, which comes when the frames before it were sent or dropped.
  */
 
 const COMPACT_ABOVE = 1024; // taken frames that are still in the array
 
-class Queue {
+class OfflineQueue {
 	#frames = [];
 	#head = 0; // of the oldest
 	#bytes = 0;
-	#taken = 0; // frames that have left, less those that came back
-	#turns = []; // [{ after, run }]: how many must have been taken before it
+	#taken = 0; // frames that have left, minus those that came back
+	#turns = []; // [{ after, run }]: run is due when #taken has reached after
 	#maxBytes;
 
 	constructor(maxBytes) {
@@ -31,7 +31,7 @@ class Queue {
 		return this.#bytes;
 	}
 
-	/* How many wait for their turn. */
+	/* How many functions wait for their turn. */
 	get turns() {
 		return this.#turns.length;
 	}
@@ -40,12 +40,12 @@ class Queue {
 		return this.length === 0 && this.#turns.length === 0;
 	}
 
-	/* run is what nextTurn() gives when all frames that are here have left. */
+	/* nextTurn() returns `run` when all frames that are here now have left. */
 	wait(run) {
 		this.#turns.push({ after: this.#taken + this.length, run });
 	}
 
-	/* The function whose turn it is, which leaves the queue; or null. */
+	/* Removes and returns the function whose turn it is, or null. */
 	nextTurn() {
 		const isDue = this.#turns.length > 0 && this.#turns[0].after <= this.#taken;
 		return isDue ? this.#turns.shift().run : null;
@@ -55,14 +55,14 @@ class Queue {
 		this.#turns = [];
 	}
 
-	/* Returns what had to go for it: { messages, bytes }. */
+	/* Returns what it pushed out: { messages, bytes }. */
 	push(frame) {
 		this.#frames.push(frame);
 		this.#bytes += frame.length;
 		return this.#trim();
 	}
 
-	/* The oldest, which leaves the queue. There must be one. */
+	/* Removes and returns the oldest. There must be one. */
 	shift() {
 		const frame = this.#frames[this.#head];
 		this.#frames[this.#head++] = undefined;
@@ -75,7 +75,7 @@ class Queue {
 		return frame;
 	}
 
-	/* Puts frames that are older than all others back; returns as push(). */
+	/* Puts frames back that are older than all others; returns as push(). */
 	unshift(frames) {
 		this.#frames = [...frames, ...this.#frames.slice(this.#head)];
 		this.#head = 0;
@@ -104,4 +104,4 @@ class Queue {
 	}
 }
 
-module.exports = { Queue };
+module.exports = { OfflineQueue };

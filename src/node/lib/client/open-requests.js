@@ -1,24 +1,20 @@
 'use strict';
 
 /*
- * Questions: those that a client has asked and waits for, and one that it has
- * been asked. Knows no connection; the client sends, and tells what has come.
+ * The requests of a client that are open. Knows no connection: requests.js sends
+ * them and passes on what comes.
  *
- * Each question that is opened ends once: with its result, with an error, or,
- * where a daemon hangs, some time after the deadline that the daemon was told.
- * One timer minds that for all of them. It looks every so often and goes through
- * all, which costs less than a timer for each where thousands come and go.
+ * Each request ends once: with its result, with an error, or, if the daemon hangs,
+ * some time after the deadline that the daemon was told. One timer watches all
+ * deadlines: it goes through all requests now and then, which is cheaper than a
+ * timer for each if thousands come and go.
  */
 
 const { Pm2aError } = require('./errors');
-const { boolean, integer, mustBeBytes, oneOf, refuse, topicList } = require('./options');
 
-const GRACE = 1000; // ms after its deadline that the daemon may be silent
-const TIMEOUT_MAX = 300_000; // ms
-const GRAIN = 250; // ms between two looks at the deadlines, at least
+const GRACE = 1000; // ms that the daemon may be silent after a deadline
+const GRAIN = 250; // least ms between two looks at the deadlines
 
-const VERDICT = Object.freeze({ NO: 0, YES: 1, MORE: 2 });
-const GATHERS = ['list', 'union', 'first', 'stream'];
 const OUTCOMES = ['complete', 'found', 'unknown', 'timeout'];
 
 function isCount(value) {
@@ -34,7 +30,7 @@ function isMissing(row) {
 	return isRow(row) && typeof row[2] === 'string';
 }
 
-/* The result that RESULT's body tells of a question, or null. */
+/* Returns the result in the body of a RESULT, or null if it is malformed. */
 function readResult([, outcome, expected, answered, missing, answers], gather) {
 	const isAnswer = gather === 'union' ?
 		(each) => typeof each === 'string' :
@@ -54,8 +50,8 @@ function readResult([, outcome, expected, answered, missing, answers], gather) {
 	};
 }
 
-class Questions {
-	#open = new Map(); // ask id → { gather, onPart, resolve, reject, due }
+class OpenRequests {
+	#open = new Map(); // id → { gather, onPart, resolve, reject, due }
 	#lastId = 0;
 	#timer = null;
 
@@ -63,8 +59,8 @@ class Questions {
 		return this.#open.size;
 	}
 
-	/* Opens one: { id, promise }. */
-	open({ gather, onPart, timeout }) {
+	/* Adds a request; returns { id, promise }. */
+	add({ gather, onPart, timeout }) {
 		const id = ++this.#lastId;
 		const promise = new Promise((resolve, reject) => {
 			const due = performance.now() + timeout + GRACE;
@@ -74,7 +70,7 @@ class Questions {
 		return { id, promise };
 	}
 
-	/* Of its timeout, ms; 0 where it is over. */
+	/* The rest of a request's timeout, ms; 0 if it is over. */
 	timeLeft(id) {
 		const due = this.#open.get(id)?.due ?? 0;
 		return Math.max(0, Math.ceil(due - GRACE - performance.now()));
@@ -84,31 +80,32 @@ class Questions {
 		return this.#open.has(id);
 	}
 
-	/* A RESULT has come. False where it is malformed, or of no open question. */
+	/* Takes the body of a RESULT. False if it is malformed, or if its request is
+	 * not open. */
 	end(body) {
-		const question = this.#take(body[0]);
-		if (question === null) {
+		const request = this.#take(body[0]);
+		if (request === null) {
 			return false;
 		}
-		const result = readResult(body, question.gather);
+		const result = readResult(body, request.gather);
 		if (result === null) {
-			question.reject(new Pm2aError('PM2A_ERR_PROTOCOL', 'a malformed RESULT'));
+			request.reject(new Pm2aError('PM2A_ERR_PROTOCOL', 'a malformed RESULT'));
 			return false;
 		}
-		question.resolve(result);
+		request.resolve(result);
 		return true;
 	}
 
-	/* A PART has come. False as above. */
+	/* Takes the body of a PART. False as above. */
 	part([id, from, body]) {
-		const question = this.#open.get(id);
-		if (question?.gather !== 'stream' || !isCount(from) || !Buffer.isBuffer(body)) {
+		const request = this.#open.get(id);
+		if (request?.gather !== 'stream' || !isCount(from) || !Buffer.isBuffer(body)) {
 			return false;
 		}
-		return question.onPart?.(from, body) !== false;
+		return request.onPart?.(from, body) !== false;
 	}
 
-	/* Ends one, if it is open: it was not asked, or not gathered. */
+	/* Ends a request, if it is open, with PM2A_ERR_REFUSED. */
 	refuse(id, reason, message) {
 		const error = new Pm2aError('PM2A_ERR_REFUSED', `${reason}: ${message}`);
 		error.reason = reason;
@@ -127,13 +124,13 @@ class Questions {
 	}
 
 	#take(id) {
-		const question = this.#open.get(id) ?? null;
+		const request = this.#open.get(id) ?? null;
 		this.#open.delete(id);
 		if (this.#open.size === 0) {
 			clearTimeout(this.#timer);
 			this.#timer = null;
 		}
-		return question;
+		return request;
 	}
 
 	#watch() {
@@ -145,9 +142,9 @@ class Questions {
 			first = Math.min(first, due);
 		}
 		const delay = Math.max(GRAIN, first - performance.now());
-		// At most GRACE, as a question that is due sooner may be opened meanwhile.
-		// Once the sockets have been read: when it was the application that
-		// blocked, what the daemon said meanwhile is still unread.
+		// At most GRACE, since a request that is due sooner may be opened meanwhile.
+		// setImmediate() lets the sockets be read first: if the application blocked
+		// the process, frames of the daemon are still unread.
 		this.#timer = setTimeout(() => setImmediate(() => this.#look()),
 			Math.min(delay, GRACE));
 		this.#timer.unref();
@@ -168,60 +165,4 @@ class Questions {
 	}
 }
 
-/* A question that we are asked. It is answered once; later calls do nothing. */
-class Question {
-	#send; // (verdict, body): false where no more can be said; null after the end
-
-	constructor({ topics, body, gather, subscribers }, send) {
-		this.topics = topics;
-		this.body = body;
-		this.gather = gather;
-		this.subscribers = subscribers;
-		this.#send = send;
-	}
-
-	/** Yes, and body is the answer. */
-	answer(body) {
-		mustBeBytes('body', body);
-		this.#end(VERDICT.YES, body);
-	}
-
-	/** A part of the answer, where it is gathered as a stream. */
-	more(body) {
-		mustBeBytes('body', body);
-		if (this.gather === 'stream' && this.#send?.(VERDICT.MORE, body) === false) {
-			this.#send = null;
-		}
-	}
-
-	/** No. */
-	decline() {
-		this.#end(VERDICT.NO);
-	}
-
-	#end(verdict, body) {
-		const send = this.#send;
-		this.#send = null;
-		send?.(verdict, body);
-	}
-}
-
-/* What ask() is given, judged: { topics, body, gather, timeout, subscribers,
- * onPart }. */
-function askOptions(topics, body, options) {
-	const { gather = 'list', timeout = 5000, subscribers = false, onPart } = options ?? {};
-	const list = topicList(topics);
-	mustBeBytes('body', body);
-	oneOf('gather', gather, GATHERS);
-	integer('timeout', timeout, 1, TIMEOUT_MAX);
-	boolean('subscribers', subscribers);
-	if (list.length > 1 && !subscribers) {
-		refuse('subscribers', subscribers, 'true, as it must be for several topics');
-	}
-	if (onPart !== undefined && typeof onPart !== 'function') {
-		refuse('onPart', onPart, 'a function');
-	}
-	return { topics: list, body, gather, timeout, subscribers, onPart };
-}
-
-module.exports = { askOptions, GATHERS, Question, Questions, VERDICT };
+module.exports = { OpenRequests };

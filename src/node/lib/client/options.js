@@ -1,21 +1,18 @@
 'use strict';
 
-/* Options, judged in one place: what is wrong is said with name and range. */
+/* Validates options: errors have the option's name, its value and its range. */
 
 const os = require('node:os');
 const path = require('node:path');
 const { Pm2aError } = require('./errors');
 
-const SOCKET_PATH_MAX = 107; // sun_path, less its zero
+const SOCKET_PATH_MAX = 107; // sun_path without its NUL
 
 const SHOWN_MAX = 100; // characters of a refused value
 
-/* Of any value, for messages; never throws. */
+/* Returns a text for any value; never throws. */
 function described(value) {
 	let text;
-	if (value === '' || (Array.isArray(value) && value.length === 0)) {
-		return value === '' ? 'an empty string' : 'an empty array';
-	}
 	try {
 		text = String(value);
 	} catch { // a list with a Symbol, or toString() throws
@@ -33,20 +30,12 @@ function mustBeBytes(name, value) {
 	return value instanceof Uint8Array ? value : refuse(name, value, 'a Uint8Array');
 }
 
-function isTopic(value) {
-	return typeof value === 'string' && value !== '';
-}
-
-function mustBeTopic(value) {
-	return isTopic(value) ? value :
-		refuse('topic', value, 'a topic: a string that is not empty');
-}
-
-/* One topic or several, as an array. */
+/* Returns one topic or several as an array. */
 function topicList(value) {
 	const list = Array.isArray(value) ? [...value] : [value];
+	const isTopic = (topic) => typeof topic === 'string' && topic !== '';
 	return list.length > 0 && list.every(isTopic) ? list :
-		refuse('topics', value, 'a topic or an array of one topic or more');
+		refuse('topics', value, 'a topic or an array of topics');
 }
 
 function string(name, value, min, max) {
@@ -78,7 +67,7 @@ function oneOf(name, value, list) {
 	return value;
 }
 
-/* Where the daemon that the same pm2 runs is to be found. */
+/* The socket of the daemon that the same pm2 runs. */
 function defaultSocket(env = process.env) {
 	if (env.PM2ADAPTERD_SOCKET) {
 		return env.PM2ADAPTERD_SOCKET;
@@ -87,7 +76,7 @@ function defaultSocket(env = process.env) {
 	return path.join(home, 'pm2adapterd.sock');
 }
 
-/* pm2 says what it runs in the environment; process.argv[1] is then pm2's. */
+/* Under pm2, process.argv[1] is pm2's, and the script is in the environment. */
 function defaultScript(env = process.env) {
 	return env.pm_exec_path || process.argv[1] || '';
 }
@@ -97,7 +86,7 @@ function defaultName(env = process.env) {
 	return (env.pm_id !== undefined && env.name) || script || 'node';
 }
 
-/* Shortens text to max bytes: what is only for people must not be refused. */
+/* Shortens text that only people read, so that it is not refused. */
 function clip(text, max) {
 	const bytes = Buffer.from(text);
 	return bytes.length <= max ? text :
@@ -139,5 +128,5 @@ function clientOptions(opts = {}) {
 
 module.exports = {
 	boolean, clientOptions, clip, defaultScript, defaultSocket, described, integer,
-	mustBeBytes, mustBeTopic, oneOf, refuse, topicList,
+	mustBeBytes, oneOf, refuse, topicList,
 };

@@ -1,63 +1,63 @@
 'use strict';
 
 /*
- * When to try again: after a delay that grows with each attempt, or at once when
- * a socket appears where the daemon's should be.
+ * Decides when to connect again: after a delay that grows with each attempt, or at
+ * once when the daemon's socket appears.
  */
 
-const { Arrival } = require('./socket-watch');
 const { Backoff } = require('./backoff');
+const { SocketWatch } = require('./socket-watch');
 
-// ms over which those who have seen the same socket come are spread.
+// ms over which the clients that see the same socket appear are spread.
 const SPREAD = 20;
 
-class Retry {
+class Reconnect {
 	#backoff;
-	#arrival;
+	#watch;
 	#attempt;
 	#isRef;
 	#timer = null;
-	#isHurried = false; // the attempt that is due is due for an arrival
+	#isHurried = false; // the next attempt is due because the socket appeared
 
-	/* The options are the client's; attempt() is what is to be done again. */
+	/* options: the client's. attempt(): connects. */
 	constructor({ socket, ref, reconnectDelay, reconnectDelayMax }, attempt) {
 		this.#backoff = new Backoff(reconnectDelay, reconnectDelayMax);
-		this.#arrival = new Arrival(socket, () => this.#hurry());
+		this.#watch = new SocketWatch(socket, () => this.#hurry());
 		this.#attempt = attempt;
 		this.#isRef = ref;
 	}
 
-	/* One attempt, later. */
+	/* Schedules an attempt. */
 	later() {
-		this.#arrival.watch();
+		this.#watch.watch();
 		this.#isHurried = false;
 		this.#set(this.#backoff.next());
 	}
 
-	/* The last attempt has succeeded, or there was none yet. */
+	/* An attempt has succeeded, or none was made yet. */
 	reset() {
 		this.#backoff.reset();
-		this.#arrival.close();
+		this.#watch.close();
 	}
 
-	/* There will be no other attempt. */
+	/* Cancels the next attempt. */
 	stop() {
 		clearTimeout(this.#timer);
 		this.#timer = null;
-		this.#arrival.close();
+		this.#watch.close();
 	}
 
-	/* It won't help to hurry. */
+	/* The next delay is the longest: the daemon will refuse the client again. */
 	slowDown() {
 		this.#backoff.slowDown();
 	}
 
-	/* The daemon wants the next attempt to wait for ms besides. */
+	/* Adds ms to the next delay, as the daemon requests. */
 	postpone(ms) {
 		this.#backoff.postpone(ms);
 	}
 
-	/* Whatever made the attempts seldom was about another daemon. */
+	/* The socket is that of another daemon, so earlier failures do not count. */
 	#hurry() {
 		this.#backoff.reset();
 		if (this.#timer !== null && !this.#isHurried) {
@@ -78,4 +78,4 @@ class Retry {
 	}
 }
 
-module.exports = { Retry };
+module.exports = { Reconnect };

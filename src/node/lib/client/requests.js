@@ -1,152 +1,143 @@
 'use strict';
 
 /*
- * The questions of a client, in both directions: those that it asks, and those
- * that it is asked. The client knows whether there is a connection and what may
- * be sent at once; here is what is sent, and who is told what came of it.
- *
- * Questions and answers keep their place among the messages, for they may be
- * about them: while messages wait, these wait for their turn.
+ * Sends the requests of a client, and passes on their results. Requests keep
+ * their place among the messages, which they may be about: while messages wait,
+ * requests wait for their turn.
  */
 
 const debug = require('debug')('socket.io-pm2adapter:client');
-const { Question, Questions, VERDICT } = require('./open-requests');
 const sender = require('../wire/frame-writer');
+const { OpenRequests } = require('./open-requests');
+const { boolean, integer, mustBeBytes, oneOf, refuse, topicList } = require('./options');
 
-const TURNS_MAX = 10_000; // questions and answers that wait
-const ANSWER_ROOM = 64; // bytes of max_frame that stand around an answer
+const TIMEOUT_MAX = 300_000; // ms
+const TURNS_MAX = 10_000; // requests and answers that wait
 
-class Asking {
-	#client;
+class Requests {
 	#stats;
-	#queue;
-	#questions = new Questions();
+	#outgoing;
+	#open = new OpenRequests();
+	#server = ''; // name and version of the daemon
+	#isSupported = false; // whether the daemon takes requests
 
-	/*
-	 * stats, queue: the client's. client: its link, welcome and limits, which
-	 * change; its functions isFree(), isTooBig(frame) and tell(...event).
-	 */
-	constructor(stats, queue, client) {
+	/* stats, outgoing: the client's. */
+	constructor(stats, outgoing) {
 		this.#stats = stats;
-		this.#queue = queue;
-		this.#client = client;
+		this.#outgoing = outgoing;
 	}
 
-	/* How many of ours are open. */
+	/* How many are open. */
 	get size() {
-		return this.#questions.size;
+		return this.#open.size;
 	}
 
-	/* question: as askOptions() gives it. Only while there is a connection, or
-	 * one is being made. */
-	ask(question) {
+	/* body: of the WELCOME. */
+	onWelcome({ server, features }) {
+		this.#server = server;
+		this.#isSupported = Array.isArray(features) && features.includes('ask');
+	}
+
+	/* Opens a request of requestOptions(). There must be a connection, or one that
+	 * is being made. Returns a promise of the result. */
+	open(request) {
 		this.#stats.asked++;
-		const { id, promise } = this.#questions.open(question);
-		if (this.#client.isFree()) {
-			this.#sendQuestion(id, question);
-		} else if (this.#queue.turns < TURNS_MAX) {
-			this.#sendQuestionInTurn(id, question);
+		const { id, promise } = this.#open.add(request);
+		if (this.#outgoing.isFree()) {
+			this.#send(id, request);
+		} else if (this.#outgoing.turns < TURNS_MAX) {
+			this.#sendInTurn(id, request);
 		} else {
-			this.#questions.refuse(id, 'queue-full',
+			this.#open.refuse(id, 'queue-full',
 				`${TURNS_MAX} questions and answers wait`);
 		}
 		return promise;
 	}
 
-	/* Ends all of ours that are open. */
+	/* Ends all of them. */
 	failAll(code, message) {
-		this.#questions.failAll(code, message);
+		this.#open.failAll(code, message);
 	}
 
-	/* The daemon has refused something. False where that was no question of ours. */
+	/* The daemon has refused something. Returns false if it was no open request. */
 	refuse(id, code, message) {
-		const isOurs = this.#questions.has(id);
+		const isOurs = this.#open.has(id);
 		if (isOurs) {
-			this.#questions.refuse(id, code, message);
+			this.#open.refuse(id, code, message);
 		}
 		return isOurs;
 	}
 
+	/* body: of the RESULT. */
 	onResult(body) {
-		this.#onAnswers(this.#questions.end(body));
+		this.#countUnless(this.#open.end(body));
 	}
 
+	/* body: of the PART. */
 	onPart(body) {
 		try {
-			this.#onAnswers(this.#questions.part(body));
+			this.#countUnless(this.#open.part(body));
 		} catch (error) {
 			process.nextTick(() => { throw error; });
 		}
 	}
 
-	/* We are asked. */
-	onQuestion({ id, ...rest }) {
-		const { link } = this.#client;
-		const question = new Question(rest,
-			(verdict, body) => link.canSend && this.#sendAnswer(id, verdict, body));
-		this.#stats.questions++;
-		if (!this.#client.tell('question', question)) {
-			question.decline();
-		}
-	}
-
-	/* Its caller may write to the body meanwhile, and waits for no more than the
-	 * timeout in all. */
-	#sendQuestionInTurn(id, question) {
-		const body = Buffer.from(question.body);
-		this.#queue.wait(() => {
-			const timeout = this.#questions.timeLeft(id);
+	/* Copies the body, which the caller may change meanwhile. The time until its
+	 * turn counts for the timeout. */
+	#sendInTurn(id, request) {
+		const body = Buffer.from(request.body);
+		this.#outgoing.wait(() => {
+			const timeout = this.#open.timeLeft(id);
 			if (timeout > 0) {
-				this.#sendQuestion(id, { ...question, body, timeout });
+				this.#send(id, { ...request, body, timeout });
 			}
 		});
 	}
 
-	#sendQuestion(id, { topics, body, subscribers, gather, timeout }) {
-		const refuse = (reason, message) => this.#questions.refuse(id, reason, message);
-		const { link, limits, welcome } = this.#client;
-		const { server, features } = welcome;
-		if (!Array.isArray(features) || !features.includes('ask')) {
-			refuse('unsupported', `${server} takes no questions`);
+	#send(id, { topics, body, subscribers, gather, timeout }) {
+		const fail = (reason, message) => this.#open.refuse(id, reason, message);
+		const { connection, limits } = this.#outgoing;
+		if (!this.#isSupported) {
+			fail('unsupported', `${this.#server} takes no questions`);
 			return;
 		}
 		const isTooLong = (topic) => Buffer.byteLength(topic) > limits.maxTopic;
 		const frame = topics.some(isTooLong) ?
 			null : sender.ask(topics, subscribers, { id, gather, timeout }, body);
 		if (frame === null) {
-			refuse('topic-too-long', `a topic over ${limits.maxTopic} bytes, or too many`);
-		} else if (this.#client.isTooBig(frame)) {
-			refuse('too-big', `${frame.length} bytes; max-frame is ${limits.maxFrame}`);
+			fail('topic-too-long', `a topic over ${limits.maxTopic} bytes, or too many`);
+		} else if (this.#outgoing.isTooBig(frame)) {
+			fail('too-big', `${frame.length} bytes; max-frame is ${limits.maxFrame}`);
 		} else {
-			link.send(frame);
+			connection.send(frame);
 		}
 	}
 
-	/* What is of no question that is open has come too late for its asker. */
-	#onAnswers(isTaken) {
-		if (!isTaken) {
+	/* A RESULT or PART that is of no open request may have come too late. */
+	#countUnless(isGood) {
+		if (!isGood) {
 			this.#stats.malformed++;
-			debug('an answer that nobody waits for, or a malformed one');
+			debug('ignored an answer that is malformed or of no open request');
 		}
-	}
-
-	/* Returns false where it had to be a no. None is dropped for a bound, since
-	 * each is owed. */
-	#sendAnswer(id, verdict, body) {
-		const isTooBig = body?.length + ANSWER_ROOM > this.#client.limits.maxFrame;
-		if (isTooBig) {
-			this.#stats.errors++;
-			debug('an answer of %d bytes is more than the daemon takes', body.length);
-		}
-		const frame = isTooBig ?
-			sender.answer(id, VERDICT.NO) : sender.answer(id, verdict, body);
-		if (this.#client.isFree()) {
-			this.#client.link.send(frame);
-		} else {
-			this.#queue.wait(() => this.#client.link.send(frame));
-		}
-		return !isTooBig;
 	}
 }
 
-module.exports = { Asking };
+/* Validates the arguments of ask(): returns { topics, body, gather, timeout,
+ * subscribers, onPart }. */
+function requestOptions(topics, body, options) {
+	const { gather = 'list', timeout = 5000, subscribers = false, onPart } = options ?? {};
+	const list = topicList(topics);
+	mustBeBytes('body', body);
+	oneOf('gather', gather, sender.GATHERS);
+	integer('timeout', timeout, 1, TIMEOUT_MAX);
+	boolean('subscribers', subscribers);
+	if (list.length > 1 && !subscribers) {
+		refuse('subscribers', subscribers, 'true, as it must be for several topics');
+	}
+	if (onPart !== undefined && typeof onPart !== 'function') {
+		refuse('onPart', onPart, 'a function');
+	}
+	return { topics: list, body, gather, timeout, subscribers, onPart };
+}
+
+module.exports = { Requests, requestOptions };

@@ -1,32 +1,31 @@
 'use strict';
 
 /*
- * Sees a daemon come. Who is away for long tries seldom, and would find a new
- * daemon seconds after it began to listen; all that time is time in which
- * messages are missed. A socket that appears is a name that appears in a folder,
- * which the kernel tells to who watches the folder (inotify on Linux). The
- * folder, since nobody can watch a file that isn't there.
+ * Notices a daemon that begins to listen. A client that has been away for long
+ * tries to connect seldom; it would find a new daemon seconds later, and miss
+ * messages until then. So it watches the folder of the socket (inotify on Linux);
+ * a file that does not exist cannot be watched.
  *
- * It only hurries: a folder that can't be watched (it isn't there, or the limit
- * of inotify is reached) leaves whoever waits with the attempts that he makes.
+ * Only a hint: if the folder cannot be watched, because it does not exist or
+ * because the limit of inotify is reached, the regular attempts go on.
  */
 
 const fs = require('node:fs');
 const path = require('node:path');
 const debug = require('debug')('socket.io-pm2adapter:client');
 
-class Arrival {
+class SocketWatch {
 	#path;
 	#tell;
 	#watcher = null;
 
-	/* path: of the socket. tell() is called when it appears, or changes. */
+	/* tell(): called when the socket appears or changes. */
 	constructor(socketPath, tell) {
 		this.#path = path.resolve(socketPath);
 		this.#tell = tell;
 	}
 
-	/* Watches from now on, and anew if it did: the folder may be another one. */
+	/* Starts to watch; again if it does already, since the folder may be new. */
 	watch() {
 		const before = this.#watcher;
 		this.#watcher = this.#open();
@@ -56,4 +55,4 @@ class Arrival {
 	}
 }
 
-module.exports = { Arrival };
+module.exports = { SocketWatch };

@@ -1,51 +1,52 @@
 'use strict';
 
 /*
- * Holds back what is to be published to a daemon that has just started. All who
- * were connected to the one before it come within some ms of each other, and
- * what the first of them sends would pass by those who are still on their way.
- * So it waits until the topics of which we are a member have as many members as
- * they had before, or until the daemon has been there for HOLD_MS: some may be
- * gone for good, and who is no member doesn't hear how many there are.
+ * Holds messages back from a daemon that has just started. The clients of the
+ * daemon before it reconnect within some ms of each other, and would miss what the
+ * first of them sends. So messages wait until the topics that this client is a
+ * member of have as many members as before, or until the daemon is HOLD_MS old:
+ * some clients may not come back, and a client that is no member does not learn
+ * the numbers.
  *
- * That is a courtesy and no promise: who comes later than that has missed what
- * was sent, and is told so as ever (missed.js).
+ * This is best effort: a client that comes later has missed messages, and emits
+ * `missed` as usual (missed.js).
  */
 
 const HOLD_MS = 250;
 
-class Hold {
-	#present = new Map(); // topic → members, as the daemon said last
-	#awaited = new Map(); // the same, when the last connection in force ended
+class StartGate {
+	#present = new Map(); // topic → number of members now
+	#awaited = new Map(); // the same, at the end of the last connection in force
 	#release;
 	#timer = null;
 
-	/* release() is called when it is over, if that is not by end(). */
+	/* release(): called when the gate opens by itself. */
 	constructor(release) {
 		this.#release = release;
 	}
 
-	get isOn() {
+	get isShut() {
 		return this.#timer !== null;
 	}
 
-	/* epoch: when the daemon started, ms since 1970, or anything if untold. */
-	begin(epoch) {
+	/* Shuts the gate if the daemon is young. epoch: when it started, ms since 1970;
+	 * anything if it did not tell. */
+	shut(epoch) {
 		const age = typeof epoch === 'number' ? Date.now() - epoch : NaN;
-		// A clock that was set in between tells nothing.
+		// A negative age: the clock was set in between.
 		if (age >= 0 && age < HOLD_MS && !this.#isComplete()) {
 			this.#timer = setTimeout(() => this.#over(), HOLD_MS - age).unref();
 		}
 	}
 
-	end() {
+	open() {
 		clearTimeout(this.#timer);
 		this.#timer = null;
 	}
 
 	onPresence({ topic, count }) {
 		this.#present.set(topic, count);
-		if (this.isOn && this.#isComplete()) {
+		if (this.isShut && this.#isComplete()) {
 			this.#over();
 		}
 	}
@@ -55,9 +56,9 @@ class Hold {
 		this.#awaited.delete(topic);
 	}
 
-	/* The connection is over; wasInForce: it was one that knew who is there. */
+	/* The connection is over. wasInForce: whether it had reached the PONG. */
 	onEnd(wasInForce) {
-		this.end();
+		this.open();
 		if (wasInForce) {
 			this.#awaited = this.#present;
 		}
@@ -70,9 +71,9 @@ class Hold {
 	}
 
 	#over() {
-		this.end();
+		this.open();
 		this.#release();
 	}
 }
 
-module.exports = { Hold };
+module.exports = { StartGate };

@@ -1,12 +1,12 @@
 'use strict';
 
-/* Why published messages are not sent. */
+/* Reasons for which published messages are not sent. */
 const DROP_REASONS = [
 	'queue-full', 'volatile', 'too-big', 'topic-too-long', 'bad-room', 'bad-event',
 	'disconnect', 'closed',
 ];
 
-/* What a client counts; index.d.ts says what each is. */
+/* The counters of a client; index.d.ts describes each. */
 function counters() {
 	return {
 		published: 0,

@@ -1,22 +1,22 @@
 'use strict';
 
-/* The topics that a client wants, and whether as a member. */
+/* The topics that a client subscribes to, and whether as a member. */
 
-class Wanted {
+class Subscriptions {
 	#topics = new Map();
 
 	add(topic, isMember) {
 		this.#topics.set(topic, isMember);
 	}
 
-	/* Returns whether it was wanted as a member; undefined where it was not. */
+	/* Returns whether it was subscribed as a member; undefined if not subscribed. */
 	remove(topic) {
 		const isMember = this.#topics.get(topic);
 		this.#topics.delete(topic);
 		return isMember;
 	}
 
-	/* [topic, isMember], members first, so that each kind shares its frames. */
+	/* Yields [topic, isMember], members first, so that each kind shares frames. */
 	*[Symbol.iterator]() {
 		for (const member of [true, false]) {
 			for (const entry of this.#topics) {
@@ -28,4 +28,4 @@ class Wanted {
 	}
 }
 
-module.exports = { Wanted };
+module.exports = { Subscriptions };

@@ -1,14 +1,13 @@
 'use strict';
 
 /*
- * What is to leave in one write: the frames of a tick, in the order of the
- * calls. Topics that are subscribed one after the other share a frame.
+ * The frames of a tick, which leave in one write, in the order of the calls.
+ * Topics that are subscribed one after another share a frame.
  *
- * Frames are copied, one behind the other, into a buffer that is used again
- * when the kernel has taken what was in it: mostly at once, so that a process
- * that publishes all day does it in the same few pages. What the kernel has not
- * taken yet stays where it is, and new frames go behind it. Large frames are
- * not copied.
+ * Frames are copied one behind another into a buffer that is used again when the
+ * kernel has taken its bytes. It mostly does at once, so a process that publishes
+ * all day does it in the same few pages. Bytes that the kernel has not taken stay
+ * in place, and new frames go behind them. Large frames are not copied.
  */
 
 const sender = require('../wire/frame-writer');
@@ -20,27 +19,28 @@ const TOPIC_HEAD = 5; // bytes of msgpack before a topic, at most
 const TOPICS_HEAD = 9; // before a frame's topics, less the length field
 const NOTHING = Buffer.alloc(0);
 
-class Outbox {
-	#buffers = []; // in front of what is in the shared one
+class WriteBuffer {
+	#buffers = []; // that leave before the bytes in the shared one
 	#shared = NOTHING;
-	#start = 0; // of what is in it and not yet taken
+	#start = 0; // of the bytes in it that are not taken
 	#end = 0;
 	#bytes = 0;
 	#messages = 0; // published ones
 	#messageBytes = 0;
-	#batch = null; // a (UN)SUBSCRIBE that still takes topics
+	#batch = null; // a SUBSCRIBE or UNSUBSCRIBE that still takes topics
 
-	/* Of finished frames. */
+	/* Bytes of finished frames. */
 	get bytes() {
 		return this.#bytes;
 	}
 
-	/* Whether it is worth a write before the end of the tick. */
+	/* Whether to write before the end of the tick. */
 	get isFull() {
 		return this.#bytes >= FULL;
 	}
 
-	/* A frame of more than COPY_MAX must not change any more. */
+	/* Adds a frame. The caller must not change it if it has more than COPY_MAX
+	 * bytes. */
 	add(frame) {
 		this.#endBatch();
 		if (frame.length > COPY_MAX) {
@@ -57,8 +57,8 @@ class Outbox {
 	}
 
 	/*
-	 * type: SUBSCRIBE or UNSUBSCRIBE. A frame of several topics has a length
-	 * field of frameMax at most; one of a single topic is as long as it must be.
+	 * Adds a topic to a SUBSCRIBE or UNSUBSCRIBE. The length field of a frame with
+	 * several topics is at most frameMax; a single topic may be longer.
 	 */
 	addTopic(type, flags, topic, frameMax) {
 		const size = Buffer.byteLength(topic) + TOPIC_HEAD;
@@ -72,9 +72,9 @@ class Outbox {
 	}
 
 	/*
-	 * Empties it: { buffers, messages, bytes } where messages counts the
-	 * published ones and bytes is theirs. Null when there is nothing. The
-	 * buffers are as they are until rewind().
+	 * Empties it. Returns { buffers, messages, bytes }, which counts published
+	 * messages and their bytes, or null if there is nothing. The buffers are valid
+	 * until rewind().
 	 */
 	take() {
 		this.#endBatch();
@@ -91,7 +91,7 @@ class Outbox {
 		return taken;
 	}
 
-	/* Nobody needs what was taken any more. */
+	/* The buffers of take() are no longer needed. */
 	rewind() {
 		if (this.#bytes === 0) {
 			this.#start = 0;
@@ -99,7 +99,7 @@ class Outbox {
 		}
 	}
 
-	/* Empties it, and returns the published frames alone. */
+	/* Empties it, and returns only the published frames. */
 	takeMessages() {
 		this.#batch = null;
 		this.#cut();
@@ -119,7 +119,7 @@ class Outbox {
 		this.#end += frame.length;
 	}
 
-	/* What comes next is no longer behind what is in the shared buffer. */
+	/* Moves the bytes in the shared buffer to the list of buffers. */
 	#cut() {
 		if (this.#end > this.#start) {
 			this.#buffers.push(this.#shared.subarray(this.#start, this.#end));
@@ -143,7 +143,7 @@ class Outbox {
 	}
 }
 
-/* The frames in a buffer, each with bytes of its own. */
+/* Splits a buffer into frames; each is a copy. */
 function framesOf(buffer) {
 	const frames = [];
 	for (let at = 0, end; at < buffer.length; at = end) {
@@ -153,4 +153,4 @@ function framesOf(buffer) {
 	return frames;
 }
 
-module.exports = { COPY_MAX, Outbox };
+module.exports = { COPY_MAX, WriteBuffer };

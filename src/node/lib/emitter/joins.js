@@ -1,45 +1,45 @@
 'use strict';
 
 /*
- * Where messages to rooms go while workers may still be about to join them, by
- * our command: to everyone in the namespace, see pending-joins.js. A room is known by
- * its topic here, so that all namespaces share the questions.
+ * Selects the topics of messages to rooms that workers may be about to join by our
+ * command: see pending-joins.js. A room is identified by its topic here, so that
+ * all namespaces share the requests.
  */
 
 const { encodeQuestion } = require('../socketio/payload');
-const { Settling } = require('../socketio/pending-joins');
+const { PendingJoins } = require('../socketio/pending-joins');
 const { everyone, ofRooms } = require('../socketio/topics');
 
-const TIMEOUT = 5000; // ms: who is longer about to join has missed something
-const SYNC = encodeQuestion('emitter', '/', 'sync', []); // all say no to it
+const TIMEOUT = 5000; // ms: a worker that takes longer to join has missed messages
+const SYNC = encodeQuestion('emitter', '/', 'sync', []); // every worker declines it
 
 class Joins {
 	#client;
-	#settling;
+	#pending;
 
 	constructor(client) {
 		this.#client = client;
-		this.#settling = new Settling(
+		this.#pending = new PendingJoins(
 			(topics) => client.ask(topics, SYNC, { timeout: TIMEOUT, subscribers: true }),
 			() => client.ready());
 	}
 
-	/* Workers of the namespace are told to let sockets join rooms. */
+	/* The workers of the namespace were told to let sockets join rooms. */
 	add(key, nsp, rooms) {
 		const all = everyone(key, nsp);
-		this.#settling.add(rooms.map((room) => `${all}${room}#`), [all]);
+		this.#pending.add(rooms.map((room) => `${all}${room}#`), [all]);
 	}
 
-	/* The topics of what is for rooms, an array. */
+	/* Returns the topics of a message to rooms, an array. */
 	topicsOf(key, nsp, rooms) {
 		const all = everyone(key, nsp);
-		const isOpen = this.hasAny(rooms.map((room) => `${all}${room}#`));
-		return ofRooms(all, isOpen ? [] : rooms, this.#client.maxTopic);
+		const isPending = this.hasAny(rooms.map((room) => `${all}${room}#`));
+		return ofRooms(all, isPending ? [] : rooms, this.#client.maxTopic);
 	}
 
-	/* Whether one of the topics is of a room that is being joined. */
+	/* Whether one of the topics is that of a room that workers may be joining. */
 	hasAny(topics) {
-		return this.#settling.hasAny(topics);
+		return this.#pending.hasAny(topics);
 	}
 }
 

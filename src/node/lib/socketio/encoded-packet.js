@@ -2,16 +2,16 @@
 
 /*
  * The encoded form of a broadcast: `[uid, nil, opts, text, attachment…]`, with
- * the packet as the sender's parser has written it, so that whoever receives it
- * hands it to its clients without decoding and encoding it again. The packet of
- * the other form, `[uid, packet, opts]` as the Redis emitters write it, is never
- * nil; and what the Redis adapters read of this form is that there is none.
+ * the packet as the sender's parser has written it, so that receivers pass it to
+ * their clients without decoding and encoding it again. In the other form,
+ * `[uid, packet, opts]` as the Redis emitters write it, the packet is never nil;
+ * and the Redis adapters ignore a payload without a packet.
  *
- * opts is nil (everybody, no flags) or `[rooms, except, flags]`, shorter where
- * nothing follows. Only flags that concern the delivery travel.
+ * opts is nil (everybody, no flags) or `[rooms, except, flags]`, shorter if the
+ * last ones are empty. Only flags that concern the delivery are sent.
  *
- * Bytes that come are of the connection and don't stay; what is made of them
- * has its own.
+ * Received bytes are borrowed from the connection; everything that outlives the
+ * call is a copy.
  */
 
 const { skip, tryDecode } = require('../wire/msgpack');
@@ -33,7 +33,7 @@ const WIDTHS = { [ARRAY_16]: 2, [ARRAY_32]: 4 }; // of their length fields
 const CONTENT_HEAD = 5; // of a str or bin with a length of four bytes
 
 const TEXT = 3; // elements before the text
-const SCRATCH_SIZE = 4 * COPY_MAX; // so a short text fits whatever is in it
+const SCRATCH_SIZE = 4 * COPY_MAX; // fits a short text of any characters
 const NONE = Object.freeze([]);
 const NO_FLAGS = Object.freeze({});
 const NOBODY = new Set();
@@ -42,12 +42,12 @@ const NIL_OPTIONS = Buffer.of(NIL);
 
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_SIZE);
 
-/* What the encoded payloads of a sender have before opts. */
+/* Returns the bytes before opts in the encoded payloads of a sender. */
 function senderOf(uid) {
 	return Buffer.concat([encode(uid), Buffer.of(NIL)]);
 }
 
-/* Flags that are obeyed where the clients are. */
+/* Selects the flags that concern the workers which have the clients. */
 function deliveryFlags({ volatile: isVolatile, compress }) {
 	return isVolatile || typeof compress === 'boolean' ? {
 		...(isVolatile && { volatile: true }),
@@ -69,12 +69,12 @@ function encodeOptions(opts) {
 	return rooms.length > 0 ? encode([rooms]) : NIL_OPTIONS;
 }
 
-/* At most so many bytes of UTF-8: short texts aren't counted. */
+/* Returns at least the bytes of a text in UTF-8; does not count short texts. */
 function roomFor(text) {
 	return text.length <= COPY_MAX ? 3 * text.length : Buffer.byteLength(text);
 }
 
-/* Writes into a buffer that is large enough. */
+/* Writes msgpack into a buffer that is large enough. */
 class Pen {
 	constructor(bytes, at) {
 		this.bytes = bytes;
@@ -112,10 +112,10 @@ class Pen {
 }
 
 /*
- * The frame of a broadcast, or null if it could be more than any daemon takes.
- * field: that of its topics. sender: of senderOf(). parts: the text of an event
- * and its attachments. A frame of up to COPY_MAX bytes is as it is until the next
- * call.
+ * Returns the frame of a broadcast, or null if it could be over the limit of any
+ * daemon. field: its topic field. sender: of senderOf(). parts: the text of an
+ * event and its attachments. A frame of up to COPY_MAX bytes is valid until the
+ * next call.
  */
 function encodedFrame({ field, flags, sender, opts, parts }) {
 	const options = encodeOptions(opts);
@@ -139,8 +139,8 @@ function encodedFrame({ field, flags, sender, opts, parts }) {
 	return bytes === scratch && frame.length > COPY_MAX ? Buffer.from(frame) : frame;
 }
 
-/* Where the content of a str or a bin begins, or -1. at: of its head. first: the
- * code of its kind with a length of one byte. */
+/* Returns where the content of a str or a bin begins, or -1. at: of its head.
+ * first: the code of its kind with a length of one byte. */
 function contentAt(bytes, at, first) {
 	const head = bytes[at];
 	if (head >= 0xa0 && head < 0xc0) {
@@ -149,14 +149,15 @@ function contentAt(bytes, at, first) {
 	return head >= first && head <= first + 2 ? at + 1 + (1 << (head - first)) : -1;
 }
 
-/* Where it ends. start: as contentAt() says, inside bytes. */
+/* Returns where it ends. start: of contentAt(), inside `bytes`. */
 function contentEnd(bytes, at, start) {
 	const width = start - at - 1;
 	const size = width === 0 ? bytes[at] & 0x1f : bytes.readUIntBE(at + 1, width);
 	return start + size;
 }
 
-/* [start, end, …] of a text and n - 1 attachments, with which bytes end; or null. */
+/* Returns [start, end, …] of a text and n - 1 attachments, which must fill the bytes
+ * to `end`; otherwise null. */
 function readContents(bytes, from, end, n) {
 	const contents = [];
 	let at = from;
@@ -174,8 +175,8 @@ function readContents(bytes, from, end, n) {
 	return at === end ? contents : null;
 }
 
-/* A payload that has come, as long as its bytes are there. */
-class Encoded {
+/* A received payload; valid as long as its bytes are. */
+class EncodedPacket {
 	#bytes;
 	#senderAt;
 	#optionsAt;
@@ -191,7 +192,7 @@ class Encoded {
 		this.#contents = contents;
 	}
 
-	/* null where it is malformed, undefined where it is of the other form. */
+	/* Returns null if it is malformed, undefined if it has the other form. */
 	static read(bytes, at, end) {
 		const width = WIDTHS[bytes[at]] ?? 0;
 		if (at + width >= end || (width === 0 && (bytes[at] & 0xf0) !== ARRAY)) {
@@ -206,16 +207,16 @@ class Encoded {
 		const optionsEnd = skip(bytes, nilAt + 1, end);
 		const contents = elements > TEXT && optionsEnd > 0 ?
 			readContents(bytes, optionsEnd, end, elements - TEXT) : null;
-		return contents && new Encoded(bytes, senderAt, nilAt + 1, optionsEnd, contents);
+		return contents && new EncodedPacket(bytes, senderAt, nilAt + 1, optionsEnd, contents);
 	}
 
-	/* sender: of senderOf(). */
+	/* Whether a worker sent it itself. sender: of senderOf(). */
 	isOf(sender) {
 		return this.#optionsAt - this.#senderAt === sender.length &&
 			this.#bytes.compare(sender, 0, sender.length, this.#senderAt, this.#optionsAt) === 0;
 	}
 
-	/* { rooms: Set, except: Set, flags }, or null. */
+	/* { rooms: Set, except: Set, flags }, or null if malformed. */
 	get opts() {
 		if (this.#bytes[this.#optionsAt] === NIL) {
 			return EVERYBODY;
@@ -232,7 +233,7 @@ class Encoded {
 		} : null;
 	}
 
-	/* What a parser has written: a text, and attachments behind it. */
+	/* The output of the sender's parser: a text, and its attachments. */
 	get parts() {
 		this.#parts ??= this.#readParts();
 		return this.#parts;
@@ -248,4 +249,4 @@ class Encoded {
 	}
 }
 
-module.exports = { Encoded, encodedFrame, senderOf };
+module.exports = { EncodedPacket, encodedFrame, senderOf };

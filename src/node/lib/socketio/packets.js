@@ -6,10 +6,9 @@
  *	2[namespace,][id]["name",argument…]
  *	5n-[namespace,][id]["name",argument…]	and n attachments, which are bytes
  *
- * A worker hands such texts of others to its clients as they are. Clients take
- * what isn't an event, or has a reserved name, for a broken stream and
- * disconnect; so that is what a text is asked for. The JSON behind the name is
- * not looked at: whoever sends the text answers for it.
+ * A worker passes such texts of other workers to its clients unchanged. Clients
+ * disconnect if a text is no event, or has a reserved name; so these two are
+ * checked. The JSON after the name is not: its sender is responsible for it.
  */
 
 const { setOwn } = require('../wire/msgpack-reader');
@@ -25,7 +24,7 @@ const CLOSE = 0x5d;
 const EVENT = 2; // packet types of the Socket.IO protocol
 const BINARY_EVENT = 5;
 
-/* Events that Socket.IO's clients take for a broken stream. */
+/* Names of events at which Socket.IO's clients disconnect. */
 const RESERVED = new Set([
 	'connect', 'connect_error', 'disconnect', 'disconnecting',
 	'newListener', 'removeListener',
@@ -40,7 +39,7 @@ function isEventName(name, reserved = RESERVED) {
 		(typeof name === 'string' && !reserved.has(name));
 }
 
-/* Whether the array whose JSON begins at `at` has the name of an event first. */
+/* Whether the JSON array that begins at `at` has the name of an event first. */
 function hasEventName(text, at) {
 	const first = text.charCodeAt(at + 1);
 	if (first !== QUOTE) {
@@ -58,21 +57,20 @@ function hasEventName(text, at) {
 	}
 }
 
-/* Where what is before the namespace ends, or -1. */
+/* Returns where the namespace or the rest begins, or -1. */
 function skipType(text, attachments) {
 	const head = attachments === 0 ? '2' : `5${attachments}-`;
 	return text.startsWith(head) ? head.length : -1;
 }
 
-/* The attachment that a placeholder stands for, or undefined: applications may
- * send objects that merely look like one. */
+/* Returns the attachment of a placeholder, or undefined: applications may send
+ * objects that only look like one. */
 function attachmentOf(value, attachments) {
 	return Object.hasOwn(value, '_placeholder') && value._placeholder === true &&
 		Number.isInteger(value.num) ? attachments[value.num] : undefined;
 }
 
-/* Puts attachments where `value`, which JSON.parse() made, has placeholders for
- * them. */
+/* Replaces the placeholders in `value`, a result of JSON.parse(). */
 function restore(value, attachments) {
 	const root = [value];
 	const left = [root];
@@ -94,12 +92,12 @@ function restore(value, attachments) {
 	return root[0];
 }
 
-/* An event as a parser has written it, and a packet of it for listeners. */
+/* An event as a parser has written it; it is also its packet for listeners. */
 class EncodedEvent {
 	#parts;
 	#idAt;
 	#dataAt; // where its JSON begins
-	#data; // decoded, when somebody has asked for it
+	#data; // decoded on demand
 
 	constructor(parts, nsp, idAt, dataAt) {
 		this.type = EVENT;
@@ -109,7 +107,7 @@ class EncodedEvent {
 		this.#dataAt = dataAt;
 	}
 
-	/* parts: a text and its attachments. null where that is no event. */
+	/* parts: a text and its attachments. Returns null if they are no event. */
 	static read(parts) {
 		const [text] = parts;
 		const nspAt = skipType(text, parts.length - 1);
@@ -133,7 +131,7 @@ class EncodedEvent {
 			Number(this.#parts[0].slice(this.#idAt, this.#dataAt));
 	}
 
-	/* Throws if it is no JSON. */
+	/* Throws if the text is no JSON. */
 	get data() {
 		this.#data ??= this.#readData();
 		return this.#data;

@@ -1,23 +1,23 @@
 'use strict';
 
 /*
- * What Socket.IO processes put into frames: msgpack `[uid, packet, opts]` into
- * those that are published, as the Redis emitters write it, and `[uid, nsp,
- * kind, argument…]` into questions. A packet is for clients, or with `cmd` a
- * command for the workers. Whatever the bytes, decoding gives something of the
- * right shape or null.
+ * The bodies of frames between Socket.IO processes: msgpack `[uid, packet, opts]`
+ * in published messages, as the Redis emitters write it, and `[uid, nsp, kind,
+ * argument…]` in questions. A packet is for clients, or with `cmd` a command for
+ * the workers. Decoding any bytes returns a value of the right shape or null.
  */
 
 const { tryDecode } = require('../wire/msgpack');
 const { BINARY_EVENT, EVENT, isEventName } = require('./packets');
 const { encode } = require('../wire/msgpack-writer');
 
-/* Those that a namespace emits by itself. */
+/* Names of events that a namespace itself emits. */
 const OF_NAMESPACES = new Set([
 	'connect', 'connection', 'new_namespace', 'newListener', 'removeListener',
 ]);
 
-/* Of rooms, or none. What applications call a room may have become nil. */
+/* Whether it is a list of rooms, or missing. An application's name of a room may
+ * have become nil. */
 function isList(value) {
 	return value === undefined || value === null || (Array.isArray(value) &&
 		value.every((room) => typeof room !== 'object' || room === null));
@@ -31,7 +31,7 @@ function isMap(value) {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/* Each kind of command: what is read of it, or null. */
+/* Each kind of command: returns its valid fields, or null. */
 const COMMANDS = {
 	socketsJoin: ({ rooms }) => readRooms(rooms),
 	socketsLeave: ({ rooms }) => readRooms(rooms),
@@ -43,7 +43,7 @@ function readRooms(rooms) {
 	return Array.isArray(rooms) && rooms.every(isRoom) ? { rooms } : null;
 }
 
-/* args: an event for the listeners of a namespace, its name first. */
+/* args: the name and the arguments of an event for a namespace's listeners. */
 function isServerEvent(args) {
 	return Array.isArray(args) && isEventName(args[0], OF_NAMESPACES);
 }
@@ -61,8 +61,8 @@ function isOptions(opts) {
 			typeof opts.flags === 'object');
 }
 
-/* What travels of the flags of a broadcast: plain values. `local` has been
- * obeyed, and callbacks are of this process. */
+/* Selects the flags of a broadcast to send: plain values. Not `local`, which the
+ * sender obeys, and no functions. */
 function plainFlags(flags) {
 	const plain = {};
 	for (const [key, value] of Object.entries(flags ?? {})) {
@@ -73,7 +73,7 @@ function plainFlags(flags) {
 	return plain;
 }
 
-/* What of a packet travels. */
+/* Selects the fields of a packet to send. */
 function plainPacket({ type, data, nsp, id, ...rest }) {
 	return rest.cmd === undefined ? { type, data, nsp, id } : { nsp, ...rest };
 }
@@ -86,12 +86,12 @@ function plainOptions({ rooms, except, flags }) {
 	};
 }
 
-/* Throws what the packet's data makes the encoder throw. */
+/* Throws what the encoder throws because of the packet's data. */
 function encodePayload(uid, packet, opts) {
 	return encode([uid, plainPacket(packet), plainOptions(opts)]);
 }
 
-/* Both as they were encoded, with Sets of rooms; null where they aren't. */
+/* Validates a packet and its options. Returns both, with Sets of rooms, or null. */
 function readBroadcast(packet, opts) {
 	if (!isMap(packet) || !isOptions(opts) ||
 		(packet.nsp != null && typeof packet.nsp !== 'string')) {
@@ -110,8 +110,8 @@ function readBroadcast(packet, opts) {
 
 function readEvent(packet) {
 	const { data, id } = packet;
-	// Never BINARY_EVENT, whoever wrote it: the encoder finds binary itself, and
-	// would write that type without its count of attachments.
+	// Never BINARY_EVENT: the encoder finds binary itself, and would write that type
+	// without its count of attachments.
 	return isEvent(packet) ? { type: EVENT, data, ...(id != null && { id }) } : null;
 }
 
@@ -122,7 +122,7 @@ function readCommand(packet) {
 	return read && { cmd, ...read };
 }
 
-/* { uid, packet, opts: { rooms: Set, except: Set, flags } }, or null. */
+/* Returns { uid, packet, opts: { rooms: Set, except: Set, flags } }, or null. */
 function decodePayload(bytes) {
 	const payload = tryDecode(bytes);
 	if (!Array.isArray(payload) || payload.length < 3) {
@@ -133,12 +133,12 @@ function decodePayload(bytes) {
 	return read && { uid, ...read };
 }
 
-/* Throws as encodePayload(). */
+/* Throws as encodePayload(). kind: see docs/PROTOCOL.md. */
 function encodeQuestion(uid, nsp, kind, args) {
 	return encode([uid, nsp, kind, ...args]);
 }
 
-/* { uid, nsp, kind, args }, or null. */
+/* Returns { uid, nsp, kind, args }, or null. */
 function decodeQuestion(bytes) {
 	const question = tryDecode(bytes);
 	if (!Array.isArray(question)) {

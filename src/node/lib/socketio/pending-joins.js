@@ -1,81 +1,83 @@
 'use strict';
 
 /*
- * Rooms that sockets of other workers have been told to join, until they have.
+ * Rooms that sockets of other workers were told to join, until they have.
  *
  * A message to a room goes to the workers that have subscribed to it. A worker
- * that is told to let its sockets join subscribes when it hears of it, and what
- * is published to the room right behind the command would pass it by. So what
- * is for such a room goes to all who may have been told, until each of them has
- * answered a question: what it answers comes behind what it has subscribed to.
- * There is one question at a time, whatever number of commands it is about.
+ * subscribes when it obeys the command to join, so it would miss a message that is
+ * published right after the command. So messages to such a room go to all workers
+ * that may have got the command, until each has answered a request: its answer
+ * comes after its subscriptions. One request is open at a time, however many
+ * commands it covers.
  */
 
-const ROOMS_MAX = 10_000; // that are told apart: there may be no daemon for long
+const ROOMS_MAX = 10_000; // kept apart: there may be no daemon for long
 const AGAIN = new Set(['PM2A_ERR_AWAY', 'PM2A_ERR_LOST']);
 
-class Settling {
-	#ask;
+class PendingJoins {
+	#request;
 	#ready;
-	#joined = new Map(); // room → the turn in which it was joined last
-	#turn = 0; // counts questions
-	#isAsking = false;
-	#at = new Set(); // rooms of those to ask; all are where it has ALL
+	#rooms = new Map(); // room → the turn of its last command
+	#turn = 0; // number of requests
+	#isRequesting = false;
+	#members = new Set(); // rooms of the workers to ask; all workers if it has ALL
 
-	static #ALL = Symbol('everyone in the namespace');
-	static #ANY = Symbol('whatever room');
+	static #ALL = Symbol('all workers');
+	static #ANY = Symbol('any room');
 
 	/*
-	 * ask(rooms): a promise of the end of a question to those who have one of
-	 * the rooms, or to all if there is none. ready(): of a connection.
+	 * request(rooms): opens a request to the workers that have one of the rooms, or
+	 * to all if there are none; promises its end. ready(): of a connection.
 	 */
-	constructor(ask, ready) {
-		this.#ask = ask;
+	constructor(request, ready) {
+		this.#request = request;
 		this.#ready = ready;
 	}
 
-	/* Whether one of the rooms may be joined by others at this moment. */
+	/* Whether other workers may be about to join one of the rooms. */
 	hasAny(rooms) {
-		return this.#joined.has(Settling.#ANY) || this.#joined.size > 0 &&
-			rooms.some((room) => this.#joined.has(String(room)));
+		return this.#rooms.has(PendingJoins.#ANY) || this.#rooms.size > 0 &&
+			rooms.some((room) => this.#rooms.has(String(room)));
 	}
 
-	/* Those in one of `members`, or all, have been told to join rooms. */
+	/* The workers that have one of the rooms `members`, or all, were told to join
+	 * `rooms`. */
 	add(rooms, members) {
-		const isMuch = this.#joined.size + rooms.length > ROOMS_MAX;
-		for (const room of isMuch ? [Settling.#ANY] : rooms.map(String)) {
-			this.#joined.set(room, this.#turn);
+		const isMuch = this.#rooms.size + rooms.length > ROOMS_MAX;
+		for (const room of isMuch ? [PendingJoins.#ANY] : rooms.map(String)) {
+			this.#rooms.set(room, this.#turn);
 		}
-		const isWide = members.length === 0 || this.#at.size + members.length > ROOMS_MAX;
-		for (const room of isWide ? [Settling.#ALL] : members) {
-			this.#at.add(room);
+		const isWide = members.length === 0 || this.#members.size + members.length > ROOMS_MAX;
+		for (const room of isWide ? [PendingJoins.#ALL] : members) {
+			this.#members.add(room);
 		}
-		if (!this.#isAsking) {
-			this.#isAsking = true;
+		if (!this.#isRequesting) {
+			this.#isRequesting = true;
 			this.#settle();
 		}
 	}
 
 	async #settle() {
-		while (this.#joined.size > 0) {
+		while (this.#rooms.size > 0) {
 			const turn = this.#turn++;
-			const members = this.#at.has(Settling.#ALL) ? [] : [...this.#at];
-			this.#at = new Set();
-			await this.#until(members);
-			for (const [room, last] of this.#joined) {
+			const members = this.#members.has(PendingJoins.#ALL) ? [] : [...this.#members];
+			this.#members = new Set();
+			await this.#untilAnswered(members);
+			for (const [room, last] of this.#rooms) {
 				if (last <= turn) {
-					this.#joined.delete(room);
+					this.#rooms.delete(room);
 				}
 			}
 		}
-		this.#isAsking = false;
+		this.#isRequesting = false;
 	}
 
-	/* What had been said when there was no connection is said with the next. */
-	async #until(members) {
+	/* Commands that were given without a connection are sent on the next one, so
+	 * the request is repeated there. */
+	async #untilAnswered(members) {
 		for (;;) {
 			try {
-				await this.#ask(members);
+				await this.#request(members);
 				return;
 			} catch (error) {
 				if (!AGAIN.has(error.code)) {
@@ -91,4 +93,4 @@ class Settling {
 	}
 }
 
-module.exports = { Settling };
+module.exports = { PendingJoins };

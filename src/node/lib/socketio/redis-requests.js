@@ -1,15 +1,15 @@
 'use strict';
 
 /*
- * Requests in the form of the Redis adapters: JSON, or msgpack, on the topic
- * `key-request#namespace#`. The Redis emitters send commands that way. It is
- * data from outside, so nothing of it is taken that isn't of its form.
+ * Requests in the form of the Redis adapters: JSON or msgpack, on the topic
+ * `key-request#namespace#`. The Redis emitters send commands that way. They come
+ * from other programs, so each field is validated.
  *
- * There are two numberings of types. The one of socket.io-redis up to version 5
- * is known by its key `requestid`; the one of its successors has `requestId`, or
- * neither. Both have commands for one socket, of which the sender awaits an
- * answer: they are obeyed, but nobody answers over Redis. What is nothing but a
- * question is understood and left alone.
+ * There are two numberings of types. A request of socket.io-redis up to version 5
+ * has the key `requestid`; one of its successors has `requestId` or neither. Both
+ * have commands for one socket, whose sender waits for an answer: workers obey
+ * them but do not answer over Redis. Requests that only ask are recognized and
+ * ignored.
  */
 
 const { tryDecode } = require('../wire/msgpack');
@@ -27,12 +27,13 @@ function readRooms(value) {
 	return rooms.every(isRoom) ? rooms : null;
 }
 
-/* A list that may be missing: none. */
+/* Returns a list of rooms; empty if it is missing. */
 function readTargets(value) {
 	return value == null ? [] : Array.isArray(value) && readRooms(value);
 }
 
-/* Which sockets are meant, all of `opts` or one of `sid`; null: unclear. */
+/* Returns the options that select the sockets of `opts`, or the one of `sid`; null if
+ * malformed. */
 function readOptions({ opts, sid }) {
 	if (!isMap(opts)) {
 		return opts === undefined && typeof sid === 'string' ?
@@ -76,7 +77,7 @@ const question = () => QUESTION;
 const join = onRooms('socketsJoin');
 const leave = onRooms('socketsLeave');
 
-/* By their numbers. The last of the new is a broadcast with acknowledgements. */
+/* Readers by type. The last one of NEW is a broadcast with acknowledgements. */
 const OLD = [question, question, question, join, leave, question, disconnect];
 const NEW = [
 	question, question, join, leave, disconnect, question, serverSideEmit, question,
@@ -94,15 +95,15 @@ function parse(body) {
 }
 
 /*
- * What a request wants: { command, opts } as for adapter.obey(), with a command
- * of null where it wants an answer; null where it isn't understood. body: bytes.
+ * Returns { command, opts } for Namespace.obey(); the command is null if the request
+ * only asks. Returns null if it is malformed. body: bytes.
  */
 function readRequest(body) {
 	const parsed = parse(body);
 	if (!isMap(parsed)) {
 		return null;
 	}
-	const request = { ...parsed }; // what it has itself, and nothing else
+	const request = { ...parsed }; // own properties only
 	const isOld = request.requestid !== undefined;
 	if (isOld && request.requestId !== undefined) {
 		return null;
@@ -113,16 +114,16 @@ function readRequest(body) {
 }
 
 /**
- * Does what a request says, in this process.
+ * Obeys a request in this process.
  *
- * @param adapter has obey(command, opts), and guard(act) for what that throws
+ * @param namespace has obey(command, opts), and guard(act) for what that throws
  * @param body bytes
- * @returns false where it isn't understood, for the caller to count
+ * @returns false if it is malformed
  */
-function obeyRedisRequest(adapter, body) {
+function obeyRedisRequest(namespace, body) {
 	const request = readRequest(body);
 	if (request?.command) {
-		adapter.guard(() => adapter.obey(request.command, request.opts));
+		namespace.guard(() => namespace.obey(request.command, request.opts));
 	}
 	return request !== null;
 }

@@ -1,9 +1,8 @@
 'use strict';
 
 /*
- * What workers on Socket.IO's sharded Redis adapter publish: a map `{ type, data,
- * uid, nsp }` as JSON or msgpack, on the topics that native workers have too. It
- * is read into the form of a payload of ours.
+ * Messages of workers on Socket.IO's sharded Redis adapter: a map `{ type, data,
+ * uid, nsp }` as JSON or msgpack, on the topics that native workers use too.
  */
 
 const { tryDecode } = require('../wire/msgpack');
@@ -16,8 +15,8 @@ const MAP_32 = 0xdf;
 
 const QUESTION = { packet: null };
 
-/* Readers of data by type: a packet, or null for questions and answers, and
- * opts. */
+/* Readers of `data` by type: return { packet, opts }; the packet is null for
+ * questions and answers. */
 const READERS = {
 	3: ({ packet, opts, requestId }) => (requestId === undefined ?
 		{ packet, opts } : QUESTION),
@@ -44,14 +43,14 @@ function parse(body) {
 	}
 }
 
-/* Whether the bytes begin as such a message does, and no payload of ours. */
+/* Whether the first byte is that of such a message; ours are arrays. */
 function isSharded(first) {
 	return first === BRACE || (first & 0xf0) === FIXMAP || first === MAP_16 ||
 		first === MAP_32;
 }
 
-/* As decodePayload() gives it, with a packet of null for what is between workers
- * of the other kind; null where it is malformed. */
+/* Returns a payload as decodePayload() does, or null if it is malformed. The packet
+ * is null if the message concerns only workers of the other kind. */
 function readSharded(body) {
 	const parsed = parse(body);
 	const { type, data, uid, nsp } = isMap(parsed) ? parsed : {};

@@ -1,21 +1,23 @@
 'use strict';
 
 /*
- * Which topics a message goes to, by its namespace and rooms: `key#namespace#`
- * for everyone and `key#namespace#room#` for a room, as the Redis adapters have
- * it. Whoever publishes and whoever subscribes take them from here.
+ * The topics of a message, by its namespace and rooms: `key#namespace#` for
+ * everyone and `key#namespace#room#` for a room, as the Redis adapters have it.
+ * Publishers and subscribers both take them from here.
  *
- * What is for rooms whose topics are too long for the daemon, or too many for
- * one frame, goes to everyone in the namespace, and the workers sort it out by
- * the rooms in its options. A room with such a name is therefore not subscribed.
+ * If the topics of a message's rooms are too long for the daemon, or too many for
+ * one frame, the message goes to everyone in the namespace, and the workers select
+ * the sockets by the rooms in its options. So a room with such a name is not
+ * subscribed.
  */
 
+const { isWithin } = require('../client/limits');
 const { isRoom } = require('./payload');
 const { several } = require('../wire/frame-writer');
 
 const TOPIC_MAX = 4096; // the daemon's default: longer rooms have no topic
 
-/* Rooms as an array; they are one room, an iterable or missing. */
+/* Returns an array of rooms, which are one room, an iterable or missing. */
 function listOf(rooms) {
 	if (typeof rooms === 'object' && typeof rooms?.[Symbol.iterator] === 'function') {
 		return [...rooms];
@@ -23,25 +25,19 @@ function listOf(rooms) {
 	return rooms === undefined || rooms === null ? [] : [rooms];
 }
 
-/* Whether a topic has max bytes or fewer. Short ones are not counted. */
-function isWithin(topic, max) {
-	return 3 * topic.length <= max ||
-		(topic.length <= max && Buffer.byteLength(topic) <= max);
-}
-
-/* Of everyone in a namespace. */
+/* The topic of everyone in a namespace. */
 function everyone(key, nsp) {
 	return `${key}#${nsp}#`;
 }
 
-/* Where the Redis emitters send what is for the workers. */
+/* The topic on which the Redis emitters send requests to the workers. */
 function requests(key, nsp) {
 	return `${key}-request#${nsp}#`;
 }
 
 /*
- * Of a room in the namespace whose topic is all; null if it would have more than
- * max bytes, or if no other process can have such a room.
+ * The topic of a room in the namespace whose topic is `all`; null if it would have
+ * more than `max` bytes, or if no other process can have such a room.
  */
 function ofRoom(all, room, max = TOPIC_MAX) {
 	const topic = isRoom(room) ? `${all}${room}#` : null;
@@ -49,10 +45,9 @@ function ofRoom(all, room, max = TOPIC_MAX) {
 }
 
 /*
- * Of what is for rooms (an iterable; none: everyone). All workers must agree on
- * who is subscribed, whatever they know of the daemon at the time: so
- * subscribers go by TOPIC_MAX, and publishers by maxTopic, the daemon's own, if
- * that is less.
+ * The topics of a message to `rooms` (an iterable; none: everyone). All workers
+ * must agree on which rooms are subscribed, whatever they know of the daemon: so
+ * subscribers apply TOPIC_MAX, and publishers also `maxTopic`, the daemon's limit.
  */
 function ofRooms(all, rooms, maxTopic) {
 	const max = Math.min(TOPIC_MAX, maxTopic);
@@ -79,9 +74,9 @@ function areShared(rooms) {
 }
 
 /*
- * What of opts concerns other processes: their rooms are strings or numbers, in a
- * Set or an array. Returns opts itself if that is all, and null if it has rooms
- * and none of them is left.
+ * Returns the part of `opts` that concerns other processes: rooms that are strings
+ * or numbers, in a Set or an array. Returns `opts` itself if that is all, and null
+ * if it has rooms but none of that kind.
  */
 function elsewhere(opts) {
 	if (areShared(opts.rooms) && areShared(opts.except)) {
@@ -94,5 +89,5 @@ function elsewhere(opts) {
 }
 
 module.exports = {
-	TOPIC_MAX, elsewhere, everyone, isWithin, listOf, ofRoom, ofRooms, requests,
+	TOPIC_MAX, elsewhere, everyone, listOf, ofRoom, ofRooms, requests,
 };

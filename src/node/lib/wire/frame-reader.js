@@ -1,28 +1,28 @@
 'use strict';
 
 /*
- * Bytes to frames. Fed with chunks as they come; knows no socket, and throws
- * nothing that comes from the bytes.
+ * Finds frames in a stream of bytes, chunk by chunk. Knows no socket, and does not
+ * throw because of the bytes.
  *
- * A frame is told by where its parts are in the bytes that hold it, so a frame
- * that nobody wants costs no object and no view. Those bytes are the chunk
- * itself. Only a frame that a chunk doesn't end is copied, once, to a place
- * that grows with what has come, and not with the length that it declares.
+ * The callback gets the places of a frame's parts in the bytes that hold it, so a
+ * frame that nobody needs costs no object and no view. Those bytes are the chunk
+ * itself. Only a frame that is longer than its chunk is copied, once, to a buffer
+ * that grows with the bytes that have come, not with the length that it declares.
  */
 
 const { HEADER_SIZE, LENGTH_SIZE } = require('./frame-writer');
 
-const PARTIAL_MIN = 4096; // bytes to begin with
+const PARTIAL_MIN = 4096; // bytes at the beginning
 const PARTIAL_MAX = 64 * 1024; // kept from one unfinished frame to the next
 const NOTHING = Buffer.alloc(0);
 
-class Receiver {
+class FrameReader {
 	#partial = NOTHING; // an unfinished frame, and room for more of it
 	#size = 0; // bytes of it that have come
-	#needed = LENGTH_SIZE; // bytes that it must have to be looked at again
+	#needed = LENGTH_SIZE; // bytes that it must have for the next step
 	#max;
 
-	/* max: the largest length field that is taken, bytes. */
+	/* max: the largest length field that is accepted, bytes. */
 	constructor(max) {
 		this.#max = max;
 	}
@@ -38,9 +38,9 @@ class Receiver {
 
 	/*
 	 * Calls take(type, flags, bytes, topicAt, bodyAt, end) for each frame that
-	 * chunk completes: the topic is in bytes from topicAt to bodyAt, the body
-	 * from there to end. bytes are as they are during that call alone. Returns
-	 * null, or what is wrong with the bytes: nothing can be fed after that.
+	 * `chunk` completes: the topic is in `bytes` from `topicAt` to `bodyAt`, the body
+	 * from there to `end`. `bytes` are valid during that call only. Returns null, or
+	 * a message if the bytes are malformed; then nothing more can be pushed.
 	 */
 	push(chunk, take) {
 		let at = 0;
@@ -56,7 +56,7 @@ class Receiver {
 		return this.#parse(chunk, at, take);
 	}
 
-	/* At most n bytes of chunk, from at. Returns how many. */
+	/* Copies at most n bytes of `chunk`, from `at`. Returns how many. */
 	#keep(chunk, at, n) {
 		const size = this.#size + Math.min(n, chunk.length - at);
 		if (size > this.#partial.length) {
@@ -70,7 +70,7 @@ class Receiver {
 		return copied;
 	}
 
-	/* What was needed of the unfinished frame is there: its length, or all. */
+	/* The bytes that were needed are there: the length field, or the frame. */
 	#complete(take) {
 		const size = this.#size;
 		if (size === LENGTH_SIZE) {
@@ -120,7 +120,7 @@ class Receiver {
 			`a frame of length ${length}; the limit is ${this.#max}` : null;
 	}
 
-	/* The whole frame from at to end. */
+	/* Reports the frame from `at` to `end`. */
 	#take(bytes, at, end, take) {
 		const topicAt = at + HEADER_SIZE;
 		const bodyAt = topicAt + bytes.readUInt16BE(at + 6);
@@ -132,7 +132,7 @@ class Receiver {
 	}
 }
 
-/* A frame as an object, of its own bytes. The arguments are those of take(). */
+/* Returns a copy of a frame as an object. The arguments are those of take(). */
 function copyOf(type, flags, bytes, topicAt, bodyAt, end) {
 	return {
 		type,
@@ -142,4 +142,4 @@ function copyOf(type, flags, bytes, topicAt, bodyAt, end) {
 	};
 }
 
-module.exports = { Receiver, copyOf };
+module.exports = { FrameReader, copyOf };

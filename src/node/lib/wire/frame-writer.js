@@ -1,7 +1,8 @@
 'use strict';
 
 /*
- * Frames to bytes, as docs/PROTOCOL.md lays down. Pure: knows no socket.
+ * Writes frames, as docs/PROTOCOL.md specifies, and has the protocol's constants.
+ * Pure: knows no socket.
  */
 
 const { encode } = require('notepack.io');
@@ -34,15 +35,20 @@ const FLAG = Object.freeze({
 	SUBSCRIBERS: 0x01,
 });
 
+/* The verdict of an ANSWER. */
+const VERDICT = Object.freeze({ NO: 0, YES: 1, MORE: 2 });
+/* How the daemon gathers the answers to an ASK. */
+const GATHERS = Object.freeze(['list', 'union', 'first', 'stream']);
+
 const PROTOCOL = 1;
 const LENGTH_SIZE = 4;
 const HEADER_SIZE = 8;
 const TOPIC_FIELD_MAX = 0xffff;
-const FRAME_MAX = 2 ** 30; // bytes: no daemon's max-frame is larger
+const FRAME_MAX = 2 ** 30; // bytes: the largest max-frame of any daemon
 const NOTHING = Buffer.alloc(0);
 
-/* Begins a frame in bytes that have room for it; returns where its body goes.
- * topic is a string or bytes. */
+/* Writes everything of a frame but its length and its body, into a buffer that is
+ * large enough; returns where the body goes. topic: a string or bytes. */
 function writeHead(bytes, type, flags, topic) {
 	let size = topic.length;
 	if (typeof topic === 'string') {
@@ -56,13 +62,13 @@ function writeHead(bytes, type, flags, topic) {
 	return HEADER_SIZE + size;
 }
 
-/* The frame that was begun in bytes, a view; its body ends at `end`. */
+/* Writes the length of a frame whose body ends at `end`; returns a view of it. */
 function endFrame(bytes, end) {
 	bytes.writeUInt32BE(end - LENGTH_SIZE, 0);
 	return bytes.subarray(0, end);
 }
 
-/* One frame; topic is a string or bytes, body is bytes. */
+/* Returns one frame. topic: a string or bytes. body: bytes. */
 function frame(type, flags, topic, body) {
 	const size = HEADER_SIZE + Buffer.byteLength(topic) + body.length;
 	const out = Buffer.allocUnsafe(size);
@@ -78,7 +84,7 @@ function flagsOf(bytes) {
 	return bytes[5];
 }
 
-/* fields: the keys of HELLO but for `protocol`; undefined ones are left out. */
+/* fields: those of HELLO except `protocol`. Leaves undefined ones out. */
 function hello(fields) {
 	const body = { protocol: PROTOCOL };
 	for (const [key, value] of Object.entries(fields)) {
@@ -89,28 +95,29 @@ function hello(fields) {
 	return frame(TYPE.HELLO, 0, NOTHING, encode(body));
 }
 
-/* type is SUBSCRIBE or UNSUBSCRIBE. */
+/* type: SUBSCRIBE or UNSUBSCRIBE. */
 function topics(type, flags, list) {
 	return frame(type, flags, NOTHING, encode(list));
 }
 
-/* The topic field for several topics, or null where it would be too long. */
+/* Returns the topic field for several topics, or null if it would be too long. */
 function several(list) {
 	const field = encode(list);
 	return field.length > TOPIC_FIELD_MAX ? null : field;
 }
 
-/* That of a published frame. list: of topics. */
+/* The flags of a PUBLISH. list: its topics. */
 function publishFlags(list, isVolatile) {
 	return (isVolatile ? FLAG.VOLATILE : 0) | (list.length === 1 ? 0 : FLAG.SEVERAL);
 }
 
-/* The topic field for a list of one topic or several, or null. */
+/* Returns the topic field for one topic or several, or null as several(). */
 function fieldOf(list) {
 	return list.length === 1 ? list[0] : several(list);
 }
 
-/* list: one topic or several; null where they don't fit a topic field. */
+/* Returns a PUBLISH to a list of topics, or null if they do not fit its topic
+ * field. */
 function publish(list, body, isVolatile) {
 	const field = fieldOf(list);
 	if (field === null || Buffer.byteLength(field) > TOPIC_FIELD_MAX) {
@@ -120,8 +127,8 @@ function publish(list, body, isVolatile) {
 }
 
 /*
- * list: one topic, or several where subscribers are asked; null where they
- * don't fit a topic field. timeout in ms. body: bytes.
+ * Returns an ASK about one topic, or about several if `subscribers`; null if they
+ * do not fit its topic field. timeout: ms. body: bytes.
  */
 function ask(list, subscribers, { id, gather, timeout }, body) {
 	const field = fieldOf(list);
@@ -132,14 +139,14 @@ function ask(list, subscribers, { id, gather, timeout }, body) {
 		(list.length === 1 ? 0 : FLAG.SEVERAL), field, encode([id, gather, timeout, asBuffer(body)]));
 }
 
-/* body: bytes, or undefined where the verdict is 0. */
+/* body: bytes; undefined if the verdict is NO. */
 function answer(id, verdict, body) {
 	return frame(TYPE.ANSWER, 0, NOTHING, encode(body === undefined ?
 		[id, verdict] : [id, verdict, asBuffer(body)]));
 }
 
-/* The same bytes as what the encoder takes for binary; bytes: a view, or an
- * ArrayBuffer. */
+/* Returns the same bytes as a Buffer, which the encoder writes as binary. bytes: a
+ * view or an ArrayBuffer. */
 function asBuffer(bytes) {
 	if (Buffer.isBuffer(bytes)) {
 		return bytes;
@@ -157,7 +164,7 @@ function pong(body) {
 }
 
 module.exports = {
-	FLAG, FRAME_MAX, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
-	answer, asBuffer, ask, endFrame, fieldOf, flagsOf, frame, hello, ping, pong, publish,
-	publishFlags, several, topics, typeOf, writeHead,
+	FLAG, FRAME_MAX, GATHERS, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
+	VERDICT, answer, asBuffer, ask, endFrame, fieldOf, flagsOf, frame, hello, ping, pong,
+	publish, publishFlags, several, topics, typeOf, writeHead,
 };

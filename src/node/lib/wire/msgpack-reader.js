@@ -1,26 +1,26 @@
 'use strict';
 
 /*
- * Decodes msgpack from bytes that may be anything, in one pass that judges
- * before it allocates: a length against the bytes that are left, and the number
- * of values against a limit. Objects take many times their bytes, and each new
- * key takes V8 microseconds: without limits, 15 MB of empty maps are a gigabyte
- * of heap, and as many bytes of keys block the process for seconds.
+ * Decodes msgpack from bytes that may be malformed, in one pass that checks before
+ * it allocates: a length against the bytes that are left, and the number of values
+ * against a limit. Objects take many times their bytes, and each new key costs V8
+ * microseconds: without limits, 15 MB of empty maps become a gigabyte of heap, and
+ * as many bytes of keys block the process for seconds.
  *
- * Maps become objects as JSON.parse() makes them: a key `__proto__` is a property
- * of its own and never the prototype. Extension types are those of the Redis
- * emitters: dates, ArrayBuffer and undefined; others become `[type, Buffer]`.
+ * Maps become objects as with JSON.parse(): a key `__proto__` is an own property and
+ * never the prototype. Extension types are those of the Redis emitters: dates,
+ * ArrayBuffer and undefined; others become `[type, Buffer]`.
  */
 
 const DEPTH_MAX = 512;
-const TEXT_SHORT = 32; // bytes: up to this many a text is looked up in `texts`
+const TEXT_SHORT = 32; // bytes of the longest text that is looked up in `texts`
 const TEXTS = 4096; // a power of two
-const KEYS_FREE = 128 * 1024; // however few bytes there are
+const KEYS_FREE = 128 * 1024; // allowed for any number of bytes
 const TIMESTAMP = -1;
 const TWO_32 = 2 ** 32;
 
 /* Short texts by a hash of their bytes. Most texts are keys, names and rooms that
- * come again, and a call that decodes UTF-8 costs more than the comparison. */
+ * repeat, and a call that decodes UTF-8 costs more than the comparison. */
 const texts = new Array(TEXTS).fill('');
 
 /* The number of values that `size` bytes may decode to; a key is a value. */
@@ -46,7 +46,7 @@ class Reader {
 	#objects;
 	#keys = null; // a Set of those that were not in `texts`
 
-	/* The value that bytes hold; throws RangeError with what is wrong. */
+	/* Returns the value in `bytes`; throws RangeError if they are malformed. */
 	static decode(bytes) {
 		const reader = new Reader();
 		const size = bytes.length;
@@ -161,7 +161,7 @@ class Reader {
 		return width === 2 ? n : n * 0x10000 + ((bytes[at + 2] << 8) | bytes[at + 3]);
 	}
 
-	/* Counts an object that is about to be made, with n values in it. */
+	/* Counts an object with n values, before it is allocated. */
 	#count(n, depth) {
 		if (n > this.#size - this.#at) {
 			throw new RangeError('the value is longer than its bytes');
@@ -212,7 +212,7 @@ class Reader {
 			return this.#text(head & 0x1f, true);
 		}
 		this.#at--;
-		// Other writers may have keys that are no text.
+		// Other writers may use keys that are no text.
 		const key = String(this.#any(DEPTH_MAX));
 		this.#noteKey(key);
 		return key;
@@ -248,7 +248,8 @@ class Reader {
 		return text;
 	}
 
-	/* Whether n bytes from `at` are that text: only if each is a character. */
+	/* Whether n bytes from `at` are that text; false if it has other characters than
+	 * those of one byte. */
 	#is(text, at, n) {
 		if (text.length !== n) {
 			return false;
@@ -267,7 +268,7 @@ class Reader {
 		return this.#bytes.subarray(at, at + n);
 	}
 
-	/* isFixed: its length is that of its head. */
+	/* isFixed: whether its head implies its length. */
 	#extension(n, isFixed) {
 		const type = this.#bytes.readInt8(this.#take(1));
 		if (type === TIMESTAMP && (n === 4 || n === 8 || n === 12)) {
@@ -281,7 +282,7 @@ class Reader {
 		return isFixed ? this.#old(n) : new Uint8Array(this.#binary(n)).buffer;
 	}
 
-	/* As earlier versions of the Redis emitters write them. */
+	/* The form of earlier versions of the Redis emitters. */
 	#old(n) {
 		if (n === 1) {
 			this.#take(1);
@@ -307,7 +308,7 @@ class Reader {
 	}
 }
 
-/* object[key] = value, also where the key is `__proto__`. */
+/* object[key] = value, also if the key is `__proto__`. */
 function setOwn(object, key, value) {
 	Object.defineProperty(object, key,
 		{ value, writable: true, enumerable: true, configurable: true });

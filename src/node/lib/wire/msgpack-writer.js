@@ -1,12 +1,12 @@
 'use strict';
 
 /*
- * Values to msgpack, for what applications emit. The local clients get what
- * JSON and the binary attachments make of a value, and the others must get the
- * same, so this follows JSON where an encoder for messages in general does not:
- * toJSON(), keys without a value, numbers beyond 64 bits, and all kinds of views
- * of bytes. Only dates stay dates, as the Redis emitters write them, and half a
- * surrogate pair becomes U+FFFD, for UTF-8 has nothing else.
+ * Encodes as msgpack what applications emit. Local clients get a value as JSON with
+ * binary attachments, and the clients of other workers must get the same. So this
+ * follows JSON where general encoders do not: toJSON(), keys without a value,
+ * numbers beyond 64 bits, and all kinds of views of bytes. Only dates stay dates,
+ * as the Redis emitters write them, and half a surrogate pair becomes U+FFFD, since
+ * UTF-8 cannot encode it.
  */
 
 const { DEPTH_MAX, KEYS_FREE, decode } = require('./msgpack-reader');
@@ -21,8 +21,8 @@ class Writer {
 	#at = 0;
 	#n = 0; // values and keys
 
-	/* The bytes of one value; throws RangeError or TypeError. What the readers of
-	 * others would refuse is refused here, where somebody can be told. */
+	/* Returns the bytes of one value; throws RangeError or TypeError. Refuses what
+	 * the readers of others would refuse, since only here an error can be reported. */
 	static encode(value) {
 		const writer = new Writer();
 		writer.#any(plain(value), 1);
@@ -45,7 +45,7 @@ class Writer {
 		return at;
 	}
 
-	/* A head, and n in so many bytes behind it. */
+	/* Writes a head, and n in `width` bytes after it. */
 	#head(code, n, width) {
 		const at = this.#take(1 + width);
 		this.#bytes[at] = code;
@@ -54,7 +54,7 @@ class Writer {
 		}
 	}
 
-	/* The head of what has a length, in the shortest form that there is. */
+	/* Writes a head with a length, in the shortest form. */
 	#length(n, { fix = 0, below = 0, code8, code16 }) {
 		if (n < below) {
 			this.#head(fix | n, 0, 0);
@@ -105,7 +105,7 @@ class Writer {
 		this.#bytes.utf8Write(text, at, n);
 	}
 
-	/* Writes a short text if it has one byte for each character. */
+	/* Writes a short text if each character has one byte; returns whether it has. */
 	#ascii(text) {
 		const n = text.length;
 		const at = this.#take(1 + n);
@@ -164,7 +164,7 @@ class Writer {
 		}
 	}
 
-	/* The low 32 bits of an integer. */
+	/* Writes the low 32 bits of an integer. */
 	#word(n) {
 		const at = this.#take(4);
 		this.#bytes.writeUInt32BE(n >>> 0, at);
@@ -208,7 +208,7 @@ class Writer {
 		}
 	}
 
-	/* The timestamp extension, in the shortest of its three forms. */
+	/* Writes the timestamp extension, in the shortest of its three forms. */
 	#date(ms) {
 		const s = Math.floor(ms / 1000);
 		const ns = (ms - s * 1000) * 1e6;
@@ -227,8 +227,8 @@ class Writer {
 }
 
 /*
- * What JSON and the attachments take a value for; undefined: for nothing.
- * toJSON() is asked once: it may well return an object that has one too.
+ * Returns what JSON and the attachments make of a value; undefined if they leave it
+ * out. Calls toJSON() once: it may return an object that has one too.
  */
 function plain(value, isFromJSON = false) {
 	if (typeof value !== 'object' || value === null) {

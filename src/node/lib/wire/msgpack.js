@@ -1,8 +1,6 @@
 'use strict';
 
-/*
- * Bytes that may be anything: where a value in them ends, and what it is.
- */
+/* Finds and decodes values in bytes that may be malformed. */
 
 const { DEPTH_MAX, decode, valuesMax } = require('./msgpack-reader');
 
@@ -15,10 +13,10 @@ const HEADS = [
 	[0, 0, 2, 1], [0, 0, 4, 1], [0, 0, 2, 2], [0, 0, 4, 2],
 ];
 
-/* Where the value that begins at `from` ends, or -1 if it isn't one that lies in
- * bytes before `end`, or is one that the reader refuses for its many values. */
+/* Returns where the value that begins at `from` ends. Returns -1 if it is malformed,
+ * if it does not end before `end`, or if the reader would refuse its many values. */
 function skip(bytes, from, end) {
-	const left = [1]; // values still to come, a level each
+	const left = [1]; // values that are left, for each level
 	let at = from;
 	let allowed = valuesMax(end - from);
 	while (left.length > 0) {
@@ -64,7 +62,7 @@ function skip(bytes, from, end) {
 	return at;
 }
 
-/* The value, or undefined if bytes aren't exactly one that the reader takes. */
+/* Returns the value, or undefined if `bytes` are not exactly one valid value. */
 function tryDecode(bytes) {
 	try {
 		return decode(bytes);
@@ -73,7 +71,7 @@ function tryDecode(bytes) {
 	}
 }
 
-/* Why bytes are refused, or null if they aren't. */
+/* Returns why `bytes` are refused, or null if they are valid. */
 function faultOf(bytes) {
 	try {
 		decode(bytes);

@@ -1,0 +1,98 @@
+'use strict';
+
+/*
+ * The questions that this client is asked. Each that is taken gets an answer,
+ * unless the connection ends first; the daemon waits for it. Answers keep their
+ * place among the messages, like requests.
+ */
+
+const debug = require('debug')('socket.io-pm2adapter:client');
+const sender = require('../wire/frame-writer');
+const { mustBeBytes } = require('./options');
+
+const { VERDICT } = sender;
+const ANSWER_ROOM = 64; // bytes of max_frame that are not the answer's body
+
+/* A question as listeners get it. Its first answer() or decline() counts; later
+ * calls have no effect. */
+class Question {
+	#send; // (verdict, body): false if no more can be sent; null after the end
+
+	constructor({ topics, body, gather, subscribers }, send) {
+		this.topics = topics;
+		this.body = body;
+		this.gather = gather;
+		this.subscribers = subscribers;
+		this.#send = send;
+	}
+
+	/** Answers yes, with `body`. */
+	answer(body) {
+		mustBeBytes('body', body);
+		this.#end(VERDICT.YES, body);
+	}
+
+	/** Sends a part of the answer, if it is gathered as a stream. */
+	more(body) {
+		mustBeBytes('body', body);
+		if (this.gather === 'stream' && this.#send?.(VERDICT.MORE, body) === false) {
+			this.#send = null;
+		}
+	}
+
+	/** Answers no. */
+	decline() {
+		this.#end(VERDICT.NO);
+	}
+
+	#end(verdict, body) {
+		const send = this.#send;
+		this.#send = null;
+		send?.(verdict, body);
+	}
+}
+
+class Questions {
+	#stats;
+	#outgoing;
+	#tell;
+
+	/* stats, outgoing: the client's. tell(question): false if nobody listens. */
+	constructor(stats, outgoing, tell) {
+		this.#stats = stats;
+		this.#outgoing = outgoing;
+		this.#tell = tell;
+	}
+
+	/* Passes a question on; declines it if nobody listens. */
+	take({ id, ...rest }) {
+		const { connection } = this.#outgoing;
+		const question = new Question(rest,
+			(verdict, body) => connection.canSend && this.#answer(id, verdict, body));
+		this.#stats.questions++;
+		if (!this.#tell(question)) {
+			question.decline();
+		}
+	}
+
+	/* Returns false if it had to send a no. Drops no answer for a limit, since the
+	 * daemon waits for each. */
+	#answer(id, verdict, body) {
+		const { connection, limits } = this.#outgoing;
+		const isTooBig = body?.length + ANSWER_ROOM > limits.maxFrame;
+		if (isTooBig) {
+			this.#stats.errors++;
+			debug('an answer of %d bytes is over the limit of the daemon', body.length);
+		}
+		const frame = isTooBig ?
+			sender.answer(id, VERDICT.NO) : sender.answer(id, verdict, body);
+		if (this.#outgoing.isFree()) {
+			connection.send(frame);
+		} else {
+			this.#outgoing.wait(() => connection.send(frame));
+		}
+		return !isTooBig;
+	}
+}
+
+module.exports = { Questions };
