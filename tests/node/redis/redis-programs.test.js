@@ -8,7 +8,6 @@ const path = require('path');
 const { after, before, describe, test } = require('node:test');
 
 const { Client } = require('../../../src/node');
-const { needs } = require('../../support/needs');
 const { LIBRARIES, RedisDaemon, freePort } = require('../support/redis');
 const { Servers } = require('../support/servers');
 const { next, until, within } = require('../support/wait');
@@ -48,7 +47,7 @@ async function hear(t, daemon, channel) {
 	return client;
 }
 
-describe('redis-cli', { ...PATIENT, ...needs('redis-cli') }, () => {
+describe('redis-cli', PATIENT, () => {
 	let daemon;
 	let guarded;
 	const cli = (t, args, options) => run(t, 'redis-cli', ['-s', daemon.redis, ...args], options);
@@ -98,7 +97,7 @@ describe('redis-cli', { ...PATIENT, ...needs('redis-cli') }, () => {
 	});
 });
 
-describe('redis-benchmark', { ...PATIENT, ...needs('redis-benchmark') }, () => {
+describe('redis-benchmark', PATIENT, () => {
 	let daemon;
 	let port;
 
@@ -130,7 +129,7 @@ describe('redis-benchmark', { ...PATIENT, ...needs('redis-benchmark') }, () => {
 			});
 });
 
-describe('an emitter in Python, over python3-redis', { ...PATIENT, ...needs(`${PYTHON}:redis`) }, () => {
+describe('an emitter in Python, over python3-redis', PATIENT, () => {
 	let daemon;
 	let servers;
 	let clients;
