@@ -1,10 +1,9 @@
 #include "base/pool.h"
 
-#include <sys/mman.h>
-
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
 #include "base/xalloc.h"

@@ -1,3 +1,5 @@
+#include "cli/command.h"
+
 #include <bsd/stdlib.h>
 #include <errno.h>
 #include <getopt.h>

@@ -11,26 +11,10 @@
 #include <stdio.h>
 
 #include "base/err.h"
-#include "config/config.h"
+#include "cli/command_word.h"
 #include "cli/shell.h"
+#include "config/config.h"
 #include "wire/control.h"
-
-enum action {
-	ACTION_SERVE,
-	ACTION_STATS,
-	ACTION_WATCH,
-	ACTION_HEALTHZ,
-	ACTION_SIGNAL,
-	ACTION_TEST,
-	ACTION_EMIT,
-	ACTION_ASK,
-	ACTION_TAIL,
-	ACTION_VERSION,
-	ACTION_HELP,
-	ACTION_DUMP_CONFIG,
-	ACTION_DUMP_MANUAL,
-	ACTION_DUMP_COMPLETION,
-};
 
 struct setting;
 

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/command_word.h"
+#include "cli/command.h"
 #include "config/print.h"
 #include "config/wrap.h"
 

@@ -1,15 +1,29 @@
 /*
  * command_word - the words of the command line that are no options of the
  * configuration, as a table: what command.c reads, --help prints, and the
- * completion of shells knows. Nobody else includes it.
+ * completion of shells knows.
  */
 #ifndef PM2A_CLI_COMMAND_WORD_H
 #define PM2A_CLI_COMMAND_WORD_H
 
 #include <stddef.h>
-#include <stdio.h>
 
-#include "cli/command.h"
+enum action {
+	ACTION_SERVE,
+	ACTION_STATS,
+	ACTION_WATCH,
+	ACTION_HEALTHZ,
+	ACTION_SIGNAL,
+	ACTION_TEST,
+	ACTION_EMIT,
+	ACTION_ASK,
+	ACTION_TAIL,
+	ACTION_VERSION,
+	ACTION_HELP,
+	ACTION_DUMP_CONFIG,
+	ACTION_DUMP_MANUAL,
+	ACTION_DUMP_COMPLETION,
+};
 
 /* Options of the configuration are numbered from 0, and words from here. */
 enum word_id {

@@ -168,11 +168,13 @@ put_rooms(struct msg_writer *w, char **args)
 static bool
 put_filter(struct msg_writer *w, char **args)
 {
-	msg_put_map(w, 2);
+	struct msg_open filter = msg_begin_map(w);
+
 	msg_put_str(w, "rooms");
 	put_rooms(w, args);
 	msg_put_str(w, "except");
 	msg_put_array(w, 0);
+	msg_end_map(w, filter);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/container.h"
 #include "core/request.h"
 #include "core/stats.h"
 #include "core/topic.h"
@@ -42,15 +43,13 @@ void member_free(struct topic_registry *topics, struct member *member);
 static inline struct member *
 member_of(struct topic_owner *owner)
 {
-	return (
-	    struct member *)((char *)owner - offsetof(struct member, topics));
+	return container_of(owner, struct member, topics);
 }
 
 static inline struct member *
 member_of_requests(struct request_owner *owner)
 {
-	return (
-	    struct member *)((char *)owner - offsetof(struct member, requests));
+	return container_of(owner, struct member, requests);
 }
 
 #endif

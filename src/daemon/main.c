@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "cli/command.h"
-#include "config/config.h"
 #include "cli/probe.h"
 #include "cli/query.h"
-#include "config/print.h"
-#include "daemon/serve.h"
 #include "cli/shell.h"
 #include "cli/watch.h"
+#include "config/config.h"
+#include "config/print.h"
+#include "daemon/serve.h"
 #include "net/loop.h"
 #include "wire/json.h"
 #include "wire/msg.h"

@@ -14,11 +14,11 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "config/print.h"
-#include "ops/systemd.h"
 #include "daemon/settings.h"
 #include "daemon/sockets.h"
 #include "ops/metrics.h"
 #include "ops/pm2.h"
+#include "ops/systemd.h"
 
 #define EXIT_INTERRUPTED (128 + SIGINT)
 

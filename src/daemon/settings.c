@@ -60,13 +60,13 @@ static void
 put_config(struct msg_writer *w, void *arg)
 {
 	const struct config *config = arg;
+	struct msg_open map = msg_begin_map(w);
 	char text[4096];
 
-	msg_put_map(w, config_n_options());
-	for (size_t i = 0; i < config_n_options(); i++) {
-		msg_put_str(w, config_name(i));
-		msg_put_str(w, config_value(config, i, text, sizeof(text)));
-	}
+	for (size_t i = 0; i < config_n_options(); i++)
+		msg_put_pair_str(w, config_name(i),
+		    config_value(config, i, text, sizeof(text)));
+	msg_end_map(w, map);
 }
 
 int

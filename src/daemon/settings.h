@@ -5,8 +5,8 @@
 #ifndef PM2A_DAEMON_SETTINGS_H
 #define PM2A_DAEMON_SETTINGS_H
 
-#include "core/broker.h"
 #include "config/config.h"
+#include "core/broker.h"
 #include "edge/native/native.h"
 #include "edge/redis/redis.h"
 #include "net/conn.h"

@@ -11,11 +11,11 @@
 
 #include "base/err.h"
 #include "config/config.h"
-#include "ops/metrics.h"
 #include "edge/native/native.h"
 #include "edge/redis/redis.h"
 #include "net/listen.h"
 #include "net/loop.h"
+#include "ops/metrics.h"
 
 #define SOCKETS_REDIS_MAX 16
 

@@ -1,7 +1,6 @@
 #include "net/job.h"
 
 #include "base/clock.h"
-#include "net/loop.h"
 
 void
 job_run_slice(struct job_list *jobs)
@@ -24,19 +23,19 @@ job_run_slice(struct job_list *jobs)
 }
 
 void
-job_start(struct loop *loop, struct job *job)
+job_start(struct job_list *jobs, struct job *job)
 {
 	if (job->is_started)
 		return;
 	job->is_started = true;
-	TAILQ_INSERT_TAIL(loop_jobs(loop), job, link);
+	TAILQ_INSERT_TAIL(jobs, job, link);
 }
 
 void
-job_stop(struct loop *loop, struct job *job)
+job_stop(struct job_list *jobs, struct job *job)
 {
 	if (!job->is_started)
 		return;
 	job->is_started = false;
-	TAILQ_REMOVE(loop_jobs(loop), job, link);
+	TAILQ_REMOVE(jobs, job, link);
 }

@@ -1,9 +1,9 @@
 /*
- * job - long work in slices, so that no turn of the loop is held up by it.
+ * job - long work in steps, so that it never holds up a turn of the loop.
  *
- * A job is done step by step. All jobs of a loop take turns and share
- * JOB_SLICE_US of each turn of the loop; while there is a job the loop does not
- * wait for events. What a job is about may change between two steps.
+ * All jobs of a list take turns and share JOB_SLICE_US of each turn of the
+ * loop; the loop does not wait for events while there is a job. Anything may
+ * change between two steps. net/loop owns the list: see loop_jobs().
  */
 #ifndef PM2A_NET_JOB_H
 #define PM2A_NET_JOB_H
@@ -14,26 +14,25 @@
 
 #define JOB_SLICE_US 2000
 
-struct loop;
-
-/* Embedded in what it is about; stopped before that goes. */
+/* Embedded in the object that it works on, and stopped before that ends. */
 struct job {
 	TAILQ_ENTRY(job) link;
 	bool is_started;
-	/* Does some ten microseconds' work. Returns whether there is more; if
-	 * not, the job is not started any more and may be gone. */
+	/* Works for some ten microseconds. Returns whether there is more to
+	 * do; if not, the job is not started any more and may be gone. */
 	bool (*step)(struct job *job);
 };
 
 TAILQ_HEAD(job_list, job);
 
-/* Does steps of the jobs until JOB_SLICE_US are over, one at least if there is
- * a job. For net/loop alone. */
+/* Runs steps of the jobs, at least one, for JOB_SLICE_US. For net/loop. */
 void job_run_slice(struct job_list *jobs);
 
-/* Starts a job, whose step is set, in this turn or the next; and takes it back.
- * Both have no effect the second time. */
-void job_start(struct loop *loop, struct job *job);
-void job_stop(struct loop *loop, struct job *job);
+/* Starts a job whose `step` is set: its first step is in this turn or the next.
+ * No effect if it is started already. */
+void job_start(struct job_list *jobs, struct job *job);
+
+/* Stops a job. No effect if it is not started. */
+void job_stop(struct job_list *jobs, struct job *job);
 
 #endif

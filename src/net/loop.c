@@ -6,8 +6,8 @@
 #include <event2/event.h>
 
 #include "base/xalloc.h"
-#include "net/loop_memory.h"
 #include "net/job.h"
+#include "net/loop_memory.h"
 
 TAILQ_HEAD(task_list, loop_task);
 

@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include "base/container.h"
 #include "base/pool.h"
 
 /* What stands before each piece: pool_free() wants its size. */
@@ -22,7 +23,7 @@ static struct pool pool;
 static struct head *
 head_of(void *p)
 {
-	return (struct head *)((char *)p - offsetof(struct head, data));
+	return container_of(p, struct head, data);
 }
 
 static void *

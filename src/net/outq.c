@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/piped.h"
 #include "base/xalloc.h"
+#include "net/piped.h"
 
 /*
  * Three things make a write cheap here, found by measuring brokers with 64

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
@@ -80,7 +81,7 @@ static struct piped_stats stats;
 static struct piped *
 piped_of(struct blob *blob)
 {
-	return (struct piped *)((char *)blob - offsetof(struct piped, blob));
+	return container_of(blob, struct piped, blob);
 }
 
 static bool

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
-#include "ops/openmetrics.h"
 #include "edge/native/figures.h"
 #include "ops/metrics_http.h"
+#include "ops/openmetrics.h"
 #include "ops/visitors.h"
 
 struct metrics {

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "edge/native/native.h"
-#include "ops/visitors.h"
 #include "net/loop.h"
+#include "ops/visitors.h"
 
 struct metrics_http;
 

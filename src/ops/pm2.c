@@ -2,7 +2,6 @@
 
 #include <bsd/stdlib.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
+#include "base/container.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
@@ -35,7 +37,7 @@ struct pm2 {
 static struct pm2 *
 pm2_of(struct loop_source *source)
 {
-	return (struct pm2 *)((char *)source - offsetof(struct pm2, source));
+	return container_of(source, struct pm2, source);
 }
 
 /* The pid in pm2's home, or 0. */

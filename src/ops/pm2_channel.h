@@ -9,10 +9,11 @@
 #ifndef PM2A_OPS_PM2_CHANNEL_H
 #define PM2A_OPS_PM2_CHANNEL_H
 
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <event2/event_struct.h>
 
 #include "net/loop.h"
 

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "edge/native/figures.h"
@@ -33,8 +34,7 @@ struct notify {
 static struct notify *
 notify_of(struct loop_source *source)
 {
-	return (
-	    struct notify *)((char *)source - offsetof(struct notify, source));
+	return container_of(source, struct notify, source);
 }
 
 static void

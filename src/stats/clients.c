@@ -176,7 +176,9 @@ put_field(struct msg_writer *w, const struct client_row *row,
 void
 rows_put(struct msg_writer *w, const struct client_row *row)
 {
-	msg_put_map(w, N_COLUMNS);
+	struct msg_open map = msg_begin_map(w);
+
 	for (size_t i = 0; i < N_COLUMNS; i++)
 		put_field(w, row, &columns[i]);
+	msg_end_map(w, map);
 }

@@ -1,6 +1,7 @@
 #include "stats/timing.h"
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 
 #define CPU_EVERY_US 500
@@ -9,8 +10,7 @@
 static struct timing *
 timing_of(struct loop_watch *watch)
 {
-	return (
-	    struct timing *)((char *)watch - offsetof(struct timing, watch));
+	return container_of(watch, struct timing, watch);
 }
 
 static void

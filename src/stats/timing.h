@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/loop.h"
 #include "stats/histogram.h"
 #include "stats/slow.h"
-#include "net/loop.h"
 
 #define TIMING_BATCHES 4 /* turns that one turn routes messages of */
 

@@ -4,10 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "wire/adapter_parts.h"
+#include "wire/adapter_command.h"
 
-#define ROOM_TYPES (1u << MSG_STR | 1u << MSG_INT | 1u << MSG_FLOAT)
 #define ID_MAX ((INT64_C(1) << 53) - 1)
 
 #define TEXT(literal)                                           \
@@ -19,93 +17,6 @@ static const struct adapter_span nothing = TEXT("");
 static const struct adapter_span no_list = TEXT("\x90");
 static const struct adapter_span is_false = TEXT("\xc2");
 static const struct adapter_span main_nsp = TEXT("/");
-
-/* Events that a namespace emits by itself. */
-static const char *const of_namespaces[] = { "connect", "connection",
-	"new_namespace", "newListener", "removeListener", NULL };
-
-static bool
-is_word(const uint8_t *s, size_t len, const char *word)
-{
-	return len == strlen(word) && memcmp(s, word, len) == 0;
-}
-
-static bool
-is_utf8(const uint8_t *s, size_t len)
-{
-	size_t n;
-
-	for (size_t i = 0; i < len; i += n) {
-		n = text_utf8_length(s + i, len - i);
-		if (n == 0)
-			return false;
-	}
-	return true;
-}
-
-bool
-adapter_has_event_name(struct bytes *list, const char *const *reserved)
-{
-	struct msg_token t;
-
-	if (!msg_take(list, &t))
-		return false;
-	if (t.type == MSG_INT || t.type == MSG_FLOAT)
-		return true;
-	if (t.type != MSG_STR)
-		return false;
-	for (; *reserved != NULL; reserved++)
-		if (is_word(t.data, t.len, *reserved))
-			return false;
-	return true;
-}
-
-/* Whether it is an array of values of these types, a bit each. */
-static bool
-is_list(const struct adapter_span *span, unsigned types)
-{
-	struct bytes b = bytes_over(span->at, span->len);
-	struct msg_token t;
-
-	if (!msg_take(&b, &t) || t.type != MSG_ARRAY)
-		return false;
-	for (uint64_t n = t.n_children; n > 0; n--)
-		if (!msg_take(&b, &t) || !(types & 1u << t.type) ||
-		    (t.type == MSG_STR && !is_utf8(t.data, t.len)))
-			return false;
-	return true;
-}
-
-static bool
-is_rooms(const struct adapter_span *span)
-{
-	return is_list(span, ROOM_TYPES);
-}
-
-static bool
-is_args(const struct adapter_span *span)
-{
-	struct bytes b = bytes_over(span->at, span->len);
-	struct msg_token t;
-
-	return msg_take(&b, &t) && t.type == MSG_ARRAY && t.n_children > 0 &&
-	       adapter_has_event_name(&b, of_namespaces);
-}
-
-static bool
-is_close(const struct adapter_span *span)
-{
-	(void)span;
-	return true;
-}
-
-static const struct adapter_command commands[] = {
-	{ "socketsJoin", "rooms", is_rooms, true, 2, "rooms", 4, "rooms" },
-	{ "socketsLeave", "rooms", is_rooms, true, 3, "rooms", 5, "rooms" },
-	{ "disconnectSockets", "close", is_close, true, 4, "close", 6,
-	    "close" },
-	{ "serverSideEmit", "args", is_args, false, 6, "data", 9, "packet" },
-};
 
 size_t
 adapter_key(const void *topic, size_t len)
@@ -138,7 +49,8 @@ is_targets(struct adapter_span *span)
 {
 	if (span->len == 0 || (span->len == 1 && *span->at == 0xc0))
 		*span = no_list;
-	return is_list(span, ROOM_TYPES | 1u << MSG_NIL | 1u << MSG_BOOL);
+	return adapter_is_list(
+	    span, ADAPTER_ROOM_TYPES | 1u << MSG_NIL | 1u << MSG_BOOL);
 }
 
 /* A value that is wanted of a map. */
@@ -167,7 +79,7 @@ take_fields(struct bytes *b, const struct field *fields, size_t n)
 		if (!take_span(b, &value))
 			return false;
 		for (size_t i = 0; i < n && key.type == MSG_STR; i++)
-			if (is_word(key.data, key.len, fields[i].key))
+			if (adapter_is_word(key.data, key.len, fields[i].key))
 				*fields[i].value = value;
 	}
 	return true;
@@ -213,7 +125,8 @@ read_options(struct bytes *b, struct adapter_message *out)
 	for (uint64_t i = 0; i < t.n_children; i++)
 		if (!take_span(b, i < 3 ? spans[i] : &ignored))
 			return false;
-	if (!is_rooms(&out->rooms) || !is_rooms(&out->except))
+	if (!adapter_is_list(&out->rooms, ADAPTER_ROOM_TYPES) ||
+	    !adapter_is_list(&out->except, ADAPTER_ROOM_TYPES))
 		return false;
 	if (t.n_children < 3)
 		return true;
@@ -286,7 +199,7 @@ read_text(const struct msg_token *text, struct adapter_message *out)
 	out->data.at = b.at;
 	out->data.len = bytes_left(&b);
 	return out->data.len >= 2 && *b.at == '[' && b.end[-1] == ']' &&
-	       is_utf8(out->nsp.at, out->nsp.len);
+	       adapter_is_utf8(out->nsp.at, out->nsp.len);
 }
 
 static int
@@ -297,7 +210,7 @@ read_encoded(struct bytes *b, uint64_t n, struct adapter_message *out)
 
 	out->kind = ADAPTER_ENCODED;
 	if (n < 4 || !msg_take(&first, &uid) || uid.type != MSG_STR ||
-	    !is_utf8(uid.data, uid.len) || !read_options(b, out) ||
+	    !adapter_is_utf8(uid.data, uid.len) || !read_options(b, out) ||
 	    !msg_take(b, &text) || text.type != MSG_STR ||
 	    !read_attachments(b, n - 4, out) || !read_text(&text, out))
 		return TRANSCODE_E_MALFORMED;
@@ -315,23 +228,26 @@ read_command(const struct adapter_span *cmd, const struct adapter_span *args,
 	struct bytes b = bytes_over(cmd->at, cmd->len);
 	struct bytes opts = bytes_over(out->opts.at, out->opts.len);
 	struct msg_token t;
-	size_t i = 0, n = sizeof(commands) / sizeof(*commands);
+	size_t i = 0;
 
 	out->kind = ADAPTER_COMMAND;
 	if (!msg_take(&b, &t) || t.type != MSG_STR)
 		return TRANSCODE_E_MALFORMED;
-	while (i < n && !is_word(t.data, t.len, commands[i].name))
+	while (i < ADAPTER_N_COMMANDS &&
+	       !adapter_is_word(t.data, t.len, adapter_commands[i].name))
 		i++;
-	if (i == n || !take_fields(&opts, fields, 2) ||
+	if (i == ADAPTER_N_COMMANDS || !take_fields(&opts, fields, 2) ||
 	    !is_targets(&out->rooms) || !is_targets(&out->except))
 		return TRANSCODE_E_MALFORMED;
-	out->command = &commands[i];
+	out->command = &adapter_commands[i];
 	out->argument = args[i];
-	if (out->command->is_argument == is_close && !is_true(&args[i]))
+	if (out->command->is_argument != NULL)
+		return out->command->is_argument(&out->argument)
+			   ? 0
+			   : TRANSCODE_E_MALFORMED;
+	if (!is_true(&args[i]))
 		out->argument = is_false;
-	return out->command->is_argument(&out->argument)
-		   ? 0
-		   : TRANSCODE_E_MALFORMED;
+	return 0;
 }
 
 static bool
@@ -343,7 +259,8 @@ read_nsp(const struct adapter_span *nsp, struct adapter_message *out)
 	out->nsp = main_nsp;
 	if (nsp->len == 0 || *nsp->at == 0xc0)
 		return true;
-	if (!msg_take(&b, &t) || t.type != MSG_STR || !is_utf8(t.data, t.len))
+	if (!msg_take(&b, &t) || t.type != MSG_STR ||
+	    !adapter_is_utf8(t.data, t.len))
 		return false;
 	out->nsp = (struct adapter_span){ t.data, t.len };
 	return true;

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "wire/adapter_command.h"
 #include "wire/msg.h"
 #include "wire/transcode.h"
 
@@ -28,12 +29,6 @@ enum adapter_kind {
 			  */
 	ADAPTER_ENCODED, /* [uid, nil, opts, text, attachment…] */
 	ADAPTER_COMMAND, /* [uid, packet, opts] with a cmd in the packet */
-};
-
-/* Somebody's bytes. */
-struct adapter_span {
-	const uint8_t *at;
-	size_t len;
 };
 
 /* A message that has been read; points into its bytes. */

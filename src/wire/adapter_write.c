@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "wire/adapter_parts.h"
+#include "wire/adapter.h"
 #include "wire/stringify.h"
 
 /*
@@ -23,7 +23,7 @@ static const char *const of_clients[] = { "connect", "connect_error",
 static void
 put_span(struct msg_writer *w, const struct adapter_span *span)
 {
-	msg_put_raw(w, span->at, span->len);
+	msg_put_value(w, span->at, span->len);
 }
 
 static void
@@ -38,10 +38,11 @@ put_targets(struct msg_writer *w, const struct adapter_message *m)
 static void
 put_options(struct msg_writer *w, const struct adapter_message *m)
 {
-	msg_put_map(w, 3);
+	struct msg_open options = msg_begin_map(w), flags;
+
 	put_targets(w, m);
 	msg_put_str(w, "flags");
-	msg_put_map(w, (size_t)m->is_volatile + m->has_compress);
+	flags = msg_begin_map(w);
 	if (m->is_volatile) {
 		msg_put_str(w, "volatile");
 		msg_put_bool(w, true);
@@ -50,6 +51,8 @@ put_options(struct msg_writer *w, const struct adapter_message *m)
 		msg_put_str(w, "compress");
 		msg_put_bool(w, m->compress);
 	}
+	msg_end_map(w, flags);
+	msg_end_map(w, options);
 }
 
 /* The attachments of m, to be freed; NULL where there are none, or on -ENOMEM.
@@ -100,21 +103,19 @@ put_event(struct msg_writer *w, const struct adapter_message *m)
 static int
 put_event_packet(struct msg_writer *w, const struct adapter_message *m)
 {
+	struct msg_open packet = msg_begin_map(w);
 	int e;
 
-	msg_put_map(w, m->id < 0 ? 3 : 4);
-	msg_put_str(w, "type");
-	msg_put_int(w, EVENT);
+	msg_put_pair_int(w, "type", EVENT);
 	msg_put_str(w, "data");
 	e = put_event(w, m);
 	if (e != 0)
 		return e;
 	msg_put_str(w, "nsp");
 	msg_put_strn(w, m->nsp.at, m->nsp.len);
-	if (m->id >= 0) {
-		msg_put_str(w, "id");
-		msg_put_int(w, m->id);
-	}
+	if (m->id >= 0)
+		msg_put_pair_int(w, "id", m->id);
+	msg_end_map(w, packet);
 	return 0;
 }
 
@@ -161,19 +162,20 @@ static void
 make_request(struct msg_writer *w, const struct adapter_message *m)
 {
 	const struct adapter_command *command = m->command;
+	struct msg_open request = msg_begin_map(w), options;
 
-	msg_put_map(w, command->has_options ? 4 : 3);
 	msg_put_str(w, "uid");
 	put_span(w, &m->uid);
-	msg_put_str(w, "type");
-	msg_put_int(w, command->request);
+	msg_put_pair_int(w, "type", command->request);
 	if (command->has_options) {
 		msg_put_str(w, "opts");
-		msg_put_map(w, 2);
+		options = msg_begin_map(w);
 		put_targets(w, m);
+		msg_end_map(w, options);
 	}
 	msg_put_str(w, command->request_key);
 	put_span(w, &m->argument);
+	msg_end_map(w, request);
 }
 
 int
@@ -182,39 +184,49 @@ adapter_put_request(struct msg_writer *w, const struct adapter_message *m)
 	return put_json(w, m, make_request);
 }
 
-/* The sharded form has data between these. */
-static void
-begin_message(struct msg_writer *w, uint8_t type, size_t n_data)
+/* A message of the sharded form, and the data in it. */
+struct sharded {
+	struct msg_open message, data;
+};
+
+/* The pairs of `data` go between these. */
+static struct sharded
+begin_message(struct msg_writer *w, uint8_t type)
 {
-	msg_put_map(w, 4);
-	msg_put_str(w, "type");
-	msg_put_int(w, type);
+	struct sharded open;
+
+	open.message = msg_begin_map(w);
+	msg_put_pair_int(w, "type", type);
 	msg_put_str(w, "data");
-	msg_put_map(w, n_data);
+	open.data = msg_begin_map(w);
+	return open;
 }
 
 static void
-end_message(struct msg_writer *w, const struct adapter_message *m)
+end_message(struct msg_writer *w, const struct sharded *open,
+    const struct adapter_message *m)
 {
+	msg_end_map(w, open->data);
 	msg_put_str(w, "uid");
 	put_span(w, &m->uid);
 	msg_put_str(w, "nsp");
 	msg_put_strn(w, m->nsp.at, m->nsp.len);
+	msg_end_map(w, open->message);
 }
 
 static void
 make_message(struct msg_writer *w, const struct adapter_message *m)
 {
 	const struct adapter_command *command = m->command;
+	struct sharded open = begin_message(w, command->message);
 
-	begin_message(w, command->message, command->has_options ? 2 : 1);
 	if (command->has_options) {
 		msg_put_str(w, "opts");
 		put_options(w, m);
 	}
 	msg_put_str(w, command->message_key);
 	put_span(w, &m->argument);
-	end_message(w, m);
+	end_message(w, &open, m);
 }
 
 static bool
@@ -232,9 +244,9 @@ has_bin(const struct adapter_span *span)
 static int
 put_broadcast(struct msg_writer *w, const struct adapter_message *m)
 {
+	struct sharded open = begin_message(w, SHARDED_BROADCAST);
 	int e = 0;
 
-	begin_message(w, SHARDED_BROADCAST, 2);
 	msg_put_str(w, "packet");
 	if (m->kind == ADAPTER_ENCODED)
 		e = put_event_packet(w, m);
@@ -247,7 +259,7 @@ put_broadcast(struct msg_writer *w, const struct adapter_message *m)
 		put_options(w, m);
 	else
 		put_span(w, &m->opts);
-	end_message(w, m);
+	end_message(w, &open, m);
 	return 0;
 }
 

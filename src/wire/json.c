@@ -1,9 +1,10 @@
 #include "wire/json.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
+
+#include <jansson.h>
 
 #include "base/text.h"
 

@@ -194,7 +194,9 @@ end(struct msg_writer *w, struct msg_open open, size_t n, uint8_t fixed,
 	if (w->fault)
 		return;
 	head = w->data + open.at;
-	memmove(head + 1 + n_more, head + 1, w->len - open.at - 1 - n_more);
+	if (n_more > 0)
+		memmove(
+		    head + 1 + n_more, head + 1, w->len - open.at - 1 - n_more);
 	*head = n_more == 0 ? (uint8_t)(fixed | n) : wide;
 	if (n_more == 4) {
 		*head = (uint8_t)(wide + 1);

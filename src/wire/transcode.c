@@ -439,7 +439,9 @@ transcode_json(struct msg_writer *w, const uint8_t *text, size_t len,
 	if (r.base == NULL)
 		return -ENOMEM;
 	e = take_all(&r);
-	if (e == 0)
-		w->len += (size_t)(r.out - r.base);
-	return e;
+	if (e != 0)
+		return e;
+	w->len += (size_t)(r.out - r.base);
+	w->n_values++;
+	return 0;
 }

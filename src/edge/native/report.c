@@ -348,7 +348,7 @@ native_gather(struct native *native, const struct control_stats *wanted,
 		if (!on_step(&report->job))
 			return NULL;
 	} while (clock_us() < end_us);
-	job_start(native->loop, &report->job);
+	job_start(loop_jobs(native->loop), &report->job);
 	return report;
 }
 
@@ -357,7 +357,7 @@ native_report_cancel(struct report *report)
 {
 	if (report == NULL)
 		return;
-	job_stop(report->native->loop, &report->job);
+	job_stop(loop_jobs(report->native->loop), &report->job);
 	free_report(report);
 }
 

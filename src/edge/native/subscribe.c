@@ -142,7 +142,7 @@ session_drop_topics(struct session *session)
 	if (work == NULL)
 		return;
 	session->topics_work = NULL;
-	job_stop(session->native->loop, &work->job);
+	job_stop(loop_jobs(session->native->loop), &work->job);
 	end_work(work);
 }
 
@@ -159,7 +159,7 @@ do_later(const struct topics_work *begun)
 	session->topics_work = work;
 	session->n_staged++;
 	conn_pause(session->conn);
-	job_start(session->native->loop, &work->job);
+	job_start(loop_jobs(session->native->loop), &work->job);
 }
 
 static void

@@ -1,5 +1,3 @@
-#include "edge/redis/client.h"
-
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -9,6 +7,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "edge/redis/client.h"
 
 /*
  * Passwords. A client that has to send one has as long for it as a native one
@@ -250,7 +249,7 @@ redis_auth_expire(struct redis *redis, struct instant now)
 	TAILQ_FOREACH_SAFE (client, &redis->waiting, in_waiting, next)
 		if (!redis_must_wait(client)) {
 			stop_waiting(client);
-			job_start(redis->loop, &client->work);
+			job_start(loop_jobs(redis->loop), &client->work);
 		}
 }
 

@@ -1,11 +1,10 @@
-#include "edge/redis/client.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "edge/redis/client.h"
 
 /*
  * Requests in order.
@@ -165,7 +164,7 @@ be_busy(struct redis_client *client)
 {
 	client->is_busy = true;
 	conn_pause(client->conn);
-	job_start(client->redis->loop, &client->work);
+	job_start(loop_jobs(client->redis->loop), &client->work);
 }
 
 /* The request is done later, behind those that are held already. */
@@ -431,7 +430,7 @@ redis_run_last(struct redis_client *client)
 {
 	struct redis_stage *held = &client->held;
 
-	job_stop(client->redis->loop, &client->work);
+	job_stop(loop_jobs(client->redis->loop), &client->work);
 	redis_abandon(client);
 	for (size_t i = client->n_handled; i < held->n; i++)
 		handle(held, i, true);

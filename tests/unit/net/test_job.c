@@ -25,9 +25,9 @@ on_step(struct job *job)
 	before = last;
 	last = job;
 	if (count->ends != NULL)
-		job_stop(loop, count->ends);
+		job_stop(loop_jobs(loop), count->ends);
 	if (count->starts)
-		job_start(loop, job);
+		job_start(loop_jobs(loop), job);
 	return ++count->n != count->max;
 }
 
@@ -48,15 +48,15 @@ TEST(a_job_is_done_step_by_step_and_the_loop_does_not_wait)
 	struct count endless = { .job.step = on_step };
 
 	begin();
-	job_start(loop, &endless.job);
+	job_start(loop_jobs(loop), &endless.job);
 	for (int i = 1, n = 0; i <= 3; i++) {
 		turn();
 		ck_assert_int_gt(endless.n, n);
 		n = endless.n;
 	}
 	ck_assert(endless.job.is_started);
-	job_stop(loop, &endless.job);
-	job_stop(loop, &endless.job);
+	job_stop(loop_jobs(loop), &endless.job);
+	job_stop(loop_jobs(loop), &endless.job);
 	ck_assert(!endless.job.is_started);
 	loop_free(loop);
 }
@@ -66,10 +66,10 @@ TEST(a_job_that_its_own_step_starts_is_in_the_list_once)
 	struct count again = { .job.step = on_step, .starts = true };
 
 	begin();
-	job_start(loop, &again.job);
+	job_start(loop_jobs(loop), &again.job);
 	turn();
 	ck_assert(again.job.is_started);
-	job_stop(loop, &again.job);
+	job_stop(loop_jobs(loop), &again.job);
 	ck_assert(TAILQ_EMPTY(loop_jobs(loop)));
 	loop_free(loop);
 }
@@ -80,9 +80,9 @@ TEST(jobs_take_turns_and_one_that_ends_is_started_no_more)
 	struct count five = { .job.step = on_step, .max = 5 };
 
 	begin();
-	job_start(loop, &endless.job);
-	job_start(loop, &five.job);
-	job_start(loop, &five.job);
+	job_start(loop_jobs(loop), &endless.job);
+	job_start(loop_jobs(loop), &five.job);
+	job_start(loop_jobs(loop), &five.job);
 	while (five.n < 5) {
 		turn();
 		/* Neither has done two in a row. */
@@ -91,11 +91,11 @@ TEST(jobs_take_turns_and_one_that_ends_is_started_no_more)
 	ck_assert(!five.job.is_started);
 	turn();
 	ck_assert_int_eq(five.n, 5);
-	job_start(loop, &five.job);
+	job_start(loop_jobs(loop), &five.job);
 	turn();
 	ck_assert_int_gt(five.n, 5);
-	job_stop(loop, &five.job);
-	job_stop(loop, &endless.job);
+	job_stop(loop_jobs(loop), &five.job);
+	job_stop(loop_jobs(loop), &endless.job);
 	loop_free(loop);
 }
 
@@ -106,8 +106,8 @@ TEST(a_step_may_stop_another_job)
 
 	begin();
 	one.ends = &victim.job;
-	job_start(loop, &one.job);
-	job_start(loop, &victim.job);
+	job_start(loop_jobs(loop), &one.job);
+	job_start(loop_jobs(loop), &victim.job);
 	turn();
 	ck_assert_int_eq(one.n, 1);
 	ck_assert_int_eq(victim.n, 0);
@@ -119,7 +119,7 @@ static bool
 on_restarting_step(struct job *job)
 {
 	((struct count *)job)->n++;
-	job_start(loop, job);
+	job_start(loop_jobs(loop), job);
 	return true;
 }
 
@@ -129,11 +129,11 @@ TEST(a_step_may_start_its_own_job)
 	struct count three = { .job.step = on_step, .max = 3 };
 
 	begin();
-	job_start(loop, &eager.job);
-	job_start(loop, &three.job);
+	job_start(loop_jobs(loop), &eager.job);
+	job_start(loop_jobs(loop), &three.job);
 	while (three.n < 3)
 		turn();
-	job_stop(loop, &eager.job);
+	job_stop(loop_jobs(loop), &eager.job);
 	ck_assert(TAILQ_EMPTY(loop_jobs(loop)));
 	loop_free(loop);
 }
@@ -157,7 +157,7 @@ TEST(all_jobs_together_have_one_slice_of_a_turn)
 	begin();
 	for (int i = 0; i < 8; i++) {
 		slow[i] = (struct count){ .job.step = on_slow_step };
-		job_start(loop, &slow[i].job);
+		job_start(loop_jobs(loop), &slow[i].job);
 	}
 	for (int i = 0; i < 8; i++) {
 		int n = 0, n_before = 0;
@@ -172,7 +172,7 @@ TEST(all_jobs_together_have_one_slice_of_a_turn)
 	}
 	for (int i = 0; i < 8; i++) {
 		ck_assert_int_ge(slow[i].n, 1);
-		job_stop(loop, &slow[i].job);
+		job_stop(loop_jobs(loop), &slow[i].job);
 	}
 	loop_free(loop);
 }
