@@ -114,6 +114,26 @@ describe('the package\'s README.md and index.d.ts', () => {
 		assert.deepEqual(described.sort(), options);
 	});
 
+	/* { interface: its options } of every interface whose name ends in Options. */
+	const interfaces = Object.fromEntries([...TYPES.matchAll(/^\tinterface (\w*Options)\b[^{]*\{([^]*?)^\t\}/gm)]
+		.map(([, name, body]) => [name, all(body, /^\t\t(\w+)\??: /gm)]));
+
+	for (const [name, options] of Object.entries(interfaces))
+		test(`name each option of ${name}, and the code reads it`, () => {
+			assert.ok(options.length > 0);
+			const code = SOURCES.map(read).join('\n');
+			for (const option of options) {
+				assert.match(README, new RegExp('`(?:\\w+\\()?[^`\n]*\\b' + option + '\\b[^`\n]*`'), `README: ${option}`);
+				assert.match(code, new RegExp(`\\b(?:opts|options|flags|all|spec)\\??\\.${option}\\b|\\b${option}(?: = [^,}]+)?[,} ][^;]*\\} = `),
+					`no file of src/node/lib reads ${option}`);
+			}
+		});
+
+	test('name each interface of options', () => {
+		assert.deepEqual(Object.keys(interfaces).sort(),
+			['AdapterOptions', 'AskOptions', 'ClientOptions', 'EmitterOptions']);
+	});
+
 	test('name each reason of a drop', () => {
 		const reasons = Object.keys(counters().droppedFor);
 		const [, declared] = TYPES.match(/type DropReason = ([^;]*);/);

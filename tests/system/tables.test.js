@@ -9,6 +9,7 @@ const assert = require('node:assert');
 const fs = require('fs');
 const path = require('path');
 const { test } = require('node:test');
+const { FLAG, TYPE } = require('../../src/node/lib/wire/frame-writer');
 const { ROOT, folder, run } = require('./support/daemon');
 
 const text = (...args) => {
@@ -23,6 +24,8 @@ const joined = (string) => string.split(/\s+/).filter(Boolean).join(' ');
 
 /* Of C, without its comments. */
 const source = (name) => read(name).replace(/\/\*[^]*?\*\//g, '');
+
+const hex = (number) => `0x${number.toString(16).padStart(2, '0')}`;
 
 /* From a title to the next of its kind. */
 function section(page, title) {
@@ -139,22 +142,44 @@ test('docs/PROTOCOL.md has the types and flags of the source, with their numbers
 		.map(([, name, number]) => `${number} ${name}`);
 	assert.deepStrictEqual([...page.matchAll(/^\| (0x[0-9a-f]{2}) \| ([A-Z_]+) \|.*\|.*\|/gm)]
 		.map(([, number, name]) => `${number} ${name}`), types);
-	for (const table of [require('./support/frames').TYPE, require('../../src/node/lib/wire/frame-writer').TYPE])
-		assert.deepStrictEqual(Object.entries(table).map(([name, number]) =>
-			`0x${number.toString(16).padStart(2, '0')} ${name}`), types);
+	assert.deepStrictEqual(Object.entries(TYPE).map(([name, number]) => `${hex(number)} ${name}`), types);
 	const named = source('src/wire/frame.c').matchAll(/\{ FRAME_([A-Z_]+), "([A-Z_]+)" \}/g);
 	assert.deepStrictEqual(sorted([...named].map(([, constant, name]) => `${constant} ${name}`)),
 		sorted(types.map((type) => type.split(' ')[1]).map((name) => `${name} ${name}`)));
-	const flags = [['BY_PREFIX', 'prefixes'], ['AS_MEMBER', 'as a member'], ['VOLATILE', 'volatile'],
-		['TO_SUBSCRIBERS', 'to subscribers'], ['SEVERAL', 'array of topics']];
+	const flags = [['BY_PREFIX', 'prefixes', FLAG.PREFIX], ['AS_MEMBER', 'as a member', FLAG.MEMBER],
+		['VOLATILE', 'volatile', FLAG.VOLATILE], ['TO_SUBSCRIBERS', 'to subscribers', FLAG.SUBSCRIBERS],
+		['SEVERAL', 'array of topics', FLAG.SEVERAL]];
+	assert.strictEqual(flags.length, Object.keys(FLAG).length);
 	const rows = page.split('\n| flag | types | meaning |\n')[1].split('\n\n')[0].split('\n').slice(1);
 	assert.deepStrictEqual(sorted(all(header, /^#define FRAME_([A-Z_]+) 0x/gm)), sorted(flags.map(([name]) => name)));
-	flags.forEach(([name, meaning], i) => {
+	flags.forEach(([name, meaning, value], i) => {
 		const [, number, , text] = rows[i].split('|').map((cell) => cell.trim());
 		assert.strictEqual(number, new RegExp(`#define FRAME_${name} (0x\\d\\d)`).exec(header)[1], name);
+		assert.strictEqual(number, hex(value), name);
 		assert.ok(text.includes(meaning), name);
 	});
 	assert.strictEqual(rows.length, flags.length);
+});
+
+/* The load generator knows nothing of the daemon's code, so it has numbers of its own. */
+test('the types of the load generator are those of the source', () => {
+	const load = source('tests/bench/protocol.c');
+	const number = (pattern) => Number.parseInt(load.match(pattern)?.[1], 16);
+	assert.deepStrictEqual({
+		HELLO: number(/ hello\[\] = "\\0\\0\\0\\x19\\x([0-9a-f]{2})/),
+		SUBSCRIBE: number(/\nnative_subscribe\([^}]*, 0x([0-9a-f]{2}), topic/),
+		UNSUBSCRIBE: number(/\nnative_unsubscribe\([^}]*, 0x([0-9a-f]{2}), topic/),
+		PUBLISH: number(/\nnative_shape\([^]*?\(uint8_t\)length, 0x([0-9a-f]{2}),/),
+		PING: number(/ ping\[\] = "\\0\\0\\0\\x04\\x([0-9a-f]{2})/),
+		PONG: number(/ pong\[\] = "\\0\\0\\0\\x04\\x([0-9a-f]{2})/),
+	}, {
+		HELLO: TYPE.HELLO,
+		SUBSCRIBE: TYPE.SUBSCRIBE,
+		UNSUBSCRIBE: TYPE.UNSUBSCRIBE,
+		PUBLISH: TYPE.PUBLISH,
+		PING: TYPE.PING,
+		PONG: TYPE.PONG,
+	});
 });
 
 /* The functions that a header declares: their type, name and arguments. */

@@ -2,33 +2,13 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { FLAG, TYPE } = require('../../../src/node/lib/wire/frame-writer');
 const { encode } = require('./msgpack');
 
-const TYPE = Object.freeze({
-	HELLO: 0x01,
-	WELCOME: 0x02,
-	SUBSCRIBE: 0x03,
-	UNSUBSCRIBE: 0x04,
-	PUBLISH: 0x10,
-	ASK: 0x20,
-	QUESTION: 0x21,
-	ANSWER: 0x22,
-	RESULT: 0x23,
-	PART: 0x24,
-	PRESENCE: 0x30,
-	PING: 0x40,
-	PONG: 0x41,
-	STATS: 0x50,
-	STATS_REPLY: 0x51,
-	ERROR: 0x60,
-	GOODBYE: 0x61,
-});
-
-const BY_PREFIX = 0x01;
-const AS_MEMBER = 0x02;
-const VOLATILE = 0x01;
-const SEVERAL = 0x02;
-const TO_SUBSCRIBERS = 0x01;
+// Their numbers are held against src/wire/frame.h and docs/PROTOCOL.md in tables.test.js.
+const {
+	PREFIX: BY_PREFIX, MEMBER: AS_MEMBER, VOLATILE, SEVERAL, SUBSCRIBERS: TO_SUBSCRIBERS,
+} = FLAG;
 
 const NO = 0;
 const YES = 1;
