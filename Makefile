@@ -65,19 +65,20 @@ run = @$(if $(V),echo '$(2)',printf '  %-3s %s\n' $(1) $@); $(2)
 
 # The layers, and for each the layers below it: its files may include their
 # headers, which `make layers` checks, and its tests link their archives.
-LAYERS := base wire core net config stats edge/native edge/redis ops client cli daemon
+LAYERS := base wire core net config stats edge edge/native edge/redis ops client cli daemon
 BELOW_base :=
 BELOW_wire := base
 BELOW_core := base
 BELOW_net := base
 BELOW_config := base
 BELOW_stats := core net wire base
-BELOW_edge/native := stats core net wire base
-BELOW_edge/redis := edge/native stats core net wire base
-BELOW_ops := edge/redis edge/native stats core net wire base
+BELOW_edge := stats core net wire base
+BELOW_edge/native := edge stats core net wire base
+BELOW_edge/redis := edge/native edge stats core net wire base
+BELOW_ops := edge/redis edge/native edge stats core net wire base
 BELOW_client := wire base
 BELOW_cli := client config wire base
-BELOW_daemon := ops edge/redis edge/native cli client stats core net config wire base
+BELOW_daemon := ops edge/redis edge/native edge cli client stats core net config wire base
 SOURCES := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.c)))
 HEADERS := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.h)))
 C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
@@ -109,10 +110,10 @@ UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/%)
 # Each layer as an archive, for what links a layer and those below it.
 archives = $(foreach l,$(1) $(BELOW_$(1)),$(B)/layers/$(l).a)
 
-.PHONY: all deps deps-test demo test check-unit check-system check-node \
+.PHONY: all deps deps-test demo test check check-unit check-system check-node \
 	check-instructions check-fuzz asan \
 	bench fuzz soak coverage lint layers words format format-check generated \
-	check-generated install uninstall dist deb clean help test-programs
+	check-generated install uninstall dist deb clean help system-programs test-programs
 
 all: $(B)/pm2adapterd $(LIBRARIES) ## build daemon and libraries (VARIANT=release, asan or coverage)
 
@@ -189,7 +190,7 @@ $(B)/tests/system/receiver: tests/system/receiver.c $(B)/libpm2a.a include/pm2a.
 		$(B)/libpm2a.a $(MSGPACK_LDLIBS))
 
 define LAYER_RULE
-$(B)/layers/$(1).a: $$(patsubst src/%.c,$(B)/%.o,$$(filter src/$(1)/%,$(SOURCES)))
+$(B)/layers/$(1).a: $$(patsubst src/%.c,$(B)/%.o,$$(sort $$(wildcard src/$(1)/*.c)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
 	$$(call run,AR,ar rcs $$@ $$^)
@@ -246,12 +247,17 @@ demo: deps ## run the daemon and four Socket.IO workers under a private pm2 (ONC
 test: deps-test ## run all tests, under sanitizers too
 	@tests/run all
 
-test-programs: all $(UNIT_BINARIES) $(EXAMPLES) $(B)/tests/system/receiver
+check: ## run the tests that need nothing else to be installed; say what is skipped
+	@tests/run check
+
+system-programs: all $(EXAMPLES) $(B)/tests/system/receiver
+
+test-programs: system-programs $(UNIT_BINARIES)
 
 check-unit: $(UNIT_BINARIES) ## run the unit tests of VARIANT
 	@tests/run unit $(VARIANT)
 
-check-system: all $(EXAMPLES) $(B)/tests/system/receiver ## run the real daemon of VARIANT against raw bytes
+check-system: system-programs ## run the real daemon of VARIANT against raw bytes
 	@tests/run system $(VARIANT)
 
 check-node: all ## run the Node package's tests, with real Socket.IO and pm2

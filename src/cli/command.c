@@ -214,7 +214,7 @@ take_sections(struct command *command, char **names)
 	return 0;
 }
 
-/* What goes with which action, judged when all of it is known. */
+/* Checks that the options fit the action, once all are known. */
 static int
 check_words(const struct command *command)
 {
@@ -255,7 +255,7 @@ take_arguments(struct command *command, char **args)
 		return 0;
 	default:
 		if (*args != NULL)
-			return usage_error("what is meant by ", *args);
+			return usage_error("unexpected argument: ", *args);
 		return 0;
 	}
 }

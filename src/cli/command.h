@@ -1,7 +1,7 @@
 /*
- * command - what the command line asks for, and the configuration that it and
- * the file make. Words that can't be understood are complained of on standard
- * error; values that are wrong are left to the caller to tell.
+ * command - the action of the command line, and the configuration from it and
+ * the file. Reports unknown words on standard error; the caller reports wrong
+ * values.
  */
 #ifndef PM2A_CLI_COMMAND_H
 #define PM2A_CLI_COMMAND_H
@@ -28,7 +28,7 @@ struct command {
 	struct control_stats stats;
 	int interval_ms;    /* of --watch */
 	const char *what;   /* of --signal and --dump-completion */
-	struct shell shell; /* what was said of it: see command_shell() */
+	struct shell shell; /* its arguments; see command_shell() */
 };
 
 /* Reads argv, which must outlive *out. Returns 0 or EX_USAGE, which has been

@@ -5,7 +5,7 @@
 #include "config/print.h"
 #include "config/wrap.h"
 
-/* --help, and what shells complete: both from the tables. */
+/* --help and the completions of shells, both from the tables. */
 
 void
 command_print_help(FILE *out)
@@ -59,7 +59,7 @@ print_bash_case(FILE *out, const char *name, const char *values, bool is_file)
 	fputs("\t\treturn ;;\n", out);
 }
 
-/* What stands behind an action, as the last of the words that name one. */
+/* The words that may follow an action; the last action counts. */
 static void
 print_bash_rests(FILE *out)
 {

@@ -1,7 +1,7 @@
 /*
- * command_word - the words of the command line that are no options of the
- * configuration, as a table: what command.c reads, --help prints, and the
- * completion of shells knows.
+ * command_word - the words of the command line other than options of the
+ * configuration, as a table for command.c, --help and the completions. Private
+ * to command*.c.
  */
 #ifndef PM2A_CLI_COMMAND_WORD_H
 #define PM2A_CLI_COMMAND_WORD_H
@@ -44,7 +44,7 @@ struct word {
 	int id;
 	/* Of the word itself, as in --help; NULL: it has none. */
 	const char *argument;
-	/* What stands behind it, as in --help, or NULL. */
+	/* Its arguments, as in --help, or NULL. */
 	const char *rest;
 	/* The values of argument or rest, separated by blanks, or NULL. */
 	const char *values;

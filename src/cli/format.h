@@ -37,8 +37,8 @@ char *format_text(char out[FORMAT_SIZE], const char *text, size_t len);
 /* Columns of a terminal that s takes: its code points. */
 size_t format_width(const char *s);
 
-/* Cuts s to that many columns; what of a character is left at the end goes too.
- * Returns s. */
+/* Cuts `s` to `width` columns, without leaving part of a character. Returns
+ * `s`. */
 char *format_cut(char *s, size_t width);
 
 #endif

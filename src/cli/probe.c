@@ -97,7 +97,7 @@ n_reloads(const struct msg_node *o)
 	       format_get_int(reload, "refused");
 }
 
-/* What the daemon said of its last reload. Gives the exit code. */
+/* Prints the outcome of the daemon's last reload. Returns the exit code. */
 static int
 print_reload(const struct msg_node *o)
 {
@@ -163,13 +163,13 @@ send_signal(struct query *query, const struct msg_node *o, const char *what,
 
 	if (!is_daemon(pid)) {
 		fprintf(stderr,
-		    PROGRAM ": the process %" PRId64 " is no pm2adapterd "
-			    "here; the daemon may be in another container\n",
+		    PROGRAM ": process %" PRId64 " is not a pm2adapterd; "
+			    "is the daemon in another container?\n",
 		    pid);
 		return EX_UNAVAILABLE;
 	}
 	if (kill((pid_t)pid, signo) != 0) {
-		fprintf(stderr, PROGRAM ": the process %" PRId64 ": %s\n", pid,
+		fprintf(stderr, PROGRAM ": process %" PRId64 ": %s\n", pid,
 		    strerror(errno));
 		return errno == EPERM ? EX_NOPERM : EX_UNAVAILABLE;
 	}

@@ -34,7 +34,7 @@ drop_replies(struct query *query)
 	reply_fini(&query->previous);
 }
 
-/* What an end of the connection means to a caller that waits for a reply. */
+/* Translates the end of the connection for a caller that waits for a reply. */
 static void
 on_end(struct pm2a *p, int why, const char *text, void *user)
 {

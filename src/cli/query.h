@@ -28,7 +28,7 @@ struct query {
 	struct query_reply reply, previous;
 	bool is_pending; /* a request is open */
 	bool has_ended;  /* a connection that was open is not any more */
-	char why[256];   /* what went wrong last */
+	char why[256];   /* the last error */
 };
 
 /*

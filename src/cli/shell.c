@@ -28,7 +28,7 @@ complain(int code, const char *fmt, ...)
 	return code;
 }
 
-/* What a result of the library means to who waits for an exit code. */
+/* Prints the library's error `r`. Returns the exit code for it. */
 static int
 give_up(const struct shell *shell, int r)
 {
@@ -60,7 +60,7 @@ put_json(struct msg_writer *w, const char *text)
 
 	if (json_read(w, text, &why) == 0)
 		return true;
-	complain(EX_USAGE, "'%s' is no JSON: %s", text, why.text);
+	complain(EX_USAGE, "'%s' is not JSON: %s", text, why.text);
 	return false;
 }
 
@@ -263,7 +263,7 @@ find_kind(const char *name)
 	return NULL;
 }
 
-/* A question that is open, and what came of it. */
+/* An open request, and its outcome. */
 struct asking {
 	const struct shell *shell;
 	const struct kind *kind;

@@ -1,8 +1,8 @@
 /*
- * shell - `--emit`, `--ask` and `--tail`: what a person at a shell, or a
- * script, says to the Socket.IO servers, and hears of them. Each is a client of
- * the daemon like others, through libpm2a, and gives the process's exit code;
- * what is wrong is said on standard error.
+ * shell - `--emit`, `--ask` and `--tail`, with which users and scripts send
+ * messages to the Socket.IO servers and receive theirs. Each is a client of the
+ * daemon through libpm2a, returns the process's exit code, and prints errors on
+ * standard error.
  */
 #ifndef PM2A_CLI_SHELL_H
 #define PM2A_CLI_SHELL_H
@@ -34,9 +34,9 @@ int shell_emit(const struct shell *shell);
 /*
  * KIND [ARGUMENT]... : asks the servers, and prints an answer on each line.
  *
- * 0; EX_USAGE; EX_UNAVAILABLE: no daemon, or nobody serves the namespace;
- * EX_NOINPUT: the socket that was asked for is nowhere; EX_TEMPFAIL: some did
- * not answer. What has been answered is printed then too.
+ * 0; EX_USAGE; EX_UNAVAILABLE: no daemon, or no worker serves the namespace;
+ * EX_NOINPUT: no worker has the socket; EX_TEMPFAIL: some did
+ * not answer. The other answers are printed.
  */
 int shell_ask(const struct shell *shell);
 

@@ -81,7 +81,7 @@ on_refusal(struct pm2a *p, const char *code, const char *message, bool fatal,
 	tail->code = EX_UNAVAILABLE;
 }
 
-/* What stands in a payload of Socket.IO: [uid, packet, opts]. */
+/* The parts of a payload of Socket.IO: [uid, packet, opts]. */
 struct parts {
 	struct bytes uid, packet, event, args;
 	uint64_t n_args;

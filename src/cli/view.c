@@ -171,7 +171,7 @@ put_state(struct screen *screen, const struct msg_node *o)
 	    quantile(o, "turn", c));
 }
 
-/* What has gone wrong, where something has; what grows is red. */
+/* Writes the nonzero error counters; growing ones in red. */
 static void
 put_troubles(struct screen *screen, const struct msg_node *o,
     const struct msg_node *before, const char *key)

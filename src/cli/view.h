@@ -1,5 +1,5 @@
 /*
- * view - what `--watch` shows: two answers to STATS as one screen of text.
+ * view - the screen of `--watch`: two replies to STATS as one screen of text.
  * Pure: it knows no terminal and no clock.
  *
  * Rates are the difference of the two answers. Names of peers are made
@@ -17,7 +17,7 @@
 
 #define VIEW_HISTORY 60 /* samples of a sparkline */
 
-/* What has been seen so far, the oldest first. */
+/* Samples so far, the oldest first. */
 struct view_history {
 	double values[VIEW_HISTORY];
 	size_t n;

@@ -42,7 +42,7 @@ struct client_input {
 	size_t len, size;
 };
 
-/* What the caller's event loop was told last. */
+/* The interest last reported to the caller's event loop. */
 struct client_interest {
 	int fd;
 	short events;

@@ -1,5 +1,6 @@
 /*
- * interest - what the caller's event loop watches, and telling it.
+ * interest - the events that the caller's event loop watches, and reporting
+ * them to it.
  */
 #ifndef PM2A_CLIENT_INTEREST_H
 #define PM2A_CLIENT_INTEREST_H

@@ -1,6 +1,6 @@
 /*
- * limits - what may wait and what the daemon accepts, as far as that is known,
- * and the count of what is dropped because of it.
+ * limits - bounds of the queue and of frames that the daemon accepts, as far as
+ * they are known, and the count of messages dropped because of them.
  */
 #ifndef PM2A_CLIENT_LIMITS_H
 #define PM2A_CLIENT_LIMITS_H

@@ -1,6 +1,6 @@
 /*
- * missed - what the caller is told after a reconnection: that messages passed
- * by, for how long, and how the daemon says that the previous connection ended.
+ * missed - the report to the caller after a reconnection: that messages may be
+ * lost, for how long, and how the previous connection ended.
  */
 #ifndef PM2A_CLIENT_MISSED_H
 #define PM2A_CLIENT_MISSED_H

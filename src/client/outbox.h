@@ -1,6 +1,6 @@
 /*
- * outbox - frames that wait to be written, in order, and what becomes of them
- * when their connection ends. It owns the frames and no fd, but knows whether
+ * outbox - frames that wait to be written, in order, and their fate when their
+ * connection ends. It owns the frames and no fd, but knows whether
  * the fd accepts more and whether its sending side is closed.
  *
  * A frame belongs to its connection (a subscription or an answer, which nobody

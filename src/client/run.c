@@ -70,7 +70,7 @@ run_to_the_end(struct pm2a *p, int timeout_ms)
 	return r == 0 ? PM2A_E_TIMEOUT : r;
 }
 
-/* The result of pm2a_finish(): what became of the messages. */
+/* The result of pm2a_finish(): whether all messages were sent. */
 static int
 verdict(const struct pm2a *p)
 {

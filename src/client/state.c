@@ -26,8 +26,8 @@
  * the callback did. For the same reason a state changes before the callbacks
  * that tell of it.
  *
- * What else the client remembers is data, and no state: deadlines, and in
- * outbox.h whether the socket accepts more and whether our side is closed.
+ * Everything else that the client remembers is data, not state: deadlines, and
+ * in outbox.h whether the socket accepts more and whether our side is closed.
  */
 
 enum trait {

@@ -26,8 +26,8 @@ count(void)
 }
 
 /* The role that the name, which ends with a colon or the text, stands for.
- * False where it is none. What systemd calls a socket unless it is told
- * otherwise is its unit. */
+ * Returns false if unknown. By default systemd names a socket after its
+ * unit. */
 static bool
 find_role(const char *name, enum inherited_role *out)
 {
@@ -65,7 +65,8 @@ read_names(struct inherited *out, const char *names)
 	if (n_natives <= 1)
 		return 0;
 	fprintf(stderr,
-	    "pm2adapterd: %zu inherited sockets are native; there can be one\n",
+	    "pm2adapterd: %zu inherited sockets are native; only one is "
+	    "allowed\n",
 	    n_natives);
 	return EX_CONFIG;
 }

@@ -120,7 +120,7 @@ occupy_standard_descriptors(void)
 	return true;
 }
 
-/* What a command has printed must have arrived. Returns code, or EX_IOERR. */
+/* Flushes standard output. Returns `code`, or EX_IOERR if that fails. */
 static int
 finish_output(int code)
 {

@@ -52,7 +52,7 @@ on_drained(void *arg)
 	loop_stop(daemon->loop);
 }
 
-/* Nobody new comes, and who is here finishes. why is for the log. */
+/* Stops accepting and lets clients finish. `why` is for the log. */
 static void
 drain(struct daemon *daemon, const char *why)
 {
@@ -107,7 +107,7 @@ configure_all(struct daemon *daemon)
 	redis_configure(daemon->redis, &redis);
 }
 
-/* How a reload went, for who has asked for it. */
+/* The outcome of a reload, for its requester. */
 struct reloaded {
 	size_t n_changed, n_need_restart;
 };
@@ -140,7 +140,7 @@ apply_config(struct daemon *daemon, struct config *fresh)
 	return reloaded;
 }
 
-/* What can change now must go with what can't. */
+/* Checks the new reloadable values against the old values of the others. */
 static bool
 goes_with_the_rest(const struct daemon *daemon, const struct config *fresh,
     struct config_why *why)
@@ -384,7 +384,7 @@ serve(struct daemon *daemon)
 {
 	int code;
 
-	/* Who reads the log may go: that costs lines, not workers. */
+	/* If the reader of the log exits, lines are lost, not workers. */
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	make_parts(daemon);
@@ -446,7 +446,7 @@ serve_run(const struct command *command, const struct config *config)
 
 	xtune();
 	if (loop_new(&daemon.loop) != 0) {
-		fputs("pm2adapterd: no event loop can be made\n", stderr);
+		fputs("pm2adapterd: cannot create the event loop\n", stderr);
 		return EX_OSERR;
 	}
 	daemon.config = config_copy(config);

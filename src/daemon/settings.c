@@ -33,7 +33,7 @@ settings_conn(const struct config *config)
 	};
 }
 
-/* What goes on in a frame of ours must fit one. */
+/* Limits `max` to the payload that fits into a frame of ours. */
 static size_t
 fitting(const struct config *config, int64_t max)
 {

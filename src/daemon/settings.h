@@ -1,6 +1,6 @@
 /*
- * settings - what each module is told of the configuration: limits and names,
- * in its own terms. What splicing needs of the kernel is asked here.
+ * settings - the configuration in the terms of each module: limits and names.
+ * Also checks that the kernel can splice.
  */
 #ifndef PM2A_DAEMON_SETTINGS_H
 #define PM2A_DAEMON_SETTINGS_H

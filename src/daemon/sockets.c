@@ -106,8 +106,8 @@ open_redis_listener(
 	}
 	if (!address.is_loopback && *config->resp_password == '\0') {
 		fprintf(stderr,
-		    "pm2adapterd: resp-listen: %s can be reached by other "
-		    "hosts, and there is no resp-password\n",
+		    "pm2adapterd: resp-listen: %s is not a loopback address; "
+		    "set resp-password\n",
 		    where);
 		return EX_CONFIG;
 	}
@@ -177,11 +177,9 @@ open_metrics_http(struct sockets *sockets, const struct config *config)
 		return 0;
 	if (listen_read_address(where, &address) != 0)
 		return refuse_metrics(
-		    where, "is no address and port such as 127.0.0.1:9099");
+		    where, "is not an address and port such as 127.0.0.1:9099");
 	if (!address.is_loopback)
-		return refuse_metrics(where,
-		    "can be reached by other hosts; it must be of this host's "
-		    "loopback");
+		return refuse_metrics(where, "is not a loopback address");
 	r = listen_open_tcp(sockets->loop, &address, &metrics_http_listen_ops,
 	    sockets->metrics, &sockets->http_listener);
 	sockets->has_http_address = r == 0;
@@ -191,7 +189,7 @@ open_metrics_http(struct sockets *sockets, const struct config *config)
 static int
 refuse_inherited(int fd, const char *why)
 {
-	fprintf(stderr, "pm2adapterd: the inherited socket %d %s\n", fd, why);
+	fprintf(stderr, "pm2adapterd: inherited socket %d: %s\n", fd, why);
 	return EX_CONFIG;
 }
 
@@ -203,15 +201,14 @@ adopt_resp(struct sockets *sockets, const struct config *config, int fd,
 	int r;
 
 	if (i == SOCKETS_REDIS_MAX)
-		return refuse_inherited(fd, "is one too many of resp");
+		return refuse_inherited(fd, "too many sockets for resp");
 	if (!address->is_loopback && *config->resp_password == '\0')
-		return refuse_inherited(fd,
-		    "can be reached by other hosts, and there is no "
-		    "resp-password");
+		return refuse_inherited(
+		    fd, "not a loopback address; set resp-password");
 	if (address->bytes.ss_family != AF_UNIX &&
 	    config_is_exclusive(config) && *config->resp_password == '\0')
 		return refuse_inherited(fd,
-		    "lets in every user of this host, whatever allow-users "
+		    "every user of this host can connect, whatever allow-users "
 		    "and allow-groups say; set resp-password");
 	r = listen_adopt(sockets->loop, fd, &redis_listen_ops, sockets->redis,
 	    &sockets->redis_listeners[i].listener);
@@ -226,15 +223,15 @@ adopt_metrics(
 	if (address->bytes.ss_family == AF_UNIX) {
 		if (sockets->metrics_listener != NULL)
 			return refuse_inherited(
-			    fd, "is one too many of metrics");
+			    fd, "only one Unix socket for metrics is allowed");
 		return listen_adopt(sockets->loop, fd, &metrics_listen_ops,
 		    sockets->metrics, &sockets->metrics_listener);
 	}
 	if (sockets->http_listener != NULL)
-		return refuse_inherited(fd, "is one too many of metrics");
-	if (!address->is_loopback)
 		return refuse_inherited(
-		    fd, "is for metrics, and can be reached by other hosts");
+		    fd, "only one address for metrics is allowed");
+	if (!address->is_loopback)
+		return refuse_inherited(fd, "metrics need a loopback address");
 	return listen_adopt(sockets->loop, fd, &metrics_http_listen_ops,
 	    sockets->metrics, &sockets->http_listener);
 }
@@ -249,9 +246,9 @@ adopt(struct sockets *sockets, const struct config *config, int fd,
 
 	if (r != 0)
 		return refuse_inherited(
-		    fd, "is no listening stream socket of this host or of TCP");
+		    fd, "not a listening Unix or TCP stream socket");
 	if (role == INHERITED_NATIVE && address.bytes.ss_family != AF_UNIX)
-		return refuse_inherited(fd, "is native, and no Unix socket");
+		return refuse_inherited(fd, "native needs a Unix socket");
 	sockets->is_native_inherited |= role == INHERITED_NATIVE;
 	if (role == INHERITED_NATIVE)
 		r = listen_adopt(sockets->loop, fd, &native_listen_ops,

@@ -1,7 +1,6 @@
 /*
- * sockets - what the daemon listens on: inherited from a supervisor or opened
- * here. What can't be had is complained of on standard error, in words for who
- * has started it.
+ * sockets - the sockets that the daemon listens on, inherited from a supervisor
+ * or opened here. Reports failures on standard error, for the operator.
  */
 #ifndef PM2A_DAEMON_SOCKETS_H
 #define PM2A_DAEMON_SOCKETS_H
@@ -24,7 +23,7 @@ struct sockets_redis {
 	char *where; /* as resp-listen has it; NULL: inherited */
 };
 
-/* Who takes the connections, and what they come by. Embedded. */
+/* The edges that accept connections, and the listeners. Embedded. */
 struct sockets {
 	struct loop *loop;
 	struct native *native;

@@ -181,7 +181,7 @@ read_sections(const char *list, struct control_stats *wanted)
 	return true;
 }
 
-/* Reads a query's value, if it is there. NULL, or what is wrong. */
+/* Reads a value of the query, if present. Returns NULL, or an error. */
 static const char *
 read_sections_value(const struct http_text *query, struct control_stats *wanted,
     char *value, size_t size)
@@ -225,7 +225,7 @@ read_sort(const struct http_text *query, struct control_stats *wanted,
 				       : "sort: a key of clients or topics\n";
 }
 
-/* Reads the query. Returns NULL, or what is wrong with it. */
+/* Reads the query. Returns NULL, or an error. */
 static const char *
 read_query(const struct http_text *query, struct control_stats *wanted)
 {

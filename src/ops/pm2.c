@@ -192,8 +192,8 @@ expire(struct loop_source *source, struct instant now)
 		tell(pm2);
 }
 
-/* What has been written, which is freed, as a value; a topic may have NUL in
- * its name. */
+/* Closes `out`, and returns its text as a value; frees the text. The name of a
+ * topic may contain NUL. */
 static json_t *
 take_json(FILE *out, char **text, size_t *len)
 {
@@ -247,8 +247,8 @@ act_topics(struct pm2 *pm2, const char *argument)
 	return section(pm2, CONTROL_TOPICS);
 }
 
-/* What was said quotes a file or pm2, and may be cut within a character; a
- * string of jansson must be UTF-8. */
+/* `said` quotes a file or pm2, and may be cut within a character; strings of
+ * jansson must be UTF-8. */
 static json_t *
 outcome(bool is_done, const char *said)
 {
@@ -283,7 +283,7 @@ act_log_level(struct pm2 *pm2, const char *argument)
 
 static const struct action {
 	const char *name;
-	/* argument is never NULL. What it returns goes to `pm2 trigger`. */
+	/* `argument` is never NULL. Returns the reply to `pm2 trigger`. */
 	json_t *(*act)(struct pm2 *pm2, const char *argument);
 } actions[] = {
 	{ "stats", act_overview },

@@ -1,10 +1,10 @@
 /*
- * pm2 - what pm2 is told of the daemon, and what it may ask of it.
+ * pm2 - reports to pm2, and actions that pm2 may trigger.
  *
  * An app that pm2 runs in fork mode has an IPC channel to it (pm2_channel.h).
  * On it the daemon says that it is ready (`wait_ready`), once a second gives
  * the values that `pm2 show` and `pm2 monit` display, and answers `pm2
- * trigger`. Where pm2 isn't there, there is no struct pm2.
+ * trigger`. Without pm2 there is no struct pm2.
  */
 #ifndef PM2A_OPS_PM2_H
 #define PM2A_OPS_PM2_H
@@ -17,13 +17,13 @@
 
 struct pm2;
 
-/* What pm2 can have done; arg is handed to each. */
+/* Actions for pm2; each is passed `arg`. */
 struct pm2_hooks {
 	void *arg;
 	/* `shutdown_with_message`: ends the daemon in order. */
 	void (*shutdown)(void *arg);
-	/* Reads the configuration again, and puts what came of it into said as
-	 * one line. False when nothing has changed because of an error. */
+	/* Reads the configuration again and writes the outcome to `said` as one
+	 * line. Returns false if an error kept everything unchanged. */
 	bool (*reload)(char *said, size_t size, void *arg);
 	/* Sets the level of the log until the next reload; likewise. */
 	bool (*set_log_level)(

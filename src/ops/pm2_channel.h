@@ -2,9 +2,9 @@
  * pm2_channel - the line to pm2: Node's IPC channel, on which each line is one
  * JSON value (child_process of Node.js, serialization 'json').
  *
- * It never blocks and never waits: what the socket doesn't take is queued up to
- * a limit, and a message that has no room is dropped whole and counted. pm2 may
- * stop reading, send garbage or die; the daemon goes on, without it.
+ * It never blocks and never waits: bytes that the socket does not accept are
+ * queued up to a limit; a message that does not fit is dropped and counted. pm2
+ * may stop reading, send garbage or die; the daemon goes on, without it.
  */
 #ifndef PM2A_OPS_PM2_CHANNEL_H
 #define PM2A_OPS_PM2_CHANNEL_H
@@ -17,7 +17,7 @@
 
 #include "net/loop.h"
 
-/* The longest line that is read, and what may wait to be written. */
+/* Bytes of the longest input line, and of the output queue. */
 #define PM2_LINE_MAX 65536
 #define PM2_QUEUE_MAX (4u << 20)
 
@@ -27,7 +27,7 @@ struct pm2_channel {
 	char *input; /* of a line that hasn't ended */
 	size_t n_input;
 	bool is_skipping; /* a line that is too long, to its end */
-	char *queue;      /* what waits: bytes from sent to n_queued */
+	char *queue;      /* bytes from `sent` to `n_queued` wait */
 	size_t n_queued, sent, queue_size;
 	uint64_t n_dropped; /* messages that had no room */
 	uint64_t n_garbled; /* lines that were too long */

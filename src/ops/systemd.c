@@ -28,7 +28,7 @@ struct notify {
 	socklen_t to_len;
 	int64_t watchdog_ms; /* how often it is fed; 0: there is none */
 	struct instant next_watchdog, next_status;
-	char status[TEXT_SIZE]; /* what was told last */
+	char status[TEXT_SIZE]; /* last reported */
 };
 
 static struct notify *

@@ -2,10 +2,9 @@
  * notify - tells the service manager how the daemon is: the datagrams of
  * sd_notify(3), spoken here since they are few.
  *
- * The manager hears that the daemon is ready, what it does (STATUS), that it
- * reads its configuration again, that it ends; and it hears from the loop that
- * the loop still turns, as often as WatchdogSec= of the unit wants. Nothing
- * here waits: a datagram that can't be sent at once is not sent.
+ * Reports to the manager: ready, STATUS, reloading, stopping, and, from the
+ * loop, watchdog pings as often as WatchdogSec= of the unit requires. Never
+ * waits: a datagram that cannot be sent at once is dropped.
  */
 #ifndef PM2A_OPS_SYSTEMD_H
 #define PM2A_OPS_SYSTEMD_H

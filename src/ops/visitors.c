@@ -27,8 +27,8 @@
  * connection. While a reply is being sent nothing is read.
  *
  * A connection that is closed with bytes unread is reset by the kernel, and the
- * reply may be lost. So the last reply is followed by the end of our side, and
- * what still comes is thrown away.
+ * reply may be lost. So the sending side is shut down after the last reply, and
+ * further input is discarded.
  */
 
 #define FRESH_MS 1000

@@ -26,7 +26,7 @@ enum visitor_verdict {
 	VISITOR_AT_ONCE, /* cheap: serve it now, if it is its first request */
 };
 
-/* What the protocol of a set is; user is that of visitors_new(). */
+/* The protocol of a set; `user` is that of visitors_new(). */
 struct visitors_ops {
 	/* Bytes of a request, at most. 0: connecting is the request, and
 	 * nothing is read. */

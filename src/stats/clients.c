@@ -115,7 +115,7 @@ text(const struct client_row *row, const struct column *column)
 	return *(const char *const *)((const char *)row + column->field);
 }
 
-/* What qsort_r() leaves open is decided by where the rows were. */
+/* Equal rows keep their order, which qsort_r() does not promise. */
 struct order {
 	const struct column *column;
 	const struct client_row *rows;

@@ -41,7 +41,8 @@ struct client_row {
 	int64_t errors;
 };
 
-/* What every connection has; the rest is 0, "" or none. */
+/* Returns a row with the fields that every connection has; the rest is empty.
+ */
 struct client_row rows_client(const struct conn *conn,
     const struct member *member, const struct peer *peer, struct instant now);
 

@@ -44,7 +44,7 @@ struct closed {
 	size_t n_counters;
 };
 
-/* What an edge knows of a connection that ends. Texts are borrowed. */
+/* An edge's description of a connection that ends. Texts are borrowed. */
 struct closed_note {
 	const char *event; /* of the log line: "conn-closed" */
 	const struct conn *conn;

@@ -3,7 +3,7 @@
  * microseconds is divided into sixteen, so a quantile is right to within 6 %,
  * from 1 us to 19 hours, in 4 KiB, and adding one is a few instructions.
  *
- * It only grows: who wants the last minute compares two readings.
+ * It only grows: compare two readings to get the last minute.
  */
 #ifndef PM2A_STATS_HISTOGRAM_H
 #define PM2A_STATS_HISTOGRAM_H

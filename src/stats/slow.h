@@ -13,12 +13,12 @@
 #define SLOW_NAME_SIZE 65
 #define SLOW_MISSING_SIZE 193
 
-/* What belongs to the other kind is 0 or empty. */
+/* Fields of the other kind are 0 or empty. */
 struct slow_entry {
 	bool is_question;
 	int64_t wall_ms; /* when it ended, milliseconds since 1970 */
 	int64_t took_us;
-	/* Of a turn: what was done in it. */
+	/* Of a turn: its work. */
 	int64_t messages;
 	int64_t deliveries;
 	int64_t bytes_in;

@@ -33,8 +33,8 @@ keep_slow_turn(
 /*
  * Unlike the time that a turn takes, its CPU time is the same on a busy
  * machine. To read that clock is a system call, which short turns can't afford
- * twice each; so it is read once turns have worked for CPU_EVERY_US. What the
- * last one took is what the thread took since, less what the others worked.
+ * twice each; so it is read once turns have worked for CPU_EVERY_US. The last
+ * one's CPU time is the thread's since then, less the work of the others.
  */
 static void
 measure_cpu(struct timing *timing, int64_t took_us)

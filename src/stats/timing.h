@@ -2,10 +2,10 @@
  * timing - how long messages, questions and turns of the loop take. Embedded in
  * native; other edges tell it of their messages.
  *
- * The clock is read twice a turn and never for a message. What was read in one
- * turn and routed in another is known by the turn it was read in, and counts as
- * gone when the turn that has routed it has ended: all that could be written
- * has been written then.
+ * The clock is read twice a turn and never for a message. A message that was
+ * read in one turn and routed in another is dated by the turn that read it, and
+ * counts as sent at the end of the turn that routed it: by then everything that
+ * could be written has been written.
  */
 #ifndef PM2A_STATS_TIMING_H
 #define PM2A_STATS_TIMING_H
@@ -19,7 +19,7 @@
 
 #define TIMING_BATCHES 4 /* turns that one turn routes messages of */
 
-/* What has been done since the start. */
+/* Work since the start. */
 struct timing_work {
 	uint64_t messages, deliveries, bytes_in, bytes_out;
 };
@@ -34,7 +34,7 @@ struct timing {
 		uint64_t n;
 	} batches[TIMING_BATCHES];
 	size_t n_batches;
-	/* What takes as long is kept; 0: nothing is. */
+	/* Turns and questions that take as long are kept; 0: none. */
 	int64_t slow_turn_us, slow_question_us;
 	/* The most CPU time that a turn took, to some hundred microseconds: the
 	 * clock of the thread is read once for many short turns. */

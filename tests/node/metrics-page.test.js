@@ -11,6 +11,7 @@ const { after, before, describe, test } = require('node:test');
 const { chromium } = require('playwright-core');
 
 const { Client } = require('../../src/node');
+const { needs } = require('../support/needs');
 const { Daemon } = require('./support/daemon');
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -34,7 +35,7 @@ function freePort() {
 	});
 }
 
-describe('the page of metrics-listen', () => {
+describe('the page of metrics-listen', needs(CHROMIUM), () => {
 	let daemon;
 	let browser;
 	let url;

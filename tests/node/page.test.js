@@ -8,6 +8,7 @@ const { after, before, describe, test } = require('node:test');
 
 const { chromium } = require('playwright-core');
 
+const { needs } = require('../support/needs');
 const { startApp } = require('./support/pm2');
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -114,7 +115,7 @@ class Tab {
 	}
 }
 
-describe('the demo page', () => {
+describe('the demo page', needs(CHROMIUM), () => {
 	let app;
 	let browser;
 	let left;

@@ -35,6 +35,11 @@ const BLOCKS = [...PROTOCOL.matchAll(/^```golden\n([^]*?)^```$/gm)].map(([, text
 	};
 });
 
+/* Where causes of the end of connections are: each layer owns its own. */
+const CAUSES = fs.readdirSync(path.join(__dirname, '../../src'), { recursive: true })
+	.filter((name) => /(^|[/_])causes?\.c$/.test(name) && !name.includes('node_modules'))
+	.map((name) => `src/${name}`);
+
 /* The strings of a C table of names, `static const char *const NAME[…] = { … };`. */
 function namesIn(file, table) {
 	const [, body] = read(file).match(new RegExp(`\\b${table}\\[\\w*\\] = \\{([^]*?)\\n\\};`));
@@ -70,16 +75,17 @@ describe('docs/PROTOCOL.md', () => {
 		}
 	});
 
-	const causes = namesIn('src/net/conn_cause.c', 'cause_names');
+	const causes = CAUSES.flatMap((file) => all(read(file), /= \{ (?:\.name = )?"([a-z-]+)"/g));
 	const refusals = namesIn('src/edge/native/session.c', 'refusal_names');
 	// What an observer is told refuses nothing that it has said.
 	const [, news] = read('src/edge/native/observer.c').match(/control_write_error\([^"]*"([a-z-]+)"/);
 
 	test('names each code and reason that the daemon knows', () => {
-		assert.ok(causes.length > 10 && refusals.length > 4);
+		assert.ok(CAUSES.length >= 3 && causes.length > 20 && refusals.length > 4);
+		const declared = CAUSES.flatMap((file) => all(read(file), /^\t&(\w+),$/gm));
+		assert.equal(causes.length, declared.length);
 		for (const name of [...causes, ...refusals, news])
-			if (name !== 'open') // not an end
-				assert.ok(PROTOCOL.includes(`\`${name}\``), name);
+			assert.ok(PROTOCOL.includes(`\`${name}\``), name);
 	});
 
 	test('has no code in its table that the daemon doesn\'t know', () => {

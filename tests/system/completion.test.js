@@ -7,6 +7,7 @@ const { execFileSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const { test } = require('node:test');
+const { needs } = require('../support/needs');
 const { folder, run } = require('./support/daemon');
 const { withTerminal } = require('./support/terminal');
 const { until } = require('./support/wait');
@@ -86,13 +87,13 @@ test('bash completes what stands behind an action', () => {
 	assert.deepStrictEqual(bash('cl'), []);
 });
 
-test('bash-completion loads it', async () => {
+test('bash-completion loads it', needs('/usr/share/bash-completion/bash_completion', 'tmux'), async () => {
 	await interactiveBash('pm2adapterd --max-fr', /^ready\$ pm2adapterd --max-frame/m);
 	await interactiveBash('pm2adapterd --log-level=d', /^ready\$ pm2adapterd --log-level=debug/m);
 	await interactiveBash('pm2adapterd --stats sl', /^ready\$ pm2adapterd --stats slow/m);
 });
 
-test('zsh completes options, values, and what stands behind an action', async () => {
+test('zsh completes options, values, and what stands behind an action', needs('zsh', 'tmux'), async () => {
 	await zsh('pm2adapterd --max-fr', /^ready\$ pm2adapterd --max-frame/m);
 	await zsh('pm2adapterd --log-level ', /^debug +error +info +warn/m);
 	await zsh('pm2adapterd --log-level=d', /^ready\$ pm2adapterd --log-level=debug/m);
@@ -100,7 +101,7 @@ test('zsh completes options, values, and what stands behind an action', async ()
 	await zsh('pm2adapterd --stats c', /^clients +closed +config/m);
 });
 
-test('the shells find no fault with it', () => withFolder((dir) => {
+test('the shells find no fault with it', needs('zsh'), () => withFolder((dir) => {
 	for (const shell of ['bash', 'zsh']) {
 		const file = path.join(dir, shell);
 		fs.writeFileSync(file, dump(shell));

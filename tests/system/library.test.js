@@ -7,6 +7,7 @@ const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
+const { needs } = require('../support/needs');
 const { BINARY, ROOT, folder } = require('./support/daemon');
 
 const BUILD = path.dirname(BINARY);
@@ -166,7 +167,7 @@ const COMPILERS = [
 	['g++', ['-std=c++11', '-pedantic', '-Wno-missing-field-initializers'], 'cc'],
 ];
 
-test('what is installed compiles, links and runs, from C and from C++', PATIENT,
+test('what is installed compiles, links and runs, from C and from C++', { ...PATIENT, ...needs('g++') },
 	() => installed((dir, flags) => {
 		for (const [compiler, options, suffix] of COMPILERS) {
 			const source = path.join(dir, `user.${suffix}`);

@@ -3,10 +3,10 @@
 /* How the daemon starts, shares a path, runs out of things, and ends. */
 
 const assert = require('node:assert');
-const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
+const { needs } = require('../support/needs');
 const { hello, publish, subscribe, TYPE } = require('./support/frames');
 const { answers, folder, run, scenario, withChild } =
 	require('./support/daemon');
@@ -351,8 +351,6 @@ scenario('another user gets in where the mode lets them', async (start) => {
 }, asRoot);
 
 const ACTIVATE = 'systemd-socket-activate';
-const activation = spawnSync(ACTIVATE, ['--version']).error ?
-	{ skip: `${ACTIVATE} is not installed` } : {};
 
 scenario('systemd can hand it the socket', async (start) => {
 	const environment = ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS']
@@ -371,7 +369,7 @@ scenario('systemd can hand it the socket', async (start) => {
 	await daemon.stop();
 	assert.ok(fs.existsSync(daemon.socket),
 		'a socket that systemd owns is gone');
-}, activation);
+}, needs(ACTIVATE));
 
 scenario('who connects in the last moment is refused or served, never hung',
 	async (start) => {

@@ -8,6 +8,7 @@ const fs = require('fs');
 const http = require('http');
 const net = require('net');
 const path = require('path');
+const { needs } = require('../support/needs');
 const { TYPE, hello, publish } = require('./support/frames');
 const { ROOT, folder, run, scenario } = require('./support/daemon');
 const { until, within } = require('./support/wait');
@@ -105,7 +106,7 @@ scenario('the socket says OpenMetrics to who connects, reads nothing and closes'
 		.find(([, labels]) => labels.pm_id === '3');
 	assert.strictEqual(row[1].name, 'a "quoted\\name"\nof two lines');
 	assert.strictEqual(row[2], 7);
-});
+}, needs('/usr/bin/python3:prometheus_client'));
 
 /* Prometheus takes nothing of a text that isn't UTF-8. */
 scenario('a name that is no UTF-8 makes a label that is', async (start, t) => {
@@ -123,7 +124,7 @@ scenario('a name that is no UTF-8 makes a label that is', async (start, t) => {
 		.matchAll(/name="([^"]*)",role="member",pm_id="3"/g)].map(([, name]) => name);
 	assert.ok(labels.length > 0);
 	assert.deepStrictEqual([...new Set(labels)], ['a\\\\xffb\\\\xc2\\\\x85c \u{1f600}']);
-});
+}, needs('socat'));
 
 scenario('docs/METRICS.md has every metric and every metric is there', async (start) => {
 	const { daemon, port } = await withHttp(start);
@@ -135,7 +136,7 @@ scenario('docs/METRICS.md has every metric and every metric is there', async (st
 	const written = [...page.matchAll(/^\| `(pm2adapterd_\w+)` \| (\w+) \| [^|]* \| (.*) \|$/gm)]
 		.map(([, name, type, help]) => `${name} ${type} ${help}`);
 	assert.deepStrictEqual(written.sort(), told.sort());
-});
+}, needs('/usr/bin/python3:prometheus_client'));
 
 scenario('every metric of the dashboard is there', async (start) => {
 	const { daemon, port } = await withHttp(start);
@@ -159,7 +160,7 @@ scenario('promtool finds nothing to say against /metrics', async (start) => {
 	const { status: code, stdout, stderr } =
 		spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
 	assert.deepStrictEqual([code, stdout, stderr], [0, '', '']);
-});
+}, needs('promtool'));
 
 scenario('/metrics is OpenMetrics where that is asked for', async (start) => {
 	const { port } = await withHttp(start);
@@ -365,9 +366,9 @@ scenario('with many clients of long names the text comes whole', async (start, t
 });
 
 for (const [args, why] of [
-	[['--metrics-listen', '0.0.0.0:9099'], "'0.0.0.0:9099' can be reached by other hosts"],
-	[['--metrics-listen', '9099'], "'9099' is no address and port"],
-	[['--metrics-listen', 'example.com:80'], 'is no address and port'],
+	[['--metrics-listen', '0.0.0.0:9099'], "'0.0.0.0:9099' is not a loopback address"],
+	[['--metrics-listen', '9099'], "'9099' is not an address and port"],
+	[['--metrics-listen', 'example.com:80'], 'is not an address and port'],
 	[['--metrics-socket', `/tmp/${'x'.repeat(200)}`], 'metrics-socket: a path of 205 bytes'],
 ])
 	scenario(`${args.join(' ').slice(0, 40)} is refused with a reason`, async () => {

@@ -10,11 +10,13 @@
 
 const assert = require('node:assert');
 const path = require('node:path');
-const { folder, scenario } = require('./support/daemon');
+const { needs } = require('../support/needs');
+const { answers, folder, scenario } = require('./support/daemon');
 const { RedisServer, RespPeer, command } = require('./support/resp');
 const {
 	Chance, MALFORMED, NOTHING, request,
 } = require('./support/resp-traffic');
+const { until } = require('./support/wait');
 
 const N_CONNECTIONS = 5;
 const N_STEPS = Number(process.env.STEPS ?? 8000);
@@ -161,6 +163,7 @@ function difference(name, redisArgs, ourArgs, body) {
 		const dir = folder();
 		const socket = path.join(dir, 'redis');
 		await start({ dir, args: ['--resp-listen', socket, ...ourArgs] });
+		await until(() => answers(socket), 'Redis socket');
 		const both = new Both([redis.socket, socket]);
 		try {
 			for (let i = 0; i < N_CONNECTIONS; i++)
@@ -169,7 +172,7 @@ function difference(name, redisArgs, ourArgs, body) {
 		} finally {
 			both.close();
 		}
-	});
+	}, needs('redis-server'));
 }
 
 async function wander(both, t) {

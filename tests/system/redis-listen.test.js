@@ -55,10 +55,10 @@ const REFUSED = [
 	['127.0.0.1:0', 'neither a path with a / nor an address and a port'],
 	['127.0.0.1:65536', 'neither a path with a / nor an address and a port'],
 	['example.org:6379', 'neither a path with a / nor an address and a port'],
-	['0.0.0.0:6379', '0.0.0.0:6379 can be reached by other hosts, and there is ' +
-		'no resp-password'],
-	['[::]:6379', '[::]:6379 can be reached by other hosts'],
-	['192.0.2.1:6379', '192.0.2.1:6379 can be reached by other hosts'],
+	['0.0.0.0:6379', '0.0.0.0:6379 is not a loopback address; ' +
+		'set resp-password'],
+	['[::]:6379', '[::]:6379 is not a loopback address'],
+	['192.0.2.1:6379', '192.0.2.1:6379 is not a loopback address'],
 ];
 
 for (const [address, words] of REFUSED) {

@@ -11,6 +11,7 @@ const fs = require('fs');
 const http = require('http');
 const net = require('net');
 const path = require('path');
+const { needs } = require('../support/needs');
 const { TYPE, publish } = require('./support/frames');
 const { folder, run, scenario } = require('./support/daemon');
 const { until } = require('./support/wait');
@@ -73,7 +74,7 @@ scenario('sockets for native, resp and metrics are told apart by their names', a
 	await daemon.stop();
 	for (const name of ['native', 'redis', 'metrics'])
 		assert.ok(fs.existsSync(at(name)), `the socket ${name} is systemd's, and stays`);
-});
+}, needs('systemd-socket-activate'));
 
 scenario('one socket is native, whatever it is called', async (start, t) => {
 	const dir = folder();
@@ -88,7 +89,7 @@ scenario('one socket is native, whatever it is called', async (start, t) => {
 	await a.subscribe(['t']);
 	b.write(publish('t', 'x'));
 	await a.expect(TYPE.PUBLISH);
-});
+}, needs('systemd-socket-activate'));
 
 /* Starts at the first connection; resolves to how the daemon ended. */
 async function refused(sockets) {
@@ -113,15 +114,15 @@ for (const [what, sockets, why] of [
 	['a name that stands for nothing', (dir) => [[`${dir}/a`, 'native'], [`${dir}/b`, 'http']],
 		"an inherited socket is called 'http'; known names: native, resp, metrics"],
 	['two native ones', (dir) => [[`${dir}/a`, 'native'], [`${dir}/b`, 'native']],
-		'2 inherited sockets are native; there can be one'],
+		'2 inherited sockets are native; only one is allowed'],
 	['two for metrics', (dir) => [[`${dir}/a`, 'metrics'], [`${dir}/b`, 'metrics']],
-		'is one too many of metrics'],
+		'only one Unix socket for metrics is allowed'],
 ])
 	scenario(`${what} is refused with a reason`, async () => {
 		const { code, stderr } = await refused(sockets);
 		assert.strictEqual(code, 78, stderr);
 		assert.ok(stderr.includes(why), stderr);
-	});
+	}, needs('systemd-socket-activate'));
 
 /* What a manager would hear, as lines; socat receives it, since Node has no such sockets. */
 async function manager(t, dir) {
@@ -152,7 +153,7 @@ scenario('the manager hears of readiness, work, reload and end', async (start, t
 	await until(() => /STATUS=1 workers/.test(heard.text), 'another status');
 	await daemon.stop();
 	assert.match(heard.text, /STOPPING=1\nSTATUS=draining$/);
-});
+}, needs('socat'));
 
 scenario('the watchdog is fed from the loop, and starves when the loop does', async (start, t) => {
 	const dir = folder();
@@ -169,7 +170,7 @@ scenario('the watchdog is fed from the loop, and starves when the loop does', as
 	assert.strictEqual(fed(), before);
 	daemon.kill('SIGCONT');
 	await until(() => fed() > before, 'once more');
-});
+}, needs('socat'));
 
 scenario("another process's watchdog is not fed", async (start, t) => {
 	const dir = folder();
@@ -180,7 +181,7 @@ scenario("another process's watchdog is not fed", async (start, t) => {
 	await until(() => /STATUS=/.test(heard.text), 'STATUS');
 	await new Promise((resolve) => { setTimeout(resolve, 200); });
 	assert.doesNotMatch(heard.text, /WATCHDOG/);
-});
+}, needs('socat'));
 
 scenario('a manager that is not there, or not read, holds nothing up', async (start) => {
 	const daemon = await start({ wrap: withEnv(

@@ -4,6 +4,7 @@
 
 const assert = require('node:assert');
 const { spawn } = require('child_process');
+const { needs } = require('../support/needs');
 const { publish } = require('./support/frames');
 const { BINARY, scenario } = require('./support/daemon');
 const { withTerminal } = require('./support/terminal');
@@ -52,7 +53,7 @@ scenario('--watch shows rates, sparklines and clients, and q leaves all as it wa
 		assert.match(terminal.text(), /^echo$/m);
 	});
 	stop();
-});
+}, needs('tmux'));
 
 scenario('--watch follows the size of the terminal', async (start) => {
 	const daemon = await start();
@@ -73,7 +74,7 @@ scenario('--watch follows the size of the terminal', async (start) => {
 		await until(() => /worker 11/.test(terminal.text()), 'all workers again');
 		terminal.type('q');
 	});
-});
+}, needs('tmux'));
 
 scenario('--watch waits for a daemon that is away, and Ctrl-C ends it in order', async (start) => {
 	const daemon = await start();
@@ -91,7 +92,7 @@ scenario('--watch waits for a daemon that is away, and Ctrl-C ends it in order',
 		terminal.key('C-c');
 		await until(() => /^before$/m.test(terminal.text()), 'the screen of before');
 	});
-});
+}, needs('tmux'));
 
 scenario('colours are for terminals whose user wants them', async (start) => {
 	const daemon = await start();
@@ -107,7 +108,7 @@ scenario('colours are for terminals whose user wants them', async (start) => {
 		await until(() => /0 workers/.test(terminal.text()), 'the view');
 		assert.doesNotMatch(terminal.text({ colours: true }), /\x1b\[1mpm2adapterd/);
 	});
-});
+}, needs('tmux'));
 
 scenario('without a terminal --watch prints one block after the other', async (start) => {
 	const daemon = await start();

@@ -6,13 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "edge/native/session.h"
+#include "edge/native/drain.h"
+#include "edge/native/frames.h"
+#include "edge/native/observer.h"
+#include "edge/native/reply.h"
+#include "edge/native/stage.h"
+#include "edge/native/subscribe.h"
 
 /*
  * The life of sessions: accepted, waiting for HELLO, at work, gone. What they
- * say is for session.c and verbs.c.
+ * send is for frames.c.
  *
  * The end of the daemon is theirs too. GOODBYE asks every client to send what
  * it has begun, and to close its sending side; until all have done so their
@@ -24,12 +30,6 @@
 #define RETRY_AFTER_MS 100
 #define SCRATCH_KEPT 65536 /* bytes of one */
 
-static const char *
-session_name(const struct session *session)
-{
-	return session->member == NULL ? "" : session->member->name;
-}
-
 static void
 finish_drain(struct native *native)
 {
@@ -40,78 +40,32 @@ finish_drain(struct native *native)
 }
 
 static void
-finish_all(struct native *native)
-{
-	struct session *session;
-
-	TAILQ_FOREACH (session, &native->sessions, in_native)
-		conn_finish(session->conn, &conn_shutdown);
-}
-
-/* Once nobody has anything more to send, whoever has got everything may go. */
-static void
-settle(struct session *session)
-{
-	struct native *native = session->native;
-
-	if (!session->is_owing)
-		return;
-	session->is_owing = false;
-	if (--native->n_owing == 0)
-		finish_all(native);
-}
-
-void
-session_end_input(struct session *session)
-{
-	if (!session->native->is_draining) {
-		conn_close(session->conn, &conn_eof);
-		return;
-	}
-	/* It can't answer any more, and must not be waited for. */
-	if (session->member != NULL)
-		broker_silence(session->native->broker, session->member);
-	settle(session);
-}
-
-static void
 on_eof(struct conn *conn)
 {
 	struct session *session = conn_user(conn);
 
 	if (session->is_unwelcome)
-		session_turn_away(session);
-	else if (session->n_staged + session->n_news > 0)
-		session->has_eof = true;
+		reply_turn_away(session);
+	else if (session_is_idle(session))
+		drain_end_input(session);
 	else
-		session_end_input(session);
+		session->has_eof = true;
 }
 
-/* What is staged, and what frames are written to, grows with the largest need
- * and belongs to messages as much as blobs do. */
+/* What frames are written to and topics are read into grows with the largest
+ * need, and belongs to messages as much as blobs do. */
 static void
 account_scratch(struct native *native)
 {
 	size_t n = native->out.size +
 		   native->names_size * sizeof(*native->names) +
-		   native->strings_size * sizeof(*native->strings) +
-		   native->fresh.size * sizeof(*native->fresh.at) +
-		   native->ripe.size * sizeof(*native->ripe.at);
+		   native->strings_size * sizeof(*native->strings);
 
 	if (n == native->n_scratch)
 		return;
 	blob_charge(n);
 	blob_discharge(native->n_scratch);
 	native->n_scratch = n;
-}
-
-static void
-trim_stage(struct stage *stage)
-{
-	if (stage->n > 0 || stage->size * sizeof(*stage->at) <= SCRATCH_KEPT)
-		return;
-	free(stage->at);
-	*stage = (struct stage){ .n = 0 };
 }
 
 /* Gives back what a large frame, or many, have left behind. */
@@ -130,8 +84,7 @@ trim_scratch(struct native *native)
 		native->strings = NULL;
 		native->strings_size = 0;
 	}
-	trim_stage(&native->fresh);
-	trim_stage(&native->ripe);
+	turns_trim(&native->turns, SCRATCH_KEPT);
 	blob_unref(native->news.blob);
 	native->news.blob = NULL;
 	blob_unref(native->question.blob);
@@ -141,14 +94,12 @@ trim_scratch(struct native *native)
 }
 
 static void
-on_staging(struct loop_task *task)
+on_turn_done(struct turns *turns)
 {
-	struct native *native =
-	    (struct native *)((char *)task - offsetof(struct native, staging));
-
-	session_run_ripe(native);
-	account_scratch(native);
+	account_scratch(container_of(turns, struct native, turns));
 }
+
+static const struct turns_ops turns_ops = { stage_handle, on_turn_done };
 
 /* Clients that only poll statistics would fill the ring. */
 static void
@@ -171,7 +122,7 @@ note_closed(const struct session *session)
 			.detail = session->detail,
 			.is_quiet = session->role == CONTROL_OBSERVER,
 			.is_unkept =
-			    session->has_asked && session->n_errors == 0,
+			    session->has_polled && session->n_errors == 0,
 		    });
 }
 
@@ -181,21 +132,20 @@ on_gone(struct conn *conn)
 	struct session *session = conn_user(conn);
 	struct native *native = session->native;
 
-	session_run_staged(session);
+	turns_run_own(&native->turns, &session->turns);
 	native_report_cancel(session->report);
-	session_drop_topics(session);
+	subscribe_drop(session);
 	note_closed(session);
 	if (session->member != NULL && session->role == CONTROL_MEMBER)
 		apps_remove(&native->apps, session->key, session->script);
 	if (session->member != NULL)
 		broker_leave(native->broker, session->member);
-	else
-		TAILQ_REMOVE(&native->waiting, session, in_waiting);
+	timeouts_leave(&native->hellos, &session->hello);
 	TAILQ_REMOVE(&native->sessions, session, in_native);
 	observer_gone(session);
 	native->n_unwelcome -= session->is_unwelcome;
 	if (native->is_draining)
-		settle(session);
+		drain_settle(session);
 	free(session->client);
 	free(session->key);
 	free(session->script);
@@ -204,8 +154,21 @@ on_gone(struct conn *conn)
 	finish_drain(native);
 }
 
+static void
+on_hello_timeout(struct timeout *entry)
+{
+	struct session *session = container_of(entry, struct session, hello);
+
+	if (session->is_unwelcome)
+		reply_turn_away(session);
+	else
+		reply_fail(session, &native_hello_timeout,
+		    "no HELLO within %" PRId64 " ms",
+		    session->native->settings.hello_timeout_ms);
+}
+
 static const struct conn_ops conn_ops = {
-	.input = session_input,
+	.input = frames_input,
 	.eof = on_eof,
 	.gone = on_gone,
 };
@@ -224,7 +187,9 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	session->peer = *peer;
 	session->pm_id = -1;
 	TAILQ_INSERT_TAIL(&native->sessions, session, in_native);
-	TAILQ_INSERT_TAIL(&native->waiting, session, in_waiting);
+	session->hello.expire = on_hello_timeout;
+	timeouts_enter(
+	    &native->hellos, &session->hello, loop_now(native->loop));
 	session->conn = conn_new(native->set, fd, &conn_ops, session);
 	session->is_unwelcome = verdict != ALLOWED;
 	session->is_hushed = verdict == REFUSED_AGAIN;
@@ -233,9 +198,9 @@ on_accepted(void *user, int fd, const struct peer *peer)
 		if (too_many ||
 		    native->n_unwelcome >
 			allowed_refused_max(native->settings.max_connections))
-			session_turn_away(session);
+			reply_turn_away(session);
 	} else if (too_many) {
-		session_fail(session, &conn_too_many,
+		reply_fail(session, &conn_too_many,
 		    "max-connections is %u, and there are as many",
 		    native->settings.max_connections);
 	}
@@ -243,31 +208,15 @@ on_accepted(void *user, int fd, const struct peer *peer)
 
 const struct listen_ops native_listen_ops = { .accepted = on_accepted };
 
-static struct native *
-native_of(struct loop_source *source)
-{
-	return (
-	    struct native *)((char *)source - offsetof(struct native, source));
-}
-
-static struct instant
-hello_deadline(const struct native *native)
-{
-	const struct session *first = TAILQ_FIRST(&native->waiting);
-
-	if (first == NULL)
-		return INSTANT_NEVER;
-	return instant_after(
-	    conn_since(first->conn), native->settings.hello_timeout_ms);
-}
-
 static struct instant
 next_deadline(struct loop_source *source)
 {
-	const struct native *native = native_of(source);
-	struct instant deadline =
-	    instant_earlier(hello_deadline(native), rates_due(&native->rates));
+	const struct native *native =
+	    container_of(source, struct native, source);
+	struct instant deadline = timeouts_deadline(
+	    &native->hellos, native->settings.hello_timeout_ms);
 
+	deadline = instant_earlier(deadline, rates_due(&native->rates));
 	deadline =
 	    instant_earlier(deadline, broker_next_deadline(native->broker));
 	return instant_earlier(deadline, native->drain_deadline);
@@ -301,27 +250,9 @@ expire_drain(struct native *native)
 }
 
 static void
-expire_hellos(struct native *native, struct instant now)
-{
-	struct session *session, *next;
-
-	TAILQ_FOREACH_SAFE (session, &native->waiting, in_waiting, next) {
-		if (!instant_reached(instant_after(conn_since(session->conn),
-					 native->settings.hello_timeout_ms),
-			now))
-			break;
-		if (session->is_unwelcome)
-			session_turn_away(session);
-		session_fail(session, &native_hello_timeout,
-		    "no HELLO within %" PRId64 " ms",
-		    native->settings.hello_timeout_ms);
-	}
-}
-
-static void
 expire(struct loop_source *source, struct instant now)
 {
-	struct native *native = native_of(source);
+	struct native *native = container_of(source, struct native, source);
 
 	if (instant_reached(rates_due(&native->rates), now)) {
 		sample_rates(native, now);
@@ -329,7 +260,8 @@ expire(struct loop_source *source, struct instant now)
 		observer_tell_all(native);
 	}
 	broker_expire(native->broker, now);
-	expire_hellos(native, now);
+	timeouts_expire(
+	    &native->hellos, native->settings.hello_timeout_ms, now);
 	if (instant_reached(native->drain_deadline, now))
 		expire_drain(native);
 }
@@ -374,8 +306,9 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	native->epoch_ms = clock_wall_ms();
 	native->drain_deadline = INSTANT_NEVER;
 	TAILQ_INIT(&native->sessions);
-	TAILQ_INIT(&native->waiting);
-	native->staging.run = on_staging;
+	timeouts_init(&native->hellos);
+	turns_init(&native->turns, loop, broker, &turns_ops);
+	native->turns.timing = &native->timing;
 	native->source.next_deadline = next_deadline;
 	native->source.expire = expire;
 	loop_add_source(loop, &native->source);
@@ -397,8 +330,7 @@ native_free(struct native *native)
 	blob_unref(native->question.blob);
 	free(native->names);
 	free(native->strings);
-	free(native->fresh.at);
-	free(native->ripe.at);
+	turns_fini(&native->turns);
 	free(native);
 }
 
@@ -454,7 +386,7 @@ say_goodbye(struct session *session)
 	session->native->n_owing += session->is_owing;
 	control_write_goodbye(
 	    &session->native->out, "shutdown", RETRY_AFTER_MS);
-	session_send_out(session);
+	reply_send_out(session);
 }
 
 void
@@ -470,6 +402,6 @@ native_drain(struct native *native, void (*done)(void *arg), void *arg)
 	TAILQ_FOREACH (session, &native->sessions, in_native)
 		say_goodbye(session);
 	if (native->n_owing == 0)
-		finish_all(native);
+		drain_finish(native);
 	finish_drain(native);
 }

@@ -1,7 +1,9 @@
+#include "edge/native/observer.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "edge/native/session.h"
+#include "edge/native/reply.h"
 
 /*
  * Who only looks on costs nobody anything. An observer has a small queue; what
@@ -11,8 +13,11 @@
  * reads again.
  */
 
+/* What may wait for an observer, besides one message of any size. */
+#define OBSERVER_QUEUE_MAX (1u << 20)
+
 bool
-observer_message(struct session *session, const struct message_run *run)
+observer_on_message(struct session *session, const struct message_run *run)
 {
 	struct native *native = session->native;
 	size_t waiting = conn_queue_bytes(session->conn);
@@ -39,7 +44,7 @@ tell(struct session *session)
 	session->n_lost = 0;
 	session->native->n_losing--;
 	control_write_error(&session->native->out, "dropped", message, false);
-	session_send_out(session);
+	reply_send_out(session);
 }
 
 void

@@ -1,4 +1,4 @@
-#include "edge/native/session.h"
+#include "edge/native/subscribe.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/xalloc.h"
-#include "wire/frame.h"
+#include "edge/native/reply.h"
 
 /*
  * SUBSCRIBE and UNSUBSCRIBE. A frame may have 65,536 topics, and one that joins
@@ -19,6 +19,11 @@
 #define BATCH 16 /* topics that are subscribed to while others are fetched */
 #define AT_ONCE_US 1000
 
+/* Topics that were refused, by the reason. */
+struct topic_tally {
+	uint32_t n_empty, n_long, n_over, n_lengths;
+};
+
 struct topics_work {
 	struct job job;
 	struct session *session;
@@ -28,6 +33,45 @@ struct topics_work {
 	bool is_leaving;
 	struct topic_tally refused;
 };
+
+static void
+refuse_topics(struct session *session, struct topic_tally n)
+{
+	const struct native_settings *settings = &session->native->settings;
+
+	if (n.n_empty > 0)
+		reply_refuse(session, REFUSED_BAD_TOPIC,
+		    "SUBSCRIBE: %u empty topics; only a prefix may be empty",
+		    n.n_empty);
+	if (n.n_long > 0)
+		reply_refuse(session, REFUSED_TOPIC_TOO_LONG,
+		    "SUBSCRIBE: %u topics are too long; max-topic is %zu bytes",
+		    n.n_long, settings->topic_max_bytes);
+	if (n.n_over > 0)
+		reply_refuse(session, REFUSED_TOO_MANY_SUBSCRIPTIONS,
+		    "SUBSCRIBE: %u topics too many; max-subscriptions is %u",
+		    n.n_over, settings->subscriptions_max);
+	if (n.n_lengths > 0)
+		reply_refuse(session, REFUSED_TOO_MANY_PREFIX_LENGTHS,
+		    "SUBSCRIBE: %u prefixes of new lengths; this connection "
+		    "has %zu, and %zu of %d are left for all: one can be "
+		    "added only while it has fewer than are left",
+		    n.n_lengths,
+		    topic_owner_n_lengths(&session->member->topics),
+		    topic_n_lengths_left(
+			broker_topics(session->native->broker)),
+		    TOPIC_LENGTHS_MAX);
+}
+
+/* Counts a result of the broker. */
+static void
+tally(struct topic_tally *n, int r)
+{
+	n->n_empty += r == BROKER_E_TOPIC_EMPTY;
+	n->n_long += r == BROKER_E_TOPIC_LONG;
+	n->n_over += r == BROKER_E_SUBSCRIPTIONS;
+	n->n_lengths += r == BROKER_E_PREFIX_LENGTHS;
+}
 
 /* False when the flags contradict each other; the session has failed then. */
 static bool
@@ -41,7 +85,7 @@ subscription_kind(
 	};
 
 	if (f->flags >= sizeof(kinds) / sizeof(*kinds)) {
-		session_fail(session, &native_bad_flags,
+		reply_fail(session, &native_bad_flags,
 		    "%s: by prefix and as a member exclude each other",
 		    frame_type_name(f->type));
 		return false;
@@ -57,10 +101,10 @@ open_topics(
 	const char *name = frame_type_name(f->type);
 
 	if (msg_topics_open(f->body, f->body_len, out) != 0)
-		session_fail(session, &native_bad_body,
+		reply_fail(session, &native_bad_body,
 		    "%s: the body is not an array of topics", name);
 	else if (out->n_left > FRAME_TOPICS_MAX)
-		session_fail(session, &native_bad_body,
+		reply_fail(session, &native_bad_body,
 		    "%s: %" PRIu32 " topics in a frame; at most %d", name,
 		    out->n_left, FRAME_TOPICS_MAX);
 	else
@@ -111,7 +155,7 @@ step(struct topics_work *work)
 			broker_unsubscribe(native->broker, session->member,
 			    work->kind, &batch[i]);
 		else
-			session_tally(&work->refused,
+			tally(&work->refused,
 			    broker_subscribe(native->broker, session->member,
 				work->kind, &batch[i]));
 	return n > 0;
@@ -126,16 +170,15 @@ on_step(struct job *job)
 	if (step(work))
 		return true;
 	session->topics_work = NULL;
-	session->n_staged--;
-	session_refuse_topics(session, work->refused);
+	refuse_topics(session, work->refused);
 	end_work(work);
 	conn_resume(session->conn);
-	session_settle(session);
+	stage_settle(session);
 	return false;
 }
 
 void
-session_drop_topics(struct session *session)
+subscribe_drop(struct session *session)
 {
 	struct topics_work *work = session->topics_work;
 
@@ -146,7 +189,6 @@ session_drop_topics(struct session *session)
 	end_work(work);
 }
 
-/* The rest is done later, and the session has something staged until then. */
 static void
 do_later(const struct topics_work *begun)
 {
@@ -157,7 +199,6 @@ do_later(const struct topics_work *begun)
 	work->job.step = on_step;
 	blob_ref(work->blob);
 	session->topics_work = work;
-	session->n_staged++;
 	conn_pause(session->conn);
 	job_start(loop_jobs(session->native->loop), &work->job);
 }
@@ -166,7 +207,7 @@ static void
 take_topics(
     struct session *session, const struct frame *f, struct topics_work *work)
 {
-	bool is_large = f->body_len > SESSION_LARGE_BODY;
+	bool is_large = f->body_len > SUBSCRIBE_LARGE_BODY;
 	int64_t end_us = is_large ? clock_us() + AT_ONCE_US : 0;
 
 	work->session = session;
@@ -175,35 +216,37 @@ take_topics(
 			do_later(work);
 			return;
 		}
-	session_refuse_topics(session, work->refused);
+	refuse_topics(session, work->refused);
 	conn_resume(session->conn);
 }
 
 void
-verb_subscribe(struct session *session, const struct frame *f)
+subscribe_handle(struct session *session, const struct incoming *in)
 {
-	struct topics_work work = { .blob = session->native->at_hand };
+	const struct frame *f = &in->f;
+	struct topics_work work = { .blob = in->bytes.blob };
 
 	if (!subscription_kind(session, f, &work.kind) ||
 	    !open_topics(session, f, &work.topics))
 		return;
 	if (work.kind == TOPIC_MEMBER && session->role != CONTROL_MEMBER) {
-		session_refuse(session, REFUSED_FORBIDDEN,
+		reply_refuse(session, REFUSED_FORBIDDEN,
 		    "SUBSCRIBE: the role %s can't be a member of topics",
 		    control_role_name(session->role));
 		return;
 	}
 	/* Who leaves and joins again has joined. */
 	if (session->n_leaving > 0)
-		session_run_staged(session);
+		turns_run_own(&session->native->turns, &session->turns);
 	take_topics(session, f, &work);
 }
 
 void
-verb_unsubscribe(struct session *session, const struct frame *f)
+subscribe_handle_end(struct session *session, const struct incoming *in)
 {
+	const struct frame *f = &in->f;
 	struct topics_work work = {
-		.blob = session->native->at_hand,
+		.blob = in->bytes.blob,
 		.is_leaving = true,
 	};
 

@@ -72,7 +72,7 @@ function keep(name, value, text) {
 	draw(name);
 }
 
-/* Names of peers: what is invisible or turns the direction of writing is shown as its number. */
+/* In names of peers, characters that are invisible or change the direction of writing. */
 const HIDDEN = /[\p{Cc}\p{DI}\p{Zl}\p{Zp}\p{Bidi_Control}\uFFF9-\uFFFB]/gu;
 
 function visible(text) {
@@ -106,7 +106,7 @@ function showFacts(o) {
 	}));
 }
 
-/* What has gone wrong since the start, in words; nothing where nothing has. */
+/* Errors since the start, as a list of texts. */
 function troubles(o) {
 	const list = [];
 	const say = (n, text) => n > 0 && list.push(`${count(n)} ${text}`);

@@ -276,6 +276,30 @@ describe('client: options', () => {
 				{ name: 'Pm2aError', code: 'PM2A_ERR_OPTION', message });
 		});
 
+	const TOPICS = 'a topic or an array of one topic or more';
+	const TOPIC = 'a topic: a string that is not empty';
+	for (const [verb, topics, message] of [
+		['publish', [], `topics: an empty array is not ${TOPICS}`],
+		['publish', '', `topics: an empty string is not ${TOPICS}`],
+		['publish', ['a', ''], `topics: a, is not ${TOPICS}`],
+		['ask', [], `topics: an empty array is not ${TOPICS}`],
+		['subscribe', [], `topic: an empty array is not ${TOPIC}`],
+		['subscribe', ['a'], `topic: a is not ${TOPIC}`],
+		['unsubscribe', [], `topic: an empty array is not ${TOPIC}`],
+	]) {
+		test(`refused before it is sent: ${verb}(${JSON.stringify(topics)})`, async (t) => {
+			const { daemon, client } = await connected(t);
+			const before = daemon.links[0].frames.length;
+			const body = verb.endsWith('subscribe') ? undefined : Buffer.from('x');
+			const refused = { name: 'Pm2aError', code: 'PM2A_ERR_OPTION', message };
+			await assert.rejects(async () => client[verb](topics, body), refused);
+			await within(client.barrier(), 'barrier');
+			assert.deepEqual(daemon.links[0].frames.slice(before)
+				.map(({ name }) => name), ['PING']);
+			assert.equal(client.stats.published, 0);
+		});
+	}
+
 	test('taken at their bounds', () => {
 		for (const options of [{}, undefined, { socket: '/'.padEnd(107, 'x') }, { key: K256 },
 			{ name: 'n'.repeat(128) }, { queueMaxBytes: 0 }, { reconnectDelay: 1 },

@@ -284,9 +284,9 @@ const subscriptions = [
 	refused('too-many-subscriptions', 'one subscription more than allowed',
 		subscribe(Array.from({ length: MAX_SUBSCRIPTIONS + 1 },
 			(_, i) => `t${i}`)), {}, MAX_SUBSCRIPTIONS),
-	refused('too-many-prefix-lengths', 'prefixes of 65 lengths',
-		subscribe(Array.from({ length: 65 }, (_, i) => 'x'.repeat(i)),
-			BY_PREFIX), {}, 64),
+	refused('too-many-prefix-lengths', 'prefixes of 33 lengths',
+		subscribe(Array.from({ length: 33 }, (_, i) => 'x'.repeat(i)),
+			BY_PREFIX), {}, 32),
 	taken('as many subscriptions as allowed, twice',
 		Buffer.concat(Array(2).fill(subscribe(Array.from(
 			{ length: MAX_SUBSCRIPTIONS }, (_, i) => `t${i}`)))),

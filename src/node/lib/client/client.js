@@ -46,7 +46,7 @@ const { Pm2aError } = require('./errors');
 const { identity } = require('./identity');
 const { LIMITS_UNTOLD, canSubscribe, isWithin, limitsOf } = require('./limits');
 const { Missed } = require('./missed');
-const { boolean, clientOptions, mustBeBytes, topicList } = require('./options');
+const { boolean, clientOptions, mustBeBytes, mustBeTopic, topicList } = require('./options');
 const { Outgoing } = require('./outgoing');
 const { Questions } = require('./questions');
 const { Reconnect } = require('./reconnect');
@@ -167,13 +167,13 @@ class Client extends EventEmitter {
 	}
 
 	subscribe(topic, { member = false } = {}) {
-		topicList([topic]);
+		mustBeTopic(topic);
 		this.#subscriptions.add(topic, boolean('member', member));
 		this.#changeTopic(TYPE.SUBSCRIBE, topic, member);
 	}
 
 	unsubscribe(topic) {
-		topicList([topic]);
+		mustBeTopic(topic);
 		const member = this.#subscriptions.remove(topic);
 		this.#gate.onUnsubscribe(topic);
 		if (member !== undefined) {

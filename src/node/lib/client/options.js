@@ -13,6 +13,9 @@ const SHOWN_MAX = 100; // characters of a refused value
 /* Returns a text for any value; never throws. */
 function described(value) {
 	let text;
+	if (value === '' || (Array.isArray(value) && value.length === 0)) {
+		return value === '' ? 'an empty string' : 'an empty array';
+	}
 	try {
 		text = String(value);
 	} catch { // a list with a Symbol, or toString() throws
@@ -30,12 +33,20 @@ function mustBeBytes(name, value) {
 	return value instanceof Uint8Array ? value : refuse(name, value, 'a Uint8Array');
 }
 
+function isTopic(value) {
+	return typeof value === 'string' && value !== '';
+}
+
+function mustBeTopic(value) {
+	return isTopic(value) ? value :
+		refuse('topic', value, 'a topic: a string that is not empty');
+}
+
 /* Returns one topic or several as an array. */
 function topicList(value) {
 	const list = Array.isArray(value) ? [...value] : [value];
-	const isTopic = (topic) => typeof topic === 'string' && topic !== '';
 	return list.length > 0 && list.every(isTopic) ? list :
-		refuse('topics', value, 'a topic or an array of topics');
+		refuse('topics', value, 'a topic or an array of one topic or more');
 }
 
 function string(name, value, min, max) {
@@ -128,5 +139,5 @@ function clientOptions(opts = {}) {
 
 module.exports = {
 	boolean, clientOptions, clip, defaultScript, defaultSocket, described, integer,
-	mustBeBytes, oneOf, refuse, topicList,
+	mustBeBytes, mustBeTopic, oneOf, refuse, topicList,
 };

@@ -1,11 +1,13 @@
+#include "edge/native/questions.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "edge/native/session.h"
+#include "edge/native/names.h"
+#include "edge/native/reply.h"
 #include "wire/asking.h"
-#include "wire/frame.h"
 
 /* What a QUESTION has at most besides topics and payload. */
 #define QUESTION_ROOM 48
@@ -49,7 +51,7 @@ static const char *const missing_reasons[] = {
 };
 
 const char *
-asking_name_of(enum request_gather gather)
+questions_gather_name(enum request_gather gather)
 {
 	return asking_gather_name(asking_gathers[gather]);
 }
@@ -95,7 +97,7 @@ write_question(struct native *native, uint64_t id, const struct ask *ask)
 }
 
 void
-asking_on_question(struct member *to, uint64_t id, const struct ask *ask)
+questions_on_question(struct member *to, uint64_t id, const struct ask *ask)
 {
 	struct session *session = to->user;
 	struct native *native = session->native;
@@ -103,11 +105,11 @@ asking_on_question(struct member *to, uint64_t id, const struct ask *ask)
 	if (native->question_id != id)
 		write_question(native, id, ask);
 	if (!conn_is_closing(session->conn))
-		session_send(session, &native->question);
+		reply_send(session, &native->question);
 }
 
 void
-asking_on_part(struct member *to, const struct request *request,
+questions_on_part(struct member *to, const struct request *request,
     const struct member *from, const struct answer *answer)
 {
 	struct session *session = to->user;
@@ -116,7 +118,7 @@ asking_on_part(struct member *to, const struct request *request,
 		return;
 	asking_write_part(&session->native->out, request->ask_id, from->id,
 	    answer->bytes, answer->len);
-	session_send_out(session);
+	reply_send_out(session);
 }
 
 static void
@@ -188,7 +190,7 @@ note_time(struct native *native, const struct request *request, int64_t took_us)
 	    (const char *)request->asker->name->data);
 	snprintf(entry->topic, sizeof(entry->topic), "%.*s",
 	    (int)request->label_len, (const char *)request->label);
-	entry->gather = asking_name_of(request->gather);
+	entry->gather = questions_gather_name(request->gather);
 	entry->outcome = request->outcome == REQUEST_FULL
 			     ? "gather-too-big"
 			     : outcome_names[request->outcome];
@@ -199,7 +201,7 @@ note_time(struct native *native, const struct request *request, int64_t took_us)
 }
 
 void
-asking_on_result(struct member *to, const struct request *request)
+questions_on_result(struct member *to, const struct request *request)
 {
 	struct session *session = to->user;
 	struct native *native = session->native;
@@ -211,7 +213,7 @@ asking_on_result(struct member *to, const struct request *request)
 	if (conn_is_closing(session->conn))
 		return;
 	if (request->outcome == REQUEST_FULL) {
-		session_refuse_ask(session, REFUSED_GATHER_TOO_BIG,
+		reply_refuse_request(session, REFUSED_GATHER_TOO_BIG,
 		    request->ask_id,
 		    "ASK: the answers are more than max-gather (%zu bytes) or "
 		    "max-gather-all allow",
@@ -224,7 +226,7 @@ asking_on_result(struct member *to, const struct request *request)
 	put_missing(w, request);
 	put_answers(w, request);
 	control_end(w, start, FRAME_RESULT);
-	session_send_out(session);
+	reply_send_out(session);
 }
 
 /* Whether f may be asked; the session has been told if not. */
@@ -235,13 +237,13 @@ may_ask(
 	const struct native *native = session->native;
 
 	if (session->role == CONTROL_OBSERVER) {
-		session_refuse_ask(session, REFUSED_FORBIDDEN, in->id,
+		reply_refuse_request(session, REFUSED_FORBIDDEN, in->id,
 		    "ASK: the role observer can't ask");
 		return false;
 	}
 	if (in->payload_len + f->topic_len + QUESTION_ROOM >
 	    native->settings.max_frame) {
-		session_refuse_ask(session, REFUSED_FRAME_TOO_BIG, in->id,
+		reply_refuse_request(session, REFUSED_FRAME_TOO_BIG, in->id,
 		    "ASK: a payload of %zu bytes, whose QUESTION would be "
 		    "larger than max-frame, %u bytes",
 		    in->payload_len, native->settings.max_frame);
@@ -256,17 +258,17 @@ refuse_ask(struct session *session, const struct ask *ask, int r)
 	const struct native_settings *settings = &session->native->settings;
 
 	if (r == BROKER_E_TIMEOUT)
-		session_refuse_ask(session, REFUSED_BAD_TIMEOUT, ask->ask_id,
+		reply_refuse_request(session, REFUSED_BAD_TIMEOUT, ask->ask_id,
 		    "ASK: a timeout of %lld ms; the range is 0 to %d",
 		    (long long)ask->timeout_ms, BROKER_TIMEOUT_MAX_MS);
 	else if (r == BROKER_E_QUESTIONS)
-		session_refuse_ask(session, REFUSED_TOO_MANY_QUESTIONS,
+		reply_refuse_request(session, REFUSED_TOO_MANY_QUESTIONS,
 		    ask->ask_id,
 		    "ASK: %u questions of this connection are open; "
 		    "max-questions is %u",
 		    session->member->requests.n_asked, settings->questions_max);
 	else
-		session_refuse_ask(session, REFUSED_TOO_MANY_QUESTIONS,
+		reply_refuse_request(session, REFUSED_TOO_MANY_QUESTIONS,
 		    ask->ask_id,
 		    "ASK: as many questions are open as max-questions-all "
 		    "allows, %u",
@@ -290,14 +292,14 @@ ask(struct session *session, const struct frame *f, const struct asking_ask *in)
 
 	/* Any answer with this id would be taken for that of the other. */
 	if (broker_is_asking(native->broker, session->member, in->id)) {
-		session_fail(session, &native_bad_state,
+		reply_fail(session, &native_bad_state,
 		    "ASK: the ask id %lld is that of a question that is still "
 		    "open; give each open question an id of its own",
 		    (long long)in->id);
 		return;
 	}
 	if (!may_ask(session, f, in) ||
-	    !session_read_names(session, f, in->id, &question.n_topics))
+	    !names_check(session, f, in->id, &question.n_topics))
 		return;
 	question.topics = native->names;
 	r = broker_ask(
@@ -307,13 +309,14 @@ ask(struct session *session, const struct frame *f, const struct asking_ask *in)
 }
 
 void
-verb_ask(struct session *session, const struct frame *f)
+questions_open(struct session *session, const struct incoming *incoming)
 {
+	const struct frame *f = &incoming->f;
 	struct asking_ask in;
 	struct control_why why;
 
 	if (f->flags == FRAME_SEVERAL) {
-		session_fail(session, &native_bad_flags,
+		reply_fail(session, &native_bad_flags,
 		    "ASK: several topics are asked by their subscribers, "
 		    "flag 0x%02x",
 		    FRAME_TO_SUBSCRIBERS);
@@ -324,7 +327,7 @@ verb_ask(struct session *session, const struct frame *f)
 		ask(session, f, &in);
 		break;
 	case CONTROL_E_BODY:
-		session_fail(session, &native_bad_body, "ASK: %s", why.text);
+		reply_fail(session, &native_bad_body, "ASK: %s", why.text);
 		break;
 	default:
 		log_fatal("out-of-memory", "reading=ASK");
@@ -368,7 +371,7 @@ answer(struct session *session, const struct asking_answer *in)
 	    broker_wants_strings(native->broker, session->member, in->question,
 		in->payload_len) &&
 	    !read_strings(native, &answer)) {
-		session_fail(session, &native_bad_body,
+		reply_fail(session, &native_bad_body,
 		    "ANSWER: the payload is not an array of strings, which a "
 		    "union wants");
 		return;
@@ -377,20 +380,21 @@ answer(struct session *session, const struct asking_answer *in)
 	case 0:
 		break;
 	case BROKER_E_ANSWER_BIG:
-		session_refuse(session, REFUSED_ANSWER_TOO_BIG,
+		reply_refuse(session, REFUSED_ANSWER_TOO_BIG,
 		    "ANSWER: a payload of %zu bytes; max-answer is %zu",
 		    in->payload_len, native->settings.answer_max_bytes);
 		break;
 	default:
-		session_fail(session, &native_bad_body,
+		reply_fail(session, &native_bad_body,
 		    "ANSWER: verdict %d, which a stream alone has",
 		    ASKING_MORE);
 	}
 }
 
 void
-verb_answer(struct session *session, const struct frame *f)
+questions_answer(struct session *session, const struct incoming *incoming)
 {
+	const struct frame *f = &incoming->f;
 	struct asking_answer in;
 	struct control_why why;
 
@@ -399,7 +403,7 @@ verb_answer(struct session *session, const struct frame *f)
 		answer(session, &in);
 		break;
 	case CONTROL_E_BODY:
-		session_fail(session, &native_bad_body, "ANSWER: %s", why.text);
+		reply_fail(session, &native_bad_body, "ANSWER: %s", why.text);
 		break;
 	default:
 		log_fatal("out-of-memory", "reading=ANSWER");

@@ -1,0 +1,132 @@
+#include "edge/native/reply.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "edge/native/stage.h"
+
+void
+reply_send(struct session *session, const struct slice *frame)
+{
+	if (!session->native->turns.is_handling && session->turns.n_staged > 0)
+		stage_outgoing(session, frame);
+	else
+		conn_send(session->conn, frame, false);
+}
+
+void
+reply_send_out(struct session *session)
+{
+	struct msg_writer *w = &session->native->out;
+	struct slice s = { .len = w->len };
+
+	if (w->fault)
+		log_fatal("out-of-memory", "bytes=%zu", w->len);
+	s.blob = blob_copy(w->data, w->len);
+	w->len = 0;
+	reply_send(session, &s);
+	blob_unref(s.blob);
+}
+
+void
+reply_fail(struct session *session, const struct conn_cause *cause,
+    const char *fmt, ...)
+{
+	char message[CLOSED_DETAIL_SIZE];
+	va_list ap;
+
+	if (conn_is_closing(session->conn))
+		return;
+	turns_run_own(&session->native->turns, &session->turns);
+	if (conn_is_closing(session->conn))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	control_write_error(&session->native->out, cause->name, message, true);
+	reply_send_out(session);
+	free(session->detail);
+	session->detail = xstrdup(message);
+	conn_close(session->conn, cause);
+}
+
+void
+reply_turn_away(struct session *session)
+{
+	if (session->is_told)
+		conn_close(session->conn, &conn_not_allowed);
+	else
+		reply_fail(session, &conn_not_allowed, ALLOWED_REFUSAL,
+		    (unsigned)session->peer.uid);
+}
+
+void
+reply_tell_unwelcome(struct session *session)
+{
+	char message[CLOSED_DETAIL_SIZE];
+
+	if (session->is_told)
+		return;
+	session->is_told = true;
+	snprintf(message, sizeof(message), ALLOWED_REFUSAL,
+	    (unsigned)session->peer.uid);
+	control_write_error(
+	    &session->native->out, conn_not_allowed.name, message, true);
+	reply_send_out(session);
+	session->detail = xstrdup(message);
+}
+
+static void
+count_refusal(struct session *session, enum refusal why, const char *message)
+{
+	char quoted[CLOSED_DETAIL_SIZE + 64]; /* it may quote the peer */
+
+	session->native->n_refused[why]++;
+	session->n_errors++;
+	log_debug("refused", "id=%" PRIu64 " code=%s message=%s",
+	    session->member == NULL ? 0 : session->member->id,
+	    refusal_name(why),
+	    log_quote(quoted, sizeof(quoted), message, strlen(message)));
+}
+
+__attribute__((format(printf, 4, 0))) static void
+refuse(struct session *session, enum refusal why, int64_t ask_id,
+    const char *fmt, va_list ap)
+{
+	struct msg_writer *w = &session->native->out;
+	char message[CLOSED_DETAIL_SIZE];
+
+	vsnprintf(message, sizeof(message), fmt, ap);
+	count_refusal(session, why, message);
+	if (ask_id < 0)
+		control_write_error(w, refusal_name(why), message, false);
+	else
+		control_write_ask_error(w, refusal_name(why), message, ask_id);
+	reply_send_out(session);
+}
+
+void
+reply_refuse(struct session *session, enum refusal why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	refuse(session, why, -1, fmt, ap);
+	va_end(ap);
+}
+
+void
+reply_refuse_request(struct session *session, enum refusal why, int64_t ask_id,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	refuse(session, why, ask_id, fmt, ap);
+	va_end(ap);
+}

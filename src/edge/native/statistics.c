@@ -1,0 +1,59 @@
+#include "edge/native/statistics.h"
+
+#include "base/log.h"
+#include "edge/native/reply.h"
+
+static void
+on_report(struct report *report, void *arg)
+{
+	struct session *session = arg;
+	struct msg_writer *w = &session->native->out;
+	size_t start = control_begin(w);
+
+	native_report(report, w);
+	control_end(w, start, FRAME_STATS_REPLY);
+	session->report = NULL;
+	session->is_polling = false;
+	reply_send_out(session);
+	stage_settle(session);
+}
+
+static void
+gather(struct session *session, const struct control_stats *wanted)
+{
+	session->has_polled = true;
+	session->is_polling = true;
+	session->report =
+	    native_gather(session->native, wanted, on_report, session);
+}
+
+void
+statistics_handle(struct session *session, const struct incoming *in)
+{
+	const struct frame *f = &in->f;
+	struct control_stats wanted;
+	struct control_why why;
+	int r = control_read_stats(f->body, f->body_len, &wanted, &why);
+
+	switch (r) {
+	case 0:
+		if (!native_can_sort(&wanted)) {
+			reply_refuse(session, REFUSED_BAD_BODY,
+			    "STATS: sort: no section that is wanted has a "
+			    "column '%s' to sort by",
+			    wanted.sort);
+			return;
+		}
+		gather(session, &wanted);
+		break;
+	case CONTROL_E_SECTION:
+		reply_refuse(session, REFUSED_BAD_BODY, "STATS: %s", why.text);
+		break;
+	case CONTROL_E_BODY:
+	case CONTROL_E_FIELD:
+		reply_fail(session, &native_bad_body, "STATS: %s", why.text);
+		break;
+	default:
+		log_fatal("out-of-memory", "reading=STATS");
+	}
+}

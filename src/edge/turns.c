@@ -1,0 +1,197 @@
+#include "edge/turns.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/blob.h"
+#include "base/container.h"
+#include "base/xalloc.h"
+
+#define SIZE_MIN 4096 /* bytes of an array */
+#define ALIGN 8
+
+struct turns_entry *
+turns_stage_add(struct turns_stage *stage, size_t size)
+{
+	size_t rounded = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	size_t before = stage->size;
+	struct turns_entry *entry;
+
+	while (stage->size - stage->len < rounded)
+		stage->size = stage->size == 0 ? SIZE_MIN : 2 * stage->size;
+	if (stage->size != before) {
+		stage->at = xreallocarray(stage->at, stage->size, 1);
+		blob_charge(stage->size - before);
+	}
+	entry = (struct turns_entry *)(void *)(stage->at + stage->len);
+	entry->size = (uint32_t)rounded;
+	stage->last = stage->len;
+	stage->len += rounded;
+	return entry;
+}
+
+void
+turns_stage_fini(struct turns_stage *stage)
+{
+	blob_discharge(stage->size);
+	free(stage->at);
+	*stage = (struct turns_stage){ .len = 0 };
+}
+
+void *
+turns_stage(struct turns *turns, struct turns_owner *owner, size_t size)
+{
+	struct turns_stage *fresh = &turns->fresh;
+	struct turns_entry *entry;
+
+	assert(!turns->is_handling);
+	if (fresh->len == 0)
+		fresh->read_us = loop_began_us(turns->loop);
+	entry = turns_stage_add(fresh, size);
+	entry->owner = owner;
+	owner->n_staged++;
+	loop_work_later(turns->loop, &turns->task);
+	return entry;
+}
+
+static struct turns_entry *
+first_of(const struct turns_stage *stage)
+{
+	return stage->len == 0 ? NULL : (struct turns_entry *)(void *)stage->at;
+}
+
+static void
+handle(
+    struct turns *turns, struct turns_stage *stage, struct turns_entry *entry)
+{
+	entry->owner->n_staged--;
+	turns->ops->handle(turns, stage, entry);
+	entry->owner = NULL;
+}
+
+/* Handles what has not been handled, and empties the stage. */
+static void
+run(struct turns *turns, struct turns_stage *stage)
+{
+	const struct broker_stats *stats = broker_stats(turns->broker);
+	uint64_t n_before = stats->n_published;
+	struct turns_entry *entry = first_of(stage);
+
+	turns->is_handling = true;
+	for (; entry != NULL; entry = turns_stage_next(stage, entry))
+		if (entry->owner != NULL)
+			handle(turns, stage, entry);
+	turns->is_handling = false;
+	if (turns->timing != NULL)
+		timing_routed(turns->timing, stage->read_us,
+		    stats->n_published - n_before);
+	stage->len = 0;
+}
+
+static void
+on_task(struct loop_task *task)
+{
+	struct turns *turns = container_of(task, struct turns, task);
+	struct turns_stage done;
+
+	run(turns, &turns->ripe);
+	done = turns->ripe;
+	turns->ripe = turns->fresh;
+	turns->fresh = done;
+	if (turns->ripe.len > 0)
+		loop_work_later(turns->loop, &turns->task);
+	if (turns->ops->done != NULL)
+		turns->ops->done(turns);
+}
+
+void
+turns_run_all(struct turns *turns)
+{
+	run(turns, &turns->ripe);
+	run(turns, &turns->fresh);
+}
+
+static void
+run_own(struct turns *turns, struct turns_stage *stage,
+    const struct turns_owner *owner)
+{
+	struct turns_entry *entry = first_of(stage);
+
+	for (; entry != NULL && owner->n_staged > 0;
+	     entry = turns_stage_next(stage, entry))
+		if (entry->owner == owner)
+			handle(turns, stage, entry);
+}
+
+/* The entry that was staged last, if it is the only one of `owner`; or NULL. */
+static struct turns_entry *
+only_entry(const struct turns_stage *fresh, const struct turns_owner *owner)
+{
+	struct turns_entry *entry =
+	    (struct turns_entry *)(void *)(fresh->at + fresh->last);
+
+	return owner->n_staged == 1 && fresh->last < fresh->len &&
+		       entry->owner == owner
+		   ? entry
+		   : NULL;
+}
+
+void
+turns_run_own(struct turns *turns, struct turns_owner *owner)
+{
+	struct turns_entry *only;
+
+	if (turns->is_handling || owner->n_staged == 0)
+		return;
+	turns->is_handling = true;
+	only = only_entry(&turns->fresh, owner);
+	if (only != NULL) {
+		/* Taken off: an edge may stage ten thousand in a row and have
+		 * each handled at once. */
+		handle(turns, &turns->fresh, only);
+		turns->fresh.len = turns->fresh.last;
+	} else {
+		run_own(turns, &turns->ripe, owner);
+		run_own(turns, &turns->fresh, owner);
+	}
+	turns->is_handling = false;
+}
+
+bool
+turns_is_bulky(const struct turns *turns, size_t kept)
+{
+	return turns->fresh.size > kept || turns->ripe.size > kept;
+}
+
+static void
+trim(struct turns_stage *stage, size_t kept)
+{
+	if (stage->len == 0 && stage->size > kept)
+		turns_stage_fini(stage);
+}
+
+void
+turns_trim(struct turns *turns, size_t kept)
+{
+	trim(&turns->fresh, kept);
+	trim(&turns->ripe, kept);
+}
+
+void
+turns_init(struct turns *turns, struct loop *loop, struct broker *broker,
+    const struct turns_ops *ops)
+{
+	*turns = (struct turns){
+		.loop = loop,
+		.broker = broker,
+		.ops = ops,
+		.task.run = on_task,
+	};
+}
+
+void
+turns_fini(struct turns *turns)
+{
+	turns_stage_fini(&turns->fresh);
+	turns_stage_fini(&turns->ripe);
+}
