@@ -8,6 +8,7 @@ const path = require('path');
 const { after, before, describe, test } = require('node:test');
 
 const { Client } = require('../../../src/node');
+const { needs } = require('../../support/needs');
 const { LIBRARIES, RedisDaemon, freePort } = require('../support/redis');
 const { Servers } = require('../support/servers');
 const { next, until, within } = require('../support/wait');
@@ -47,7 +48,7 @@ async function hear(t, daemon, channel) {
 	return client;
 }
 
-describe('redis-cli', PATIENT, () => {
+describe('redis-cli', { ...PATIENT, ...needs('redis-cli') }, () => {
 	let daemon;
 	let guarded;
 	const cli = (t, args, options) => run(t, 'redis-cli', ['-s', daemon.redis, ...args], options);
@@ -97,7 +98,7 @@ describe('redis-cli', PATIENT, () => {
 	});
 });
 
-describe('redis-benchmark', PATIENT, () => {
+describe('redis-benchmark', { ...PATIENT, ...needs('redis-benchmark') }, () => {
 	let daemon;
 	let port;
 
@@ -129,7 +130,7 @@ describe('redis-benchmark', PATIENT, () => {
 			});
 });
 
-describe('an emitter in Python, over python3-redis', PATIENT, () => {
+describe('an emitter in Python, over python3-redis', { ...PATIENT, ...needs(`${PYTHON}:redis`) }, () => {
 	let daemon;
 	let servers;
 	let clients;
