@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What a page may ask of all workers, and do to their sockets, whichever worker serves the page.
+ * Requests of a page to all workers, and actions on their sockets, whichever worker serves the page.
  * Nothing here knows how many workers there are or which of them has a socket: the adapter asks.
  */
 

@@ -20,7 +20,7 @@ const DAEMON = path.resolve(
 const COMMAND_MS = 40000;
 const KILL_MS = 20000;
 const POLL_MS = 60;
-// What is left of sun_path's 108 bytes for the longest name in the folder, and its final NUL.
+// The rest of sun_path's 108 bytes, for the longest name in the folder and its final NUL.
 const HOME_MAX = 107 - '/pm2adapterd.sock'.length;
 
 function makeHome() {
@@ -138,7 +138,7 @@ class PrivatePm2 {
 		});
 	}
 
-	/* What the apps wrote to their error logs last, for a report; the daemon's news is no error. */
+	/* The last lines of the apps' error logs, for a report, without the daemon's informational ones. */
 	complaints(lines = 12) {
 		const logs = path.join(this.home, 'logs');
 		const files = fs.existsSync(logs) ? fs.readdirSync(logs) : [];
@@ -166,7 +166,7 @@ class PrivatePm2 {
 		try {
 			await this.#command(['kill'], KILL_MS);
 		} catch {
-			// What it could not end is ended below, by id.
+			// Processes that it could not end are ended below, by id.
 		}
 		for (const pid of new Set([...pids, ...this.#allPids()]))
 			if (isAlive(pid))
@@ -191,7 +191,7 @@ class PrivatePm2 {
 
 	#command(args, timeoutMs) {
 		return new Promise((resolve, reject) => {
-			// In a session of its own: a Ctrl-C in the terminal is for the caller, who ends this.
+			// In a session of its own: the caller handles Ctrl-C in the terminal, and ends this.
 			const child = spawn(process.execPath, [this.#pm2, ...args],
 				{ env: this.env, cwd: REPO, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
 			const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);

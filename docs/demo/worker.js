@@ -78,7 +78,7 @@ function readAuth({ tab, name }) {
 	};
 }
 
-/* What a question to all workers fails with is for the page to show: the daemon away, an id gone. */
+/* The page shows the errors of requests to all workers: the daemon is away, an id is gone. */
 async function resultOf(handler, arg) {
 	try {
 		return await handler(arg);

@@ -11,9 +11,9 @@
 #define PAGE 4096
 
 /*
- * What malloc takes beside the bytes that were asked for. A small blob has two
- * heads, and is aligned. One that begins at a page has most of the page before
- * it for itself; and one that is a mapping of its own, another page at its end.
+ * The bytes that malloc uses in addition to those requested. A small blob has
+ * two heads and is aligned. A blob that begins at a page occupies most of the
+ * page before it; a blob that is a mapping of its own, also a page at its end.
  */
 #define SMALL_COST 128
 #define PAGE_COST PAGE
@@ -38,7 +38,7 @@ static struct {
 
 static struct {
 	size_t total; /* bytes of blobs in use */
-	size_t held;  /* and what they cost besides, spare ones, charges */
+	size_t held;  /* and their overhead, spare ones, charges */
 	size_t peak;  /* of held */
 	size_t heap;  /* of held: all but what malloc maps for itself */
 	size_t high;  /* of heap, since the last trim */
@@ -141,7 +141,7 @@ blob_copy(const void *data, size_t len)
 	return blob;
 }
 
-/* What is in pipes is the kernel's memory, but messages are what it is for. */
+/* Bytes in pipes are the kernel's memory, but they count: they are messages. */
 static void
 count_partial(size_t more, size_t less)
 {

@@ -36,7 +36,7 @@ struct blob {
 	void (*end)(struct blob *blob);
 };
 
-/* len bytes at off of blob. Who stores a slice holds a reference. */
+/* `len` bytes at `off` of `blob`. Hold a reference while you store a slice. */
 struct slice {
 	struct blob *blob;
 	size_t off, len;
@@ -73,8 +73,8 @@ size_t blob_total_bytes(void);
 void blob_charge(size_t bytes);
 void blob_discharge(size_t bytes);
 
-/* The account: what all blobs take, with those that are kept for reuse, what
- * alignment costs and what is charged; and the most that it has ever been. */
+/* The account: the bytes of all blobs, including those kept for reuse,
+ * alignment and charges; and its peak. */
 size_t blob_held_bytes(void);
 size_t blob_peak_bytes(void);
 

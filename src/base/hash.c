@@ -60,7 +60,7 @@ sip_words(
 	}
 }
 
-/* The word that ends a text of len bytes: what is left of them, and len. */
+/* The last word of a text of `len` bytes: its remaining bytes, and `len`. */
 static inline uint64_t
 last_word(const uint8_t *p, size_t len)
 {

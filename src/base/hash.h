@@ -40,8 +40,8 @@ void hash_prefixes_begin(struct hash_prefixes *prefixes,
  * before it. */
 uint64_t hash_prefixes_at(struct hash_prefixes *prefixes, size_t len);
 
-/* SipHash with c rounds a word and d at the end: what the tests know vectors
- * of, and what hash_bytes is made of. */
+/* SipHash with `c` rounds a word and `d` at the end. hash_bytes() uses it; the
+ * tests have vectors for it. */
 uint64_t hash_siphash(
     const struct hash_key *key, const void *data, size_t len, int c, int d);
 

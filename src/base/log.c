@@ -229,7 +229,7 @@ write_event(enum log_level level, const char *event, char *pairs)
 	return write_bytes(line, n);
 }
 
-/* What was dropped is told before the next line, once there is room. */
+/* Writes the number of dropped lines before the next line, if there is room. */
 static void
 tell_dropped(void)
 {

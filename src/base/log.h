@@ -3,13 +3,13 @@
  *
  * A line has a time, a level, an event and key=value pairs. It is written by
  * the layer that decides, with who, why and how much. Text that comes from a
- * peer goes through log_quote(); what is a control all the same is escaped.
+ * peer goes through log_quote(); remaining control characters are escaped.
  *
  * Nothing here waits: a line that can't be written at once is dropped and
  * counted, and the next one that can be is preceded by how many there were.
  * Lines of one event are limited, so that one peer's mistake, over and over,
- * can't fill a disk: a hundred at once and ten a second more; what was held
- * back is in `suppressed` of the event's next line.
+ * can't fill a disk: a hundred at once and ten a second more. The number of
+ * suppressed lines is in `suppressed` of the event's next line.
  */
 #ifndef PM2A_BASE_LOG_H
 #define PM2A_BASE_LOG_H

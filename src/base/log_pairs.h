@@ -1,10 +1,10 @@
 /*
- * log_pairs - the key=value pairs of a line of the log, as JSON. What log.c
- * shares with nobody else.
+ * log_pairs - the key=value pairs of a line of the log, as JSON. Private to
+ * log.c.
  *
  * The pairs were made with printf(), so this reads what it finds: a value ends
  * where the next ` key=` begins. One in quotes is a string without them, and
- * ends with them: what a peer has said can't become a key. Digits are a number;
+ * ends with them, so a peer's text cannot become a key. Digits are a number;
  * all else is a string. Bytes that log_quote() has escaped become what they
  * were.
  */
@@ -17,8 +17,8 @@
  * fit whole. Returns the new length. */
 size_t log_pairs_json(char *out, size_t size, size_t len, const char *pairs);
 
-/* Appends text as a JSON string, or nothing where it doesn't fit. What is no
- * UTF-8 becomes U+FFFD. Returns the new length. */
+/* Appends `text` as a JSON string, or nothing if it does not fit. Bytes that
+ * are not UTF-8 become U+FFFD. Returns the new length. */
 size_t log_json_string(
     char *out, size_t size, size_t at, const char *text, size_t len);
 

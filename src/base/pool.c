@@ -9,10 +9,10 @@
 #include "base/xalloc.h"
 
 /*
- * malloc(3) is as fast as this for one object. What it does badly is a million
- * that go: they are kept apart until some larger allocation has to join them
- * all, which held the loop for 50 ms, and none of their memory went back. Here
- * to free is to link an object into its slab, and an empty slab is unmapped.
+ * malloc(3) is as fast as this for one object, but slow for a million freed
+ * ones: it keeps them apart until some larger allocation joins them all, which
+ * held the loop for 50 ms, and returned none of their memory. Here, freeing
+ * links an object into its slab, and an empty slab is unmapped.
  *
  * A slab lies at a multiple of its size, so an object's address tells its slab.
  * The first object that is free is linked in the slab's head, and the next one

@@ -25,7 +25,7 @@ text_utf8_length(const unsigned char *s, size_t left)
 	for (size_t i = 1; i < len; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	/* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
+	/* Overlong forms, surrogates, and code points beyond U+10FFFF. */
 	if (s[0] == 0xc0 || s[0] == 0xc1 || s[0] > 0xf4 ||
 	    (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
 	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
@@ -33,7 +33,7 @@ text_utf8_length(const unsigned char *s, size_t left)
 	return len;
 }
 
-/* What the sequence of n bytes at s, valid UTF-8, stands for. */
+/* The code point of the `n` bytes at `s`, which are valid UTF-8. */
 static uint32_t
 code_point(const unsigned char *s, size_t n)
 {

@@ -35,12 +35,13 @@ size_t text_next_plain(
 size_t text_next_json(
     const unsigned char *s, size_t left, char out[TEXT_ESCAPED_SIZE]);
 
-/* As a JSON string (RFC 8259) with its quotes; what is not safe as \uNNNN,
- * which means the same to programs, and bytes that are no UTF-8 as U+FFFD. */
+/* Writes a JSON string (RFC 8259) with its quotes. Unsafe characters become
+ * \uNNNN, which means the same to programs; bytes that are not UTF-8, U+FFFD.
+ */
 void text_put_json(FILE *out, const char *text, size_t len);
 
-/* For a terminal: what is not safe as \xNN, a backslash twice. So it has no
- * newlines and no tabs, and can be undone. */
+/* Writes text for a terminal: unsafe bytes as \xNN, a backslash twice. So the
+ * result has no newlines and no tabs, and is reversible. */
 void text_put_plain(FILE *out, const char *text, size_t len);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * turns - the queue of an edge: what is read in one turn of the loop is handled
- * in the next.
+ * turns - the queue of an edge: frames that it reads in one turn of the loop
+ * are handled in the next.
  *
  * An edge stages what others can see (a message, a question) and applies
  * subscriptions as it reads them. Between the two turns the loop reads from
@@ -12,8 +12,8 @@
  * join in a thousand came too late on a busy machine. It costs an epoll_wait(2)
  * that does not wait.
  *
- * The edge owns the queue, and what its entries refer to. The queue owns its
- * memory, which is in the account of messages (base/blob.h).
+ * The edge owns the queue and everything that its entries refer to. The queue
+ * owns its memory, which is in the account of messages (base/blob.h).
  */
 #ifndef PM2A_EDGE_TURNS_H
 #define PM2A_EDGE_TURNS_H

@@ -4,7 +4,7 @@
  * The demo's check of itself: real clients on all workers, and every single delivery accounted
  * for. The phases follow one another only when all that was expected has arrived, since who is in
  * which room may change between them. Questions to all workers come next. Two rounds of fences end
- * the deliveries: a message to all from every sender. What one sender sends arrives in order, so
+ * the deliveries: a message to all from every sender. Messages of one sender arrive in order, so
  * nothing of it can arrive behind its fence, and whatever did, a duplicate for one, would be found
  * before the second round is through. Last of all a worker dies: its clients are lost then.
  */
@@ -25,7 +25,7 @@ async function ask(socket, event, room) {
 		throw new Error(`${event} ${room}: ${why}`);
 }
 
-/* Node hands connections to the workers in turn; who comes to a worker that has enough goes. */
+/* Node hands connections to the workers in turn; surplus ones of a worker are closed. */
 async function spread(url, workers) {
 	const seats = new Map();
 	const clients = [];

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Who should get what, and who got it. What is expected is written down before it is sent; every
+ * The expected and the actual receivers of each message. Expected ones are noted before sending; every
  * arrival is held against that. Each sender numbers what it sends in a namespace, so that an
  * arrival out of order shows as a number below one that came before it.
  */
@@ -51,7 +51,7 @@ class Ledger {
 			: new Promise((resolve) => { this.#waiting.push(resolve); });
 	}
 
-	/* What is still pending counts as lost. */
+	/* Pending deliveries count as lost. */
 	close() {
 		const missing = [];
 		for (const { receiver, nsp, from, wanted } of this.#streams.values())

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Bytes that can be told from any others: made of who sends and of the message's number, so that
+ * Bytes that can be told from any others: made of the sender and of the message's number, so that
  * a mix-up shows as well as damage. Every value of a byte occurs.
  */
 function pattern(from, seq, size) {

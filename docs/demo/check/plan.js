@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Who is in which room, and what is sent: plain data, from which the receivers of every message
+ * The members of each room and the messages: plain data, from which the receivers of every message
  * are computed with nothing but sets. The rooms have the same names in both namespaces and other
  * members, so that a mix-up of namespaces shows.
  */

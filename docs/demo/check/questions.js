@@ -2,7 +2,7 @@
 
 /*
  * Questions to all workers, from every worker, and each answer held against what the check knows of
- * its own clients: who is where and in which rooms. What is asked at the same time changes nothing
+ * its own clients, their workers and their rooms. Requests at the same time change nothing
  * that the others ask for.
  */
 

@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * What a worker does for the check alone: it emits what a client orders, all of it in one tick,
- * and asks what a client wants to know. It knows nothing of who should get it, nor of what the
- * answer should be.
+ * The part of a worker for the check alone: it emits the messages that a client orders, in one
+ * tick, and makes the requests that a client orders. It knows neither the expected receivers nor
+ * the expected answers.
  */
 
 const WAIT_MS = 5000;

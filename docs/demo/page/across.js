@@ -4,7 +4,7 @@
 
 /*
  * All workers at once, seen from the one that serves this tab. The tables are asked for anew every
- * couple of seconds while somebody can see them. A row is kept as long as its socket: what is typed
+ * couple of seconds while somebody can see them. A row is kept as long as its socket: text typed
  * into it, and the focus, outlive the next answer.
  */
 
@@ -19,7 +19,7 @@ let surveyed = Promise.resolve();
 
 const count = (n, thing) => `${n} ${thing}${n === 1 ? '' : 's'}`;
 
-/* What goes wrong on the way is an answer too. */
+/* An error on the way is an answer, too. */
 async function request(event, ...args) {
 	if (!self)
 		return { ok: false, why: 'This tab is not connected' };
@@ -102,7 +102,7 @@ async function killWorker(worker, pid) {
 		showAnswers(answers);
 }
 
-/* What a person asked last stays as it was said. */
+/* The last request of a person stays as it was shown. */
 async function refreshAnswers() {
 	const { ok, answers } = await request('ask');
 	if (ok && self)

@@ -3,7 +3,7 @@
 /* global io */
 
 /*
- * What this half of the page knows of the world it learns from events: it asks nobody for a list,
+ * This half of the page learns everything from events: it requests no list,
  * which across.js does. A tab that
  * arrives is announced to all, and each tab answers it alone, so that the newcomer draws the same
  * picture. `tab` names a tab across reconnections, when its socket id is another each time; a
@@ -94,7 +94,7 @@ function showMessage({ text, to, from, at }) {
 		element('p', { class: 'text' }, text)));
 }
 
-/* What this tab sent to others alone would otherwise vanish without a trace. */
+/* Messages from this tab to others only would otherwise vanish without a trace. */
 function showSent(text, to) {
 	append(element('li', { class: 'ghost' },
 		element('div', { class: 'origin' },
@@ -108,7 +108,7 @@ function note(...parts) {
 	append(element('li', { class: 'note' }, element('span', {}, ...parts), clock(Date.now())));
 }
 
-/* Who is where */
+/* The tabs and their workers */
 
 function drawWorkers() {
 	const all = self ? [...others.values(), { ...self, me: true }] : [];
@@ -295,7 +295,7 @@ socket.on('here', (who) => {
 	drawWorkers();
 });
 
-/* Who is back at once has moved to another worker, and did not leave. */
+/* A tab that is back at once has moved to another worker, and did not leave. */
 socket.on('gone', (who) => {
 	const known = others.get(who.tab);
 	if (!known || known.socket !== who.socket)
