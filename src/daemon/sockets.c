@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "daemon/inherited.h"
 
-/* Why a lock beside a socket is not taken; the remedy is the same for all. */
+/* Why a lock beside a socket is refused; the remedy is the same for all. */
 static const char *const lock_problems[] = {
 	[BOUND_E_LOCK_LINK] = "a link, not a lock file of its own",
 	[BOUND_E_LOCK_OWNER] = "a file of another user",
@@ -66,202 +66,146 @@ refuse_socket(const char *path, int r, pid_t holder)
 	}
 }
 
+/* A role of sockets: all that differs between them. */
+static const struct role {
+	const char *name;   /* of inherited sockets */
+	const char *option; /* that names the others */
+	const char *key;    /* of theirs in the log */
+	const struct listen_ops *ops;
+	size_t max;
+	bool takes_path, takes_address;
+	bool needs_loopback;
+	/* Needs resp-password, except at a path, and at a loopback address if
+	 * every user may connect. */
+	bool needs_password;
+	bool stays; /* open while the daemon drains */
+	const char *syntax;
+	const char *too_many;
+} roles[SOCKETS_N_ROLES] = {
+	[SOCKETS_NATIVE] = { "native", "socket", "socket", &native_listen_ops,
+	    1, .takes_path = true,
+	    .too_many = "is too many; only one native socket is allowed" },
+	[SOCKETS_RESP] = { "resp", "resp-listen", "resp", &redis_listen_ops,
+	    SOCKETS_REDIS_MAX, .takes_path = true, .takes_address = true,
+	    .needs_password = true,
+	    .syntax = "is neither a path with a / nor an address and a port",
+	    .too_many = "is too many; at most 16 sockets for resp are "
+			"allowed" },
+	[SOCKETS_METRICS] = { "metrics", "metrics-socket", "metrics",
+	    &metrics_listen_ops, 1, .takes_path = true,
+	    .too_many =
+		"is too many; only one Unix socket for metrics is allowed" },
+	[SOCKETS_HTTP] = { "metrics", "metrics-listen", "http",
+	    &metrics_http_listen_ops, 1, .takes_address = true,
+	    .needs_loopback = true, .stays = true,
+	    .syntax = "is not an address and port such as 127.0.0.1:9099",
+	    .too_many =
+		"is too many; only one address for metrics is allowed" },
+};
+
+_Static_assert(SOCKETS_REDIS_MAX == 16, "as too_many says");
+
+/* `subject` and `problem` make a sentence. */
 static int
-open_listener(struct sockets *sockets, const struct config *config)
+refuse(const char *subject, const char *problem)
 {
-	const char *path = config->socket;
-	pid_t holder = 0;
-	int r;
-
-	if (sockets->listener != NULL) /* inherited */
-		return 0;
-	r = listen_open(sockets->loop, path, (mode_t)config->socket_mode,
-	    &native_listen_ops, sockets->native, &sockets->listener, &holder);
-	return r == 0 ? 0 : refuse_socket(path, r, holder);
-}
-
-/* A path, or an address and a port. */
-static int
-open_redis_listener(
-    struct sockets *sockets, const struct config *config, const char *where)
-{
-	struct listener **out =
-	    &sockets->redis_listeners[sockets->n_redis_listeners].listener;
-	struct listen_address address;
-	pid_t holder = 0;
-	int r;
-
-	if (strchr(where, '/') != NULL) {
-		r = listen_open(sockets->loop, where,
-		    (mode_t)config->socket_mode, &redis_listen_ops,
-		    sockets->redis, out, &holder);
-		return r == 0 ? 0 : refuse_socket(where, r, holder);
-	}
-	if (listen_read_address(where, &address) != 0) {
-		fprintf(stderr,
-		    "pm2adapterd: resp-listen: '%s' is neither a path with a / "
-		    "nor an address and a port\n",
-		    where);
-		return EX_CONFIG;
-	}
-	if (!address.is_loopback && *config->resp_password == '\0') {
-		fprintf(stderr,
-		    "pm2adapterd: resp-listen: %s is not a loopback address; "
-		    "set resp-password\n",
-		    where);
-		return EX_CONFIG;
-	}
-	r = listen_open_tcp(
-	    sockets->loop, &address, &redis_listen_ops, sockets->redis, out);
-	return r == 0 ? 0 : refuse_socket(where, r, 0);
-}
-
-static int
-open_redis_listeners(struct sockets *sockets, const struct config *config)
-{
-	char *list = xstrdup(config->resp_listen);
-	char *rest = list, *where;
-	int code = 0;
-
-	while (code == 0 && (where = strsep(&rest, " ")) != NULL) {
-		if (*where == '\0')
-			continue;
-		if (sockets->n_redis_listeners == SOCKETS_REDIS_MAX) {
-			fprintf(stderr,
-			    "pm2adapterd: resp-listen: more than %d\n",
-			    SOCKETS_REDIS_MAX);
-			code = EX_CONFIG;
-			break;
-		}
-		code = open_redis_listener(sockets, config, where);
-		if (code != 0)
-			break;
-		sockets->redis_listeners[sockets->n_redis_listeners++].where =
-		    xstrdup(where);
-	}
-	free(list);
-	return code;
-}
-
-static int
-open_metrics_socket(struct sockets *sockets, const struct config *config)
-{
-	const char *path = config->metrics_socket;
-	pid_t holder = 0;
-	int r;
-
-	if (*path == '\0' || sockets->metrics_listener != NULL)
-		return 0;
-	r = listen_open(sockets->loop, path, (mode_t)config->socket_mode,
-	    &metrics_listen_ops, sockets->metrics, &sockets->metrics_listener,
-	    &holder);
-	sockets->has_metrics_path = r == 0;
-	return r == 0 ? 0 : refuse_socket(path, r, holder);
-}
-
-static int
-refuse_metrics(const char *where, const char *why)
-{
-	fprintf(stderr, "pm2adapterd: metrics-listen: '%s' %s\n", where, why);
+	fprintf(stderr, "pm2adapterd: %s %s\n", subject, problem);
 	return EX_CONFIG;
 }
 
-static int
-open_metrics_http(struct sockets *sockets, const struct config *config)
-{
-	const char *where = config->metrics_listen;
-	struct listen_address address;
-	int r;
-
-	if (*where == '\0' || sockets->http_listener != NULL)
-		return 0;
-	if (listen_read_address(where, &address) != 0)
-		return refuse_metrics(
-		    where, "is not an address and port such as 127.0.0.1:9099");
-	if (!address.is_loopback)
-		return refuse_metrics(where, "is not a loopback address");
-	r = listen_open_tcp(sockets->loop, &address, &metrics_http_listen_ops,
-	    sockets->metrics, &sockets->http_listener);
-	sockets->has_http_address = r == 0;
-	return r == 0 ? 0 : refuse_socket(where, r, 0);
-}
-
-static int
-refuse_inherited(int fd, const char *why)
-{
-	fprintf(stderr, "pm2adapterd: inherited socket %d: %s\n", fd, why);
-	return EX_CONFIG;
-}
-
-static int
-adopt_resp(struct sockets *sockets, const struct config *config, int fd,
+/* Returns why a socket of the role can't have this address; NULL if it can. */
+static const char *
+find_problem(const struct role *role, const struct config *config,
     const struct listen_address *address)
 {
-	size_t i = sockets->n_redis_listeners;
-	int r;
+	bool is_tcp = address->bytes.ss_family != AF_UNIX;
 
-	if (i == SOCKETS_REDIS_MAX)
-		return refuse_inherited(fd, "too many sockets for resp");
-	if (!address->is_loopback && *config->resp_password == '\0')
-		return refuse_inherited(
-		    fd, "not a loopback address; set resp-password");
-	if (address->bytes.ss_family != AF_UNIX &&
-	    config_is_exclusive(config) && *config->resp_password == '\0')
-		return refuse_inherited(fd,
-		    "every user of this host can connect, whatever allow-users "
-		    "and allow-groups say; set resp-password");
-	r = listen_adopt(sockets->loop, fd, &redis_listen_ops, sockets->redis,
-	    &sockets->redis_listeners[i].listener);
-	sockets->n_redis_listeners += r == 0;
-	return r;
+	if (is_tcp && !role->takes_address)
+		return "is not a Unix socket";
+	if (role->needs_loopback && !address->is_loopback)
+		return "is not a loopback address";
+	if (!role->needs_password || *config->resp_password != '\0')
+		return NULL;
+	if (!address->is_loopback)
+		return "is not a loopback address; set resp-password";
+	if (is_tcp && config_is_exclusive(config))
+		return "lets in every user of this host, whatever allow-users "
+		       "and allow-groups say; set resp-password";
+	return NULL;
 }
 
-static int
-adopt_metrics(
-    struct sockets *sockets, int fd, const struct listen_address *address)
+static size_t
+count(const struct sockets *sockets, enum sockets_role role)
 {
-	if (address->bytes.ss_family == AF_UNIX) {
-		if (sockets->metrics_listener != NULL)
-			return refuse_inherited(
-			    fd, "only one Unix socket for metrics is allowed");
-		return listen_adopt(sockets->loop, fd, &metrics_listen_ops,
-		    sockets->metrics, &sockets->metrics_listener);
-	}
-	if (sockets->http_listener != NULL)
-		return refuse_inherited(
-		    fd, "only one address for metrics is allowed");
-	if (!address->is_loopback)
-		return refuse_inherited(fd, "metrics need a loopback address");
-	return listen_adopt(sockets->loop, fd, &metrics_http_listen_ops,
-	    sockets->metrics, &sockets->http_listener);
+	size_t n = 0;
+
+	for (size_t i = 0; i < sockets->n; i++)
+		n += sockets->open[i].role == role;
+	return n;
+}
+
+/* Adds an entry without a listener. Returns NULL if the role has its most. */
+static struct sockets_entry *
+add(struct sockets *sockets, enum sockets_role role)
+{
+	if (count(sockets, role) == roles[role].max)
+		return NULL;
+	sockets->open[sockets->n] = (struct sockets_entry){ .role = role };
+	return &sockets->open[sockets->n++];
+}
+
+static void *
+user_of(const struct sockets *sockets, enum sockets_role role)
+{
+	void *const users[SOCKETS_N_ROLES] = {
+		[SOCKETS_NATIVE] = sockets->native,
+		[SOCKETS_RESP] = sockets->redis,
+		[SOCKETS_METRICS] = sockets->metrics,
+		[SOCKETS_HTTP] = sockets->metrics,
+	};
+
+	return users[role];
+}
+
+static enum sockets_role
+role_of(enum inherited_role role, const struct listen_address *address)
+{
+	if (role == INHERITED_NATIVE)
+		return SOCKETS_NATIVE;
+	if (role == INHERITED_RESP)
+		return SOCKETS_RESP;
+	return address->bytes.ss_family == AF_UNIX ? SOCKETS_METRICS
+						   : SOCKETS_HTTP;
 }
 
 static int
 adopt(struct sockets *sockets, const struct config *config, int fd,
-    enum inherited_role role)
+    enum inherited_role inherited)
 {
-	static const char *const names[] = { "native", "resp", "metrics" };
 	struct listen_address address;
-	int r = listen_read_fd(fd, &address);
+	struct sockets_entry *entry;
+	enum sockets_role role;
+	const char *problem;
+	char subject[64];
+	int r;
 
+	snprintf(subject, sizeof(subject), "inherited socket %d", fd);
+	if (listen_read_fd(fd, &address) != 0)
+		return refuse(
+		    subject, "is not a listening Unix or TCP stream socket");
+	role = role_of(inherited, &address);
+	problem = find_problem(&roles[role], config, &address);
+	if (problem != NULL)
+		return refuse(subject, problem);
+	entry = add(sockets, role);
+	if (entry == NULL)
+		return refuse(subject, roles[role].too_many);
+	r = listen_adopt(sockets->loop, fd, roles[role].ops,
+	    user_of(sockets, role), &entry->listener);
 	if (r != 0)
-		return refuse_inherited(
-		    fd, "not a listening Unix or TCP stream socket");
-	if (role == INHERITED_NATIVE && address.bytes.ss_family != AF_UNIX)
-		return refuse_inherited(fd, "native needs a Unix socket");
-	sockets->is_native_inherited |= role == INHERITED_NATIVE;
-	if (role == INHERITED_NATIVE)
-		r = listen_adopt(sockets->loop, fd, &native_listen_ops,
-		    sockets->native, &sockets->listener);
-	else if (role == INHERITED_RESP)
-		r = adopt_resp(sockets, config, fd, &address);
-	else
-		r = adopt_metrics(sockets, fd, &address);
-	if (r < 0)
-		return refuse_inherited(fd, strerror(-r));
-	if (r == 0)
-		log_info("listening", "%s=inherited fd=%d", names[role], fd);
-	return r;
+		return refuse_socket(subject, r, 0);
+	log_info("listening", "%s=inherited fd=%d", roles[role].name, fd);
+	return 0;
 }
 
 static int
@@ -277,96 +221,147 @@ adopt_all(struct sockets *sockets, const struct config *config)
 }
 
 static int
-start(struct listener *listener, const char *where)
+open_address(const struct sockets *sockets, const struct config *config,
+    struct sockets_entry *entry, const char *subject, const char *where)
 {
-	int r = listener == NULL ? 0 : listen_start(listener);
+	const struct role *role = &roles[entry->role];
+	struct listen_address address;
+	const char *problem;
+	int r;
 
+	if (listen_read_address(where, &address) != 0)
+		return refuse(subject, role->syntax);
+	problem = find_problem(role, config, &address);
+	if (problem != NULL)
+		return refuse(subject, problem);
+	r = listen_open_tcp(sockets->loop, &address, role->ops,
+	    user_of(sockets, entry->role), &entry->listener);
 	return r == 0 ? 0 : refuse_socket(where, r, 0);
 }
 
 static int
-start_redis(struct sockets *sockets)
+open_path(const struct sockets *sockets, const struct config *config,
+    struct sockets_entry *entry, const char *path)
 {
+	pid_t holder = 0;
+	int r = listen_open(sockets->loop, path, (mode_t)config->socket_mode,
+	    roles[entry->role].ops, user_of(sockets, entry->role),
+	    &entry->listener, &holder);
+
+	return r == 0 ? 0 : refuse_socket(path, r, holder);
+}
+
+/* Opens a socket of the role at a path, or an address and a port. */
+static int
+open_at(struct sockets *sockets, const struct config *config,
+    enum sockets_role role, const char *where)
+{
+	bool is_path = strchr(where, '/') != NULL || !roles[role].takes_address;
+	struct sockets_entry *entry = add(sockets, role);
+	char subject[256];
+
+	snprintf(subject, sizeof(subject), "%s: %s", roles[role].option, where);
+	if (entry == NULL)
+		return refuse(subject, roles[role].too_many);
+	entry->where = xstrdup(where);
+	return is_path && roles[role].takes_path
+		   ? open_path(sockets, config, entry, where)
+		   : open_address(sockets, config, entry, subject, where);
+}
+
+/* Opens what the option `value` names: a list if the role may have several. An
+ * inherited socket replaces a single one. */
+static int
+open_role(struct sockets *sockets, const struct config *config,
+    enum sockets_role role, const char *value)
+{
+	char *list, *rest, *where;
 	int code = 0;
 
-	for (size_t i = 0; code == 0 && i < sockets->n_redis_listeners; i++) {
-		const struct sockets_redis *redis =
-		    &sockets->redis_listeners[i];
-
-		code = start(redis->listener,
-		    redis->where == NULL ? "resp" : redis->where);
-		if (code == 0 && redis->where != NULL)
-			log_info("listening", "resp=%s", redis->where);
-	}
+	if (roles[role].max == 1)
+		return *value == '\0' || count(sockets, role) > 0
+			   ? 0
+			   : open_at(sockets, config, role, value);
+	list = rest = xstrdup(value);
+	while (code == 0 && (where = strsep(&rest, " ")) != NULL)
+		if (*where != '\0')
+			code = open_at(sockets, config, role, where);
+	free(list);
 	return code;
 }
 
-/* Once all that the configuration names is there, and nothing has been let in
- * by a daemon that has to end. */
 static int
-start_all(struct sockets *sockets, const struct config *config)
+open_all(struct sockets *sockets, const struct config *config)
 {
-	int code = start(sockets->listener, config->socket);
+	const char *const values[SOCKETS_N_ROLES] = {
+		[SOCKETS_NATIVE] = config->socket,
+		[SOCKETS_RESP] = config->resp_listen,
+		[SOCKETS_METRICS] = config->metrics_socket,
+		[SOCKETS_HTTP] = config->metrics_listen,
+	};
+	int code = 0;
 
-	if (code == 0 && !sockets->is_native_inherited)
-		log_info("listening", "socket=%s pid=%d version=%s",
-		    config->socket, getpid(), VERSION);
-	if (code == 0)
-		code = start_redis(sockets);
-	if (code == 0)
-		code = start(sockets->metrics_listener, config->metrics_socket);
-	if (code == 0 && sockets->has_metrics_path)
-		log_info("listening", "metrics=%s", config->metrics_socket);
-	if (code == 0)
-		code = start(sockets->http_listener, config->metrics_listen);
-	if (code == 0 && sockets->has_http_address)
-		log_info("listening", "http=%s", config->metrics_listen);
+	for (int role = 0; code == 0 && role < SOCKETS_N_ROLES; role++)
+		code = open_role(
+		    sockets, config, (enum sockets_role)role, values[role]);
 	return code;
+}
+
+static int
+start(const struct sockets_entry *entry)
+{
+	const struct role *role = &roles[entry->role];
+	const char *where = entry->where == NULL ? role->name : entry->where;
+	int r = listen_start(entry->listener);
+
+	if (r != 0)
+		return refuse_socket(where, r, 0);
+	if (entry->where != NULL && entry->role == SOCKETS_NATIVE)
+		log_info("listening", "%s=%s pid=%d version=%s", role->key,
+		    where, getpid(), VERSION);
+	else if (entry->where != NULL)
+		log_info("listening", "%s=%s", role->key, where);
+	return 0;
 }
 
 int
 sockets_open(struct sockets *sockets, const struct config *config)
 {
-	static int (*const steps[])(
-	    struct sockets * sockets, const struct config *config) = {
-		adopt_all,
-		open_listener,
-		open_redis_listeners,
-		open_metrics_socket,
-		open_metrics_http,
-		start_all,
-	};
-	int code = 0;
+	int code = adopt_all(sockets, config);
 
-	for (size_t i = 0; code == 0 && i < sizeof(steps) / sizeof(*steps); i++)
-		code = steps[i](sockets, config);
 	if (code == 0)
-		native_set_listener(sockets->native, sockets->listener);
+		code = open_all(sockets, config);
+	for (size_t i = 0; code == 0 && i < sockets->n; i++)
+		code = start(&sockets->open[i]);
+	for (size_t i = 0; code == 0 && i < sockets->n; i++)
+		if (sockets->open[i].role == SOCKETS_NATIVE)
+			native_set_listener(
+			    sockets->native, sockets->open[i].listener);
 	return code;
+}
+
+static void
+close_entry(struct sockets_entry *entry)
+{
+	listen_close(entry->listener);
+	free(entry->where);
+	entry->listener = NULL;
+	entry->where = NULL;
 }
 
 void
 sockets_close(struct sockets *sockets)
 {
 	native_set_listener(sockets->native, NULL);
-	listen_close(sockets->listener);
-	sockets->listener = NULL;
-	listen_close(sockets->metrics_listener);
-	sockets->metrics_listener = NULL;
-	while (sockets->n_redis_listeners > 0) {
-		struct sockets_redis *redis =
-		    &sockets->redis_listeners[--sockets->n_redis_listeners];
-
-		listen_close(redis->listener);
-		free(redis->where);
-		*redis = (struct sockets_redis){ NULL, NULL };
-	}
+	for (size_t i = 0; i < sockets->n; i++)
+		if (!roles[sockets->open[i].role].stays)
+			close_entry(&sockets->open[i]);
 }
 
 void
 sockets_fini(struct sockets *sockets)
 {
 	sockets_close(sockets);
-	listen_close(sockets->http_listener);
-	sockets->http_listener = NULL;
+	while (sockets->n > 0)
+		close_entry(&sockets->open[--sockets->n]);
 }

@@ -18,9 +18,20 @@
 
 #define SOCKETS_REDIS_MAX 16
 
-struct sockets_redis {
-	struct listener *listener;
-	char *where; /* as resp-listen has it; NULL: inherited */
+enum sockets_role {
+	SOCKETS_NATIVE,
+	SOCKETS_RESP,
+	SOCKETS_METRICS, /* at a path */
+	SOCKETS_HTTP,    /* metrics at an address */
+	SOCKETS_N_ROLES,
+};
+
+#define SOCKETS_MAX (SOCKETS_REDIS_MAX + SOCKETS_N_ROLES - 1)
+
+struct sockets_entry {
+	enum sockets_role role;
+	struct listener *listener; /* NULL: closed */
+	char *where;               /* as its option has it; NULL: inherited */
 };
 
 /* The edges that accept connections, and the listeners. Embedded. */
@@ -28,29 +39,23 @@ struct sockets {
 	struct loop *loop;
 	struct native *native;
 	struct redis *redis;
-	struct listener *listener; /* of native */
-	bool is_native_inherited;
-	struct sockets_redis redis_listeners[SOCKETS_REDIS_MAX];
-	size_t n_redis_listeners;
 	struct metrics *metrics;
-	struct listener *metrics_listener; /* or NULL */
-	bool has_metrics_path;             /* it is not inherited */
-	struct listener *http_listener;    /* or NULL */
-	bool has_http_address;             /* it is not inherited */
+	struct sockets_entry open[SOCKETS_MAX];
+	size_t n;
 };
 
-/* Takes over what is inherited, opens all else that config names, and listens
- * once it has all of it; loop, native, redis and metrics are set. Returns 0 or
- * an exit code, which has been explained; sockets_fini() is due in both cases.
- */
+/* Adopts the inherited sockets, opens the others that `config` names, and
+ * listens once all are there; `loop`, `native`, `redis` and `metrics` are set.
+ * Returns 0, or an exit code after printing the reason. In both cases
+ * sockets_fini() is due. */
 int must_check sockets_open(
     struct sockets *sockets, const struct config *config);
 
-/* Nobody else can connect any more, but over HTTP, so that /healthz can say
- * that the daemon ends. Idempotent. */
+/* Stops accepting, except over HTTP, so that /healthz can report the drain.
+ * Idempotent. */
 void sockets_close(struct sockets *sockets);
 
-/* Closes all. Idempotent. */
+/* Closes all sockets. Idempotent. */
 void sockets_fini(struct sockets *sockets);
 
 #endif

@@ -366,8 +366,8 @@ scenario('with many clients of long names the text comes whole', async (start, t
 });
 
 for (const [args, why] of [
-	[['--metrics-listen', '0.0.0.0:9099'], "'0.0.0.0:9099' is not a loopback address"],
-	[['--metrics-listen', '9099'], "'9099' is not an address and port"],
+	[['--metrics-listen', '0.0.0.0:9099'], '0.0.0.0:9099 is not a loopback address'],
+	[['--metrics-listen', '9099'], 'metrics-listen: 9099 is not an address and port'],
 	[['--metrics-listen', 'example.com:80'], 'is not an address and port'],
 	[['--metrics-socket', `/tmp/${'x'.repeat(200)}`], 'metrics-socket: a path of 205 bytes'],
 ])
