@@ -39,6 +39,14 @@ describe('the links of', () => {
 		});
 });
 
+test('CONTRIBUTING.md names files that exist', () => {
+	const paths = [...read('CONTRIBUTING.md').matchAll(/`((?:src|tests|docs|conf|include)\/[\w./-]+)`/g)].map(([, name]) => name)
+		.filter((name) => !/[A-Z]{3}/.test(name)); // `tests/unit/LAYER`
+	assert.ok(paths.length > 25);
+	for (const name of paths)
+		assert.ok(fs.existsSync(path.join(ROOT, name)), name);
+});
+
 test('README.md has no more than 200 lines', () => {
 	assert.ok(read('README.md').split('\n').length <= 200);
 });
