@@ -162,12 +162,14 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 	struct conn_set *set = conn->set;
 	struct outq *queue = &conn->out.queue;
 
-	if (is_deaf(conn) || (is_volatile && is_unwelcome(conn)))
+	if (is_deaf(conn))
+		return CONN_UNREAD;
+	if (is_volatile && is_unwelcome(conn))
 		return CONN_DROPPED;
 	if (queue->n_bytes + s->len > set->limits.hard_bytes) {
 		flush(conn);
 		if (is_deaf(conn))
-			return CONN_DROPPED;
+			return CONN_UNREAD;
 	}
 	if (queue->n_bytes + s->len > set->limits.hard_bytes) {
 		conn_cut(conn, &conn_slow_consumer, "queue-limit");

@@ -52,8 +52,9 @@ void *conn_user(const struct conn *conn);
 enum conn_sent {
 	CONN_QUEUED,
 	CONN_DROPPED, /* volatile, and over the soft limit or stalled while
-		       * memory is short; or nobody reads */
+		       * memory is short */
 	CONN_CUT,     /* over a limit: the conn is closing */
+	CONN_UNREAD,  /* the conn is closing already, or its peer is gone */
 };
 
 /* Queues s, to be written when the turn is over. */

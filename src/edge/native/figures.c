@@ -295,9 +295,9 @@ native_figures(struct native *native, struct figures *out)
 	v[FIGURE_TURN_CPU_MAX_US] = timing->cpu_max_us;
 	v[FIGURE_LOG_DROPPED] = (int64_t)log_n_dropped();
 	v[FIGURE_LOG_SUPPRESSED] = (int64_t)log_n_suppressed();
-	v[FIGURE_DROPS_VOLATILE] = (int64_t)native->n_volatile_dropped;
+	v[FIGURE_DROPS_VOLATILE] = (int64_t)native->drops.n_volatile;
 	v[FIGURE_DROPS_OBSERVED] = (int64_t)native->n_observed_dropped;
-	v[FIGURE_DROPS_UNDELIVERED] = (int64_t)native->n_undelivered;
+	v[FIGURE_DROPS_UNDELIVERED] = (int64_t)native->drops.n_undelivered;
 	v[FIGURE_RELOAD_DONE] = (int64_t)native->n_reloaded;
 	v[FIGURE_RELOAD_REFUSED] = (int64_t)native->n_reloads_refused;
 	v[FIGURE_RELOAD_LAST_REFUSED] = native->is_reload_refused;

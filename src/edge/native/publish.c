@@ -11,14 +11,7 @@ publish_on_message(struct member *to, const struct message_run *run)
 
 	if (session->role == CONTROL_OBSERVER)
 		return observer_on_message(session, run);
-	if (conn_send(session->conn, &run->bytes, run->is_volatile) ==
-	    CONN_QUEUED)
-		return true;
-	if (run->is_volatile && !conn_is_closing(session->conn))
-		session->native->n_volatile_dropped += run->n;
-	else
-		session->native->n_undelivered += run->n;
-	return false;
+	return drops_send(&session->native->drops, session->conn, run);
 }
 
 /* What most messages are: one topic, from who may, and nothing to refuse. */

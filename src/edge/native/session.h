@@ -15,6 +15,7 @@
 #include "edge/native/apps.h"
 #include "edge/native/causes.h"
 #include "stats/closed.h"
+#include "stats/drops.h"
 #include "edge/native/native.h"
 #include "edge/turns.h"
 #include "net/job.h"
@@ -107,11 +108,10 @@ struct native {
 	struct instant started;
 	int64_t epoch_ms;
 	uint64_t n_refused[N_REFUSALS];
-	uint64_t n_volatile_dropped; /* messages */
+	struct drops drops;
 	uint64_t n_observed_dropped; /* messages to observers */
 	uint32_t n_unwelcome;        /* sessions */
 	uint32_t n_losing;           /* sessions whose n_lost isn't 0 */
-	uint64_t n_undelivered;      /* messages to a connection that ends */
 	bool is_draining;
 	uint32_t n_owing; /* sessions that a drain waits for */
 	struct instant drain_deadline;

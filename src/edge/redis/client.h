@@ -14,6 +14,7 @@
 #include "edge/redis/causes.h"
 #include "edge/redis/redis.h"
 #include "net/job.h"
+#include "stats/drops.h"
 #include "stats/timing.h"
 #include "wire/resp.h"
 #include "wire/resp_write.h"
@@ -99,6 +100,7 @@ struct redis_client {
 	uint32_t n_channels;      /* exact ones */
 	uint32_t n_staged;        /* requests, with those that are held */
 	uint64_t n_delivered; /* messages; the broker counts what it offers */
+	uint64_t n_dropped;   /* messages, likewise */
 	uint64_t n_errors;
 };
 
@@ -167,6 +169,7 @@ struct redis {
 	size_t n_guessers;
 	struct instant started;
 	struct redis_stats stats;
+	struct drops drops;
 	struct loop_source source;
 	struct instant trim_at;        /* INSTANT_NEVER: nothing is large */
 	struct instant drain_deadline; /* INSTANT_NEVER: it doesn't drain */

@@ -210,10 +210,18 @@ static bool
 send_to(struct redis_client *client, const struct slice *s, size_t n,
     bool is_volatile)
 {
-	if (conn_send(client->conn, s, is_volatile) != CONN_QUEUED)
-		return false;
-	count_delivered(client, n);
-	return true;
+	struct message_run run = {
+		.bytes = *s,
+		.n = (uint32_t)n,
+		.is_volatile = is_volatile,
+	};
+
+	if (drops_send(&client->redis->drops, client->conn, &run)) {
+		count_delivered(client, n);
+		return true;
+	}
+	client->n_dropped += n;
+	return false;
 }
 
 bool

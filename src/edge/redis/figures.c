@@ -25,6 +25,8 @@ figures(struct figures *out, void *arg)
 	v[FIGURE_REDIS_TOO_DEEP] = (int64_t)stats->n_too_deep;
 	v[FIGURE_REDIS_TOO_COSTLY] = (int64_t)stats->n_too_costly;
 	v[FIGURE_REDIS_PATTERNS] = (int64_t)topic_n_exact(redis->patterns);
+	v[FIGURE_DROPS_VOLATILE] += (int64_t)redis->drops.n_volatile;
+	v[FIGURE_DROPS_UNDELIVERED] += (int64_t)redis->drops.n_undelivered;
 	TAILQ_FOREACH (client, &redis->clients, in_redis)
 		v[FIGURE_QUEUE_BYTES] +=
 		    (int64_t)conn_queue_bytes(client->conn);
@@ -45,6 +47,7 @@ each_client(void (*each)(const struct client_row *row, void *each_arg),
 		row.role = "redis";
 		row.client = client->version == 3 ? "RESP3" : "RESP2";
 		row.messages_out = (int64_t)client->n_delivered;
+		row.drops = (int64_t)client->n_dropped;
 		row.subscriptions =
 		    redis_n_subscriptions(client) + client->shards.n_subs;
 		row.errors = (int64_t)client->n_errors;

@@ -427,7 +427,7 @@ TEST(over_the_hard_limit_it_is_cut_as_a_slow_consumer)
 	stall(65536);
 	send_bytes(data, 1 << 20, false, CONN_CUT);
 	ck_assert(conn_is_closing(conn));
-	send_bytes(data, 1, false, CONN_DROPPED);
+	send_bytes(data, 1, false, CONN_UNREAD);
 	turn();
 	ck_assert_ptr_null(conn);
 	ck_assert_ptr_eq(ended, &conn_slow_consumer);

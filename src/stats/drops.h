@@ -1,0 +1,25 @@
+/*
+ * drops - messages that were queued to no connection, counted for every edge
+ * in the same way. Each edge has one, and its sink sends messages through it.
+ * Messages to observers are not among them: they have a counter of their own.
+ */
+#ifndef PM2A_STATS_DROPS_H
+#define PM2A_STATS_DROPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/sink.h"
+#include "net/conn.h"
+
+struct drops {
+	uint64_t n_volatile;    /* messages to receivers that are slow */
+	uint64_t n_undelivered; /* messages to connections that end */
+};
+
+/* Queues run to conn. Returns false if it is dropped, and counts its n
+ * messages. */
+bool drops_send(
+    struct drops *drops, struct conn *conn, const struct message_run *run);
+
+#endif
