@@ -91,6 +91,7 @@ redis_turn_away(struct redis_client *client)
 	resp_put_error(&client->redis->out, "NOPERM " ALLOWED_REFUSAL,
 	    (unsigned)client->peer.uid);
 	redis_flush(client);
+	client->detail = "its uid is in neither allow-users nor allow-groups";
 	conn_close(client->conn, &conn_not_allowed);
 }
 
@@ -234,14 +235,33 @@ be_unwelcome(
 		redis_turn_away(client);
 }
 
+/* Which limit does not allow one more client, or NULL. */
+static const char *
+find_full(const struct redis *redis)
+{
+	if (conn_set_n_open(redis->set) >= redis->settings.max_connections)
+		return "there are max-connections connections";
+	if (redis->stats.n_open >= redis->settings.clients_max)
+		return "Redis clients have their half of max-connections";
+	return NULL;
+}
+
+static void
+refuse_full(struct redis_client *client, const char *full)
+{
+	resp_put_error(
+	    &client->redis->out, "ERR max number of clients reached");
+	redis_flush(client);
+	client->detail = full;
+	conn_close(client->conn, &conn_too_many);
+}
+
 static void
 on_accepted(void *user, int fd, const struct peer *peer)
 {
 	struct redis *redis = user;
 	struct redis_client *client = xcalloc(1, sizeof(*client));
-	bool is_full =
-	    conn_set_n_open(redis->set) >= redis->settings.max_connections ||
-	    redis->stats.n_open >= redis->settings.clients_max;
+	const char *full = find_full(redis);
 	enum allowed_verdict verdict =
 	    allowed_judge(redis->settings.allowed, fd, peer, "redis");
 
@@ -263,12 +283,9 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	redis->stats.n_connections++;
 	redis->stats.n_open++;
 	if (verdict != ALLOWED) {
-		be_unwelcome(client, verdict, is_full);
-	} else if (is_full) {
-		resp_put_error(
-		    &redis->out, "ERR max number of clients reached");
-		redis_flush(client);
-		conn_close(client->conn, &conn_too_many);
+		be_unwelcome(client, verdict, full != NULL);
+	} else if (full != NULL) {
+		refuse_full(client, full);
 	} else {
 		log_info("redis-opened",
 		    "id=%" PRIu64 " pid=%" PRId64 " uid=%u", client->member->id,
