@@ -6,7 +6,6 @@
 
 #include "client/client.h"
 #include "client/connection.h"
-#include "client/gather.h"
 #include "client/limits.h"
 #include "client/missed.h"
 #include "client/questions.h"
@@ -119,11 +118,17 @@ on_publish(struct pm2a *p, const struct frame *f)
 	return 0;
 }
 
+_Static_assert((int)PM2A_GATHER_LIST == GATHER_LIST &&
+		   (int)PM2A_GATHER_UNION == GATHER_UNION &&
+		   (int)PM2A_GATHER_FIRST == GATHER_FIRST &&
+		   (int)PM2A_GATHER_STREAM == GATHER_STREAM,
+    "enum pm2a_gather is enum gather, for programs");
+
 static int
 on_question(struct pm2a *p, const struct frame *f)
 {
 	struct reply_question question;
-	enum pm2a_gather gather;
+	enum gather gather;
 	size_t n;
 	int r = read_topics(p, f, &n);
 
@@ -131,7 +136,7 @@ on_question(struct pm2a *p, const struct frame *f)
 		return r;
 	if (n == 0 ||
 	    reply_read_question(f->body, f->body_len, &question) != 0 ||
-	    !gather_find(&question.gather, &gather)) {
+	    !gather_find(question.gather.data, question.gather.len, &gather)) {
 		connection_end_malformed(p, "a malformed QUESTION");
 		return 0;
 	}
@@ -141,7 +146,7 @@ on_question(struct pm2a *p, const struct frame *f)
 		.topics = p->scratch,
 		.n_topics = n,
 		.body = pm2a_bytes(question.payload.data, question.payload.len),
-		.gather = gather,
+		.gather = (enum pm2a_gather)gather,
 		.to_subscribers = (f->flags & FRAME_TO_SUBSCRIBERS) != 0,
 	    });
 	if (r != PM2A_E_PROTOCOL)

@@ -24,15 +24,15 @@ questions_forget(struct pm2a *p)
 }
 
 static int
-send_answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
-    struct pm2a_bytes body)
+send_answer(
+    struct pm2a *p, uint64_t id, enum verdict verdict, struct pm2a_bytes body)
 {
 	struct msg_writer w = { 0 };
 	int r = 0;
 
 	ask_write_answer(
 	    &w, id, verdict, (struct ask_bytes){ body.data, body.len });
-	if (!w.fault && verdict != ASK_NO)
+	if (!w.fault && verdict != VERDICT_NO)
 		r = limits_check_frame(p, w.len);
 	if (r == 0)
 		return send_control(p, &w);
@@ -41,8 +41,8 @@ send_answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
 }
 
 static int
-answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
-    struct pm2a_bytes body)
+answer(
+    struct pm2a *p, uint64_t id, enum verdict verdict, struct pm2a_bytes body)
 {
 	struct table_node *node = table_find(&p->questions, id);
 	struct question *question = (struct question *)(void *)node;
@@ -50,10 +50,10 @@ answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
 
 	if (node == NULL || outbox_is_shut(&p->out))
 		return PM2A_E_GONE;
-	if (verdict == ASK_MORE && question->gather != PM2A_GATHER_STREAM)
+	if (verdict == VERDICT_MORE && question->gather != PM2A_GATHER_STREAM)
 		return PM2A_E_ARGUMENT;
 	r = send_answer(p, id, verdict, body);
-	if (r == 0 && verdict != ASK_MORE) {
+	if (r == 0 && verdict != VERDICT_MORE) {
 		table_remove(&p->questions, node);
 		free(question);
 	}
@@ -64,19 +64,19 @@ answer(struct pm2a *p, uint64_t id, enum ask_verdict verdict,
 int
 pm2a_answer(struct pm2a *p, uint64_t question, struct pm2a_bytes body)
 {
-	return answer(p, question, ASK_YES, body);
+	return answer(p, question, VERDICT_YES, body);
 }
 
 int
 pm2a_answer_more(struct pm2a *p, uint64_t question, struct pm2a_bytes body)
 {
-	return answer(p, question, ASK_MORE, body);
+	return answer(p, question, VERDICT_MORE, body);
 }
 
 int
 pm2a_decline(struct pm2a *p, uint64_t question)
 {
-	return answer(p, question, ASK_NO, pm2a_bytes(NULL, 0));
+	return answer(p, question, VERDICT_NO, pm2a_bytes(NULL, 0));
 }
 
 int
@@ -89,8 +89,8 @@ questions_on_question(struct pm2a *p, const struct pm2a_question *public)
 	if (callbacks->on_question == NULL || state_is_closing(p->state))
 		return outbox_is_shut(&p->out)
 			   ? 0
-			   : send_answer(
-				 p, public->id, ASK_NO, pm2a_bytes(NULL, 0));
+			   : send_answer(p, public->id, VERDICT_NO,
+				 pm2a_bytes(NULL, 0));
 	if (table_find(&p->questions, public->id) != NULL)
 		return PM2A_E_PROTOCOL;
 	question = calloc(1, sizeof(*question));

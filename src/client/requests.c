@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "client/client.h"
-#include "client/gather.h"
 #include "client/interest.h"
 #include "client/limits.h"
 #include "client/result.h"
@@ -213,7 +212,7 @@ write_frame(struct msg_writer *w, const struct pm2a_ask *options, uint64_t id,
 		   .flags = (uint8_t)(topic.flags | flags),
 		   .topic = { topic.data, topic.len },
 		   .id = id,
-		   .gather = gather_name(options->gather),
+		   .gather = gather_name((enum gather)options->gather),
 		   .timeout_ms = timeout_ms,
 		   .payload = { options->body.data, options->body.len },
 	       });

@@ -59,10 +59,10 @@ int
 result_init(struct result *out, struct reply_result *reply)
 {
 	static const enum pm2a_outcome outcomes[] = {
-		[REPLY_COMPLETE] = PM2A_COMPLETE,
-		[REPLY_FOUND] = PM2A_FOUND,
-		[REPLY_UNKNOWN] = PM2A_UNKNOWN,
-		[REPLY_TIMEOUT] = PM2A_TIMEDOUT,
+		[OUTCOME_COMPLETE] = PM2A_COMPLETE,
+		[OUTCOME_FOUND] = PM2A_FOUND,
+		[OUTCOME_UNKNOWN] = PM2A_UNKNOWN,
+		[OUTCOME_TIMEOUT] = PM2A_TIMEDOUT,
 	};
 
 	/* One more of each: an empty array must differ from a lack of memory.

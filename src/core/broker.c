@@ -106,7 +106,7 @@ tell_results(struct broker *broker)
 
 	while ((request = request_take_ended(broker->requests)) != NULL) {
 		asker = member_of_requests(request->asker);
-		broker->stats.n_timeouts += request->outcome == REQUEST_TIMEOUT;
+		broker->stats.n_timeouts += request->outcome == OUTCOME_TIMEOUT;
 		asker->sink->result(asker, request);
 		request_free(request);
 	}
@@ -469,7 +469,7 @@ broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
 	    broker->owners, broker->n_owners, now);
 	broker->stats.n_asked++;
 	from->stats.n_asked++;
-	if (request->outcome == REQUEST_OPEN)
+	if (request->outcome == OUTCOME_OPEN)
 		put_question(broker, request->id, ask);
 	tell_results(broker);
 	return 0;
@@ -489,7 +489,7 @@ broker_wants_strings(
 	const struct request *request =
 	    request_find_owed(broker->requests, &member->requests, id);
 
-	return request != NULL && request->gather == REQUEST_UNION &&
+	return request != NULL && request->gather == GATHER_UNION &&
 	       len <= broker->limits.answer_max_bytes;
 }
 
@@ -518,7 +518,7 @@ pass_part(const struct request *request, const struct member *from,
 {
 	struct member *asker = member_of_requests(request->asker);
 
-	if (request->gather == REQUEST_STREAM && answer->verdict != REQUEST_NO)
+	if (request->gather == GATHER_STREAM && answer->verdict != VERDICT_NO)
 		asker->sink->part(asker, request, from, answer);
 }
 

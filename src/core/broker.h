@@ -32,7 +32,7 @@ enum broker_error {
 	BROKER_E_QUESTIONS,      /* over limits.questions_max */
 	BROKER_E_QUESTIONS_ALL,  /* over limits.questions_all_max */
 	BROKER_E_ANSWER_BIG,     /* over limits.answer_max_bytes */
-	BROKER_E_ANSWER,         /* REQUEST_MORE where it can't be */
+	BROKER_E_ANSWER,         /* VERDICT_MORE where it can't be */
 };
 
 #define BROKER_TIMEOUT_DEFAULT_MS 5000

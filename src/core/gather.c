@@ -7,25 +7,25 @@
 #include "base/xalloc.h"
 
 void
-gather_init(struct gather *gather, size_t max_bytes)
+gather_init(struct gathered *gather, size_t max_bytes)
 {
 	assert(max_bytes < UINT32_MAX);
-	*gather = (struct gather){ .max_bytes = max_bytes };
+	*gather = (struct gathered){ .max_bytes = max_bytes };
 }
 
 void
-gather_fini(struct gather *gather)
+gather_fini(struct gathered *gather)
 {
 	for (size_t i = 0; i < gather->n_answers; i++)
 		blob_unref(gather->answers[i].name);
 	free(gather->answers);
 	free(gather->bytes);
 	free(gather->slots);
-	*gather = (struct gather){ .max_bytes = gather->max_bytes };
+	*gather = (struct gathered){ .max_bytes = gather->max_bytes };
 }
 
 int
-gather_reserve(struct gather *gather, size_t n)
+gather_reserve(struct gathered *gather, size_t n)
 {
 	if (n > gather->max_bytes - gather->n_counted)
 		return GATHER_E_FULL;
@@ -35,13 +35,13 @@ gather_reserve(struct gather *gather, size_t n)
 
 /* Counts an answer of len bytes, if they are not too many. */
 static bool
-has_room(struct gather *gather, size_t len)
+has_room(struct gathered *gather, size_t len)
 {
 	return gather_reserve(gather, len + GATHER_ENTRY_BYTES) == 0;
 }
 
 static void
-append(struct gather *gather, const void *bytes, size_t len)
+append(struct gathered *gather, const void *bytes, size_t len)
 {
 	size_t size = gather->bytes_size == 0 ? 64 : gather->bytes_size;
 
@@ -57,7 +57,7 @@ append(struct gather *gather, const void *bytes, size_t len)
 }
 
 int
-gather_add(struct gather *gather, uint64_t from, struct blob *name,
+gather_add(struct gathered *gather, uint64_t from, struct blob *name,
     const void *bytes, size_t len)
 {
 	if (!has_room(gather, len))
@@ -79,7 +79,7 @@ gather_add(struct gather *gather, uint64_t from, struct blob *name,
 }
 
 static const void *
-string_at(const struct gather *gather, size_t off, size_t *len)
+string_at(const struct gathered *gather, size_t off, size_t *len)
 {
 	uint32_t n;
 
@@ -90,7 +90,7 @@ string_at(const struct gather *gather, size_t off, size_t *len)
 
 /* The slot that has the string, or the free one that it belongs into. */
 static uint32_t *
-find_slot(const struct gather *gather, const struct hash_key *key,
+find_slot(const struct gathered *gather, const struct hash_key *key,
     const void *bytes, size_t len)
 {
 	size_t mask = gather->n_slots - 1;
@@ -108,7 +108,7 @@ find_slot(const struct gather *gather, const struct hash_key *key,
 
 /* Room for one string more, at most two thirds full. */
 static void
-grow_slots(struct gather *gather, const struct hash_key *key)
+grow_slots(struct gathered *gather, const struct hash_key *key)
 {
 	const void *bytes;
 	size_t cursor = 0, at = 0, len;
@@ -125,7 +125,7 @@ grow_slots(struct gather *gather, const struct hash_key *key)
 }
 
 int
-gather_add_string(struct gather *gather, const struct hash_key *key,
+gather_add_string(struct gathered *gather, const struct hash_key *key,
     const void *bytes, size_t len)
 {
 	uint32_t n = (uint32_t)len, *slot;
@@ -144,7 +144,7 @@ gather_add_string(struct gather *gather, const struct hash_key *key,
 }
 
 const void *
-gather_next_string(const struct gather *gather, size_t *cursor, size_t *len)
+gather_next_string(const struct gathered *gather, size_t *cursor, size_t *len)
 {
 	const void *bytes;
 

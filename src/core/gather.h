@@ -28,7 +28,7 @@ struct gather_answer {
 	size_t off, len;   /* in gather.bytes */
 };
 
-struct gather {
+struct gathered {
 	size_t max_bytes;
 	size_t n_counted; /* bytes, each answer with GATHER_ENTRY_BYTES */
 	uint8_t *bytes;
@@ -42,27 +42,27 @@ struct gather {
 };
 
 /* max_bytes is below 4 GiB. */
-void gather_init(struct gather *gather, size_t max_bytes);
+void gather_init(struct gathered *gather, size_t max_bytes);
 
 /* Idempotent. */
-void gather_fini(struct gather *gather);
+void gather_fini(struct gathered *gather);
 
 /* Counts n bytes for what isn't an answer. Returns 0 or GATHER_E_FULL. */
-int must_check gather_reserve(struct gather *gather, size_t n);
+int must_check gather_reserve(struct gathered *gather, size_t n);
 
 /* Adds an answer of len bytes. Takes a reference of name. Returns 0 or
  * GATHER_E_FULL. */
-int must_check gather_add(struct gather *gather, uint64_t from,
+int must_check gather_add(struct gathered *gather, uint64_t from,
     struct blob *name, const void *bytes, size_t len);
 
 /* Adds a string unless it is there. Returns 0 or GATHER_E_FULL. All calls for
  * one gather have the same key. */
-int must_check gather_add_string(struct gather *gather,
+int must_check gather_add_string(struct gathered *gather,
     const struct hash_key *key, const void *bytes, size_t len);
 
 /* Steps through the strings. *cursor starts at 0; NULL when there are no more.
  */
 const void *gather_next_string(
-    const struct gather *gather, size_t *cursor, size_t *len);
+    const struct gathered *gather, size_t *cursor, size_t *len);
 
 #endif

@@ -256,23 +256,22 @@ settle_all(struct request *request, enum debt_state state)
 }
 
 static void
-end(struct request_registry *reg, struct request *request,
-    enum request_outcome outcome)
+end(struct request_registry *reg, struct request *request, enum outcome outcome)
 {
 	shut(reg, request);
 	request->outcome = outcome;
 	settle_all(
-	    request, outcome == REQUEST_TIMEOUT ? DEBT_LATE : DEBT_DISMISSED);
+	    request, outcome == OUTCOME_TIMEOUT ? DEBT_LATE : DEBT_DISMISSED);
 	TAILQ_INSERT_TAIL(&reg->ended, request, in_queue);
 }
 
 static void
 end_if_settled(struct request_registry *reg, struct request *request)
 {
-	if (request->outcome == REQUEST_OPEN && request->n_owed == 0)
+	if (request->outcome == OUTCOME_OPEN && request->n_owed == 0)
 		end(reg, request,
-		    request->gather == REQUEST_FIRST ? REQUEST_UNKNOWN
-						     : REQUEST_COMPLETE);
+		    request->gather == GATHER_FIRST ? OUTCOME_UNKNOWN
+						    : OUTCOME_COMPLETE);
 }
 
 void
@@ -376,7 +375,7 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	queue_up(reg, request, spec->timeout_ms);
 	reg->n_bytes += request->gathered.n_counted;
 	if (is_full || (reg->max_bytes > 0 && reg->n_bytes > reg->max_bytes))
-		end(reg, request, REQUEST_FULL);
+		end(reg, request, OUTCOME_FULL);
 	end_if_settled(reg, request);
 	return request;
 }
@@ -411,7 +410,7 @@ request_find_owed(struct request_registry *reg,
 }
 
 static int
-gather_strings(struct request_registry *reg, struct gather *gather,
+gather_strings(struct request_registry *reg, struct gathered *gather,
     const struct answer *answer)
 {
 	int r = 0;
@@ -427,16 +426,16 @@ static int
 gather_answer(struct request_registry *reg, const struct debt *debt,
     const struct answer *answer)
 {
-	struct gather *gather = &debt->request->gathered;
+	struct gathered *gather = &debt->request->gathered;
 	size_t before = gather->n_counted;
 	int r = 0;
 
-	if (debt->request->gather != REQUEST_STREAM && reg->max_bytes > 0 &&
+	if (debt->request->gather != GATHER_STREAM && reg->max_bytes > 0 &&
 	    answer->len + reg->n_bytes > reg->max_bytes)
 		return GATHER_E_FULL;
-	if (debt->request->gather == REQUEST_UNION)
+	if (debt->request->gather == GATHER_UNION)
 		r = gather_strings(reg, gather, answer);
-	else if (debt->request->gather != REQUEST_STREAM)
+	else if (debt->request->gather != GATHER_STREAM)
 		r = gather_add(
 		    gather, debt->id, debt->name, answer->bytes, answer->len);
 	reg->n_bytes += gather->n_counted - before;
@@ -454,16 +453,15 @@ request_answer(struct request_registry *reg, struct request_owner *owner,
 	if (r != 0)
 		return r;
 	*out = request = debt->request;
-	if (answer->verdict == REQUEST_MORE)
-		return request->gather == REQUEST_STREAM ? 0
-							 : REQUEST_E_VERDICT;
+	if (answer->verdict == VERDICT_MORE)
+		return request->gather == GATHER_STREAM ? 0 : REQUEST_E_VERDICT;
 	settle(debt, DEBT_PAID);
 	request->n_answered++;
-	if (answer->verdict == REQUEST_YES) {
+	if (answer->verdict == VERDICT_YES) {
 		if (gather_answer(reg, debt, answer) != 0)
-			end(reg, request, REQUEST_FULL);
-		else if (request->gather == REQUEST_FIRST)
-			end(reg, request, REQUEST_FOUND);
+			end(reg, request, OUTCOME_FULL);
+		else if (request->gather == GATHER_FIRST)
+			end(reg, request, OUTCOME_FOUND);
 	}
 	end_if_settled(reg, request);
 	return 0;
@@ -503,7 +501,7 @@ request_expire(struct request_registry *reg, struct instant now)
 
 	while ((class = RB_MIN(request_deadlines, &reg->deadlines)) != NULL &&
 	       instant_reached(class->first, now))
-		end(reg, TAILQ_FIRST(&class->queue), REQUEST_TIMEOUT);
+		end(reg, TAILQ_FIRST(&class->queue), OUTCOME_TIMEOUT);
 }
 
 struct instant

@@ -52,12 +52,12 @@ struct request {
 	uint64_t id;
 	int64_t ask_id;   /* the asker's number for it */
 	int64_t asked_us; /* likewise its time, which nothing here reads */
-	enum request_gather gather;
-	enum request_outcome outcome;
+	enum gather gather;
+	enum outcome outcome;
 	struct request_owner *asker;
 	const void *scope; /* see request_release() */
 	struct instant deadline;
-	struct gather gathered;
+	struct gathered gathered;
 	uint8_t label[REQUEST_LABEL_SIZE];
 	size_t label_len;
 	uint32_t n_owed, n_answered;

@@ -35,7 +35,7 @@ struct message_run {
 /* A question, as it is asked. */
 struct ask {
 	int64_t ask_id;
-	enum request_gather gather;
+	enum gather gather;
 	int64_t timeout_ms; /* 0: BROKER_TIMEOUT_DEFAULT_MS */
 	/* Who is asked: the members of the one topic, or who has subscribed to
 	 * one of the topics exactly. */
@@ -53,7 +53,7 @@ struct broker_sink {
 	void (*presence)(struct member *to, const struct presence *presence);
 	/* It is asked; id is for its answer. */
 	void (*question)(struct member *to, uint64_t id, const struct ask *ask);
-	/* An answer to a REQUEST_STREAM that it has asked. */
+	/* An answer to a GATHER_STREAM that it has asked. */
 	void (*part)(struct member *to, const struct request *request,
 	    const struct member *from, const struct answer *answer);
 	/* A question that it has asked has ended. */

@@ -84,15 +84,15 @@ ask_write_question(struct msg_writer *w, const struct ask_question *question)
 }
 
 void
-ask_write_answer(struct msg_writer *w, uint64_t question,
-    enum ask_verdict verdict, struct ask_bytes payload)
+ask_write_answer(struct msg_writer *w, uint64_t question, enum verdict verdict,
+    struct ask_bytes payload)
 {
 	size_t start = begin(w, no_topic);
 
-	msg_put_array(w, verdict == ASK_NO ? 2 : 3);
+	msg_put_array(w, verdict == VERDICT_NO ? 2 : 3);
 	msg_put_int(w, (int64_t)question);
 	msg_put_int(w, verdict);
-	if (verdict != ASK_NO)
+	if (verdict != VERDICT_NO)
 		msg_put_bin(w, payload.data, payload.len);
 	end(w, start, FRAME_ANSWER, 0, no_topic);
 }

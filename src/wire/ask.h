@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/question.h"
 #include "wire/frame.h"
 #include "wire/msg.h"
 
@@ -54,11 +55,9 @@ struct ask_question {
 void ask_write_question(
     struct msg_writer *w, const struct ask_question *question);
 
-enum ask_verdict { ASK_NO, ASK_YES, ASK_MORE };
-
-/* ANSWER. With ASK_NO there is no payload. */
+/* ANSWER. With VERDICT_NO there is no payload. */
 void ask_write_answer(struct msg_writer *w, uint64_t question,
-    enum ask_verdict verdict, struct ask_bytes payload);
+    enum verdict verdict, struct ask_bytes payload);
 
 struct ask_stats {
 	const char *const *sections; /* NULL: the daemon's default */

@@ -6,19 +6,6 @@
 
 #include "wire/frame.h"
 
-static const char *const gather_names[ASKING_N_GATHERS] = {
-	[ASKING_LIST] = "list",
-	[ASKING_UNION] = "union",
-	[ASKING_FIRST] = "first",
-	[ASKING_STREAM] = "stream",
-};
-
-const char *
-asking_gather_name(enum asking_gather gather)
-{
-	return gather_names[gather];
-}
-
 static int
 refuse(struct control_why *why, const char *text)
 {
@@ -45,20 +32,12 @@ open_array(const void *body, size_t len, size_t n, struct msg_tree **out,
 }
 
 static bool
-find_gather(const struct msg_node *node, enum asking_gather *out)
+find_gather(const struct msg_node *node, enum gather *out)
 {
 	const char *s;
 	size_t len;
 
-	if (!msg_str(node, &s, &len))
-		return false;
-	for (int i = 0; i < ASKING_N_GATHERS; i++)
-		if (len == strlen(gather_names[i]) &&
-		    memcmp(s, gather_names[i], len) == 0) {
-			*out = (enum asking_gather)i;
-			return true;
-		}
-	return false;
+	return msg_str(node, &s, &len) && gather_find(s, len, out);
 }
 
 static int
@@ -100,14 +79,14 @@ read_answer(const struct msg_node *array, struct asking_answer *out,
 	if (!msg_int(msg_at(array, 0), &id) || id < 0)
 		return refuse(why, "the question id is not an integer from 0");
 	if (!msg_int(msg_at(array, 1), &verdict) || verdict < 0 ||
-	    verdict >= ASKING_N_VERDICTS)
+	    verdict >= N_VERDICTS)
 		return refuse(why, "the verdict is none of 0, 1, 2");
 	*out = (struct asking_answer){
 		.question = (uint64_t)id,
-		.verdict = (enum asking_verdict)verdict,
+		.verdict = (enum verdict)verdict,
 		.payload = "",
 	};
-	if (msg_count(array) < 3 && verdict == ASKING_NO)
+	if (msg_count(array) < 3 && verdict == VERDICT_NO)
 		return 0;
 	if (msg_count(array) < 3 ||
 	    !msg_str(msg_at(array, 2), &out->payload, &out->payload_len))
@@ -140,7 +119,7 @@ asking_write_question(
 	msg_put_array(w, 3);
 	msg_put_int(w, (int64_t)question->id);
 	msg_put_bin(w, question->payload, question->payload_len);
-	msg_put_str(w, gather_names[question->gather]);
+	msg_put_str(w, gather_name(question->gather));
 	if (!w->fault)
 		frame_write_head(w->data + start, FRAME_QUESTION,
 		    question->flags, question->topic, question->topic_len,

@@ -10,27 +10,13 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/question.h"
 #include "wire/control.h"
 #include "wire/msg.h"
 
-enum asking_gather {
-	ASKING_LIST,
-	ASKING_UNION,
-	ASKING_FIRST,
-	ASKING_STREAM,
-	ASKING_N_GATHERS,
-};
-
-enum asking_verdict {
-	ASKING_NO,
-	ASKING_YES,
-	ASKING_MORE,
-	ASKING_N_VERDICTS,
-};
-
 struct asking_ask {
 	int64_t id;
-	enum asking_gather gather;
+	enum gather gather;
 	int64_t timeout_ms; /* of any value */
 	const char *payload;
 	size_t payload_len;
@@ -38,13 +24,10 @@ struct asking_ask {
 
 struct asking_answer {
 	uint64_t question;
-	enum asking_verdict verdict;
+	enum verdict verdict;
 	const char *payload; /* empty where there is none */
 	size_t payload_len;
 };
-
-/* "list" and so on. */
-const char *asking_gather_name(enum asking_gather gather);
 
 /* Reads ASK's body. Returns 0, CONTROL_E_BODY (with *why) or -ENOMEM. */
 int must_check asking_read_ask(const void *body, size_t len,
@@ -60,7 +43,7 @@ struct asking_question {
 	const void *topic; /* the topic field */
 	size_t topic_len;
 	uint64_t id;
-	enum asking_gather gather;
+	enum gather gather;
 	const void *payload;
 	size_t payload_len;
 };

@@ -12,9 +12,6 @@
  * maps more keys: they are skipped.
  */
 
-static const char *const outcome_names[] = { "complete", "found", "unknown",
-	"timeout" };
-
 static bool
 text_is(const struct reply_text *text, const char *s)
 {
@@ -399,18 +396,11 @@ reply_read_refusal(const void *body, size_t len, struct reply_refusal *out)
 }
 
 static bool
-take_outcome(struct bytes *b, enum reply_outcome *out)
+take_outcome(struct bytes *b, enum outcome *out)
 {
 	struct reply_text name;
 
-	if (!take_str(b, &name))
-		return false;
-	for (size_t i = 0; i < N_ELEMENTS(outcome_names); i++)
-		if (text_is(&name, outcome_names[i])) {
-			*out = (enum reply_outcome)i;
-			return true;
-		}
-	return false;
+	return take_str(b, &name) && outcome_find(name.data, name.len, out);
 }
 
 static bool

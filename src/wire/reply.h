@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/question.h"
 
 enum reply_error {
 	REPLY_E_MALFORMED = 1, /* not what the type wants */
@@ -75,16 +76,9 @@ struct reply_goodbye {
 	int64_t retry_after_ms; /* at least 0 */
 };
 
-enum reply_outcome {
-	REPLY_COMPLETE,
-	REPLY_FOUND,
-	REPLY_UNKNOWN,
-	REPLY_TIMEOUT,
-};
-
 struct reply_result {
 	uint64_t ask_id;
-	enum reply_outcome outcome;
+	enum outcome outcome;
 	uint32_t expected, answered;
 	uint32_t n_missing, n_answers;
 	struct bytes missing, answers; /* for the functions below */

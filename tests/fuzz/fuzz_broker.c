@@ -59,8 +59,8 @@ static void
 on_part(struct member *to, const struct request *request,
     const struct member *from, const struct answer *answer)
 {
-	assert(to != from && request->gather == REQUEST_STREAM);
-	assert(answer->verdict != REQUEST_NO);
+	assert(to != from && request->gather == GATHER_STREAM);
+	assert(answer->verdict != VERDICT_NO);
 }
 
 static void
@@ -68,7 +68,7 @@ on_result(struct member *to, const struct request *request)
 {
 	assert(&to->requests == request->asker);
 	assert(request->n_answered <= request->n_debts);
-	assert(request->outcome != REQUEST_OPEN && request->n_owed == 0);
+	assert(request->outcome != OUTCOME_OPEN && request->n_owed == 0);
 	n_results++;
 }
 
@@ -183,7 +183,7 @@ ask(struct receiver *from, const struct frame *f)
 	r = broker_ask(broker, from->member,
 	    &(struct ask){
 		.ask_id = in.id,
-		.gather = (enum request_gather)in.gather,
+		.gather = (enum gather)in.gather,
 		.timeout_ms = in.timeout_ms,
 		.to_subscribers = flags & FRAME_TO_SUBSCRIBERS,
 		.topics = names.at,
@@ -206,7 +206,7 @@ read_strings(
 {
 	struct names names;
 
-	if (out->verdict != REQUEST_YES ||
+	if (out->verdict != VERDICT_YES ||
 	    !broker_wants_strings(
 		broker, from->member, out->question, out->len))
 		return true;
@@ -234,7 +234,7 @@ answer(struct receiver *from, const struct frame *f)
 	if (asking_read_answer(f->body, f->body_len, &in, &why) != 0)
 		return;
 	out.question = in.question;
-	out.verdict = (enum request_verdict)in.verdict;
+	out.verdict = (enum verdict)in.verdict;
 	out.bytes = in.payload;
 	out.len = in.payload_len;
 	if (!read_strings(from, &out, &strings))

@@ -115,7 +115,7 @@ put_part(
 }
 
 static inline void
-put_result(struct log *log, int64_t ask_id, enum request_outcome outcome,
+put_result(struct log *log, int64_t ask_id, enum outcome outcome,
     unsigned n_answered, unsigned n_asked, int64_t deadline_ms)
 {
 	log->any_result = true;

@@ -53,7 +53,7 @@ struct question {
 	bool is_open;
 	uint64_t id; /* known when somebody has been asked */
 	int64_t ask_id, deadline_ms;
-	enum request_gather gather;
+	enum gather gather;
 	struct person *asker;
 	size_t scope; /* the topic whose members were asked, or N_TOPICS */
 	size_t max_bytes, n_bytes;
@@ -79,14 +79,14 @@ static size_t n_ended;
 
 /* How often what has happened, so that nothing is left out unnoticed. */
 static struct {
-	unsigned outcomes[REQUEST_N_OUTCOMES], states[DEBT_DISMISSED + 1];
+	unsigned outcomes[N_OUTCOMES], states[DEBT_DISMISSED + 1];
 	unsigned errors[BROKER_E_ANSWER + 1];
 	unsigned full_at_once, of_nobody, parts, strings_again;
 } seen;
 
 /* The model's result. */
 static inline void
-expect_result(const struct question *q, enum request_outcome outcome)
+expect_result(const struct question *q, enum outcome outcome)
 {
 	struct log *log = &q->asker->expected;
 
@@ -96,7 +96,7 @@ expect_result(const struct question *q, enum request_outcome outcome)
 		put_row(log, q->rows[i].id, q->rows[i].name, q->rows[i].state);
 		seen.states[q->rows[i].state]++;
 	}
-	if (outcome == REQUEST_FULL)
+	if (outcome == OUTCOME_FULL)
 		return;
 	for (unsigned i = 0; i < q->n_answers; i++)
 		put_answer(log, q->answers[i].row->id, q->answers[i].row->name,
@@ -115,16 +115,16 @@ shut(struct question *q)
 }
 
 static inline void
-finish(struct question *q, enum request_outcome outcome)
+finish(struct question *q, enum outcome outcome)
 {
 	for (unsigned i = 0; i < q->n_rows; i++)
 		if (q->rows[i].state == DEBT_OWED)
-			q->rows[i].state = outcome == REQUEST_TIMEOUT
+			q->rows[i].state = outcome == OUTCOME_TIMEOUT
 					       ? DEBT_LATE
 					       : DEBT_DISMISSED;
 	expect_result(q, outcome);
 	seen.outcomes[outcome]++;
-	stats.n_timeouts += outcome == REQUEST_TIMEOUT;
+	stats.n_timeouts += outcome == OUTCOME_TIMEOUT;
 	shut(q);
 }
 
@@ -139,8 +139,8 @@ static inline void
 finish_if_settled(struct question *q)
 {
 	if (q->is_open && q->n_owed == 0)
-		finish(q, q->gather == REQUEST_FIRST ? REQUEST_UNKNOWN
-						     : REQUEST_COMPLETE);
+		finish(q, q->gather == GATHER_FIRST ? OUTCOME_UNKNOWN
+						    : OUTCOME_COMPLETE);
 }
 
 /* Who can't answer questions of a scope (N_TOPICS: any) any more. */
@@ -350,7 +350,7 @@ expect_question(struct person *from, const struct ask *ask,
 			add_row(q, &people[i]);
 	if (q->n_bytes > q->max_bytes) {
 		seen.full_at_once++;
-		finish(q, REQUEST_FULL);
+		finish(q, OUTCOME_FULL);
 		return;
 	}
 	q->id = id;
@@ -422,9 +422,9 @@ static inline bool
 take_yes(struct question *q, const struct row *row, const struct answer *answer,
     const size_t *said)
 {
-	if (q->gather == REQUEST_STREAM)
+	if (q->gather == GATHER_STREAM)
 		return true;
-	if (q->gather != REQUEST_UNION)
+	if (q->gather != GATHER_UNION)
 		return take_whole(q, row, answer);
 	for (size_t i = 0; i < answer->n_strings; i++)
 		if (!take_word(q, said[i]))
@@ -442,22 +442,22 @@ expect_answer(struct question *q, struct row *row, const struct answer *answer,
 		finish_if_settled(q);
 		return BROKER_E_ANSWER_BIG;
 	}
-	if (answer->verdict == REQUEST_MORE && q->gather != REQUEST_STREAM)
+	if (answer->verdict == VERDICT_MORE && q->gather != GATHER_STREAM)
 		return BROKER_E_ANSWER;
 	stats.n_answers++;
-	if (q->gather == REQUEST_STREAM && answer->verdict != REQUEST_NO) {
+	if (q->gather == GATHER_STREAM && answer->verdict != VERDICT_NO) {
 		seen.parts++;
 		put_part(&q->asker->expected, q->ask_id, row->id, answer);
 	}
-	if (answer->verdict == REQUEST_MORE)
+	if (answer->verdict == VERDICT_MORE)
 		return 0;
 	settle(q, row, DEBT_PAID);
 	q->n_answered++;
-	if (answer->verdict == REQUEST_YES) {
+	if (answer->verdict == VERDICT_YES) {
 		if (!take_yes(q, row, answer, said))
-			finish(q, REQUEST_FULL);
-		else if (q->gather == REQUEST_FIRST)
-			finish(q, REQUEST_FOUND);
+			finish(q, OUTCOME_FULL);
+		else if (q->gather == GATHER_FIRST)
+			finish(q, OUTCOME_FOUND);
 	}
 	finish_if_settled(q);
 	return 0;
@@ -497,7 +497,7 @@ expect_deadlines(void)
 {
 	for (size_t i = 0; i < N_OPEN_MAX; i++)
 		if (questions[i].is_open && questions[i].deadline_ms <= now.ms)
-			finish(&questions[i], REQUEST_TIMEOUT);
+			finish(&questions[i], OUTCOME_TIMEOUT);
 }
 
 static inline uint32_t

@@ -12,34 +12,6 @@
 /* What a QUESTION has at most besides topics and payload. */
 #define QUESTION_ROOM 48
 
-/* The words of core and of the wire, which don't know each other. */
-static const enum request_gather gathers[ASKING_N_GATHERS] = {
-	[ASKING_LIST] = REQUEST_LIST,
-	[ASKING_UNION] = REQUEST_UNION,
-	[ASKING_FIRST] = REQUEST_FIRST,
-	[ASKING_STREAM] = REQUEST_STREAM,
-};
-
-static const enum asking_gather asking_gathers[REQUEST_N_GATHERS] = {
-	[REQUEST_LIST] = ASKING_LIST,
-	[REQUEST_UNION] = ASKING_UNION,
-	[REQUEST_FIRST] = ASKING_FIRST,
-	[REQUEST_STREAM] = ASKING_STREAM,
-};
-
-static const enum request_verdict verdicts[ASKING_N_VERDICTS] = {
-	[ASKING_NO] = REQUEST_NO,
-	[ASKING_YES] = REQUEST_YES,
-	[ASKING_MORE] = REQUEST_MORE,
-};
-
-static const char *const outcome_names[REQUEST_N_OUTCOMES] = {
-	[REQUEST_COMPLETE] = "complete",
-	[REQUEST_FOUND] = "found",
-	[REQUEST_UNKNOWN] = "unknown",
-	[REQUEST_TIMEOUT] = "timeout",
-};
-
 /* NULL: not missing. */
 static const char *const missing_reasons[] = {
 	[DEBT_OWED] = NULL,
@@ -49,12 +21,6 @@ static const char *const missing_reasons[] = {
 	[DEBT_TOO_BIG] = "too-big",
 	[DEBT_DISMISSED] = NULL,
 };
-
-const char *
-questions_gather_name(enum request_gather gather)
-{
-	return asking_gather_name(asking_gathers[gather]);
-}
 
 static void
 put_topics(struct msg_writer *w, const struct ask *ask)
@@ -74,7 +40,7 @@ write_question(struct native *native, uint64_t id, const struct ask *ask)
 		.topic = ask->topics->bytes,
 		.topic_len = ask->topics->len,
 		.id = id,
-		.gather = asking_gathers[ask->gather],
+		.gather = ask->gather,
 		.payload = ask->payload,
 		.payload_len = ask->payload_len,
 	};
@@ -141,7 +107,7 @@ put_missing(struct msg_writer *w, const struct request *request)
 static void
 put_answers(struct msg_writer *w, const struct request *request)
 {
-	const struct gather *gathered = &request->gathered;
+	const struct gathered *gathered = &request->gathered;
 	const void *bytes;
 	size_t cursor = 0, len;
 
@@ -153,7 +119,7 @@ put_answers(struct msg_writer *w, const struct request *request)
 		    (const char *)answer->name->data,
 		    gathered->bytes + answer->off, answer->len);
 	}
-	while (request->gather == REQUEST_UNION &&
+	while (request->gather == GATHER_UNION &&
 	       (bytes = gather_next_string(gathered, &cursor, &len)) != NULL)
 		msg_put_strn(w, bytes, len);
 }
@@ -190,10 +156,10 @@ note_time(struct native *native, const struct request *request, int64_t took_us)
 	    (const char *)request->asker->name->data);
 	snprintf(entry->topic, sizeof(entry->topic), "%.*s",
 	    (int)request->label_len, (const char *)request->label);
-	entry->gather = questions_gather_name(request->gather);
-	entry->outcome = request->outcome == REQUEST_FULL
+	entry->gather = gather_name(request->gather);
+	entry->outcome = request->outcome == OUTCOME_FULL
 			     ? "gather-too-big"
-			     : outcome_names[request->outcome];
+			     : outcome_name(request->outcome);
 	entry->expected = request->n_debts;
 	entry->answered = request->n_answered;
 	list_missing(request, entry->missing, sizeof(entry->missing));
@@ -212,7 +178,7 @@ questions_on_result(struct member *to, const struct request *request)
 	    timing_gathered(&native->timing, request->asked_us));
 	if (conn_is_closing(session->conn))
 		return;
-	if (request->outcome == REQUEST_FULL) {
+	if (request->outcome == OUTCOME_FULL) {
 		reply_refuse_request(session, REFUSED_GATHER_TOO_BIG,
 		    request->ask_id,
 		    "ASK: the answers are more than max-gather (%zu bytes) or "
@@ -221,7 +187,7 @@ questions_on_result(struct member *to, const struct request *request)
 		return;
 	}
 	start = asking_begin_result(w, request->ask_id,
-	    outcome_names[request->outcome], request->n_debts,
+	    outcome_name(request->outcome), request->n_debts,
 	    request->n_answered);
 	put_missing(w, request);
 	put_answers(w, request);
@@ -281,7 +247,7 @@ ask(struct session *session, const struct frame *f, const struct asking_ask *in)
 	struct native *native = session->native;
 	struct ask question = {
 		.ask_id = in->id,
-		.gather = gathers[in->gather],
+		.gather = in->gather,
 		.timeout_ms = in->timeout_ms,
 		.to_subscribers = f->flags & FRAME_TO_SUBSCRIBERS,
 		.payload = in->payload,
@@ -362,12 +328,12 @@ answer(struct session *session, const struct asking_answer *in)
 	struct native *native = session->native;
 	struct answer answer = {
 		.question = in->question,
-		.verdict = verdicts[in->verdict],
+		.verdict = in->verdict,
 		.bytes = in->payload,
 		.len = in->payload_len,
 	};
 
-	if (answer.verdict == REQUEST_YES &&
+	if (answer.verdict == VERDICT_YES &&
 	    broker_wants_strings(native->broker, session->member, in->question,
 		in->payload_len) &&
 	    !read_strings(native, &answer)) {
@@ -387,7 +353,7 @@ answer(struct session *session, const struct asking_answer *in)
 	default:
 		reply_fail(session, &native_bad_body,
 		    "ANSWER: verdict %d, which a stream alone has",
-		    ASKING_MORE);
+		    VERDICT_MORE);
 	}
 }
 

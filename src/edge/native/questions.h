@@ -8,9 +8,6 @@
 #include "core/broker.h"
 #include "edge/native/stage.h"
 
-/* "list", "union", "first" or "stream". */
-const char *questions_gather_name(enum request_gather gather);
-
 /* Handle ASK; and ANSWER. */
 void questions_open(struct session *session, const struct incoming *incoming);
 void questions_answer(struct session *session, const struct incoming *incoming);

@@ -66,7 +66,7 @@ put_request(
 	report_put_str(w, "asker", (const char *)request->asker->name->data);
 	msg_put_str(w, "topic");
 	msg_put_strn(w, request->label, request->label_len);
-	report_put_str(w, "gather", questions_gather_name(request->gather));
+	report_put_str(w, "gather", gather_name(request->gather));
 	report_put_int(w, "age_ms", age_us / 1000);
 	report_put_int(
 	    w, "left_ms", request->deadline.ms - loop_now(native->loop).ms);

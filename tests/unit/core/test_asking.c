@@ -12,7 +12,7 @@ TEST(members_of_the_topic_are_asked_and_nobody_else)
 	subscribe("4", TOPIC_PREFIX, "t");
 	subscribe("4", TOPIC_PREFIX, "");
 	subscribe("5", TOPIC_MEMBER, "u");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	expect(1, " q1:t:?");
 	expect(2, " q1:t:?");
 	expect_silence();
@@ -66,11 +66,11 @@ TEST(the_asker_is_never_asked)
 	members_begin();
 	subscribe("01", TOPIC_MEMBER, "t");
 	subscribe("0", TOPIC_EXACT, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	ck_assert_int_eq(ask_subscribers(0, 8, " t t"), 0);
 	expect(0, "");
 	expect(1, " q1:t:? q2:t,t:?");
-	ck_assert_int_eq(ask(1, 9, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(1, 9, GATHER_LIST, " t"), 0);
 	expect(0, " q3:t:?");
 	expect_silence();
 	members_end();
@@ -85,9 +85,9 @@ TEST(what_was_published_or_asked_before_comes_before)
 	subscribe("1", TOPIC_MEMBER, "t");
 	run.bytes = (struct slice){ blob_copy("x", 1), 0, 1 };
 	broker_publish(broker, members[0], &name, 1, &run);
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	broker_publish(broker, members[0], &name, 1, &run);
-	ck_assert_int_eq(ask(2, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(2, 7, GATHER_LIST, " t"), 0);
 	blob_unref(run.bytes.blob);
 	expect(1, " m:x q1:t:? m:x q2:t:?");
 	members_end();
@@ -98,7 +98,7 @@ TEST(who_is_silent_is_not_asked)
 	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	broker_silence(broker, members[1]);
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	ck_assert_int_eq(ask_subscribers(0, 8, " t"), 0);
 	expect(2, " q1:t:? q2:t:?");
 	expect_silence();
@@ -110,9 +110,9 @@ TEST(who_falls_silent_settles_its_debts_and_gets_its_results)
 	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	subscribe("1", TOPIC_EXACT, "u");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	ck_assert_int_eq(ask_subscribers(0, 8, " u"), 0);
-	ck_assert_int_eq(ask(1, 9, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(1, 9, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	broker_silence(broker, members[1]);
 	expect(0, " r8:complete:0/1:left.1:");
@@ -128,13 +128,13 @@ TEST(who_falls_silent_settles_its_debts_and_gets_its_results)
 }
 
 static const struct {
-	enum request_gather gather;
+	enum gather gather;
 	const char *nobody;
 } gathers[] = {
-	{ REQUEST_LIST, " r7:complete:0/0::" },
-	{ REQUEST_UNION, " r7:complete:0/0::" },
-	{ REQUEST_FIRST, " r7:unknown:0/0::" },
-	{ REQUEST_STREAM, " r7:complete:0/0::" },
+	{ GATHER_LIST, " r7:complete:0/0::" },
+	{ GATHER_UNION, " r7:complete:0/0::" },
+	{ GATHER_FIRST, " r7:unknown:0/0::" },
+	{ GATHER_STREAM, " r7:complete:0/0::" },
 };
 
 TEST_EACH(with_nobody_there_it_is_answered_at_once, gathers)
@@ -160,7 +160,7 @@ TEST(a_union_reaches_the_asker_with_each_string_once)
 {
 	members_begin();
 	subscribe("123", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_UNION, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_UNION, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	yes(1, 1, "room");
 	yes(2, 1, "hall");
@@ -174,7 +174,7 @@ TEST(the_first_yes_reaches_the_asker_and_later_ones_are_late)
 {
 	members_begin();
 	subscribe("123", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_FIRST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_FIRST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	no(1, 1);
 	yes(3, 1, "here");
@@ -191,11 +191,11 @@ TEST(parts_go_to_the_asker_alone_and_before_the_result)
 {
 	members_begin();
 	subscribe("0123", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_STREAM, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_STREAM, " t"), 0);
 	memset(logs, 0, sizeof(logs));
-	ck_assert_int_eq(give(2, 1, REQUEST_MORE, "x"), 0);
+	ck_assert_int_eq(give(2, 1, VERDICT_MORE, "x"), 0);
 	expect(0, " p7<2:x");
-	ck_assert_int_eq(give(1, 1, REQUEST_MORE, ""), 0);
+	ck_assert_int_eq(give(1, 1, VERDICT_MORE, ""), 0);
 	expect(0, " p7<1:");
 	yes(2, 1, "y");
 	expect(0, " p7<2:y");
@@ -212,19 +212,19 @@ TEST(parts_that_are_no_parts_do_not_reach_the_asker)
 {
 	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_STREAM, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_STREAM, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	yes(1, 1, "x");
 	expect(0, " p7<1:x");
-	ck_assert_int_eq(give(1, 1, REQUEST_MORE, "doubled"), 0);
-	ck_assert_int_eq(give(1, 1, REQUEST_YES, "doubled"), 0);
-	ck_assert_int_eq(give(3, 1, REQUEST_MORE, "foreign"), 0);
-	ck_assert_int_eq(give(0, 1, REQUEST_MORE, "foreign"), 0);
-	ck_assert_int_eq(give(2, 2, REQUEST_MORE, "foreign"), 0);
+	ck_assert_int_eq(give(1, 1, VERDICT_MORE, "doubled"), 0);
+	ck_assert_int_eq(give(1, 1, VERDICT_YES, "doubled"), 0);
+	ck_assert_int_eq(give(3, 1, VERDICT_MORE, "foreign"), 0);
+	ck_assert_int_eq(give(0, 1, VERDICT_MORE, "foreign"), 0);
+	ck_assert_int_eq(give(2, 2, VERDICT_MORE, "foreign"), 0);
 	expect_silence();
 	pass(100);
 	expect(0, " r7:timeout:1/2:late.2:");
-	ck_assert_int_eq(give(2, 1, REQUEST_MORE, "late"), 0);
+	ck_assert_int_eq(give(2, 1, VERDICT_MORE, "late"), 0);
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_doubled, 2);
 	ck_assert_uint_eq(broker_stats(broker)->n_foreign, 3);
@@ -233,8 +233,7 @@ TEST(parts_that_are_no_parts_do_not_reach_the_asker)
 	members_end();
 }
 
-static const enum request_gather whole[] = { REQUEST_LIST, REQUEST_UNION,
-	REQUEST_FIRST };
+static const enum gather whole[] = { GATHER_LIST, GATHER_UNION, GATHER_FIRST };
 
 TEST_EACH(a_part_of_what_has_none_is_refused_and_the_debt_stands, whole)
 {
@@ -242,7 +241,7 @@ TEST_EACH(a_part_of_what_has_none_is_refused_and_the_debt_stands, whole)
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, whole[row], " t"), 0);
 	expect(1, " q1:t:?");
-	ck_assert_int_eq(give(1, 1, REQUEST_MORE, "x"), BROKER_E_ANSWER);
+	ck_assert_int_eq(give(1, 1, VERDICT_MORE, "x"), BROKER_E_ANSWER);
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_answers, 0);
 	yes(1, 1, "y");
@@ -302,19 +301,19 @@ TEST(one_asker_has_a_limit_and_no_other_feels_it)
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	for (int i = 0; i < 4; i++)
-		ck_assert_int_eq(ask(0, 7 + i, REQUEST_LIST, " t"), 0);
+		ck_assert_int_eq(ask(0, 7 + i, GATHER_LIST, " t"), 0);
 	expect(1, " q1:t:? q2:t:? q3:t:? q4:t:?");
-	ck_assert_int_eq(ask(0, 11, REQUEST_LIST, " t"), BROKER_E_QUESTIONS);
+	ck_assert_int_eq(ask(0, 11, GATHER_LIST, " t"), BROKER_E_QUESTIONS);
 	ck_assert_int_eq(
-	    ask(0, 11, REQUEST_LIST, " nobody"), BROKER_E_QUESTIONS);
+	    ask(0, 11, GATHER_LIST, " nobody"), BROKER_E_QUESTIONS);
 	expect_silence();
-	ck_assert_int_eq(ask(2, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(2, 7, GATHER_LIST, " t"), 0);
 	expect(1, " q5:t:?");
 	no(1, 3);
 	expect(0, " r9:complete:1/1::");
-	ck_assert_int_eq(ask(0, 12, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 12, GATHER_LIST, " t"), 0);
 	expect(1, " q6:t:?");
-	ck_assert_int_eq(ask(0, 13, REQUEST_LIST, " t"), BROKER_E_QUESTIONS);
+	ck_assert_int_eq(ask(0, 13, GATHER_LIST, " t"), BROKER_E_QUESTIONS);
 	ck_assert_uint_eq(broker_stats(broker)->n_asked, 6);
 	members_end();
 }
@@ -324,15 +323,15 @@ TEST(all_askers_together_have_a_limit)
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	for (int i = 0; i < 6; i++)
-		ck_assert_int_eq(ask(2 + i % 3, i, REQUEST_LIST, " t"), 0);
+		ck_assert_int_eq(ask(2 + i % 3, i, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), BROKER_E_QUESTIONS_ALL);
-	ck_assert_int_eq(ask(2, 7, REQUEST_LIST, " t"), BROKER_E_QUESTIONS_ALL);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), BROKER_E_QUESTIONS_ALL);
+	ck_assert_int_eq(ask(2, 7, GATHER_LIST, " t"), BROKER_E_QUESTIONS_ALL);
 	expect_silence();
 	leave(3);
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
-	ck_assert_int_eq(ask(0, 8, REQUEST_LIST, " t"), 0);
-	ck_assert_int_eq(ask(0, 9, REQUEST_LIST, " t"), BROKER_E_QUESTIONS_ALL);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 8, GATHER_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 9, GATHER_LIST, " t"), BROKER_E_QUESTIONS_ALL);
 	expect(1, " q7:t:? q8:t:?");
 	members_end();
 }
@@ -343,38 +342,38 @@ TEST(other_limits_are_for_what_comes)
 
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
-	ck_assert_int_eq(ask(0, 8, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 8, GATHER_LIST, " t"), 0);
 	other.questions_max = 1;
 	other.gather_max_bytes = 1;
 	other.answer_max_bytes = 12;
 	broker_set_limits(broker, &other);
 	memset(logs, 0, sizeof(logs));
-	ck_assert_int_eq(ask(0, 9, REQUEST_LIST, " t"), BROKER_E_QUESTIONS);
+	ck_assert_int_eq(ask(0, 9, GATHER_LIST, " t"), BROKER_E_QUESTIONS);
 	yes(1, 1, "twelve bytes");
 	expect(0, " r7:complete:1/1::twelve bytes");
 	members_end();
 }
 
-static const enum request_gather all_gathers[] = { REQUEST_LIST, REQUEST_UNION,
-	REQUEST_FIRST, REQUEST_STREAM };
+static const enum gather all_gathers[] = { GATHER_LIST, GATHER_UNION,
+	GATHER_FIRST, GATHER_STREAM };
 
 TEST_EACH(an_answer_has_a_limit_at_the_very_byte, all_gathers)
 {
-	enum request_gather gather = all_gathers[row];
+	enum gather gather = all_gathers[row];
 
 	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(ask(0, 7, gather, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	ck_assert_int_eq(
-	    give(1, 1, REQUEST_YES, "eleven byte"), BROKER_E_ANSWER_BIG);
+	    give(1, 1, VERDICT_YES, "eleven byte"), BROKER_E_ANSWER_BIG);
 	expect_silence();
 	yes(2, 1, "ten bytes.");
 	expect(0,
-	    gather == REQUEST_STREAM ? " p7<2:ten bytes. r7:complete:1/2:big.1:"
-	    : gather == REQUEST_FIRST ? " r7:found:1/2:big.1:ten bytes."
-				      : " r7:complete:1/2:big.1:ten bytes.");
+	    gather == GATHER_STREAM  ? " p7<2:ten bytes. r7:complete:1/2:big.1:"
+	    : gather == GATHER_FIRST ? " r7:found:1/2:big.1:ten bytes."
+				     : " r7:complete:1/2:big.1:ten bytes.");
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_answers, 1);
 	members_end();
@@ -384,14 +383,14 @@ TEST(the_last_answer_ends_the_question_though_it_is_too_big)
 {
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_FIRST, " t"), 0);
-	ck_assert_int_eq(ask(0, 8, REQUEST_STREAM, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_FIRST, " t"), 0);
+	ck_assert_int_eq(ask(0, 8, GATHER_STREAM, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	ck_assert_int_eq(
-	    give(1, 1, REQUEST_YES, "eleven byte"), BROKER_E_ANSWER_BIG);
+	    give(1, 1, VERDICT_YES, "eleven byte"), BROKER_E_ANSWER_BIG);
 	expect(0, " r7:unknown:0/1:big.1:");
 	ck_assert_int_eq(
-	    give(1, 2, REQUEST_MORE, "eleven byte"), BROKER_E_ANSWER_BIG);
+	    give(1, 2, VERDICT_MORE, "eleven byte"), BROKER_E_ANSWER_BIG);
 	expect(0, " r8:complete:0/1:big.1:");
 	expect_silence();
 	members_end();
@@ -401,13 +400,13 @@ TEST(an_odd_answer_is_odd_before_it_is_too_big)
 {
 	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
-	ck_assert_int_eq(give(3, 1, REQUEST_YES, "eleven byte"), 0);
+	ck_assert_int_eq(give(3, 1, VERDICT_YES, "eleven byte"), 0);
 	no(1, 1);
-	ck_assert_int_eq(give(1, 1, REQUEST_YES, "eleven byte"), 0);
+	ck_assert_int_eq(give(1, 1, VERDICT_YES, "eleven byte"), 0);
 	no(2, 1);
-	ck_assert_int_eq(give(2, 1, REQUEST_YES, "eleven byte"), 0);
+	ck_assert_int_eq(give(2, 1, VERDICT_YES, "eleven byte"), 0);
 	expect(0, " r7:complete:2/2::");
 	ck_assert_uint_eq(broker_stats(broker)->n_foreign, 1);
 	ck_assert_uint_eq(broker_stats(broker)->n_doubled, 1);
@@ -433,10 +432,10 @@ TEST_EACH(answers_to_one_question_have_a_limit_at_the_very_byte, rooms)
 
 	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(3, 1, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(3, 1, GATHER_LIST, " t"), 0);
 	narrow.gather_max_bytes = rooms[row].max_bytes;
 	broker_set_limits(broker, &narrow);
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	yes(1, 2, "abc");
 	expect_silence();
@@ -457,14 +456,14 @@ TEST(where_the_rows_alone_are_too_much_nobody_is_asked)
 	subscribe("12", TOPIC_MEMBER, "t");
 	narrow.gather_max_bytes = TWO_ROWS - 1;
 	broker_set_limits(broker, &narrow);
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	expect(0, " r7:full:0/2:dismissed.1,dismissed.2:");
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_asked, 1);
 	ck_assert_uint_eq(broker_stats(broker)->n_questions, 0);
 	narrow.gather_max_bytes = TWO_ROWS;
 	broker_set_limits(broker, &narrow);
-	ck_assert_int_eq(ask(0, 8, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 8, GATHER_LIST, " t"), 0);
 	expect(0, "");
 	expect(1, " q2:t:?");
 	members_end();
@@ -474,7 +473,7 @@ TEST(that_somebody_has_left_is_heard_before_the_result)
 {
 	members_begin();
 	subscribe("012", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	yes(1, 1, "a");
 	leave(2);
@@ -489,8 +488,8 @@ TEST(who_leaves_several_topics_is_heard_of_in_all_before_a_result)
 	members_begin();
 	subscribe("01", TOPIC_MEMBER, "a");
 	subscribe("01", TOPIC_MEMBER, "b");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " a"), 0);
-	ck_assert_int_eq(ask(0, 8, REQUEST_FIRST, " b"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " a"), 0);
+	ck_assert_int_eq(ask(0, 8, GATHER_FIRST, " b"), 0);
 	memset(logs, 0, sizeof(logs));
 	leave(1);
 	ck_assert_int_eq(
@@ -507,7 +506,7 @@ TEST(who_is_no_member_any_more_owes_nothing)
 	members_begin();
 	subscribe("012", TOPIC_MEMBER, "t");
 	subscribe("1", TOPIC_EXACT, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	unsubscribe(1, TOPIC_MEMBER, "t");
 	expect(0, " l1:t=2");
@@ -523,7 +522,7 @@ TEST(who_alone_is_no_member_any_more_owes_nothing)
 {
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	unsubscribe(1, TOPIC_MEMBER, "t");
 	expect(0, " r7:complete:0/1:left.1:");
@@ -538,7 +537,7 @@ TEST(other_subscriptions_may_end_while_one_owes)
 	subscribe("1", TOPIC_MEMBER, "u");
 	subscribe("1", TOPIC_EXACT, "t");
 	subscribe("1", TOPIC_PREFIX, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	unsubscribe(1, TOPIC_EXACT, "t");
 	unsubscribe(1, TOPIC_PREFIX, "t");
@@ -576,10 +575,10 @@ TEST(who_comes_back_as_a_member_does_not_owe_again)
 {
 	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	unsubscribe(1, TOPIC_MEMBER, "t");
 	subscribe("1", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(give(1, 1, REQUEST_YES, "a"), 0);
+	ck_assert_int_eq(give(1, 1, VERDICT_YES, "a"), 0);
 	ck_assert_uint_eq(broker_stats(broker)->n_answers, 0);
 	expect_silence();
 	yes(2, 1, "b");
@@ -591,7 +590,7 @@ TEST(who_joins_later_is_not_asked)
 {
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	subscribe("2", TOPIC_MEMBER, "t");
 	yes(2, 1, "b");
@@ -606,16 +605,16 @@ TEST(when_the_asker_goes_nobody_hears_of_its_questions)
 {
 	members_begin();
 	subscribe("12", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
-	ck_assert_int_eq(ask(0, 8, REQUEST_STREAM, " t"), 0);
-	ck_assert_int_eq(ask(3, 9, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 8, GATHER_STREAM, " t"), 0);
+	ck_assert_int_eq(ask(3, 9, GATHER_LIST, " t"), 0);
 	yes(1, 1, "a");
 	memset(logs, 0, sizeof(logs));
 	leave(0);
 	ck_assert_uint_eq(broker_stats(broker)->n_abandoned, 2);
 	ck_assert_uint_eq(members[1]->requests.n_debts, 1);
 	yes(2, 1, "b");
-	ck_assert_int_eq(give(2, 2, REQUEST_MORE, "b"), 0);
+	ck_assert_int_eq(give(2, 2, VERDICT_MORE, "b"), 0);
 	ck_assert_uint_eq(broker_stats(broker)->n_late, 2);
 	expect_silence();
 	member_join(0);
@@ -629,8 +628,8 @@ TEST(two_who_ask_one_another_may_both_go)
 {
 	members_begin();
 	subscribe("01", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
-	ck_assert_int_eq(ask(1, 8, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
+	ck_assert_int_eq(ask(1, 8, GATHER_LIST, " t"), 0);
 	memset(logs, 0, sizeof(logs));
 	leave(0);
 	expect(1, " l0:t=1 r8:complete:0/1:left.0:");
@@ -644,8 +643,8 @@ TEST(strings_are_wanted_of_who_owes_a_union_within_the_limit)
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert(!broker_wants_strings(broker, members[1], 1, 1));
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
-	ck_assert_int_eq(ask(0, 7, REQUEST_UNION, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_UNION, " t"), 0);
 	ck_assert(!broker_wants_strings(broker, members[1], 1, 1));
 	ck_assert(broker_wants_strings(broker, members[1], 2, 10));
 	ck_assert(!broker_wants_strings(broker, members[1], 2, 11));
@@ -662,9 +661,9 @@ TEST(questions_and_answers_are_counted)
 	members_begin();
 	stats = broker_stats(broker);
 	subscribe("12", TOPIC_MEMBER, "t");
-	ck_assert_int_eq(ask(0, 7, REQUEST_LIST, " t"), 0);
-	ck_assert_int_eq(ask(0, 8, REQUEST_LIST, " t"), 0);
-	ck_assert_int_eq(ask(1, 9, REQUEST_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 7, GATHER_LIST, " t"), 0);
+	ck_assert_int_eq(ask(0, 8, GATHER_LIST, " t"), 0);
+	ck_assert_int_eq(ask(1, 9, GATHER_LIST, " t"), 0);
 	ck_assert_uint_eq(stats->n_asked, 3);
 	ck_assert_uint_eq(stats->n_questions, 5);
 	ck_assert_uint_eq(members[0]->stats.n_asked, 2);

@@ -7,7 +7,7 @@
 TEST(a_question_expires_at_its_deadline_and_not_before)
 {
 	owners_begin();
-	owner_ask(REQUEST_LIST, 100, "12");
+	owner_ask(GATHER_LIST, 100, "12");
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1100);
 	owners_pass(99);
 	ck_assert_str_eq(ended(), "");
@@ -24,7 +24,7 @@ static const int64_t timeouts[] = { 1, 2, 99, 100, 5000, 300000 };
 TEST_EACH(each_timeout_is_kept_to_the_millisecond, timeouts)
 {
 	owners_begin();
-	owner_ask(REQUEST_LIST, timeouts[row], "1");
+	owner_ask(GATHER_LIST, timeouts[row], "1");
 	owners_pass(timeouts[row] - 1);
 	ck_assert_str_eq(ended(), "");
 	owners_pass(1);
@@ -35,8 +35,8 @@ TEST_EACH(each_timeout_is_kept_to_the_millisecond, timeouts)
 TEST(a_deadline_that_is_long_over_is_as_good)
 {
 	owners_begin();
-	owner_ask(REQUEST_LIST, 100, "1");
-	owner_ask(REQUEST_LIST, 30, "1");
+	owner_ask(GATHER_LIST, 100, "1");
+	owner_ask(GATHER_LIST, 30, "1");
 	owners_pass(1000000);
 	ck_assert_str_eq(ended(), "2 timeout 0/1 late:1; 1 timeout 0/1 late:1");
 	owners_end();
@@ -47,7 +47,7 @@ TEST(who_has_answered_is_not_late)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "123");
+	id = owner_ask(GATHER_LIST, 100, "123");
 	ck_assert_int_eq(owner_yes(2, id, "b"), 0);
 	owners_pass(100);
 	ck_assert_str_eq(ended(), "1 timeout 1/3 late:1 late:3 = b");
@@ -59,7 +59,7 @@ TEST(an_answer_in_the_last_millisecond_counts)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "1");
+	id = owner_ask(GATHER_LIST, 100, "1");
 	owners_pass(99);
 	ck_assert_int_eq(owner_yes(1, id, "a"), 0);
 	owners_pass(1);
@@ -70,12 +70,12 @@ TEST(an_answer_in_the_last_millisecond_counts)
 TEST(deadlines_of_several_timeouts_come_in_their_order)
 {
 	owners_begin();
-	owner_ask(REQUEST_LIST, 300, "1"); /* 1300 */
-	owner_ask(REQUEST_LIST, 100, "1"); /* 1100 */
+	owner_ask(GATHER_LIST, 300, "1"); /* 1300 */
+	owner_ask(GATHER_LIST, 100, "1"); /* 1100 */
 	owners_pass(50);
-	owner_ask(REQUEST_LIST, 100, "1"); /* 1150 */
-	owner_ask(REQUEST_LIST, 20, "1");  /* 1070 */
-	owner_ask(REQUEST_LIST, 250, "1"); /* 1300 */
+	owner_ask(GATHER_LIST, 100, "1"); /* 1150 */
+	owner_ask(GATHER_LIST, 20, "1");  /* 1070 */
+	owner_ask(GATHER_LIST, 250, "1"); /* 1300 */
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1070);
 	owners_pass(20);
 	ck_assert_str_eq(ended(), "4 timeout 0/1 late:1");
@@ -95,10 +95,10 @@ TEST(the_next_deadline_is_that_of_what_is_still_open)
 	uint64_t first, second;
 
 	owners_begin();
-	first = owner_ask(REQUEST_LIST, 100, "1");
+	first = owner_ask(GATHER_LIST, 100, "1");
 	owners_pass(10);
-	second = owner_ask(REQUEST_LIST, 100, "1");
-	owner_ask(REQUEST_LIST, 500, "1");
+	second = owner_ask(GATHER_LIST, 100, "1");
+	owner_ask(GATHER_LIST, 500, "1");
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1100);
 	ck_assert_int_eq(owner_no(1, first), 0);
 	ck_assert_int_eq(request_next_deadline(reg).ms, 1110);
@@ -114,7 +114,7 @@ TEST(what_ends_in_the_middle_of_a_queue_leaves_the_others_in_order)
 
 	owners_begin();
 	for (int i = 0; i < 5; i++) {
-		ids[i] = owner_ask(REQUEST_LIST, 100, "1");
+		ids[i] = owner_ask(GATHER_LIST, 100, "1");
 		owners_pass(1);
 	}
 	ck_assert_int_eq(owner_no(1, ids[2]), 0);
@@ -151,7 +151,7 @@ TEST(thousands_of_distinct_timeouts_end_each_at_its_own)
 		order[k] = i + 1;
 	}
 	for (int i = 0; i < N_TIMEOUTS; i++)
-		ids[order[i] - 1] = owner_ask(REQUEST_LIST, order[i], "1");
+		ids[order[i] - 1] = owner_ask(GATHER_LIST, order[i], "1");
 	for (int i = 0; i < N_TIMEOUTS; i += 7) {
 		ck_assert_int_eq(owner_no(1, ids[i]), 0);
 		request = request_take_ended(reg);
@@ -166,7 +166,7 @@ TEST(thousands_of_distinct_timeouts_end_each_at_its_own)
 			continue;
 		}
 		ck_assert_uint_eq(request->id, ids[i]);
-		ck_assert_int_eq(request->outcome, REQUEST_TIMEOUT);
+		ck_assert_int_eq(request->outcome, OUTCOME_TIMEOUT);
 		ck_assert_ptr_null(request_take_ended(reg));
 		request_free(request);
 	}
@@ -178,7 +178,7 @@ TEST(a_timeout_that_nobody_has_any_more_is_forgotten)
 	owners_begin();
 	for (int64_t ms = 1; ms <= 1000; ms++) {
 		ck_assert_int_eq(
-		    owner_no(1, owner_ask(REQUEST_LIST, ms, "1")), 0);
+		    owner_no(1, owner_ask(GATHER_LIST, ms, "1")), 0);
 		ck_assert_ptr_nonnull(strstr(ended(), " complete 1/1"));
 		ck_assert_int_eq(
 		    request_next_deadline(reg).ms, INSTANT_NEVER.ms);
@@ -194,7 +194,7 @@ static void
 ask_many(void)
 {
 	for (int i = 0; i < N_MANY; i++) {
-		many[i] = owner_ask(REQUEST_LIST, 100 + i % 3, "12");
+		many[i] = owner_ask(GATHER_LIST, 100 + i % 3, "12");
 		ck_assert_uint_eq(request_n_open(reg), (size_t)i + 1);
 	}
 	ck_assert_uint_eq(owners[0].n_asked, N_MANY);
@@ -202,7 +202,7 @@ ask_many(void)
 }
 
 static void
-take_many(enum request_outcome outcome)
+take_many(enum outcome outcome)
 {
 	struct request *request;
 	int n = 0;
@@ -235,7 +235,7 @@ TEST(a_hundred_thousand_questions_are_answered_in_any_order)
 	}
 	for (int i = N_MANY; i-- > 0;)
 		ck_assert_int_eq(owner_yes(2, many[i], "b"), 0);
-	take_many(REQUEST_COMPLETE);
+	take_many(OUTCOME_COMPLETE);
 	owners_end();
 }
 
@@ -248,7 +248,7 @@ TEST(a_hundred_thousand_questions_expire)
 	owners_pass(1);
 	ck_assert_uint_eq(request_n_open(reg), N_MANY - (N_MANY + 2) / 3);
 	owners_pass(2);
-	take_many(REQUEST_TIMEOUT);
+	take_many(OUTCOME_TIMEOUT);
 	owners_end();
 }
 
@@ -259,7 +259,7 @@ TEST(who_owes_a_hundred_thousand_answers_may_go)
 	request_owner_fini(reg, &owners[1]);
 	ck_assert_uint_eq(request_n_open(reg), N_MANY);
 	request_owner_fini(reg, &owners[2]);
-	take_many(REQUEST_COMPLETE);
+	take_many(OUTCOME_COMPLETE);
 	owners_end();
 }
 
@@ -276,5 +276,5 @@ TEST(who_asks_a_hundred_thousand_questions_may_go)
 TEST_ABORTS(a_timeout_is_one_millisecond_at_least)
 {
 	owners_begin();
-	owner_ask(REQUEST_LIST, 0, "1");
+	owner_ask(GATHER_LIST, 0, "1");
 }

@@ -8,7 +8,7 @@
 
 static const struct hash_key key = { 3, 4 };
 
-static struct gather gather;
+static struct gathered gather;
 static struct blob *name;
 
 static void

@@ -96,7 +96,7 @@ on_part(struct member *to, const struct request *request,
 
 /* What has been gathered up to the limit is of no use to anybody. */
 static void
-put_gathered(struct log *log, const struct gather *gather, bool is_union)
+put_gathered(struct log *log, const struct gathered *gather, bool is_union)
 {
 	size_t cursor = 0, len;
 	const char *bytes;
@@ -119,7 +119,7 @@ on_result(struct member *to, const struct request *request)
 
 	n_results++;
 	require(request->asker == &to->requests, "a result for another");
-	if (request->outcome == REQUEST_TIMEOUT) {
+	if (request->outcome == OUTCOME_TIMEOUT) {
 		require(request->deadline.ms >= last_deadline_ms,
 		    "deadlines out of order");
 		last_deadline_ms = request->deadline.ms;
@@ -130,9 +130,9 @@ on_result(struct member *to, const struct request *request)
 		put_row(log, request->debts[i].id,
 		    (const char *)request->debts[i].name->data,
 		    request->debts[i].state);
-	if (request->outcome != REQUEST_FULL)
+	if (request->outcome != OUTCOME_FULL)
 		put_gathered(
-		    log, &request->gathered, request->gather == REQUEST_UNION);
+		    log, &request->gathered, request->gather == GATHER_UNION);
 }
 
 static const struct broker_sink sink = {
@@ -254,7 +254,7 @@ put_a_question(struct person *from)
 	char payload[8];
 	struct ask ask = {
 		.ask_id = ++last_ask_id,
-		.gather = below(REQUEST_N_GATHERS),
+		.gather = below(N_GATHERS),
 		.timeout_ms =
 		    below(50) == 0 ? ONE_OF(bad_timeouts) : ONE_OF(timeouts),
 		.to_subscribers = below(2) == 0,
@@ -317,7 +317,7 @@ look_up(const struct person *from, uint64_t id, size_t len)
 	struct question *q = find_open(id);
 	const struct row *row = q == NULL ? NULL : find_row(q, from->id);
 	bool wants = row != NULL && row->state == DEBT_OWED &&
-		     q->gather == REQUEST_UNION &&
+		     q->gather == GATHER_UNION &&
 		     len <= limits.answer_max_bytes;
 
 	require(broker_wants_strings(broker, from->member, id, len) == wants,
@@ -331,7 +331,7 @@ give_an_answer(struct person *from)
 	struct answer_string strings[N_STRINGS_MAX];
 	struct answer answer = {
 		.question = choose_question(&from),
-		.verdict = below(REQUEST_N_VERDICTS),
+		.verdict = below(N_VERDICTS),
 		.strings = strings,
 		.n_strings = below(N_STRINGS_MAX + 1),
 	};
@@ -520,7 +520,7 @@ all_has_been_seen(void)
 		stats.n_foreign, seen.full_at_once, seen.of_nobody, seen.parts,
 		seen.strings_again };
 
-	for (int i = REQUEST_COMPLETE; i < REQUEST_N_OUTCOMES; i++)
+	for (int i = OUTCOME_COMPLETE; i < N_OUTCOMES; i++)
 		ck_assert_msg(seen.outcomes[i] >= N_SEEN_MIN, "outcome %d: %u",
 		    i, seen.outcomes[i]);
 	for (int i = DEBT_PAID; i <= DEBT_DISMISSED; i++)

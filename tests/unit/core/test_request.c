@@ -13,9 +13,9 @@ TEST(all_questions_together_have_a_limit_and_the_one_over_it_ends)
 
 	owners_begin();
 	request_set_max_bytes(reg, 2 * rows + 100 + GATHER_ENTRY_BYTES);
-	first = owner_ask(REQUEST_LIST, 100, "12");
-	second = owner_ask(REQUEST_LIST, 100, "12");
-	ck_assert_int_eq(owner_give(1, first, REQUEST_YES,
+	first = owner_ask(GATHER_LIST, 100, "12");
+	second = owner_ask(GATHER_LIST, 100, "12");
+	ck_assert_int_eq(owner_give(1, first, VERDICT_YES,
 			     "0123456789012345678901234567890123456789"
 			     "0123456789012345678901234567890123456789"
 			     "01234567890123456789"),
@@ -33,7 +33,7 @@ TEST(an_ask_id_is_taken_until_its_question_has_ended)
 
 	owners_begin();
 	for (size_t i = 0; i < N_ELEMENTS(ids); i++)
-		ids[i] = owner_ask(REQUEST_LIST, 100, "1");
+		ids[i] = owner_ask(GATHER_LIST, 100, "1");
 	for (size_t i = 0; i < N_ELEMENTS(ids); i++) {
 		int64_t ask_id = request_find(reg, ids[i])->ask_id;
 
@@ -43,7 +43,7 @@ TEST(an_ask_id_is_taken_until_its_question_has_ended)
 		ended();
 		ck_assert(!request_is_asked(reg, &owners[0], ask_id));
 	}
-	ids[0] = owner_ask(REQUEST_LIST, 100, "1");
+	ids[0] = owner_ask(GATHER_LIST, 100, "1");
 	owners_pass(100);
 	ck_assert(!request_is_asked(reg, &owners[0], 1));
 	ended();
@@ -55,7 +55,7 @@ TEST(a_question_ends_when_all_have_answered)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "123");
+	id = owner_ask(GATHER_LIST, 100, "123");
 	ck_assert_uint_eq(request_n_open(reg), 1);
 	ck_assert_uint_eq(request_find(reg, id)->n_owed, 3);
 	ck_assert_uint_eq(owners[0].n_asked, 1);
@@ -79,7 +79,7 @@ TEST(an_answer_says_from_whom_it_came)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "12");
+	id = owner_ask(GATHER_LIST, 100, "12");
 	ck_assert_int_eq(owner_yes(2, id, "b"), 0);
 	request_owner_fini(reg, &owners[2]);
 	ck_assert_int_eq(owner_yes(1, id, "a"), 0);
@@ -98,7 +98,7 @@ TEST(a_question_ends_when_the_last_who_owes_has_gone)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "123");
+	id = owner_ask(GATHER_LIST, 100, "123");
 	ck_assert_int_eq(owner_yes(2, id, "b"), 0);
 	request_owner_fini(reg, &owners[1]);
 	ck_assert_str_eq(ended(), "");
@@ -112,7 +112,7 @@ TEST(who_has_answered_may_go)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "12");
+	id = owner_ask(GATHER_LIST, 100, "12");
 	ck_assert_int_eq(owner_yes(2, id, "b"), 0);
 	request_owner_fini(reg, &owners[2]);
 	ck_assert_str_eq(ended(), "");
@@ -122,16 +122,16 @@ TEST(who_has_answered_may_go)
 }
 
 static const struct {
-	enum request_gather gather;
+	enum gather gather;
 	const char *nobody, *all_no, *all_gone;
 } endings[] = {
-	{ REQUEST_LIST, "1 complete 0/0", "1 complete 2/2",
+	{ GATHER_LIST, "1 complete 0/0", "1 complete 2/2",
 	    "1 complete 0/2 left:1 left:2" },
-	{ REQUEST_UNION, "1 complete 0/0", "1 complete 2/2",
+	{ GATHER_UNION, "1 complete 0/0", "1 complete 2/2",
 	    "1 complete 0/2 left:1 left:2" },
-	{ REQUEST_FIRST, "1 unknown 0/0", "1 unknown 2/2",
+	{ GATHER_FIRST, "1 unknown 0/0", "1 unknown 2/2",
 	    "1 unknown 0/2 left:1 left:2" },
-	{ REQUEST_STREAM, "1 complete 0/0", "1 complete 2/2",
+	{ GATHER_STREAM, "1 complete 0/0", "1 complete 2/2",
 	    "1 complete 0/2 left:1 left:2" },
 };
 
@@ -187,7 +187,7 @@ TEST_EACH(a_question_ends_once, ways)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "12");
+	id = owner_ask(GATHER_LIST, 100, "12");
 	for (int i = 0; i < (int)N_ELEMENTS(ways); i++) {
 		switch ((row + i) % (int)N_ELEMENTS(ways)) {
 		case 0:
@@ -226,7 +226,7 @@ TEST(the_first_yes_ends_first_and_the_others_are_dismissed)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_FIRST, 100, "1234");
+	id = owner_ask(GATHER_FIRST, 100, "1234");
 	ck_assert_int_eq(owner_no(1, id), 0);
 	request_owner_fini(reg, &owners[4]);
 	ck_assert_str_eq(ended(), "");
@@ -244,7 +244,7 @@ TEST(a_yes_of_the_last_is_found_and_not_unknown)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_FIRST, 100, "12");
+	id = owner_ask(GATHER_FIRST, 100, "12");
 	ck_assert_int_eq(owner_no(1, id), 0);
 	ck_assert_int_eq(owner_yes(2, id, ""), 0);
 	ck_assert_str_eq(ended(), "1 found 2/2 = ");
@@ -256,7 +256,7 @@ TEST(first_without_all_answers_is_a_timeout_and_not_unknown)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_FIRST, 100, "12");
+	id = owner_ask(GATHER_FIRST, 100, "12");
 	ck_assert_int_eq(owner_no(1, id), 0);
 	owners_pass(100);
 	ck_assert_str_eq(ended(), "1 timeout 1/2 late:2");
@@ -268,12 +268,12 @@ TEST(a_late_answer_is_late_for_everybody)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "12");
+	id = owner_ask(GATHER_LIST, 100, "12");
 	owners_pass(100);
 	ck_assert_str_eq(ended(), "1 timeout 0/2 late:1 late:2");
 	ck_assert_int_eq(owner_yes(1, id, "a"), REQUEST_E_LATE);
 	ck_assert_int_eq(owner_no(2, id), REQUEST_E_LATE);
-	ck_assert_int_eq(owner_give(2, id, REQUEST_MORE, ""), REQUEST_E_LATE);
+	ck_assert_int_eq(owner_give(2, id, VERDICT_MORE, ""), REQUEST_E_LATE);
 	ck_assert_int_eq(owner_yes(5, id, "x"), REQUEST_E_LATE);
 	ck_assert_int_eq(request_waive(reg, &owners[1], id), REQUEST_E_LATE);
 	ck_assert_str_eq(ended(), "");
@@ -285,7 +285,7 @@ TEST(repliers_are_counted_and_not_replies)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "12");
+	id = owner_ask(GATHER_LIST, 100, "12");
 	ck_assert_int_eq(owner_yes(1, id, "a"), 0);
 	ck_assert_int_eq(owner_yes(1, id, "a"), REQUEST_E_DOUBLED);
 	ck_assert_int_eq(owner_no(1, id), REQUEST_E_DOUBLED);
@@ -302,7 +302,7 @@ TEST(who_was_not_asked_has_no_answer)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "135");
+	id = owner_ask(GATHER_LIST, 100, "135");
 	for (int i = 0; i < N_OWNERS; i++)
 		if (i != 1 && i != 3 && i != 5) {
 			ck_assert_int_eq(
@@ -323,7 +323,7 @@ TEST(a_question_that_never_was_has_no_answer)
 
 	owners_begin();
 	ck_assert_int_eq(owner_yes(1, 1, "x"), REQUEST_E_FOREIGN);
-	id = owner_ask(REQUEST_LIST, 100, "1");
+	id = owner_ask(GATHER_LIST, 100, "1");
 	ck_assert_int_eq(owner_yes(1, 0, "x"), REQUEST_E_FOREIGN);
 	ck_assert_int_eq(owner_yes(1, id + 1, "x"), REQUEST_E_FOREIGN);
 	ck_assert_int_eq(owner_yes(1, id + 64, "x"), REQUEST_E_FOREIGN);
@@ -337,7 +337,7 @@ TEST(a_newcomer_with_another_id_owes_nothing)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "12");
+	id = owner_ask(GATHER_LIST, 100, "12");
 	request_owner_fini(reg, &owners[1]);
 	request_owner_init(&owners[1], 99, "n1");
 	ck_assert_int_eq(owner_yes(1, id, "x"), REQUEST_E_FOREIGN);
@@ -351,8 +351,8 @@ TEST(when_the_asker_goes_its_questions_are_dropped)
 	uint64_t list, first;
 
 	owners_begin();
-	list = owner_ask(REQUEST_LIST, 100, "12");
-	first = owner_ask(REQUEST_FIRST, 50, "12");
+	list = owner_ask(GATHER_LIST, 100, "12");
+	first = owner_ask(GATHER_FIRST, 50, "12");
 	ck_assert_int_eq(owner_yes(1, list, "a"), 0);
 	ck_assert_uint_gt(request_n_gathered_bytes(reg), 0);
 	ck_assert_uint_eq(request_owner_fini(reg, &owners[0]), 2);
@@ -372,14 +372,14 @@ TEST(when_the_asker_goes_its_questions_are_dropped)
 TEST(who_goes_asks_no_more_and_owes_no_more)
 {
 	struct request_spec spec = { .ask_id = 77,
-		.gather = REQUEST_LIST,
+		.gather = GATHER_LIST,
 		.timeout_ms = 100,
 		.gather_max_bytes = ROOM };
 
 	owners_begin();
 	open_spec(1, &spec, "02");
-	owner_ask(REQUEST_LIST, 100, "1");
-	owner_ask(REQUEST_LIST, 100, "12");
+	owner_ask(GATHER_LIST, 100, "1");
+	owner_ask(GATHER_LIST, 100, "12");
 	ck_assert_uint_eq(owners[1].n_debts, 2);
 	ck_assert_uint_eq(owners[1].n_asked, 1);
 	ck_assert_uint_eq(request_owner_fini(reg, &owners[1]), 1);
@@ -392,7 +392,7 @@ TEST(who_goes_asks_no_more_and_owes_no_more)
 TEST(to_end_an_owner_twice_is_fine)
 {
 	owners_begin();
-	owner_ask(REQUEST_LIST, 100, "12");
+	owner_ask(GATHER_LIST, 100, "12");
 	ck_assert_uint_eq(request_owner_fini(reg, &owners[1]), 0);
 	ck_assert_uint_eq(request_owner_fini(reg, &owners[1]), 0);
 	ck_assert_uint_eq(request_owner_fini(reg, &owners[0]), 1);
@@ -406,7 +406,7 @@ TEST(a_union_has_each_string_once)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_UNION, 100, "1234");
+	id = owner_ask(GATHER_UNION, 100, "1234");
 	ck_assert_int_eq(yes_strings(3, id, "x y x"), 0);
 	ck_assert_int_eq(yes_strings(1, id, ""), 0);
 	ck_assert_int_eq(owner_no(4, id), 0);
@@ -421,7 +421,7 @@ TEST(what_came_to_a_union_before_the_deadline_is_told)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_UNION, 100, "12");
+	id = owner_ask(GATHER_UNION, 100, "12");
 	ck_assert_int_eq(yes_strings(2, id, "b a"), 0);
 	owners_pass(100);
 	ck_assert_str_eq(ended(), "1 timeout 1/2 late:1 = b a");
@@ -433,10 +433,10 @@ TEST(a_no_says_nothing)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "1");
-	ck_assert_int_eq(owner_give(1, id, REQUEST_NO, "but"), 0);
-	id = owner_ask(REQUEST_FIRST, 100, "1");
-	ck_assert_int_eq(owner_give(1, id, REQUEST_NO, "but"), 0);
+	id = owner_ask(GATHER_LIST, 100, "1");
+	ck_assert_int_eq(owner_give(1, id, VERDICT_NO, "but"), 0);
+	id = owner_ask(GATHER_FIRST, 100, "1");
+	ck_assert_int_eq(owner_give(1, id, VERDICT_NO, "but"), 0);
 	ck_assert_str_eq(ended(), "1 complete 1/1; 2 unknown 1/1");
 	owners_end();
 }
@@ -446,20 +446,20 @@ TEST(parts_of_a_stream_leave_the_debt_standing)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_STREAM, 100, "123");
+	id = owner_ask(GATHER_STREAM, 100, "123");
 	for (int i = 0; i < 10; i++)
-		ck_assert_int_eq(owner_give(1, id, REQUEST_MORE, "part"), 0);
+		ck_assert_int_eq(owner_give(1, id, VERDICT_MORE, "part"), 0);
 	ck_assert_uint_eq(request_find(reg, id)->n_owed, 3);
 	ck_assert_uint_eq(request_find(reg, id)->n_answered, 0);
 	ck_assert_int_eq(owner_yes(1, id, "last"), 0);
 	ck_assert_int_eq(
-	    owner_give(1, id, REQUEST_MORE, "after"), REQUEST_E_DOUBLED);
+	    owner_give(1, id, VERDICT_MORE, "after"), REQUEST_E_DOUBLED);
 	ck_assert_int_eq(
-	    owner_give(4, id, REQUEST_MORE, "x"), REQUEST_E_FOREIGN);
-	ck_assert_int_eq(owner_give(2, id, REQUEST_MORE, "part"), 0);
+	    owner_give(4, id, VERDICT_MORE, "x"), REQUEST_E_FOREIGN);
+	ck_assert_int_eq(owner_give(2, id, VERDICT_MORE, "part"), 0);
 	ck_assert_int_eq(owner_no(2, id), 0);
 	ck_assert_str_eq(ended(), "");
-	ck_assert_int_eq(owner_give(3, id, REQUEST_MORE, "part"), 0);
+	ck_assert_int_eq(owner_give(3, id, VERDICT_MORE, "part"), 0);
 	owners_pass(100);
 	ck_assert_str_eq(ended(), "1 timeout 2/3 late:3");
 	owners_end();
@@ -468,7 +468,7 @@ TEST(parts_of_a_stream_leave_the_debt_standing)
 TEST(a_stream_keeps_nothing_and_is_never_full)
 {
 	struct request_spec spec = {
-		.gather = REQUEST_STREAM,
+		.gather = GATHER_STREAM,
 		.timeout_ms = 100,
 		.gather_max_bytes = 3 + REQUEST_ROW_BYTES,
 	};
@@ -478,15 +478,14 @@ TEST(a_stream_keeps_nothing_and_is_never_full)
 	owners_begin();
 	id = open_spec(0, &spec, "1")->id;
 	before = request_n_gathered_bytes(reg);
-	ck_assert_int_eq(owner_give(1, id, REQUEST_MORE, "many many bytes"), 0);
+	ck_assert_int_eq(owner_give(1, id, VERDICT_MORE, "many many bytes"), 0);
 	ck_assert_uint_eq(request_n_gathered_bytes(reg), before);
 	ck_assert_int_eq(owner_yes(1, id, "many many bytes"), 0);
 	ck_assert_str_eq(ended(), "0 complete 1/1");
 	owners_end();
 }
 
-static const enum request_gather whole[] = { REQUEST_LIST, REQUEST_UNION,
-	REQUEST_FIRST };
+static const enum gather whole[] = { GATHER_LIST, GATHER_UNION, GATHER_FIRST };
 
 TEST_EACH(parts_are_for_streams_alone, whole)
 {
@@ -495,7 +494,7 @@ TEST_EACH(parts_are_for_streams_alone, whole)
 	owners_begin();
 	id = owner_ask(whole[row], 100, "1");
 	ck_assert_int_eq(
-	    owner_give(1, id, REQUEST_MORE, "part"), REQUEST_E_VERDICT);
+	    owner_give(1, id, VERDICT_MORE, "part"), REQUEST_E_VERDICT);
 	ck_assert_uint_eq(owners[1].n_debts, 1);
 	ck_assert_str_eq(ended(), "");
 	ck_assert_int_eq(owner_no(1, id), 0);
@@ -544,7 +543,7 @@ TEST(who_is_released_still_asks)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "1");
+	id = owner_ask(GATHER_LIST, 100, "1");
 	request_release(reg, &owners[0], NULL);
 	ck_assert_int_eq(owner_yes(1, id, "a"), 0);
 	ck_assert_str_eq(ended(), "1 complete 1/1 = a");
@@ -556,7 +555,7 @@ TEST(an_answer_that_can_not_be_taken_settles_the_debt)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "12");
+	id = owner_ask(GATHER_LIST, 100, "12");
 	ck_assert_int_eq(request_waive(reg, &owners[1], id), 0);
 	ck_assert_int_eq(owner_yes(1, id, "smaller"), REQUEST_E_DOUBLED);
 	ck_assert_uint_eq(request_find(reg, id)->n_answered, 0);
@@ -572,7 +571,7 @@ TEST(the_last_who_waives_ends_it)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_FIRST, 100, "12");
+	id = owner_ask(GATHER_FIRST, 100, "12");
 	ck_assert_int_eq(owner_no(2, id), 0);
 	ck_assert_int_eq(request_waive(reg, &owners[1], id), 0);
 	ck_assert_str_eq(ended(), "1 unknown 1/2 big:1");
@@ -594,7 +593,7 @@ static const struct {
 TEST_EACH(what_is_gathered_has_a_limit_at_the_very_byte, rooms)
 {
 	struct request_spec spec = {
-		.gather = REQUEST_LIST,
+		.gather = GATHER_LIST,
 		.timeout_ms = 100,
 		.gather_max_bytes = rooms[row].max_bytes,
 	};
@@ -613,7 +612,7 @@ TEST_EACH(what_is_gathered_has_a_limit_at_the_very_byte, rooms)
 TEST(what_is_too_much_ends_the_question_for_those_who_still_owe)
 {
 	struct request_spec spec = {
-		.gather = REQUEST_LIST,
+		.gather = GATHER_LIST,
 		.timeout_ms = 100,
 		.gather_max_bytes = 200,
 	};
@@ -622,7 +621,7 @@ TEST(what_is_too_much_ends_the_question_for_those_who_still_owe)
 
 	owners_begin();
 	memset(large, 'x', sizeof(large) - 1);
-	other = owner_ask(REQUEST_LIST, 100, "123");
+	other = owner_ask(GATHER_LIST, 100, "123");
 	id = open_spec(0, &spec, "123")->id;
 	ck_assert_int_eq(owner_yes(2, id, large), 0);
 	ck_assert_uint_eq(owners[1].n_debts, 1);
@@ -635,7 +634,7 @@ TEST(what_is_too_much_ends_the_question_for_those_who_still_owe)
 TEST(a_union_that_is_full_in_the_midst_of_an_answer_is_full)
 {
 	struct request_spec spec = {
-		.gather = REQUEST_UNION,
+		.gather = GATHER_UNION,
 		.timeout_ms = 100,
 		.gather_max_bytes = TWO_ANSWERS,
 	};
@@ -654,15 +653,15 @@ TEST(a_union_that_is_full_in_the_midst_of_an_answer_is_full)
 TEST(rows_alone_may_be_too_much)
 {
 	struct request_spec spec = {
-		.gather = REQUEST_LIST,
+		.gather = GATHER_LIST,
 		.timeout_ms = 100,
 		.gather_max_bytes = TWO_ROWS,
 	};
 
 	owners_begin();
-	ck_assert_int_eq(open_spec(0, &spec, "12")->outcome, REQUEST_OPEN);
+	ck_assert_int_eq(open_spec(0, &spec, "12")->outcome, OUTCOME_OPEN);
 	spec.gather_max_bytes--;
-	ck_assert_int_eq(open_spec(0, &spec, "12")->outcome, REQUEST_FULL);
+	ck_assert_int_eq(open_spec(0, &spec, "12")->outcome, OUTCOME_FULL);
 	ck_assert_uint_eq(owners[1].n_debts, 1);
 	ck_assert_uint_eq(request_n_open(reg), 1);
 	ck_assert_str_eq(ended(), "0 full 0/2 dismissed:1 dismissed:2");
@@ -675,8 +674,8 @@ TEST(the_bytes_of_all_open_questions_are_counted)
 	size_t rows;
 
 	owners_begin();
-	list = owner_ask(REQUEST_LIST, 100, "12");
-	set = owner_ask(REQUEST_UNION, 100, "12");
+	list = owner_ask(GATHER_LIST, 100, "12");
+	set = owner_ask(GATHER_UNION, 100, "12");
 	rows = request_n_gathered_bytes(reg);
 	ck_assert_uint_eq(rows, 2 * TWO_ROWS);
 	ck_assert_int_eq(owner_yes(1, list, "abc"), 0);
@@ -700,7 +699,7 @@ TEST(who_is_asked_may_be_named_in_any_order)
 	uint64_t id;
 
 	owners_begin();
-	id = owner_ask(REQUEST_LIST, 100, "9315724860");
+	id = owner_ask(GATHER_LIST, 100, "9315724860");
 	for (int i = 0; i < N_OWNERS; i++) {
 		ck_assert_uint_eq(
 		    request_find(reg, id)->debts[i].id, 10 + (unsigned)i);
@@ -716,7 +715,7 @@ TEST(ids_are_never_used_again)
 
 	owners_begin();
 	for (int i = 0; i < 300; i++) {
-		id = owner_ask(REQUEST_LIST, 100, i % 3 == 0 ? "" : "1");
+		id = owner_ask(GATHER_LIST, 100, i % 3 == 0 ? "" : "1");
 		ck_assert_uint_gt(id, last);
 		last = id;
 		if (i % 2 == 0)
@@ -738,13 +737,13 @@ TEST(no_registry_is_fine_to_free)
 TEST_ABORTS(a_registry_with_open_questions_can_not_be_ended)
 {
 	owners_begin();
-	owner_ask(REQUEST_LIST, 100, "1");
+	owner_ask(GATHER_LIST, 100, "1");
 	request_registry_free(reg);
 }
 
 TEST_ABORTS(a_registry_with_results_can_not_be_ended)
 {
 	owners_begin();
-	owner_ask(REQUEST_LIST, 100, "");
+	owner_ask(GATHER_LIST, 100, "");
 	request_registry_free(reg);
 }

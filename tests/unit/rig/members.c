@@ -76,7 +76,7 @@ record_missing(const struct member *to, const struct request *request)
 static void
 on_result(struct member *to, const struct request *request)
 {
-	const struct gather *gather = &request->gathered;
+	const struct gathered *gather = &request->gathered;
 	size_t cursor = 0, len;
 	const char *bytes, *comma = "";
 
@@ -90,7 +90,7 @@ on_result(struct member *to, const struct request *request)
 		    (const char *)gather->bytes + gather->answers[i].off);
 		comma = ",";
 	}
-	if (request->gather != REQUEST_UNION)
+	if (request->gather != GATHER_UNION)
 		return;
 	while ((bytes = gather_next_string(gather, &cursor, &len)) != NULL) {
 		record(to, "%s%.*s", comma, (int)len, bytes);
@@ -231,7 +231,7 @@ put(int from, struct ask ask, const char *topics)
 }
 
 int
-ask(int from, int64_t ask_id, enum request_gather gather, const char *topic)
+ask(int from, int64_t ask_id, enum gather gather, const char *topic)
 {
 	return put(from,
 	    (struct ask){
@@ -249,7 +249,7 @@ ask_subscribers(int from, int64_t ask_id, const char *topics)
 }
 
 int
-give(int i, uint64_t id, enum request_verdict verdict, const char *text)
+give(int i, uint64_t id, enum verdict verdict, const char *text)
 {
 	struct buffer bytes = exactly(text, strlen(text));
 	struct answer_string string = { bytes.data, bytes.len };
@@ -270,13 +270,13 @@ give(int i, uint64_t id, enum request_verdict verdict, const char *text)
 void
 yes(int i, uint64_t id, const char *text)
 {
-	ck_assert_int_eq(give(i, id, REQUEST_YES, text), 0);
+	ck_assert_int_eq(give(i, id, VERDICT_YES, text), 0);
 }
 
 void
 no(int i, uint64_t id)
 {
-	ck_assert_int_eq(give(i, id, REQUEST_NO, ""), 0);
+	ck_assert_int_eq(give(i, id, VERDICT_NO, ""), 0);
 }
 
 void

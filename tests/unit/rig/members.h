@@ -55,14 +55,13 @@ void member_publish(
 int put(int from, struct ask ask, const char *topics);
 
 /* put() to members, with a timeout of 100 ms. */
-int ask(
-    int from, int64_t ask_id, enum request_gather gather, const char *topic);
+int ask(int from, int64_t ask_id, enum gather gather, const char *topic);
 
 /* put() to subscribers, with a timeout of 100 ms. */
 int ask_subscribers(int from, int64_t ask_id, const char *topics);
 
 /* Member i answers question `id`. yes() and no() must succeed. */
-int give(int i, uint64_t id, enum request_verdict verdict, const char *text);
+int give(int i, uint64_t id, enum verdict verdict, const char *text);
 void yes(int i, uint64_t id, const char *text);
 void no(int i, uint64_t id);
 

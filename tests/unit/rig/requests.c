@@ -56,7 +56,7 @@ open_spec(int asker, const struct request_spec *spec, const char *whom)
 }
 
 uint64_t
-owner_ask(enum request_gather gather, int64_t timeout_ms, const char *whom)
+owner_ask(enum gather gather, int64_t timeout_ms, const char *whom)
 {
 	struct request_spec spec = {
 		.ask_id = ++last_ask_id,
@@ -75,7 +75,7 @@ uint64_t
 ask_scope(const void *scope, const char *whom)
 {
 	struct request_spec spec = {
-		.gather = REQUEST_LIST,
+		.gather = GATHER_LIST,
 		.timeout_ms = 100,
 		.scope = scope,
 		.gather_max_bytes = ROOM,
@@ -85,8 +85,7 @@ ask_scope(const void *scope, const char *whom)
 }
 
 int
-owner_give(
-    int owner, uint64_t id, enum request_verdict verdict, const char *text)
+owner_give(int owner, uint64_t id, enum verdict verdict, const char *text)
 {
 	struct buffer bytes = exactly(text, strlen(text));
 	struct answer answer = {
@@ -107,13 +106,13 @@ owner_give(
 int
 owner_yes(int owner, uint64_t id, const char *text)
 {
-	return owner_give(owner, id, REQUEST_YES, text);
+	return owner_give(owner, id, VERDICT_YES, text);
 }
 
 int
 owner_no(int owner, uint64_t id)
 {
-	return owner_give(owner, id, REQUEST_NO, "");
+	return owner_give(owner, id, VERDICT_NO, "");
 }
 
 int
@@ -122,7 +121,7 @@ yes_strings(int owner, uint64_t id, const char *text)
 	struct answer_string strings[16];
 	struct answer answer = {
 		.question = id,
-		.verdict = REQUEST_YES,
+		.verdict = VERDICT_YES,
 		.strings = strings,
 	};
 	struct request *request;
@@ -154,7 +153,7 @@ static void __attribute__((format(printf, 1, 2))) tell(const char *format, ...)
 }
 
 static void
-tell_answers(const struct gather *gather)
+tell_answers(const struct gathered *gather)
 {
 	size_t cursor = 0, len;
 	const char *bytes;

@@ -27,13 +27,11 @@ struct request *open_spec(
 
 /* Owner 0 opens a request; its ask ids count from 1 in each test. Returns the
  * question's id. */
-uint64_t owner_ask(
-    enum request_gather gather, int64_t timeout_ms, const char *whom);
+uint64_t owner_ask(enum gather gather, int64_t timeout_ms, const char *whom);
 uint64_t ask_scope(const void *scope, const char *whom);
 
 /* Return what request_answer() returns. */
-int owner_give(
-    int owner, uint64_t id, enum request_verdict verdict, const char *text);
+int owner_give(int owner, uint64_t id, enum verdict verdict, const char *text);
 int owner_yes(int owner, uint64_t id, const char *text);
 int owner_no(int owner, uint64_t id);
 

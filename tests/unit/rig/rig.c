@@ -4,12 +4,12 @@ struct broker *broker;
 struct instant now;
 
 const char *const rig_outcomes[] = {
-	[REQUEST_OPEN] = "open",
-	[REQUEST_COMPLETE] = "complete",
-	[REQUEST_FOUND] = "found",
-	[REQUEST_UNKNOWN] = "unknown",
-	[REQUEST_TIMEOUT] = "timeout",
-	[REQUEST_FULL] = "full",
+	[OUTCOME_OPEN] = "open",
+	[OUTCOME_COMPLETE] = "complete",
+	[OUTCOME_FOUND] = "found",
+	[OUTCOME_UNKNOWN] = "unknown",
+	[OUTCOME_TIMEOUT] = "timeout",
+	[OUTCOME_FULL] = "full",
 };
 
 const char *const rig_states[] = {

@@ -104,7 +104,7 @@ static void
 put_answer_yes(struct msg_writer *w, const struct vector *v)
 {
 	(void)v;
-	ask_write_answer(w, 281474976710657, ASK_YES,
+	ask_write_answer(w, 281474976710657, VERDICT_YES,
 	    (struct ask_bytes)TOPIC("\xaahello john"));
 }
 
@@ -112,14 +112,15 @@ static void
 put_answer_no(struct msg_writer *w, const struct vector *v)
 {
 	(void)v;
-	ask_write_answer(w, 12, ASK_NO, nothing);
+	ask_write_answer(w, 12, VERDICT_NO, nothing);
 }
 
 static void
 put_answer_more(struct msg_writer *w, const struct vector *v)
 {
 	(void)v;
-	ask_write_answer(w, 12, ASK_MORE, (struct ask_bytes)TOPIC("\x91\x01"));
+	ask_write_answer(
+	    w, 12, VERDICT_MORE, (struct ask_bytes)TOPIC("\x91\x01"));
 }
 
 static void

@@ -15,11 +15,11 @@ static const struct {
 	const char *name;
 	struct asking_ask ask;
 } asks[] = {
-	{ "ask-list", { 1, ASKING_LIST, 5000, NULL, 27 } },
-	{ "ask-union", { 2, ASKING_UNION, 0, NULL, 17 } },
-	{ "ask-room", { 3, ASKING_LIST, 250, NULL, 21 } },
-	{ "ask-several", { 4, ASKING_STREAM, 300000, NULL, 0 } },
-	{ "ask-first", { 5, ASKING_FIRST, 1, NULL, 24 } },
+	{ "ask-list", { 1, GATHER_LIST, 5000, NULL, 27 } },
+	{ "ask-union", { 2, GATHER_UNION, 0, NULL, 17 } },
+	{ "ask-room", { 3, GATHER_LIST, 250, NULL, 21 } },
+	{ "ask-several", { 4, GATHER_STREAM, 300000, NULL, 0 } },
+	{ "ask-first", { 5, GATHER_FIRST, 1, NULL, 24 } },
 };
 
 TEST_EACH(an_ask_is_read, asks)
@@ -44,10 +44,10 @@ static const struct {
 	const char *name;
 	struct asking_answer answer;
 } answers[] = {
-	{ "answer-yes", { 281474976710657, ASKING_YES, NULL, 11 } },
-	{ "answer-no", { 12, ASKING_NO, NULL, 0 } },
-	{ "answer-more", { 12, ASKING_MORE, NULL, 2 } },
-	{ "answer-union", { 13, ASKING_YES, NULL, 13 } },
+	{ "answer-yes", { 281474976710657, VERDICT_YES, NULL, 11 } },
+	{ "answer-no", { 12, VERDICT_NO, NULL, 0 } },
+	{ "answer-more", { 12, VERDICT_MORE, NULL, 2 } },
+	{ "answer-union", { 13, VERDICT_YES, NULL, 13 } },
 };
 
 TEST_EACH(an_answer_is_read, answers)
@@ -75,7 +75,7 @@ TEST(elements_to_come_are_ignored)
 	struct asking_ask out;
 
 	ck_assert_int_eq(asking_read_ask(body.data, body.len, &out, &why), 0);
-	ck_assert_int_eq(out.gather, ASKING_FIRST);
+	ck_assert_int_eq(out.gather, GATHER_FIRST);
 	ck_assert_mem_eq(out.payload, "hi", 2);
 	free(body.data);
 }
@@ -155,7 +155,7 @@ put_question(struct msg_writer *w)
 				     .topic = "socket.io#/#",
 				     .topic_len = 12,
 				     .id = 281474976710657,
-				     .gather = ASKING_LIST,
+				     .gather = GATHER_LIST,
 				     .payload = CUSTOM,
 				     .payload_len = sizeof(CUSTOM) - 1,
 				 });

@@ -157,7 +157,7 @@ TEST(a_list_has_who_is_missing_and_who_answered)
 
 	ck_assert_int_eq(reply_read_result(body->data, body->len, &result), 0);
 	ck_assert_uint_eq(result.ask_id, 1);
-	ck_assert_int_eq(result.outcome, REPLY_COMPLETE);
+	ck_assert_int_eq(result.outcome, OUTCOME_COMPLETE);
 	ck_assert_uint_eq(result.expected, 3);
 	ck_assert_uint_eq(result.answered, 2);
 	ck_assert_uint_eq(result.n_missing, 1);
@@ -184,7 +184,7 @@ TEST(a_union_has_strings_of_nobody)
 	struct reply_answer answer;
 
 	ck_assert_int_eq(reply_read_result(body->data, body->len, &result), 0);
-	ck_assert_int_eq(result.outcome, REPLY_TIMEOUT);
+	ck_assert_int_eq(result.outcome, OUTCOME_TIMEOUT);
 	ck_assert_uint_eq(result.n_answers, 2);
 	answer = reply_next_answer(&result);
 	ck_assert_uint_eq(answer.id, 0);
@@ -197,12 +197,12 @@ TEST(a_union_has_strings_of_nobody)
 
 static const struct {
 	const char *name;
-	enum reply_outcome outcome;
+	enum outcome outcome;
 	uint32_t n_answers;
 } outcomes[] = {
-	{ "result-nobody", REPLY_COMPLETE, 0 },
-	{ "result-unknown", REPLY_UNKNOWN, 0 },
-	{ "result-found", REPLY_FOUND, 1 },
+	{ "result-nobody", OUTCOME_COMPLETE, 0 },
+	{ "result-unknown", OUTCOME_UNKNOWN, 0 },
+	{ "result-found", OUTCOME_FOUND, 1 },
 };
 
 TEST_EACH(every_outcome_is_told, outcomes)
