@@ -1,13 +1,14 @@
-#include <arpa/inet.h>
+#include "edge/redis/auth.h"
+
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/container.h"
 #include "base/log.h"
-#include "edge/redis/client.h"
+#include "edge/redis/causes.h"
+#include "edge/redis/reply.h"
+#include "net/allowed.h"
 
 /*
  * Passwords. A client that has to send one has as long for it as a native one
@@ -18,17 +19,11 @@
  * attempt that fails makes the others wait again, so an address has as many
  * attempts a second as the delay allows. An application with a wrong password
  * holds others of its host up by that delay.
- *
- * The address is the peer's user id on a Unix socket, and the first 64 bits of
- * an IPv6 address, of which one host has as many as it likes. Those that have
- * failed are kept in a table that does not grow: the one that failed longest
- * ago goes.
  */
 
 #define FAILURES_MAX 3 /* of a connection */
 #define DELAY_MS 100   /* behind the first failure; doubled by each */
 #define DELAY_MAX_MS 2000
-#define FORGET_MS 60000
 #define WAITING_MAX 64          /* clients */
 #define PASSWORD_MAX_BYTES 4096 /* a longer one is not compared */
 
@@ -55,111 +50,25 @@ is_password(const struct redis *redis, const struct resp_arg *arg)
 	return differs == 0;
 }
 
-static void
-set_origin(
-    struct redis_origin *origin, uint8_t kind, const void *bytes, size_t len)
-{
-	origin->bytes[0] = kind;
-	memcpy(origin->bytes + 1, bytes, len);
-}
-
-void
-redis_find_origin(struct redis_client *client, int fd)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct sockaddr_storage at = { 0 };
-	socklen_t len = sizeof(at);
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&at;
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at;
-	const uint8_t *bytes = v6->sin6_addr.s6_addr;
-
-	if (getpeername(fd, (struct sockaddr *)&at, &len) != 0)
-		at.ss_family = AF_UNIX;
-	if (at.ss_family == AF_INET)
-		set_origin(&client->origin, 4, &v4->sin_addr, 4);
-	else if (at.ss_family != AF_INET6)
-		set_origin(&client->origin, 1, &client->peer.uid,
-		    sizeof(client->peer.uid));
-	else if (memcmp(bytes, mapped, sizeof(mapped)) == 0)
-		set_origin(&client->origin, 4, bytes + 12, 4);
-	else
-		set_origin(&client->origin, 6, bytes, 8);
-}
-
-static void
-write_origin(const struct redis_origin *origin, char *out, size_t size)
-{
-	uint8_t v6[16] = { 0 };
-	uid_t uid;
-
-	switch (origin->bytes[0]) {
-	case 4:
-		inet_ntop(AF_INET, origin->bytes + 1, out, (socklen_t)size);
-		break;
-	case 6:
-		memcpy(v6, origin->bytes + 1, 8);
-		inet_ntop(AF_INET6, v6, out, (socklen_t)size);
-		break;
-	default:
-		memcpy(&uid, origin->bytes + 1, sizeof(uid));
-		snprintf(out, size, "uid:%u", (unsigned)uid);
-	}
-}
-
-/* The client's address among those that have failed, or NULL. */
-static struct redis_guesser *
-find_guesser(const struct redis_client *client)
+static struct guesser *
+guesser_of(const struct redis_client *client)
 {
 	struct redis *redis = client->redis;
-	struct instant now = loop_now(redis->loop);
 
-	for (size_t i = 0; i < redis->n_guessers; i++) {
-		struct redis_guesser *g = &redis->guessers[i];
-
-		if (memcmp(&g->origin, &client->origin, sizeof(g->origin)) == 0)
-			return instant_reached(
-				   instant_after(g->last, FORGET_MS), now)
-				   ? NULL
-				   : g;
-	}
-	return NULL;
-}
-
-/* A place in the table for the client's address. */
-static struct redis_guesser *
-add_guesser(const struct redis_client *client)
-{
-	struct redis *redis = client->redis;
-	struct redis_guesser *place = &redis->guessers[0];
-
-	for (size_t i = 0; i < redis->n_guessers; i++) {
-		struct redis_guesser *g = &redis->guessers[i];
-
-		if (memcmp(&g->origin, &client->origin, sizeof(g->origin)) ==
-		    0) {
-			place = g;
-			break;
-		}
-		if (g->last.ms < place->last.ms)
-			place = g;
-	}
-	if (redis->n_guessers < REDIS_GUESSERS_MAX &&
-	    memcmp(&place->origin, &client->origin, sizeof(place->origin)) != 0)
-		place = &redis->guessers[redis->n_guessers++];
-	*place = (struct redis_guesser){ .origin = client->origin };
-	return place;
+	return guessers_find(
+	    &redis->guessers, &client->origin, loop_now(redis->loop));
 }
 
 static void
 note_failure(struct redis_client *client)
 {
 	struct redis *redis = client->redis;
-	struct redis_guesser *g = find_guesser(client);
+	struct guesser *g = guesser_of(client);
 	int64_t delay_ms = DELAY_MS;
 	char address[INET6_ADDRSTRLEN];
 
 	if (g == NULL)
-		g = add_guesser(client);
+		g = guessers_add(&redis->guessers, &client->origin);
 	g->last = loop_now(redis->loop);
 	for (unsigned i = 0; i < g->n_failed && delay_ms < DELAY_MAX_MS; i++)
 		delay_ms *= 2;
@@ -168,7 +77,7 @@ note_failure(struct redis_client *client)
 	g->n_failed++;
 	g->until = instant_after(g->last, delay_ms);
 	redis->stats.n_auth_failures++;
-	write_origin(&client->origin, address, sizeof(address));
+	guessers_write_origin(&client->origin, address, sizeof(address));
 	log_warn("redis-auth-failed",
 	    "id=%" PRIu64 " pid=%" PRId64
 	    " address=%s failures=%u delay_ms=%" PRId64,
@@ -184,11 +93,11 @@ note_failure(struct redis_client *client)
 bool
 redis_must_wait(const struct redis_client *client)
 {
-	const struct redis_guesser *g;
+	const struct guesser *g;
 
-	if (client->is_authenticated || client->redis->n_guessers == 0)
+	if (client->is_authenticated || client->redis->guessers.n == 0)
 		return false;
-	g = find_guesser(client);
+	g = guesser_of(client);
 	return g != NULL &&
 	       !instant_reached(g->until, loop_now(client->redis->loop));
 }
@@ -229,10 +138,10 @@ redis_auth_deadline(const struct redis *redis)
 	struct instant deadline = timeouts_deadline(
 	    &redis->strangers, redis->settings.auth_timeout_ms);
 	const struct redis_client *client;
-	const struct redis_guesser *g;
+	const struct guesser *g;
 
 	TAILQ_FOREACH (client, &redis->waiting, in_waiting) {
-		g = find_guesser(client);
+		g = guesser_of(client);
 		deadline = instant_earlier(
 		    deadline, g == NULL ? loop_now(redis->loop) : g->until);
 	}
@@ -251,6 +160,16 @@ redis_auth_expire(struct redis *redis, struct instant now)
 			stop_waiting(client);
 			job_start(loop_jobs(redis->loop), &client->work);
 		}
+}
+
+void
+redis_turn_away(struct redis_client *client)
+{
+	resp_put_error(&client->redis->out, "NOPERM " ALLOWED_REFUSAL,
+	    (unsigned)client->peer.uid);
+	redis_flush(client);
+	client->detail = "its uid is in neither allow-users nor allow-groups";
+	conn_close(client->conn, &conn_not_allowed);
 }
 
 static void
@@ -296,7 +215,7 @@ redis_auth_forget(struct redis_client *client)
 static void
 admit(struct redis_client *client)
 {
-	struct redis_guesser *g = find_guesser(client);
+	struct guesser *g = guesser_of(client);
 
 	client->is_authenticated = true;
 	client->n_auth_failures = 0;

@@ -1,5 +1,8 @@
-#include "edge/redis/client.h"
+#include "edge/redis/channels.h"
 
+#include "edge/redis/deliver.h"
+#include "edge/redis/long.h"
+#include "edge/redis/patterns.h"
 #include "wire/glob.h"
 
 /*
@@ -87,7 +90,7 @@ find(struct topic_registry *reg, const struct resp_arg *name)
  * emitters' commands, give none, so they don't count there.
  */
 static size_t
-count_askable(const struct topic *topic)
+count_answering(const struct topic *topic)
 {
 	const struct subscription *subs = topic_subs(topic);
 	size_t n = 0;
@@ -112,8 +115,8 @@ put_number_of_channel(struct redis_call *call, const struct resp_arg *name)
 	    find(broker_topics(call->client->redis->broker), name);
 	size_t n = topic == NULL ? 0 : topic->n_subs;
 
-	if (n > 0 && n <= COUNTED_MAX && redis_is_requests(name))
-		n = count_askable(topic);
+	if (n > 0 && n <= COUNTED_MAX && pending_joins_is_requests(name))
+		n = count_answering(topic);
 	put_number(call, name, n);
 }
 

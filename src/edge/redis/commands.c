@@ -1,36 +1,30 @@
-#include "edge/redis/client.h"
+#include "edge/redis/commands.h"
 
 #include <bsd/string.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
+
+#include "edge/redis/causes.h"
+#include "edge/redis/channels.h"
+#include "edge/redis/command_docs.h"
+#include "edge/redis/connection.h"
+#include "edge/redis/info.h"
+#include "edge/redis/patterns.h"
+#include "edge/redis/publish.h"
+#include "edge/redis/reset.h"
+#include "edge/redis/subscribe.h"
 
 /*
  * The commands, as a table, and who may run which when. Texts are those of
  * redis-server 7, since clients look for them: ioredis for "unknown command".
  */
 
-#define SHOWN_MAX 128 /* bytes of an unknown command that are shown */
-
-bool
-redis_is(const struct resp_arg *arg, const char *word)
-{
-	return arg->len == strlen(word) &&
-	       strncasecmp((const char *)arg->data, word, arg->len) == 0;
-}
-
-int
-redis_shown(const struct resp_arg *arg)
-{
-	return (int)(arg->len < SHOWN_MAX ? arg->len : SHOWN_MAX);
-}
-
 static void run_help(struct redis_call *call);
 
 #define UNAUTH VERB_UNAUTHENTICATED
 #define SUBS (VERB_SUBSCRIBED | VERB_PUBSUB | VERB_MANY)
-#define ASKING (VERB_PART | VERB_ASKING)
+#define QUERY (VERB_PART | VERB_QUERY)
 
 const struct redis_verb redis_verbs[] = {
 	{ "publish", 3, VERB_PUBSUB, redis_publish,
@@ -55,16 +49,15 @@ const struct redis_verb redis_verbs[] = {
 	    "Stops listening to messages posted to shard channels.", "7.0.0" },
 	{ "pubsub", -2, VERB_PUBSUB, NULL, "A container for Pub/Sub commands.",
 	    "2.8.0" },
-	{ "pubsub|channels", -2, ASKING, redis_pubsub_channels,
+	{ "pubsub|channels", -2, QUERY, redis_pubsub_channels,
 	    "Returns the active channels.", "2.8.0" },
-	{ "pubsub|numsub", -2, ASKING | VERB_MANY, redis_pubsub_numsub,
+	{ "pubsub|numsub", -2, QUERY | VERB_MANY, redis_pubsub_numsub,
 	    "Returns a count of subscribers to channels.", "2.8.0" },
-	{ "pubsub|numpat", 2, ASKING, redis_pubsub_numpat,
+	{ "pubsub|numpat", 2, QUERY, redis_pubsub_numpat,
 	    "Returns a count of unique pattern subscriptions.", "2.8.0" },
-	{ "pubsub|shardchannels", -2, ASKING, redis_pubsub_shardchannels,
+	{ "pubsub|shardchannels", -2, QUERY, redis_pubsub_shardchannels,
 	    "Returns the active shard channels.", "7.0.0" },
-	{ "pubsub|shardnumsub", -2, ASKING | VERB_MANY,
-	    redis_pubsub_shardnumsub,
+	{ "pubsub|shardnumsub", -2, QUERY | VERB_MANY, redis_pubsub_shardnumsub,
 	    "Returns the count of subscribers of shard channels.", "7.0.0" },
 	{ "pubsub|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "6.2.0" },
@@ -91,9 +84,9 @@ const struct redis_verb redis_verbs[] = {
 	    "Sets information specific to the client or connection.", "7.2.0" },
 	{ "client|id", 2, VERB_PART, redis_client_id,
 	    "Returns the unique client ID of the connection.", "5.0.0" },
-	{ "client|info", 2, ASKING, redis_client_info,
+	{ "client|info", 2, QUERY, redis_client_info,
 	    "Returns information about the connection.", "6.2.0" },
-	{ "client|list", -2, ASKING, redis_client_list,
+	{ "client|list", -2, QUERY, redis_client_list,
 	    "Lists open connections.", "2.4.0" },
 	{ "client|kill", -3, VERB_PART, redis_client_kill,
 	    "Terminates open connections; refused here.", "2.4.0" },
@@ -109,18 +102,18 @@ const struct redis_verb redis_verbs[] = {
 	    "Instructs the server whether to reply to commands.", "3.2.0" },
 	{ "client|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "5.0.0" },
-	{ "command", -1, VERB_ASKING, redis_command_all,
+	{ "command", -1, VERB_QUERY, redis_command_all,
 	    "Returns detailed information about all commands.", "2.8.13" },
-	{ "command|count", 2, ASKING, redis_command_count,
+	{ "command|count", 2, QUERY, redis_command_count,
 	    "Returns a count of commands.", "2.8.13" },
-	{ "command|info", -2, ASKING, redis_command_info,
+	{ "command|info", -2, QUERY, redis_command_info,
 	    "Returns information about one, multiple or all commands.",
 	    "2.8.13" },
-	{ "command|docs", -2, ASKING, redis_command_docs,
+	{ "command|docs", -2, QUERY, redis_command_docs,
 	    "Returns documentary information about one, multiple or all "
 	    "commands.",
 	    "7.0.0" },
-	{ "command|list", 2, ASKING, redis_command_list,
+	{ "command|list", 2, QUERY, redis_command_list,
 	    "Returns a list of command names.", "7.0.0" },
 	{ "command|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "5.0.0" },
@@ -133,7 +126,7 @@ const struct redis_verb redis_verbs[] = {
 	    "2.0.0" },
 	{ "config|help", 2, VERB_PART, run_help,
 	    "Returns helpful text about the different subcommands.", "5.0.0" },
-	{ "info", -1, VERB_ASKING, redis_info,
+	{ "info", -1, VERB_QUERY, redis_info,
 	    "Returns information and statistics about the server.", "1.0.0" },
 	{ "cluster", -2, 0, NULL, "A container for Redis Cluster commands.",
 	    "3.0.0" },
@@ -243,11 +236,11 @@ static void
 refuse_unknown(struct redis_call *call)
 {
 	const struct resp_arg *name = &call->args[0];
-	char args[SHOWN_MAX * 2] = "";
+	char args[REDIS_SHOWN_MAX * 2] = "";
 	size_t used = 0;
 
-	for (size_t i = 1; i < call->n && used < SHOWN_MAX; i++) {
-		size_t room = SHOWN_MAX - used, len = call->args[i].len;
+	for (size_t i = 1; i < call->n && used < REDIS_SHOWN_MAX; i++) {
+		size_t room = REDIS_SHOWN_MAX - used, len = call->args[i].len;
 
 		used += (size_t)snprintf(args + used, sizeof(args) - used,
 		    "'%.*s' ", (int)(len < room ? len : room),
@@ -334,6 +327,6 @@ redis_execute(struct redis_call *call)
 	call->client->command = verb->name;
 	/* A client that is gone has no use for some. */
 	if (!conn_is_closing(call->client->conn) ||
-	    !(verb->flags & (VERB_MANY | VERB_ASKING)))
+	    !(verb->flags & (VERB_MANY | VERB_QUERY)))
 		verb->run(call);
 }

@@ -1,10 +1,11 @@
-#include "edge/redis/client.h"
+#include "edge/redis/connection.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "edge/redis/auth.h"
 
 /*
  * The commands that are about the connection. Texts are redis-server 7's, since
@@ -17,12 +18,6 @@ static void
 put_ok(struct redis_call *call)
 {
 	resp_put_simple(call->out, "OK");
-}
-
-bool
-redis_is_in_pubsub(const struct redis_client *client)
-{
-	return redis_n_subscriptions(client) + client->shards.n_subs > 0;
 }
 
 void
@@ -203,32 +198,6 @@ redis_hello(struct redis_call *call)
 	if (version != 0)
 		client->version = (int)version;
 	put_hello(call);
-}
-
-static bool
-step_reset(struct redis_long *work)
-{
-	struct redis_client *client = work->call.client;
-
-	if (redis_unsubscribe_some(client))
-		return true;
-	free(client->name);
-	client->name = NULL;
-	client->version = 2;
-	redis_become_stranger(client);
-	resp_put_simple(work->call.out, "RESET");
-	return false;
-}
-
-void
-redis_reset(struct redis_call *call)
-{
-	struct redis_client *client = call->client;
-
-	if (conn_is_closing(client->conn))
-		redis_become_stranger(client);
-	else
-		redis_begin(call, step_reset);
 }
 
 void

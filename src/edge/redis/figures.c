@@ -1,5 +1,6 @@
 #include "edge/native/figures.h"
 #include "edge/redis/client.h"
+#include "edge/redis/redis.h"
 #include "stats/clients.h"
 
 /* What redis adds to STATS: figures, and its clients as rows beside native
@@ -64,6 +65,6 @@ redis_report_to(struct redis *redis, struct native *native)
 		.each_client = each_client,
 	};
 
-	redis->timing = native_timing(native);
+	redis->turns.timing = native_timing(native);
 	native_add_others(native, &others);
 }

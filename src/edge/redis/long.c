@@ -1,10 +1,11 @@
-#include "edge/redis/client.h"
+#include "edge/redis/long.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "edge/redis/reply.h"
 
 /*
  * Requests that would hold the loop up if they were done at once: with many

@@ -1,9 +1,12 @@
-#include "edge/redis/client.h"
+#include "edge/redis/patterns.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "edge/redis/long.h"
+#include "edge/redis/reply.h"
+#include "edge/redis/subscribe.h"
 #include "wire/glob.h"
 
 /*

@@ -1,68 +1,56 @@
-#include "edge/redis/client.h"
+#include "edge/redis/pending_joins.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "wire/resp.h"
 
-/*
- * Emitters ask workers to let sockets join a room (a message on
- * `prefix-request#namespace#`) and then emit to that room. With Redis the
- * worker has subscribed to all rooms by a pattern, joins, and sees what comes
- * next. A native worker subscribes to the rooms that it has, so what is emitted
- * right behind the request would find nobody there: its subscription is still
- * on its way. So what goes to a room of a namespace that has just been asked
- * something goes to all workers of the namespace: they get it behind the
- * request, in order, and whether anybody is in the room the packet lets them
- * tell. Nobody waits for anybody, and a worker may take as long as it likes to
- * join; its subscription then has the time until the namespace is forgotten.
- */
-
-#define ASKED_MS 5000
+#define KEPT_MS 5000
 
 static const char mark[] = "-request#";
 
 void
-redis_asked_fini(struct redis *redis)
+pending_joins_fini(struct pending_joins *joins)
 {
-	for (size_t i = 0; i < REDIS_ASKED_MAX; i++)
-		free(redis->asked[i].topic);
+	for (size_t i = 0; i < PENDING_JOINS_MAX; i++)
+		free(joins->at[i].topic);
 }
 
-/* The one with this topic, or else the one that is forgotten first. */
-static struct redis_asked *
-place(struct redis *redis, const uint8_t *topic, size_t len)
+/* The one with this topic, else the one that is forgotten first. */
+static struct pending_join *
+place(struct pending_joins *joins, const uint8_t *topic, size_t len)
 {
-	struct redis_asked *found = &redis->asked[0];
+	struct pending_join *found = &joins->at[0];
 
-	for (size_t i = 0; i < REDIS_ASKED_MAX; i++) {
-		struct redis_asked *asked = &redis->asked[i];
+	for (size_t i = 0; i < PENDING_JOINS_MAX; i++) {
+		struct pending_join *join = &joins->at[i];
 
-		if (asked->len == len && len > 0 &&
-		    memcmp(asked->topic, topic, len) == 0)
-			return asked;
-		if (asked->until_ms < found->until_ms)
-			found = asked;
+		if (join->len == len && len > 0 &&
+		    memcmp(join->topic, topic, len) == 0)
+			return join;
+		if (join->until_ms < found->until_ms)
+			found = join;
 	}
 	return found;
 }
 
-/* Takes the topic of a namespace, which is ours now. */
+/* Notes the topic of a namespace, and takes ownership of it. */
 static void
-note(struct redis *redis, uint8_t *topic, size_t len)
+note(struct pending_joins *joins, uint8_t *topic, size_t len, int64_t now_ms)
 {
-	struct redis_asked *asked = place(redis, topic, len);
+	struct pending_join *join = place(joins, topic, len);
 
-	free(asked->topic);
-	*asked = (struct redis_asked){
+	free(join->topic);
+	*join = (struct pending_join){
 		.topic = topic,
 		.len = len,
-		.until_ms = loop_now(redis->loop).ms + ASKED_MS,
+		.until_ms = now_ms + KEPT_MS,
 	};
-	redis->asked_until_ms = asked->until_ms;
+	joins->until_ms = join->until_ms;
 }
 
-/* Where the mark is in a channel of requests, or NULL. */
+/* Where the mark is, or NULL if it is no channel of requests. */
 static const uint8_t *
 find_mark(const struct resp_arg *channel)
 {
@@ -73,13 +61,14 @@ find_mark(const struct resp_arg *channel)
 }
 
 bool
-redis_is_requests(const struct resp_arg *channel)
+pending_joins_is_requests(const struct resp_arg *channel)
 {
 	return find_mark(channel) != NULL;
 }
 
 void
-redis_asked_note(struct redis *redis, const struct resp_arg *channel)
+pending_joins_note(
+    struct pending_joins *joins, const struct resp_arg *channel, int64_t now_ms)
 {
 	const size_t mark_len = sizeof(mark) - 1;
 	const uint8_t *at = find_mark(channel);
@@ -93,14 +82,15 @@ redis_asked_note(struct redis *redis, const struct resp_arg *channel)
 	topic = xcalloc(1, prefix + rest);
 	memcpy(topic, channel->data, prefix);
 	memcpy(topic + prefix, at + mark_len - 1, rest);
-	note(redis, topic, prefix + rest);
+	note(joins, topic, prefix + rest, now_ms);
 }
 
 /* The sharded adapter's requests go to the channel of the namespace, and begin
  * with their type. */
 void
-redis_asked_note_sharded(struct redis *redis, const struct resp_arg *channel,
-    const struct resp_arg *payload)
+pending_joins_note_sharded(struct pending_joins *joins,
+    const struct resp_arg *channel, const struct resp_arg *payload,
+    int64_t now_ms)
 {
 	static const char join[] = "{\"type\":4,";
 	uint8_t *topic;
@@ -110,24 +100,23 @@ redis_asked_note_sharded(struct redis *redis, const struct resp_arg *channel,
 		return;
 	topic = xcalloc(1, channel->len);
 	memcpy(topic, channel->data, channel->len);
-	note(redis, topic, channel->len);
+	note(joins, topic, channel->len, now_ms);
 }
 
-const struct redis_asked *
-redis_asked_find(const struct redis *redis, const struct resp_arg *channel)
+const struct pending_join *
+pending_joins_find(const struct pending_joins *joins,
+    const struct resp_arg *channel, int64_t now_ms)
 {
-	int64_t now = loop_now(redis->loop).ms;
-
-	if (now > redis->asked_until_ms)
+	if (now_ms > joins->until_ms)
 		return NULL;
-	for (size_t i = 0; i < REDIS_ASKED_MAX; i++) {
-		const struct redis_asked *asked = &redis->asked[i];
+	for (size_t i = 0; i < PENDING_JOINS_MAX; i++) {
+		const struct pending_join *join = &joins->at[i];
 
-		if (asked->topic == NULL)
+		if (join->topic == NULL)
 			break;
-		if (now <= asked->until_ms && channel->len > asked->len &&
-		    memcmp(channel->data, asked->topic, asked->len) == 0)
-			return asked;
+		if (now_ms <= join->until_ms && channel->len > join->len &&
+		    memcmp(channel->data, join->topic, join->len) == 0)
+			return join;
 	}
 	return NULL;
 }

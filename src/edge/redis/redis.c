@@ -1,4 +1,4 @@
-#include "edge/redis/client.h"
+#include "edge/redis/redis.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -6,8 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "edge/redis/auth.h"
+#include "edge/redis/causes.h"
+#include "edge/redis/commands.h"
+#include "edge/redis/deliver.h"
+#include "edge/redis/input.h"
+#include "edge/redis/long.h"
+#include "edge/redis/patterns.h"
+#include "edge/redis/reply.h"
+#include "edge/redis/requests.h"
+#include "edge/redis/sharded.h"
 
 /*
  * The life of clients: accepted, read from, gone. What they ask for is put in
@@ -23,140 +34,19 @@
  * for them until the drain's deadline.
  */
 
-#define TIGHT_ARGS_MAX 10
-#define TIGHT_BULK_MAX 16384
-#define ARGS_MAX (1 << 20)
-#define REQUEST_EXTRA 65536 /* bytes, to what a message may have */
-
 static const struct broker_sink sink = {
 	.message = redis_on_message,
 };
-
-static struct resp_limits
-limits_of(const struct redis_client *client)
-{
-	const struct redis_settings *settings = &client->redis->settings;
-
-	if (!client->is_authenticated)
-		return (struct resp_limits){ TIGHT_ARGS_MAX, TIGHT_BULK_MAX,
-			SIZE_MAX, true };
-	return (struct resp_limits){ ARGS_MAX, settings->max_frame,
-		settings->max_frame + REQUEST_EXTRA, false };
-}
-
-void
-redis_tell_refusal(struct redis_client *client)
-{
-	struct redis *redis = client->redis;
-
-	client->n_errors++;
-	redis->stats.n_errors++;
-	resp_put_error(&redis->out, "ERR %s", client->detail);
-	redis_flush(client);
-	conn_finish(client->conn, &redis_bad_request);
-}
-
-/* As redis-server: the reply says what is wrong, and that is the end. What is
- * behind a QUIT is not looked at. */
-static void
-refuse(struct redis_client *client)
-{
-	redis_run_staged(client);
-	if (client->is_quitting)
-		return;
-	client->detail = client->parser.error;
-	client->is_refused = client->is_busy;
-	if (client->is_busy)
-		conn_stop_reading(client->conn);
-	else
-		redis_tell_refusal(client);
-}
-
-void
-redis_go_on(struct redis_client *client)
-{
-	if (client->is_refused && !client->is_quitting)
-		redis_tell_refusal(client);
-	else if (client->redis->drained != NULL)
-		conn_finish(client->conn, &conn_shutdown);
-	else if (client->has_eof && client->n_staged == 0)
-		conn_close(client->conn, &conn_eof);
-	else
-		conn_resume(client->conn);
-}
-
-void
-redis_turn_away(struct redis_client *client)
-{
-	resp_put_error(&client->redis->out, "NOPERM " ALLOWED_REFUSAL,
-	    (unsigned)client->peer.uid);
-	redis_flush(client);
-	client->detail = "its uid is in neither allow-users nor allow-groups";
-	conn_close(client->conn, &conn_not_allowed);
-}
-
-/* One request at the beginning of data, which the parser has found. */
-static void
-take(struct redis_client *client, const struct slice *data, bool is_over)
-{
-	struct resp_parser *parser = &client->parser;
-
-	if (parser->n > 0 || is_over)
-		redis_stage_request(client, data, is_over);
-	if (!client->is_authenticated)
-		redis_run_last_staged(client);
-	resp_parser_next(parser);
-}
-
-static size_t
-on_input(struct conn *conn, const struct slice *data, size_t *want)
-{
-	struct redis_client *client = conn_user(conn);
-	struct resp_parser *parser = &client->parser;
-	struct slice rest = *data;
-
-	if (client->is_unwelcome) {
-		redis_turn_away(client);
-		return data->len;
-	}
-	while (rest.len > 0 && !conn_is_closing(conn) && !client->is_quitting) {
-		/* What may follow depends on what is held. */
-		if (client->is_busy)
-			return rest.off - data->off;
-		struct resp_limits limits = limits_of(client);
-		enum resp_verdict verdict =
-		    resp_parse(parser, &limits, slice_data(&rest), rest.len);
-		size_t used = parser->at;
-
-		switch (verdict) {
-		case RESP_READY:
-		case RESP_OVER:
-			take(client, &rest, verdict == RESP_OVER);
-			rest.off += used;
-			rest.len -= used;
-			continue;
-		case RESP_SHORT:
-			*want = resp_parser_want(parser);
-			return rest.off - data->off + resp_parser_pass(parser);
-		case RESP_BAD:
-			refuse(client);
-			return data->len;
-		default:
-			log_fatal("out-of-memory", "reading=request");
-		}
-	}
-	return data->len;
-}
 
 static void
 on_eof(struct conn *conn)
 {
 	struct redis_client *client = conn_user(conn);
 
-	if (client->n_staged > 0)
-		client->has_eof = true;
-	else
+	if (redis_is_idle(client))
 		conn_close(conn, &conn_eof);
+	else
+		client->has_eof = true;
 }
 
 static void
@@ -212,7 +102,7 @@ on_gone(struct conn *conn)
 }
 
 static const struct conn_ops conn_ops = {
-	.input = on_input,
+	.input = redis_input,
 	.eof = on_eof,
 	.gone = on_gone,
 };
@@ -269,10 +159,10 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	client->peer = *peer;
 	client->version = 2;
 	client->quit_cause = &conn_eof;
-	redis_find_origin(client, fd);
+	client->origin = guessers_origin(fd, peer);
 	redis_become_stranger(client);
 	client->command = "NULL";
-	redis_client_init(client);
+	redis_requests_init_client(client);
 	resp_parser_init(&client->parser);
 	topic_owner_init(&client->patterns);
 	topic_owner_init(&client->shards);
@@ -295,24 +185,10 @@ on_accepted(void *user, int fd, const struct peer *peer)
 
 const struct listen_ops redis_listen_ops = { .accepted = on_accepted };
 
-static void
-on_forgetting(struct loop_task *task)
-{
-	redis_drop_forms((
-	    struct redis *)((char *)task - offsetof(struct redis, forgetting)));
-}
-
-static struct redis *
-redis_of(struct loop_source *source)
-{
-	return (
-	    struct redis *)((char *)source - offsetof(struct redis, source));
-}
-
 static struct instant
 next_deadline(struct loop_source *source)
 {
-	const struct redis *redis = redis_of(source);
+	const struct redis *redis = container_of(source, struct redis, source);
 
 	return instant_earlier(
 	    instant_earlier(redis->trim_at, redis->drain_deadline),
@@ -333,7 +209,7 @@ expire_drain(struct redis *redis)
 static void
 expire(struct loop_source *source, struct instant now)
 {
-	struct redis *redis = redis_of(source);
+	struct redis *redis = container_of(source, struct redis, source);
 
 	if (instant_reached(redis->trim_at, now))
 		redis_requests_trim(redis);
@@ -357,7 +233,9 @@ redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	redis->settings = *settings;
 	redis->started = loop_now(loop);
 	redis_requests_init(redis);
-	redis->forgetting.run = on_forgetting;
+	forms_init(&redis->forms, loop);
+	redis->verbs = redis_verbs;
+	redis->n_verbs = redis_n_verbs;
 	redis->patterns = topic_registry_new(key);
 	redis->shards = topic_registry_new(key);
 	TAILQ_INIT(&redis->clients);
@@ -380,9 +258,8 @@ redis_free(struct redis *redis)
 	topic_registry_free(redis->shards);
 	loop_remove_source(redis->loop, &redis->source);
 	redis_requests_fini(redis);
-	redis_drop_forms(redis);
-	redis_asked_fini(redis);
-	free(redis->args);
+	forms_drop(&redis->forms);
+	pending_joins_fini(&redis->joins);
 	free(redis);
 }
 
@@ -401,7 +278,7 @@ redis_drain(struct redis *redis, void (*done)(void *arg), void *arg)
 	redis->drained_arg = arg;
 	redis->drain_deadline = instant_after(
 	    loop_now(redis->loop), redis->settings.drain_timeout_ms);
-	redis_run_all(redis);
+	turns_run_all(&redis->turns);
 	TAILQ_FOREACH (client, &redis->clients, in_redis)
 		if (client->is_busy)
 			conn_stop_reading(client->conn);

@@ -1,113 +1,62 @@
+#include "edge/redis/requests.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "edge/redis/client.h"
+#include "edge/redis/auth.h"
+#include "edge/redis/causes.h"
+#include "edge/redis/commands.h"
+#include "edge/redis/long.h"
+#include "edge/redis/reply.h"
 
 /*
- * Requests in order.
- *
- * They are found as they are read and carried out one turn later, as the native
- * protocol does it and for its reason: a native worker's subscription that was
- * sent before a message was published here is in force for it. Replies are in
- * the order of requests, so all of them wait, not PUBLISH alone. A request is
- * kept as a reference to the bytes it came in, so it is neither copied nor
- * parsed twice.
+ * Requests are staged as they are read and carried out one turn later, for the
+ * reason that edge/turns.h gives. Replies are in the order of requests, so all
+ * of them wait, not PUBLISH alone. A request is kept as a reference to the
+ * bytes it came in, so it is neither copied nor parsed twice.
  *
  * A turn has a limit. What one read has brought may be ten thousand requests,
  * and one request may have a million arguments. Once a turn has worked for
  * TURN_MAX_US, and behind a request that takes steps (long.c), requests are
  * held for their client, which is not read from until they are done: a job does
- * them, beside those of others. To look at the clock for each would cost a
- * tenth of a PUBLISH, so there is a credit.
+ * them, in turns with those of others. To look at the clock for each would cost
+ * a tenth of a PUBLISH, so there is a credit.
  *
  * What is staged, its arguments and replies stand in arrays that all clients
  * share and that are used again. One reply may have many megabytes; what they
  * leave behind is given back.
  */
 
-#define TIGHT_OUTPUT_MAX 65536
-#define FLUSH_ABOVE 65536   /* bytes of replies */
-#define SCRATCH_KEPT 262144 /* bytes of one array */
-#define TRIM_AFTER_MS 1000
+#define FLUSH_ABOVE 65536 /* bytes of replies */
 #define TURN_MAX_US 4000  /* of a turn's work, before requests are held */
 #define INLINE_US 300     /* of steps that are done at once */
 #define CREDIT 32         /* requests that cost little */
 #define CREDIT_BYTES 1024 /* of replies that cost as much as one more */
 
-void
-redis_flush(struct redis_client *client)
+struct staged {
+	struct turns_entry entry;
+	struct redis_request request;
+	struct resp_span spans[]; /* none if the request has its own */
+};
+
+static struct redis_client *
+client_of(const struct staged *staged)
 {
-	struct msg_writer *w = &client->redis->out;
-	struct slice s = { .len = w->len };
-
-	if (w->fault)
-		log_fatal("out-of-memory", "bytes=%zu", w->len);
-	if (w->len == 0)
-		return;
-	s.blob = blob_copy(w->data, w->len);
-	w->len = 0;
-	conn_send(client->conn, &s, false);
-	blob_unref(s.blob);
-	if (!client->is_authenticated &&
-	    conn_queue_bytes(client->conn) > TIGHT_OUTPUT_MAX)
-		conn_cut(client->conn, &conn_slow_consumer,
-		    "64 KiB of replies before AUTH");
-}
-
-struct resp_arg
-redis_arg(const struct redis_call *call, size_t i)
-{
-	const struct redis_request *request = call->request;
-	const struct resp_span *span = &call->spans[i];
-
-	return (struct resp_arg){
-		request->blob->data + request->off + span->off,
-		span->len,
-	};
-}
-
-static void
-add_request(struct redis_stage *stage, const struct redis_request *request)
-{
-	if (stage->n == stage->size) {
-		stage->size = stage->size == 0 ? 64 : 2 * stage->size;
-		stage->at =
-		    xreallocarray(stage->at, stage->size, sizeof(*stage->at));
-	}
-	stage->at[stage->n++] = *request;
-}
-
-static void
-add_spans(struct redis_stage *stage, const struct resp_span *spans, size_t n)
-{
-	while (stage->spans_size - stage->n_spans < n) {
-		stage->spans_size =
-		    stage->spans_size == 0 ? 256 : 2 * stage->spans_size;
-		stage->spans = xreallocarray(
-		    stage->spans, stage->spans_size, sizeof(*stage->spans));
-	}
-	if (n > 0)
-		memcpy(
-		    stage->spans + stage->n_spans, spans, n * sizeof(*spans));
-	stage->n_spans += n;
+	return container_of(staged->entry.owner, struct redis_client, turns);
 }
 
 void
 redis_stage_request(
     struct redis_client *client, const struct slice *data, bool is_over)
 {
-	struct redis *redis = client->redis;
-	struct redis_stage *fresh = &redis->fresh;
 	const struct resp_parser *parser = &client->parser;
-	struct redis_request request = {
-		.client = client,
-		.span = fresh->n_spans,
-		.n = parser->n,
-		.is_over = is_over,
-	};
+	struct redis_request request = { .n = parser->n, .is_over = is_over };
+	size_t n_bytes = parser->n * sizeof(*parser->spans);
+	struct staged *staged;
 
 	if (parser->words != NULL) {
 		request.blob = blob_copy(parser->words, parser->words_len);
@@ -115,15 +64,15 @@ redis_stage_request(
 		request.blob = blob_ref(data->blob);
 		request.off = data->off;
 	}
-	if (fresh->n == 0)
-		fresh->read_us = loop_began_us(redis->loop);
-	if (parser->n > REDIS_ARGS_MAX)
+	if (parser->n > REDIS_ARGS_MAX) {
 		request.own = resp_parser_take_spans(&client->parser);
-	else
-		add_spans(fresh, parser->spans, parser->n);
-	add_request(fresh, &request);
-	client->n_staged++;
-	loop_work_later(redis->loop, &redis->staging);
+		n_bytes = 0;
+	}
+	staged = turns_stage(
+	    &client->redis->turns, &client->turns, sizeof(*staged) + n_bytes);
+	staged->request = request;
+	if (n_bytes > 0)
+		memcpy(staged->spans, parser->spans, n_bytes);
 }
 
 static bool
@@ -136,16 +85,14 @@ has_credit(struct redis *redis)
 }
 
 static void
-execute(const struct redis_stage *stage, struct redis_request *request)
+execute(struct redis_client *client, struct staged *staged)
 {
-	struct redis_client *client = request->client;
 	struct redis *redis = client->redis;
+	struct redis_request *request = &staged->request;
 	struct redis_call call = { client, redis->args, request->n, &redis->out,
-		request, request->own };
+		request, request->own == NULL ? staged->spans : request->own };
 	size_t before = redis->out.len;
 
-	if (call.spans == NULL)
-		call.spans = stage->spans + request->span;
 	for (size_t i = 0; i < call.n && i < REDIS_ARGS_MAX; i++)
 		redis->args[i] = redis_arg(&call, i);
 	if (request->is_over)
@@ -169,31 +116,18 @@ be_busy(struct redis_client *client)
 
 /* The request is done later, behind those that are held already. */
 static void
-hold(struct redis_stage *stage, size_t i)
+hold(struct redis_client *client, const struct turns_stage *stage,
+    const struct staged *staged)
 {
-	struct redis_request *request = &stage->at[i], held = *request;
-	struct redis_client *client = request->client;
+	struct staged *held;
 
 	redis_flush(client);
-	if (client->held.n == 0)
+	if (client->held.len == 0)
 		client->held.read_us = stage->read_us;
-	held.span = client->held.n_spans;
-	if (request->own == NULL)
-		add_spans(
-		    &client->held, stage->spans + request->span, request->n);
-	add_request(&client->held, &held);
-	request->client = NULL;
+	held =
+	    (struct staged *)turns_stage_add(&client->held, staged->entry.size);
+	memcpy(held, staged, staged->entry.size);
 	be_busy(client);
-}
-
-/* The client's last request so far has been answered. */
-static void
-settle(struct redis_client *client)
-{
-	if (client->is_quitting)
-		conn_finish(client->conn, client->quit_cause);
-	if (client->has_eof && client->n_staged == 0)
-		conn_close(client->conn, &conn_eof);
 }
 
 /* Small ones are over before others notice. */
@@ -207,58 +141,77 @@ step_at_once(struct redis_client *client)
 	client->redis->credit = 0;
 }
 
-/* Does request i of the stage; is_last: no other of its client follows. */
+/* Does the request. `is_last`: no other one of its client follows. */
 static void
-handle(struct redis_stage *stage, size_t i, bool is_last)
+handle(struct redis_client *client, struct staged *staged, bool is_last)
 {
-	struct redis_request *request = &stage->at[i];
-	struct redis_client *client = request->client;
-
 	/* A guess must not be tried by closing the connection. */
 	if (!client->is_quitting &&
 	    (client->is_authenticated || !conn_is_closing(client->conn)))
-		execute(stage, request);
+		execute(client, staged);
 	if (client->doing != NULL)
 		step_at_once(client);
-	request->client = NULL;
-	blob_unref(request->blob);
-	free(request->own);
+	blob_unref(staged->request.blob);
+	free(staged->request.own);
 	if (client->doing != NULL)
 		be_busy(client);
-	else
-		client->n_staged--;
 	if (is_last || client->is_quitting || client->is_busy)
 		redis_flush(client);
-	settle(client);
+	if (client->is_quitting)
+		conn_finish(client->conn, client->quit_cause);
+	if (client->has_eof && redis_is_idle(client))
+		conn_close(client->conn, &conn_eof);
 }
 
-/* Whether what is next in the stage belongs to the same client. */
+/* Whether the entry behind this one is of the same client. */
 static bool
-goes_on(const struct redis_stage *stage, size_t i)
+goes_on(const struct turns_stage *stage, struct turns_entry *entry)
 {
-	return i + 1 < stage->n &&
-	       stage->at[i + 1].client == stage->at[i].client;
+	const struct turns_entry *next = turns_stage_next(stage, entry);
+
+	return next != NULL && next->owner == entry->owner;
 }
 
 static void
-handle_or_hold(struct redis_stage *stage, size_t i)
+on_handle(
+    struct turns *turns, struct turns_stage *stage, struct turns_entry *entry)
 {
-	struct redis_client *client = stage->at[i].client;
+	struct staged *staged = container_of(entry, struct staged, entry);
+	struct redis_client *client = client_of(staged);
 
+	(void)turns;
 	if (!conn_is_closing(client->conn) &&
 	    (client->is_busy || redis_must_wait(client) ||
 		!has_credit(client->redis)))
-		hold(stage, i);
+		hold(client, stage, staged);
 	else
-		handle(stage, i, !goes_on(stage, i));
+		handle(client, staged, !goes_on(stage, entry));
 }
 
 static void
-stage_fini(struct redis_stage *stage)
+on_turn_done(struct turns *turns)
 {
-	free(stage->at);
-	free(stage->spans);
-	*stage = (struct redis_stage){ .n = 0 };
+	redis_trim_later(container_of(turns, struct redis, turns));
+}
+
+static const struct turns_ops turns_ops = { on_handle, on_turn_done };
+
+/* The next request that is held, which counts as handled. */
+static struct staged *
+next_held(struct redis_client *client)
+{
+	struct staged *staged =
+	    (struct staged *)(void *)(client->held.at + client->held_at);
+
+	client->held_at += staged->entry.size;
+	return staged;
+}
+
+static void
+drop_held(struct redis_client *client)
+{
+	turns_stage_fini(&client->held);
+	client->held_at = 0;
 }
 
 /* Does requests that are held, until the credit is used or one takes steps. */
@@ -266,189 +219,96 @@ static void
 run_held(struct redis_client *client)
 {
 	struct redis *redis = client->redis;
-	struct redis_stage *held = &client->held;
+	const struct turns_stage *held = &client->held;
 	uint64_t n_before = redis->stats.n_published;
-	size_t i;
+	struct staged *staged;
 
 	redis->credit = CREDIT;
-	while (client->n_handled < held->n && client->doing == NULL &&
+	while (client->held_at < held->len && client->doing == NULL &&
 	       !client->is_waiting && redis->credit-- > 0) {
 		if (redis_must_wait(client) && !client->is_quitting) {
 			redis_wait(client);
 			continue;
 		}
-		i = client->n_handled++;
-		handle(held, i, i + 1 == held->n || redis->credit <= 0);
+		staged = next_held(client);
+		handle(client, staged,
+		    client->held_at == held->len || redis->credit <= 0);
 	}
 	redis_flush(client);
-	if (redis->timing != NULL)
-		timing_routed(redis->timing, held->read_us,
+	if (redis->turns.timing != NULL)
+		timing_routed(redis->turns.timing, held->read_us,
 		    redis->stats.n_published - n_before);
-	if (client->n_handled < held->n)
-		return;
-	client->n_handled = 0;
-	stage_fini(held);
+	if (client->held_at == held->len)
+		drop_held(client);
 }
 
-static void
-step(struct redis_client *client)
+void
+redis_tell_refusal(struct redis_client *client)
 {
-	redis_step(client);
-	if (client->doing == NULL)
-		client->n_staged--;
+	struct redis *redis = client->redis;
+
+	client->n_errors++;
+	redis->stats.n_errors++;
+	resp_put_error(&redis->out, "ERR %s", client->detail);
+	redis_flush(client);
+	conn_finish(client->conn, &redis_bad_request);
+}
+
+/* The client is busy no more. */
+static void
+go_on(struct redis_client *client)
+{
+	if (client->is_refused && !client->is_quitting)
+		redis_tell_refusal(client);
+	else if (client->redis->drained != NULL)
+		conn_finish(client->conn, &conn_shutdown);
+	else if (client->has_eof && redis_is_idle(client))
+		conn_close(client->conn, &conn_eof);
+	else
+		conn_resume(client->conn);
 }
 
 static bool
 on_work(struct job *job)
 {
 	struct redis_client *client =
-	    (struct redis_client *)((char *)job -
-				    offsetof(struct redis_client, work));
-	struct redis *redis = client->redis;
+	    container_of(job, struct redis_client, work);
 
-	redis->is_handling = true;
 	if (client->doing == NULL)
 		run_held(client);
 	else
-		step(client);
-	redis->is_handling = false;
+		redis_step(client);
 	if (client->is_waiting)
 		return false;
-	if (client->doing != NULL || client->held.n > 0)
+	if (client->doing != NULL || client->held.len > 0)
 		return true;
 	client->is_busy = false;
-	redis_go_on(client);
+	go_on(client);
 	return false;
-}
-
-static bool
-is_stage_bulky(const struct redis_stage *stage)
-{
-	return stage->size * sizeof(*stage->at) > SCRATCH_KEPT ||
-	       stage->spans_size * sizeof(*stage->spans) > SCRATCH_KEPT;
-}
-
-static bool
-is_bulky(const struct redis *redis)
-{
-	return is_stage_bulky(&redis->fresh) || is_stage_bulky(&redis->ripe) ||
-	       redis->out.size > SCRATCH_KEPT ||
-	       redis->scratch.size > SCRATCH_KEPT;
-}
-
-void
-redis_trim_later(struct redis *redis)
-{
-	if (is_bulky(redis) && redis->trim_at.ms == INSTANT_NEVER.ms)
-		redis->trim_at =
-		    instant_after(loop_now(redis->loop), TRIM_AFTER_MS);
-}
-
-static void
-run_all(struct redis *redis, struct redis_stage *stage)
-{
-	uint64_t n_before = redis->stats.n_published;
-
-	redis->is_handling = true;
-	for (size_t i = 0; i < stage->n; i++)
-		if (stage->at[i].client != NULL)
-			handle_or_hold(stage, i);
-	redis->is_handling = false;
-	if (redis->timing != NULL)
-		timing_routed(redis->timing, stage->read_us,
-		    redis->stats.n_published - n_before);
-	stage->n = 0;
-	stage->n_spans = 0;
-}
-
-static void
-on_staging(struct loop_task *task)
-{
-	struct redis *redis =
-	    (struct redis *)((char *)task - offsetof(struct redis, staging));
-	struct redis_stage done;
-
-	run_all(redis, &redis->ripe);
-	done = redis->ripe;
-	redis->ripe = redis->fresh;
-	redis->fresh = done;
-	if (redis->ripe.n > 0)
-		loop_work_later(redis->loop, &redis->staging);
-	redis_trim_later(redis);
-}
-
-void
-redis_run_all(struct redis *redis)
-{
-	run_all(redis, &redis->ripe);
-	run_all(redis, &redis->fresh);
-}
-
-static void
-run_own(struct redis_stage *stage, const struct redis_client *client)
-{
-	for (size_t i = 0; i < stage->n; i++)
-		if (stage->at[i].client == client)
-			handle_or_hold(stage, i);
-}
-
-void
-redis_run_staged(struct redis_client *client)
-{
-	struct redis *redis = client->redis;
-
-	if (redis->is_handling || client->n_staged == 0)
-		return;
-	redis->is_handling = true;
-	run_own(&redis->ripe, client);
-	run_own(&redis->fresh, client);
-	redis->is_handling = false;
-}
-
-void
-redis_run_last_staged(struct redis_client *client)
-{
-	struct redis *redis = client->redis;
-	struct redis_stage *fresh = &redis->fresh;
-	size_t i = fresh->n - 1;
-
-	if (client->n_staged != 1 || fresh->n == 0 ||
-	    fresh->at[i].client != client) {
-		redis_run_staged(client);
-		return;
-	}
-	/* It is taken off at once: there may be ten thousand in a row. */
-	redis->is_handling = true;
-	handle_or_hold(fresh, i);
-	redis->is_handling = false;
-	fresh->n_spans = fresh->at[i].span;
-	fresh->n = i;
 }
 
 void
 redis_run_last(struct redis_client *client)
 {
-	struct redis_stage *held = &client->held;
-
 	job_stop(loop_jobs(client->redis->loop), &client->work);
 	redis_abandon(client);
-	for (size_t i = client->n_handled; i < held->n; i++)
-		handle(held, i, true);
-	stage_fini(held);
-	redis_run_staged(client);
+	while (client->held_at < client->held.len)
+		handle(client, next_held(client), true);
+	drop_held(client);
+	turns_run_own(&client->redis->turns, &client->turns);
 }
 
 void
 redis_requests_fini(struct redis *redis)
 {
-	stage_fini(&redis->fresh);
-	stage_fini(&redis->ripe);
+	turns_fini(&redis->turns);
 	msg_writer_fini(&redis->out);
 	msg_writer_fini(&redis->scratch);
+	free(redis->args);
 }
 
 void
-redis_client_init(struct redis_client *client)
+redis_requests_init_client(struct redis_client *client)
 {
 	client->work.step = on_work;
 }
@@ -456,7 +316,7 @@ redis_client_init(struct redis_client *client)
 void
 redis_requests_init(struct redis *redis)
 {
-	redis->staging.run = on_staging;
+	turns_init(&redis->turns, redis->loop, redis->broker, &turns_ops);
 	redis->args = xcalloc(REDIS_ARGS_MAX, sizeof(*redis->args));
 	redis->trim_at = INSTANT_NEVER;
 }
@@ -465,8 +325,10 @@ void
 redis_requests_trim(struct redis *redis)
 {
 	redis->trim_at = INSTANT_NEVER;
-	if (redis->fresh.n == 0 && redis->ripe.n == 0)
-		redis_requests_fini(redis);
-	else
-		redis_trim_later(redis);
+	turns_trim(&redis->turns, REDIS_SCRATCH_KEPT);
+	if (redis->out.size > REDIS_SCRATCH_KEPT)
+		msg_writer_fini(&redis->out);
+	if (redis->scratch.size > REDIS_SCRATCH_KEPT)
+		msg_writer_fini(&redis->scratch);
+	redis_trim_later(redis);
 }

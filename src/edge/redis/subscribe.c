@@ -1,67 +1,14 @@
-#include "edge/redis/client.h"
+#include "edge/redis/subscribe.h"
 
 #include "base/log.h"
+#include "edge/redis/long.h"
+#include "edge/redis/reply.h"
+#include "edge/redis/sharded.h"
 
 /*
  * Channels are subscriptions of the broker. Shard channels are in a registry of
  * their own: the broker doesn't know of them. Patterns are in patterns.c.
  */
-
-size_t
-redis_n_subscriptions(const struct redis_client *client)
-{
-	return (size_t)client->n_channels + client->patterns.n_subs;
-}
-
-struct topic_name
-redis_name(const struct resp_arg *arg)
-{
-	return (struct topic_name){ .bytes = arg->data, .len = arg->len };
-}
-
-void
-redis_put_event(struct redis_call *call, const char *event,
-    const struct resp_arg *name, size_t n)
-{
-	int version = call->client->version;
-
-	resp_put_push(call->out, version, 3);
-	resp_put_text(call->out, event);
-	if (name == NULL)
-		resp_put_null(call->out, version);
-	else
-		resp_put_bulk(call->out, name->data, name->len);
-	resp_put_int(call->out, (int64_t)n);
-}
-
-bool
-redis_check(struct redis_call *call, int r)
-{
-	const struct redis_settings *settings = &call->client->redis->settings;
-
-	switch (r) {
-	case 0:
-		return true;
-	case BROKER_E_TOPIC_EMPTY:
-		redis_error(call, "ERR a channel has at least one byte");
-		return false;
-	case BROKER_E_TOPIC_LONG:
-		redis_error(call,
-		    "ERR the channel is too long; max-topic is %zu bytes",
-		    settings->topic_max_bytes);
-		return false;
-	case BROKER_E_PREFIX_LENGTHS:
-		redis_error(call,
-		    "ERR the patterns of this client begin with texts of too "
-		    "many different lengths for those that are left");
-		return false;
-	default:
-		redis_error(call,
-		    "ERR too many subscriptions; max-subscriptions is %u",
-		    settings->subscriptions_max);
-		return false;
-	}
-}
 
 static void
 join_channel(struct redis_call *call, const struct resp_arg *channel)
@@ -160,17 +107,6 @@ redis_unsubscribe(struct redis_call *call)
 	    call, &call->client->member->topics, "unsubscribe", leave_channel);
 }
 
-struct topic_name
-redis_hashed(const struct topic_registry *reg, const struct resp_arg *arg)
-{
-	struct topic_name name = redis_name(arg);
-
-	/* Nothing that is longer is there. */
-	if (name.len <= TOPIC_NAME_MAX)
-		name.hash = topic_hash(reg, name.bytes, name.len);
-	return name;
-}
-
 /* The broker's limits hold for what it doesn't know of: 0 or BROKER_E_*. */
 static int
 judge_shard(struct redis_client *client, const struct topic_name *name)
@@ -226,32 +162,4 @@ redis_sunsubscribe(struct redis_call *call)
 {
 	redis_leave_each(
 	    call, &call->client->shards, "sunsubscribe", leave_shard);
-}
-
-/* Ends some of the owner's topics. Returns whether there are more. */
-static bool
-leave_some(struct topic_registry *reg, struct topic_owner *owner)
-{
-	struct topic *topic;
-	int i = 0;
-
-	while (i < STEP_TOPICS && topic_owner_pop(reg, owner, &topic))
-		i++;
-	return owner->n_subs > 0;
-}
-
-bool
-redis_unsubscribe_some(struct redis_client *client)
-{
-	struct redis *redis = client->redis;
-	bool is_more;
-
-	if (client->patterns.n_subs > 0)
-		redis_drop_patterns(client);
-	if (leave_some(broker_topics(redis->broker), &client->member->topics))
-		return true;
-	client->n_channels = 0;
-	is_more = leave_some(redis->shards, &client->shards);
-	redis_watch_shards(redis);
-	return is_more;
 }

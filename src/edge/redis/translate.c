@@ -1,13 +1,12 @@
-#include "edge/redis/client.h"
+#include "edge/redis/translate.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "net/piped.h"
-#include "wire/adapter.h"
-#include "wire/frame.h"
+#include "edge/redis/reply.h"
+#include "wire/msg.h"
 
 /*
  * What native workers publish, for clients of Redis (wire/adapter).
@@ -22,20 +21,9 @@
  * subscribed to all rooms of its namespace by a pattern, and takes the rooms
  * from the packet. So such a frame gets the topic of the namespace as its
  * first, and a client gets it for the first of them that it has subscribed to.
- *
- * The sharded adapter's channels are not among the broker's topics. While
- * somebody has subscribed to one the broker shows us all messages, and those of
- * native workers go to the shard channel of the namespace, which all servers of
- * the sharded adapter have, whatever its subscriptionMode is.
  */
 
 #define TOPIC_SHOWN 256 /* bytes of a topic in the log */
-
-/* A topic that is made here. */
-struct name {
-	uint8_t bytes[TOPIC_NAME_MAX];
-	size_t len;
-};
 
 static const struct {
 	const char *reason;
@@ -49,9 +37,8 @@ static const struct {
 	    offsetof(struct redis_stats, n_too_costly) },
 };
 
-/* Counts a frame that clients of Redis do not get. */
-static void
-count_failure(struct redis *redis, const struct frame *f, int e)
+void
+redis_count_untranslated(struct redis *redis, const struct frame *f, int e)
 {
 	char shown[TOPIC_SHOWN];
 
@@ -71,10 +58,8 @@ open_topics(const struct frame *f, struct msg_topics *all)
 	       msg_topics_open(f->topic, f->topic_len, all) == 0;
 }
 
-/* The first topic of a frame, and the length of its key; 0 where the topic is
- * not one of Socket.IO's workers. */
-static size_t
-first_topic(const struct frame *f, const uint8_t **topic, size_t *len)
+size_t
+redis_first_topic(const struct frame *f, const uint8_t **topic, size_t *len)
 {
 	struct msg_topics all;
 
@@ -86,10 +71,8 @@ first_topic(const struct frame *f, const uint8_t **topic, size_t *len)
 	return adapter_key(*topic, *len);
 }
 
-/* Makes `key`, `middle`, the namespace of m and a # one name. False where it is
- * too long for one. */
-static bool
-make_name(struct name *out, const uint8_t *key, size_t key_len,
+bool
+redis_make_topic(struct redis_topic *out, const uint8_t *key, size_t key_len,
     const char *middle, const struct adapter_message *m)
 {
 	size_t middle_len = strlen(middle);
@@ -104,8 +87,9 @@ make_name(struct name *out, const uint8_t *key, size_t key_len,
 	return true;
 }
 
-static bool
-begins_with(const uint8_t *topic, size_t len, const struct name *name)
+bool
+redis_topic_begins(
+    const uint8_t *topic, size_t len, const struct redis_topic *name)
 {
 	return len >= name->len && memcmp(topic, name->bytes, name->len) == 0;
 }
@@ -113,7 +97,7 @@ begins_with(const uint8_t *topic, size_t len, const struct name *name)
 /* A run on its way. */
 struct translating {
 	struct redis *redis;
-	struct redis_translation *out;
+	struct forms_translation *out;
 	const uint8_t *start; /* of the run */
 	bool has_changed;     /* all up to here is in scratch */
 };
@@ -142,7 +126,7 @@ end_frame(struct msg_writer *w, size_t at)
 
 /* Whether all topics of a frame are of the namespace. */
 static bool
-is_of(const struct frame *f, const struct name *nsp)
+is_of(const struct frame *f, const struct redis_topic *nsp)
 {
 	struct msg_topics all;
 	const uint8_t *topic;
@@ -151,7 +135,7 @@ is_of(const struct frame *f, const struct name *nsp)
 	if (!open_topics(f, &all))
 		return false;
 	while (msg_topics_next(&all, &topic, &len))
-		if (!begins_with(topic, len, nsp))
+		if (!redis_topic_begins(topic, len, nsp))
 			return false;
 	return true;
 }
@@ -159,7 +143,7 @@ is_of(const struct frame *f, const struct name *nsp)
 /* Begins a frame with the topics of f, the namespace's before them. */
 static size_t
 begin_several(
-    struct msg_writer *w, const struct frame *f, const struct name *nsp)
+    struct msg_writer *w, const struct frame *f, const struct redis_topic *nsp)
 {
 	struct msg_writer topics = { 0 };
 	struct msg_topics all;
@@ -184,7 +168,7 @@ begin_several(
  * TRANSCODE_E_*, or -ENOMEM. */
 static int
 write_message(struct msg_writer *w, const struct frame *f,
-    const struct name *nsp, const struct name *requests,
+    const struct redis_topic *nsp, const struct redis_topic *requests,
     const struct adapter_message *m)
 {
 	size_t at;
@@ -230,15 +214,15 @@ static void
 translate_message(struct translating *t, const struct frame *f,
     const uint8_t *topic, size_t key, const struct adapter_message *m)
 {
-	static struct name nsp, requests;
+	static struct redis_topic nsp, requests;
 	int e = TRANSCODE_E_MALFORMED;
 
 	change(t, f);
-	if (make_name(&nsp, topic, key, "#", m) &&
-	    make_name(&requests, topic, key, "-request#", m))
+	if (redis_make_topic(&nsp, topic, key, "#", m) &&
+	    redis_make_topic(&requests, topic, key, "-request#", m))
 		e = write_message(&t->redis->scratch, f, &nsp, &requests, m);
 	if (e != 0) {
-		count_failure(t->redis, f, e);
+		redis_count_untranslated(t->redis, f, e);
 		return;
 	}
 	t->out->run.n++;
@@ -251,12 +235,12 @@ translate_frame(struct translating *t, const struct frame *f)
 {
 	struct adapter_message m;
 	const uint8_t *topic;
-	size_t len, key = first_topic(f, &topic, &len);
+	size_t len, key = redis_first_topic(f, &topic, &len);
 	int e = key == 0 ? 0 : adapter_read(f->body, f->body_len, &m);
 
 	if (e != 0) {
 		change(t, f);
-		count_failure(t->redis, f, e);
+		redis_count_untranslated(t->redis, f, e);
 	} else if (key == 0 || m.kind == ADAPTER_OPAQUE ||
 		   (m.kind == ADAPTER_PACKET && !(f->flags & FRAME_SEVERAL))) {
 		keep(t, f);
@@ -265,9 +249,8 @@ translate_frame(struct translating *t, const struct frame *f)
 	}
 }
 
-/* Calls act for each frame of a run. */
-static void
-each_frame(const struct message_run *run,
+void
+redis_each_frame(const struct message_run *run,
     void (*act)(void *arg, const struct frame *f), void *arg)
 {
 	struct slice rest = run->bytes;
@@ -287,111 +270,29 @@ on_frame(void *arg, const struct frame *f)
 	translate_frame(arg, f);
 }
 
-void
-redis_forget_translation(struct redis *redis)
-{
-	struct redis_translation *t = &redis->translation;
-
-	blob_unref(t->source.blob);
-	blob_unref(t->run.bytes.blob);
-	*t = (struct redis_translation){ 0 };
-}
-
-const struct redis_translation *
+const struct forms_translation *
 redis_translate(struct redis *redis, const struct message_run *run)
 {
-	struct redis_translation *out = &redis->translation;
+	struct forms_translation *out = &redis->forms.translation;
 	struct translating t = { redis, out, slice_data(&run->bytes), false };
 
 	if (out->source.blob == run->bytes.blob &&
 	    out->source.off == run->bytes.off &&
 	    out->source.len == run->bytes.len)
 		return out;
-	redis_forget_translation(redis);
+	forms_drop_translation(&redis->forms);
 	out->source = run->bytes;
 	blob_ref(out->source.blob);
 	out->has_one_topic =
 	    !(slice_data(&run->bytes)[FRAME_LENGTH_SIZE + 1] & FRAME_SEVERAL);
 	out->run.is_volatile = run->is_volatile;
-	each_frame(run, on_frame, &t);
+	redis_each_frame(run, on_frame, &t);
 	if (!t.has_changed) {
 		out->run.bytes = run->bytes;
 		blob_ref(run->bytes.blob);
 	} else if (out->run.n > 0) {
 		out->run.bytes = redis_take_scratch(redis);
 	}
-	loop_flush_later(redis->loop, &redis->forgetting);
+	forms_drop_later(&redis->forms);
 	return out;
-}
-
-/* A message that native workers have published, for shard channels. */
-struct tapping {
-	struct redis *redis;
-	bool is_volatile;
-};
-
-static void
-send_sharded(const struct tapping *tapping, const struct frame *f,
-    const struct name *channel, const struct topic *topic,
-    const struct adapter_message *m)
-{
-	struct redis *redis = tapping->redis;
-	struct msg_writer body = { 0 };
-	int e = adapter_put_sharded(&body, m);
-
-	if (e != 0) {
-		count_failure(redis, f, e);
-	} else {
-		redis->stats.n_translated++;
-		redis_send_shard(redis, NULL, topic,
-		    &(struct resp_arg){ channel->bytes, channel->len },
-		    &(struct resp_arg){ body.data, body.len },
-		    tapping->is_volatile);
-	}
-	msg_writer_fini(&body);
-}
-
-static void
-tap_frame(void *arg, const struct frame *f)
-{
-	static struct name nsp;
-	const struct tapping *tapping = arg;
-	struct topic_registry *shards = tapping->redis->shards;
-	struct adapter_message m;
-	const struct topic *topic;
-	const uint8_t *first;
-	size_t len, key = first_topic(f, &first, &len);
-
-	if (key == 0)
-		return;
-	if (adapter_read(f->body, f->body_len, &m) != 0) {
-		count_failure(tapping->redis, f, TRANSCODE_E_MALFORMED);
-		return;
-	}
-	if (m.kind == ADAPTER_OPAQUE || !make_name(&nsp, first, key, "#", &m) ||
-	    !begins_with(first, len, &nsp))
-		return;
-	topic = topic_find(shards, nsp.bytes, nsp.len);
-	if (topic != NULL)
-		send_sharded(tapping, f, &nsp, topic, &m);
-}
-
-static void
-on_published(void *arg, const struct message_run *run)
-{
-	struct redis *redis = arg;
-	struct tapping tapping = { redis, run->is_volatile };
-
-	if (redis->is_own)
-		return;
-	piped_settle(run->bytes.blob);
-	each_frame(run, tap_frame, &tapping);
-}
-
-void
-redis_watch_shards(struct redis *redis)
-{
-	redis->tap = (struct broker_tap){ on_published, redis };
-	broker_set_tap(redis->broker,
-	    topic_n_exact(redis->shards) > 0 ? &redis->tap : NULL);
 }

@@ -1,6 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "edge/redis/auth.h"
+#include "edge/redis/causes.h"
 #include "edge/redis/client.h"
 #include "unit/rig/redis.h"
 
@@ -548,7 +550,7 @@ TEST(what_follows_a_request_to_a_room_reaches_all_of_its_namespace)
 }
 
 /* As many as there is room for; one more, and the first is forgotten. */
-TEST(many_namespaces_can_be_asked_at_a_time)
+TEST(joins_may_be_pending_in_many_namespaces)
 {
 	char text[64];
 	struct client *emitter, *worker;
@@ -558,7 +560,7 @@ TEST(many_namespaces_can_be_asked_at_a_time)
 	emitter = dial_redis();
 	subscribe(worker, "k#/0#", 0);
 	settle();
-	for (int i = 0; i < REDIS_ASKED_MAX; i++) {
+	for (int i = 0; i < PENDING_JOINS_MAX; i++) {
 		snprintf(text, sizeof(text), "PUBLISH k-request#/%d# x\r\n", i);
 		ask(emitter, text, ":0\r\n");
 	}
@@ -755,12 +757,12 @@ TEST(addresses_that_sent_wrong_passwords_are_remembered_in_a_table_that_ends)
 	begin_redis(SECRET);
 	c = dial_redis();
 	client = TAILQ_FIRST(&redis->clients);
-	for (int i = 0; i < 3 * REDIS_GUESSERS_MAX; i++) {
+	for (int i = 0; i < 3 * GUESSERS_MAX; i++) {
 		memcpy(client->origin.bytes + 1, &i, sizeof(i));
 		client->n_auth_failures = 0;
 		ask(c, "AUTH a\r\n", WRONG);
 		ck_assert(redis_must_wait(client));
 	}
-	ck_assert_uint_eq(redis->n_guessers, REDIS_GUESSERS_MAX);
+	ck_assert_uint_eq(redis->guessers.n, GUESSERS_MAX);
 	end_redis();
 }

@@ -1,0 +1,164 @@
+#include "edge/redis/publish.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "edge/redis/message.h"
+#include "edge/redis/sharded.h"
+#include "wire/frame.h"
+
+/* The message as the frame that native workers get. */
+static struct slice
+frame_of(struct redis *redis, uint8_t flags, const struct resp_arg *topic,
+    const struct resp_arg *payload)
+{
+	struct slice s = forms_take_room(
+	    &redis->forms, FRAME_HEADER_SIZE + topic->len + payload->len);
+	uint8_t *out = s.blob->data + s.off;
+	size_t head = frame_write_head(
+	    out, FRAME_PUBLISH, flags, topic->data, topic->len, payload->len);
+
+	memcpy(out + head, payload->data, payload->len);
+	return s;
+}
+
+/* The channel and the topic of all in its namespace, as the topics of one
+ * frame; empty where no frame can have them. */
+static struct slice
+both_topics(const struct redis *redis, const struct resp_arg *channel,
+    const struct pending_join *join, size_t payload_len)
+{
+	struct msg_writer w = { 0 };
+	struct slice s = { 0 };
+
+	msg_put_array(&w, 2);
+	msg_put_strn(&w, channel->data, channel->len);
+	msg_put_strn(&w, join->topic, join->len);
+	if (w.fault)
+		log_fatal("out-of-memory", "bytes=%zu", w.len);
+	if (w.len <= UINT16_MAX && FRAME_HEADER_SIZE + w.len + payload_len <=
+				       redis->settings.max_frame) {
+		s.blob = blob_copy(w.data, w.len);
+		s.len = w.len;
+	}
+	msg_writer_fini(&w);
+	return s;
+}
+
+/* What the publisher itself has subscribed to comes before the reply. */
+static size_t
+publish_to_self(struct redis_call *call)
+{
+	struct redis_message m = { call->args[1].data, call->args[1].len,
+		call->args[2].data, call->args[2].len };
+	size_t n = redis_put_matches(call->out, call->client, &m);
+
+	redis_count_delivered(call->client, n);
+	return n;
+}
+
+/* To the broker's subscribers, or to those of them who are native. */
+static size_t
+publish_to(struct redis_call *call, bool is_sharded)
+{
+	struct redis *redis = call->client->redis;
+	const struct resp_arg *channel = &call->args[1];
+	const struct pending_join *join = pending_joins_find(
+	    &redis->joins, channel, loop_now(redis->loop).ms);
+	struct topic_name names[2] = { redis_name(channel) };
+	struct resp_arg field = *channel;
+	struct message_run run = { .n = 1 };
+	struct slice topics = { 0 };
+	size_t n;
+
+	if (join != NULL)
+		topics = both_topics(redis, channel, join, call->args[2].len);
+	redis->is_widened = topics.blob != NULL;
+	if (redis->is_widened) {
+		names[1].bytes = join->topic;
+		names[1].len = join->len;
+		field.data = slice_data(&topics);
+		field.len = topics.len;
+	}
+	run.bytes = frame_of(redis, redis->is_widened ? FRAME_SEVERAL : 0,
+	    &field, &call->args[2]);
+	redis->n_extra = 0;
+	redis->stats.n_published++;
+	redis->is_own = true;
+	redis->is_sharded = is_sharded;
+	n = broker_publish(redis->broker, call->client->member, names,
+	    redis->is_widened ? 2 : 1, &run);
+	redis->is_widened = redis->is_own = redis->is_sharded = false;
+	blob_unref(topics.blob);
+	blob_unref(run.bytes.blob);
+	return (size_t)((int64_t)n + redis->n_extra);
+}
+
+static size_t
+publish(struct redis_call *call)
+{
+	struct redis *redis = call->client->redis;
+	size_t n = publish_to(call, false);
+
+	pending_joins_note(
+	    &redis->joins, &call->args[1], loop_now(redis->loop).ms);
+	return n + publish_to_self(call);
+}
+
+/* False when the message can't be passed on; the client has been told. */
+static bool
+check_message(struct redis_call *call)
+{
+	const struct redis_settings *settings = &call->client->redis->settings;
+	size_t length = FRAME_HEADER_SIZE - FRAME_LENGTH_SIZE +
+			call->args[1].len + call->args[2].len;
+
+	if (call->args[1].len > settings->topic_max_bytes)
+		return redis_check(call, BROKER_E_TOPIC_LONG);
+	if (length <= settings->max_frame)
+		return true;
+	redis_error(call,
+	    "ERR the message is too long; max-frame is %zu bytes, and it needs "
+	    "%zu",
+	    settings->max_frame, length);
+	return false;
+}
+
+void
+redis_publish(struct redis_call *call)
+{
+	if (!check_message(call))
+		return;
+	/* Nobody can have subscribed to the empty name. */
+	resp_put_int(
+	    call->out, call->args[1].len == 0 ? 0 : (int64_t)publish(call));
+}
+
+/* Native workers get what the sharded adapter publishes by the topic of the
+ * channel's name; others of Redis's clients do not. */
+static size_t
+spublish(struct redis_call *call)
+{
+	struct redis *redis = call->client->redis;
+	struct topic_name name = redis_hashed(redis->shards, &call->args[1]);
+	const struct topic *topic;
+	size_t n = publish_to(call, true);
+
+	pending_joins_note_sharded(&redis->joins, &call->args[1],
+	    &call->args[2], loop_now(redis->loop).ms);
+	topic =
+	    topic_find_hashed(redis->shards, name.hash, name.bytes, name.len);
+	if (topic != NULL)
+		n += redis_send_shard(
+		    redis, call, topic, &call->args[1], &call->args[2], false);
+	return n;
+}
+
+void
+redis_spublish(struct redis_call *call)
+{
+	if (!check_message(call))
+		return;
+	resp_put_int(
+	    call->out, call->args[1].len == 0 ? 0 : (int64_t)spublish(call));
+}

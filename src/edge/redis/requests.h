@@ -1,0 +1,32 @@
+/*
+ * requests - requests in order: staged, carried out a turn later, or held while
+ * their client is busy.
+ */
+#ifndef PM2A_EDGE_REDIS_REQUESTS_H
+#define PM2A_EDGE_REDIS_REQUESTS_H
+
+#include "edge/redis/args.h"
+
+/* Prepares the edge, and a client that is zeroed. */
+void redis_requests_init(struct redis *redis);
+void redis_requests_init_client(struct redis_client *client);
+
+/* Frees what requests and replies stand in. Nothing is staged. */
+void redis_requests_fini(struct redis *redis);
+
+/* Gives back what large ones have left behind; to be called at redis->trim_at.
+ */
+void redis_requests_trim(struct redis *redis);
+
+/* Stages what the client's parser has found at the beginning of `data`. */
+void redis_stage_request(
+    struct redis_client *client, const struct slice *data, bool is_over);
+
+/* Carries out the requests of a client, which is closing, that others see. */
+void redis_run_last(struct redis_client *client);
+
+/* Answers the client's last request, which is none, with an error, and ends the
+ * client. */
+void redis_tell_refusal(struct redis_client *client);
+
+#endif

@@ -1,0 +1,126 @@
+#include "edge/redis/sharded.h"
+
+#include "base/container.h"
+#include "edge/redis/message.h"
+#include "edge/redis/reply.h"
+#include "edge/redis/translate.h"
+#include "net/piped.h"
+
+/*
+ * The sharded adapter's channels are not among the broker's topics. While
+ * somebody has subscribed to one the broker shows us all messages, and those of
+ * native workers go to the shard channel of the namespace, which all servers of
+ * the sharded adapter have, whatever its subscriptionMode is.
+ */
+
+static struct redis_client *
+client_of_shards(struct topic_owner *owner)
+{
+	return container_of(owner, struct redis_client, shards);
+}
+
+size_t
+redis_send_shard(struct redis *redis, struct redis_call *call,
+    const struct topic *topic, const struct resp_arg *channel,
+    const struct resp_arg *payload, bool is_volatile)
+{
+	struct redis_message m = { channel->data, channel->len, payload->data,
+		payload->len };
+	const struct subscription *subs = topic_subs(topic);
+	struct slice forms[2] = { 0 };
+
+	for (size_t i = 0; i < topic->n_subs; i++) {
+		struct redis_client *to = client_of_shards(subs[i].owner);
+		struct slice *form = &forms[to->version - 2];
+
+		if (call != NULL && to == call->client) {
+			redis_put_message(
+			    call->out, to->version, "smessage", NULL, &m);
+			redis_count_delivered(to, 1);
+			continue;
+		}
+		if (form->blob == NULL) {
+			redis_put_message(
+			    &redis->scratch, to->version, "smessage", NULL, &m);
+			*form = redis_take_scratch(redis);
+		}
+		redis_send_message(to, form, 1, is_volatile);
+	}
+	blob_unref(forms[0].blob);
+	blob_unref(forms[1].blob);
+	return topic->n_subs;
+}
+
+/* A message that native workers have published, for shard channels. */
+struct tapping {
+	struct redis *redis;
+	bool is_volatile;
+};
+
+static void
+send_sharded(const struct tapping *tapping, const struct frame *f,
+    const struct redis_topic *channel, const struct topic *topic,
+    const struct adapter_message *m)
+{
+	struct redis *redis = tapping->redis;
+	struct msg_writer body = { 0 };
+	int e = adapter_put_sharded(&body, m);
+
+	if (e != 0) {
+		redis_count_untranslated(redis, f, e);
+	} else {
+		redis->stats.n_translated++;
+		redis_send_shard(redis, NULL, topic,
+		    &(struct resp_arg){ channel->bytes, channel->len },
+		    &(struct resp_arg){ body.data, body.len },
+		    tapping->is_volatile);
+	}
+	msg_writer_fini(&body);
+}
+
+static void
+tap_frame(void *arg, const struct frame *f)
+{
+	static struct redis_topic nsp;
+	const struct tapping *tapping = arg;
+	struct topic_registry *shards = tapping->redis->shards;
+	struct adapter_message m;
+	const struct topic *topic;
+	const uint8_t *first;
+	size_t len, key = redis_first_topic(f, &first, &len);
+
+	if (key == 0)
+		return;
+	if (adapter_read(f->body, f->body_len, &m) != 0) {
+		redis_count_untranslated(
+		    tapping->redis, f, TRANSCODE_E_MALFORMED);
+		return;
+	}
+	if (m.kind == ADAPTER_OPAQUE ||
+	    !redis_make_topic(&nsp, first, key, "#", &m) ||
+	    !redis_topic_begins(first, len, &nsp))
+		return;
+	topic = topic_find(shards, nsp.bytes, nsp.len);
+	if (topic != NULL)
+		send_sharded(tapping, f, &nsp, topic, &m);
+}
+
+static void
+on_published(void *arg, const struct message_run *run)
+{
+	struct redis *redis = arg;
+	struct tapping tapping = { redis, run->is_volatile };
+
+	if (redis->is_own)
+		return;
+	piped_settle(run->bytes.blob);
+	redis_each_frame(run, tap_frame, &tapping);
+}
+
+void
+redis_watch_shards(struct redis *redis)
+{
+	redis->tap = (struct broker_tap){ on_published, redis };
+	broker_set_tap(redis->broker,
+	    topic_n_exact(redis->shards) > 0 ? &redis->tap : NULL);
+}
