@@ -1,15 +1,15 @@
 'use strict';
 
 /*
- * Requests of a page to all workers, and actions on their sockets, whichever worker serves the page.
- * Nothing here knows how many workers there are or which of them has a socket: the adapter asks.
+ * The requests and commands to all workers that a page can use, whichever worker serves it. This
+ * code does not know how many workers there are or which of them has a socket: the adapter does.
  */
 
 const ROUND = 10;
 
 const ms = (since) => Math.round((performance.now() - since) * ROUND) / ROUND;
 
-/* A socket's own room comes with its id, and is nobody's choice. */
+/* Whether a socket may choose the room: not the room of its own id. */
 const chosen = (id, rooms) => [...rooms].filter((room) => room !== id);
 
 async function survey(nsp) {
@@ -30,7 +30,7 @@ async function ask(nsp, question) {
 	return { ok: true, ms: ms(since), answers };
 }
 
-/* The socket's page hears what has become of its rooms, and by whom. */
+/* Tells the socket's page its new rooms, and the page that changed them. */
 async function tellRooms(nsp, id, by) {
 	const rooms = chosen(id, await nsp.adapter.clientRooms(id));
 	nsp.to(id).emit('rooms', { rooms, by });
@@ -50,21 +50,21 @@ async function leave(nsp, { id, room }, by) {
 	return tellRooms(nsp, id, by);
 }
 
-/* Both go the same way, so that the page has heard who it was before its connection ends. */
+/* Both take the same path, so the page gets the message before its connection ends. */
 function dismiss(nsp, { id }, by) {
 	nsp.to(id).emit('dismissed', by);
 	nsp.in(id).disconnectSockets(true);
 	return { ok: true };
 }
 
-/* How many workers there are: told as soon as one comes or goes, however it goes. */
+/* Tells the page the number of workers, whenever it changes. */
 async function tellServers(nsp, to = nsp.local) {
 	to.emit('servers', await nsp.adapter.serverCount());
 }
 
 /*
- * One that is to die takes the question with it: it ends for the asker when the others have
- * answered and this one's connection has ended.
+ * A worker that dies during a request does not answer: the request ends when the others have
+ * answered and the connection of this one has ended.
  */
 function answer(nsp, me, question, done) {
 	if (question?.kill === me.pid)
@@ -77,7 +77,7 @@ function answer(nsp, me, question, done) {
 	});
 }
 
-/* `client` is the connection to the daemon, `me` what tells this worker from the others. */
+/* client: the connection to the daemon. me: identifies this worker. */
 function spanAll(nsp, client, me) {
 	nsp.adapter.customHook = (question, done) => answer(nsp, me, question, done);
 	for (const event of ['connect', 'disconnect', 'presence'])

@@ -1,10 +1,9 @@
 'use strict';
 
 /*
- * A pm2 of one's own: stock pm2 with a PM2_HOME in a temporary folder, driven by its command line
- * as a person would. The demo and the tests use it, and neither may touch the pm2 that the user
- * runs, nor leave anything behind: so nothing of an outer pm2 is inherited, and kill() looks for
- * what survived `pm2 kill`.
+ * A private pm2: stock pm2 with a PM2_HOME in a temporary folder, driven by its command line. The
+ * demo and the tests use it. They must neither touch the user's pm2 nor leave anything behind: so
+ * no variables of an outer pm2 are inherited, and kill() ends processes that survive `pm2 kill`.
  */
 
 const { execFile, spawn } = require('child_process');
@@ -20,7 +19,7 @@ const DAEMON = path.resolve(
 const COMMAND_MS = 40000;
 const KILL_MS = 20000;
 const POLL_MS = 60;
-// The rest of sun_path's 108 bytes, for the longest name in the folder and its final NUL.
+// sun_path has 108 bytes, for the folder, the longest name in it and a NUL.
 const HOME_MAX = 107 - '/pm2adapterd.sock'.length;
 
 function makeHome() {
@@ -30,18 +29,18 @@ function makeHome() {
 		fs.rmdirSync(home);
 		home = make('/tmp');
 	}
-	// pm2 takes a home without this file for a fresh installation, and reports it to its makers.
+	// Without this file pm2 assumes a new installation, and reports it to its makers.
 	fs.writeFileSync(path.join(home, 'touch'), '');
 	return home;
 }
 
-/* pm2 gives its children a long list of variables, and a nested pm2 would read them as its own. */
+/* pm2 gives its children many variables, which a nested pm2 would take for its own. */
 function cleanEnv() {
 	const own = /^(PM2_|PM2ADAPTERD_|pm_|NODE_APP_INSTANCE$|NODE_CHANNEL_|name$|instances$|unique_id$)/;
 	return Object.fromEntries(Object.entries(process.env).filter(([key]) => !own.test(key)));
 }
 
-/* The command of an installed package, which may have another name than pm2. */
+/* The command of an installed package, which may have an alias. */
 const commandOf = (name) => path.join(path.dirname(require.resolve(`${name}/package.json`)), 'bin/pm2');
 
 function isAlive(pid) {
@@ -90,7 +89,7 @@ class PrivatePm2 {
 		};
 	}
 
-	/* Resolves to what the command wrote; rejects with it when the command failed. */
+	/* Promises the output of a command; rejected with it if the command fails. */
 	run(...args) {
 		return this.#command(args, COMMAND_MS);
 	}
@@ -115,7 +114,7 @@ class PrivatePm2 {
 		return apps.filter((app) => app.name === name).map((app) => app.pid);
 	}
 
-	/* The daemon's answer to --stats --json; it finds its socket as the adapter does. */
+	/* Promises the output of --stats --json, which finds the socket as the adapter does. */
 	stats() {
 		return new Promise((resolve, reject) => {
 			execFile(this.daemon, ['--stats', '--json'], { env: this.env, timeout: 5000 },
@@ -130,7 +129,7 @@ class PrivatePm2 {
 		return clients.filter((client) => client.role === 'member');
 	}
 
-	/* Until all workers have a connection to the daemon; by then each hears the others. */
+	/* Waits until all workers are connected; from then on they receive each other's messages. */
 	async whenJoined(workers, timeoutMs = 15000) {
 		return waitUntil(`${workers} workers at the daemon`, timeoutMs, async () => {
 			const members = await this.members();
@@ -138,7 +137,7 @@ class PrivatePm2 {
 		});
 	}
 
-	/* The last lines of the apps' error logs, for a report, without the daemon's informational ones. */
+	/* Returns the last lines of the apps' error logs, without the daemon's messages. */
 	complaints(lines = 12) {
 		const logs = path.join(this.home, 'logs');
 		const files = fs.existsSync(logs) ? fs.readdirSync(logs) : [];
@@ -159,14 +158,14 @@ class PrivatePm2 {
 	}
 
 	async #end() {
-		// A command that is still at work would start pm2 anew when it finds it gone.
+		// A command that is still running would start pm2 again.
 		for (const command of this.#commands)
 			command.kill('SIGKILL');
 		const pids = this.#allPids();
 		try {
 			await this.#command(['kill'], KILL_MS);
 		} catch {
-			// Processes that it could not end are ended below, by id.
+			// Processes that survive are ended below, by id.
 		}
 		for (const pid of new Set([...pids, ...this.#allPids()]))
 			if (isAlive(pid))
@@ -191,7 +190,7 @@ class PrivatePm2 {
 
 	#command(args, timeoutMs) {
 		return new Promise((resolve, reject) => {
-			// In a session of its own: the caller handles Ctrl-C in the terminal, and ends this.
+			// In its own session: a Ctrl-C in the terminal reaches the caller, which ends this.
 			const child = spawn(process.execPath, [this.#pm2, ...args],
 				{ env: this.env, cwd: REPO, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
 			const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
@@ -200,7 +199,7 @@ class PrivatePm2 {
 			for (const stream of [child.stdout, child.stderr])
 				stream.setEncoding('utf8').on('data', (text) => { output += text; });
 			child.once('error', reject);
-			// 'exit', since pm2 itself may have inherited the pipes and keeps 'close' away.
+			// 'exit': pm2 may have inherited the pipes, and would delay 'close'.
 			child.once('exit', (code, signal) => {
 				clearTimeout(timer);
 				this.#commands.delete(child);

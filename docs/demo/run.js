@@ -4,7 +4,7 @@
  * node run.js          starts pm2 with the daemon and the workers, and keeps them until Ctrl-C
  * node run.js --once   the same, has eight clients check every delivery, and ends
  *
- * However it ends, the pm2 it started ends too, and its folder is removed.
+ * However it ends, it ends the pm2 that it started and removes its folder.
  */
 
 const fs = require('fs');
@@ -39,7 +39,7 @@ function within(ms, what, promise) {
 	return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/* The port when it is free, else null; 0 is any free one. */
+/* Promises the port if it is free, else null; 0 selects any free one. */
 function tryPort(port) {
 	return new Promise((resolve) => {
 		const server = net.createServer();
@@ -180,8 +180,8 @@ async function main(args) {
 	}
 	const once = args.includes('--once');
 	let code = 0;
-	// Resolves to nothing: whoever awaits it tells a signal from a result by that. A handler stays
-	// for the signals that follow, or they would end this before pm2 is.
+	// Resolves to undefined, which distinguishes a signal from a result. Handlers stay for further
+	// signals, which would otherwise end this process before pm2.
 	const stopped = new Promise((resolve) => {
 		for (const [signal, status] of Object.entries(SIGNALS))
 			process.on(signal, () => {

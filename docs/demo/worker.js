@@ -2,11 +2,11 @@
 
 /*
  * The demo's application: a page and a Socket.IO server, as one of the workers that pm2 runs in
- * cluster mode. All that makes it reach the clients of the other workers is the one line with
- * pm2Adapter(): it finds the daemon that the same pm2 runs.
+ * cluster mode. One line makes it reach the clients of the other workers, that with pm2Adapter(),
+ * which finds the daemon that the same pm2 runs.
  *
- * The server takes the WebSocket transport alone: HTTP long-polling needs every request of a
- * client to reach the same worker, and pm2 spreads them over all.
+ * The server accepts only the WebSocket transport: with HTTP long-polling every request of a client
+ * must reach the same worker, and pm2 spreads them over all.
  */
 
 const fs = require('fs');
@@ -59,7 +59,7 @@ const KINDS = {
 	except: (nsp, room) => nsp.except(room),
 };
 
-/* Everything comes from outside: a wrong type gets an answer, and never an exception. */
+/* Validates input from clients: a wrong type gets an answer, never an exception. */
 function readMessage(message) {
 	const { text, to } = message || {};
 	if (!isText(text, TEXT_MAX))
@@ -78,7 +78,7 @@ function readAuth({ tab, name }) {
 	};
 }
 
-/* The page shows the errors of requests to all workers: the daemon is away, an id is gone. */
+/* Passes the error of a request to the page, which shows it: no daemon, or an unknown id. */
 async function resultOf(handler, arg) {
 	try {
 		return await handler(arg);
@@ -150,7 +150,7 @@ function serve(nsp, daemon) {
 	});
 }
 
-/* A browser lets any page open a WebSocket to here, and says which page: this one's may. */
+/* Browsers let any page open a WebSocket to this server, and name its origin. Accepts its own. */
 function allowRequest({ headers: { host, origin } }, decide) {
 	const isOwn = origin === undefined || origin.replace(/^https?:\/\//, '') === host;
 	decide(isOwn ? null : 'another page', isOwn);
@@ -180,9 +180,9 @@ if (process.env.DEMO_CHECK)
 	require('./check/worker')(spaces, me);
 
 /*
- * pm2 ends the worker that this one replaces when it hears 'ready': so not before this one hears
- * what the others broadcast. Nor later than this when the daemon is away, since local clients are
- * served without it.
+ * pm2 ends the worker that this one replaces at 'ready': so sends it when this one receives the
+ * broadcasts of the others. If the daemon is away, after this time: local clients are served
+ * without it.
  */
 function whenListening() {
 	let said = false;

@@ -12,7 +12,7 @@ function connect(url) {
 	});
 }
 
-/* Resolves to a client and what tells the worker that serves it from the others. */
+/* Promises a client and the identity of the worker that serves it. */
 async function visit(url) {
 	const socket = await connect(url);
 	const { worker, pid } = await socket.timeout(ACK_MS).emitWithAck('whoami');

@@ -1,12 +1,12 @@
 'use strict';
 
 /*
- * The demo's check of itself: real clients on all workers, and every single delivery accounted
- * for. The phases follow one another only when all that was expected has arrived, since who is in
- * which room may change between them. Questions to all workers come next. Two rounds of fences end
- * the deliveries: a message to all from every sender. Messages of one sender arrive in order, so
- * nothing of it can arrive behind its fence, and whatever did, a duplicate for one, would be found
- * before the second round is through. Last of all a worker dies: its clients are lost then.
+ * The demo's check of itself: real clients on all workers, and every delivery is verified. A phase
+ * begins when all messages of the one before have arrived, since rooms may change between phases.
+ * Requests to all workers follow. Two rounds of fences end the deliveries: a message to all from
+ * every sender. Messages of one sender arrive in order, so none of them can arrive after its fence;
+ * one that does, such as a duplicate, is found before the second round ends. At the very end a
+ * worker dies, and its clients are lost.
  */
 
 const { ACK_MS, visit } = require('./connect');
@@ -25,7 +25,7 @@ async function ask(socket, event, room) {
 		throw new Error(`${event} ${room}: ${why}`);
 }
 
-/* Node hands connections to the workers in turn; surplus ones of a worker are closed. */
+/* Node distributes connections to the workers in turn. Closes those that a worker does not need. */
 async function spread(url, workers) {
 	const seats = new Map();
 	const clients = [];
@@ -85,7 +85,7 @@ class Check {
 		}
 	}
 
-	/* To be called whether run() came through or not. */
+	/* Call it also if run() has failed. */
 	close() {
 		this.#closing = true;
 		for (const { sockets } of this.#clients)

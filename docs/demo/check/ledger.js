@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * The expected and the actual receivers of each message. Expected ones are noted before sending; every
- * arrival is held against that. Each sender numbers what it sends in a namespace, so that an
- * arrival out of order shows as a number below one that came before it.
+ * Compares deliveries with expectations. Receivers are recorded before a message is sent, and every
+ * arrival is checked against them. Each sender numbers its messages in a namespace, so that an
+ * arrival out of order has a lower number than one before it.
  */
 class Ledger {
 	#streams = new Map();
@@ -12,7 +12,7 @@ class Ledger {
 	#counts = { expected: 0, delivered: 0, duplicates: 0 };
 	#problems = [];
 
-	/* `counted` false: it may arrive or not (volatile), but once at most and to nobody else. */
+	/* `counted` false: it may be lost (volatile), but must not arrive twice or elsewhere. */
 	expect(receiver, nsp, from, seq, what, counted = true) {
 		this.#stream(receiver, nsp, from).wanted.set(seq, { what, counted, arrivals: 0 });
 		if (counted) {
@@ -44,14 +44,14 @@ class Ledger {
 		this.#problems.push(`${kind}: ${receiver} in ${nsp}: #${seq} of ${from}, ${what}`);
 	}
 
-	/* Resolves when all that is expected has arrived. */
+	/* Resolves when all expected messages have arrived. */
 	settled() {
 		return this.#pending === 0
 			? Promise.resolve()
 			: new Promise((resolve) => { this.#waiting.push(resolve); });
 	}
 
-	/* Pending deliveries count as lost. */
+	/* Counts pending messages as lost. */
 	close() {
 		const missing = [];
 		for (const { receiver, nsp, from, wanted } of this.#streams.values())

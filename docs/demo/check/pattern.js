@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Bytes that can be told from any others: made of the sender and of the message's number, so that
- * a mix-up shows as well as damage. Every value of a byte occurs.
+ * Bytes that are unique for a sender and the number of its message, so that the receiver detects
+ * both damage and mix-ups. Every value of a byte occurs.
  */
 function pattern(from, seq, size) {
 	const bytes = Buffer.alloc(size);

@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * The members of each room and the messages: plain data, from which the receivers of every message
- * are computed with nothing but sets. The rooms have the same names in both namespaces and other
- * members, so that a mix-up of namespaces shows.
+ * The members of rooms, and the messages to send: plain data, from which sets of receivers are
+ * computed. Rooms have the same names in both namespaces but other members, so that a mix-up of
+ * namespaces is detected.
  */
 
 const NAMESPACES = ['/', '/admin'];
@@ -28,7 +28,7 @@ const MEMBERS = {
 
 const order = (fields) => ({ via: 'namespace', rooms: [], except: [], flags: [], count: 1, ...fields });
 
-/* One of each kind, for a client that has `ids` of all clients' sockets to choose from. */
+/* Lists one message of each kind. ids: of all clients' sockets. */
 const mixed = (me, ids) => [
 	order({}),
 	order({ rooms: ['red'] }),
@@ -60,8 +60,8 @@ const burst = (nsp) => [order({ count: BURST, rooms: nsp === '/' ? [] : ['red', 
 const fence = () => [order({})];
 
 /*
- * `clients` are { index, worker, rooms } of one namespace, `rooms` a set that holds the socket's
- * own id too; `me` is the one that sends.
+ * clients: { index, worker, rooms } of one namespace; `rooms` is a set that includes the socket's
+ * own id. me: the sender.
  */
 function receivers(clients, me, { via, rooms, except, flags }) {
 	const isIn = (client, names) => names.some((name) => client.rooms.has(name));

@@ -1,9 +1,8 @@
 'use strict';
 
 /*
- * Questions to all workers, from every worker, and each answer held against what the check knows of
- * its own clients, their workers and their rooms. Requests at the same time change nothing
- * that the others ask for.
+ * Requests to all workers, from every worker. The answers are compared with the workers and rooms
+ * of the check's own clients. Concurrent requests do not change each other's answers.
  */
 
 const { inspect, isDeepStrictEqual } = require('util');
@@ -41,7 +40,7 @@ function next(socket, event, isIt = () => true) {
 
 const codeOf = (value, error) => error?.code;
 
-/* An error is right only where one is expected; a value may be of another shape altogether. */
+/* Compares an outcome with the expected one: an error, or a value of any shape. */
 function normalOf({ value, error }, normal) {
 	if (error && normal !== codeOf)
 		return error;
@@ -58,7 +57,7 @@ class Questions {
 	#counts = { asked: 0, right: 0, late: 0 };
 	#problems = [];
 
-	/* `spaces`: from a namespace's name to clients of index, worker, pid, socket, id and rooms. */
+	/* spaces: namespace → clients { index, worker, pid, socket, id, rooms }. */
 	constructor(spaces) {
 		this.#spaces = spaces;
 		for (const client of Object.values(spaces).flat()) {
@@ -70,7 +69,7 @@ class Questions {
 		}
 	}
 
-	/* The clients whose connection may end, since their worker does. */
+	/* The clients of a worker that dies; their connections may end. */
 	isDying(worker) {
 		return worker === this.#dying;
 	}
@@ -79,7 +78,7 @@ class Questions {
 		return { ...this.#counts, problems: this.#problems };
 	}
 
-	/* Nothing changes meanwhile. */
+	/* Requests that change nothing. */
 	lookAround() {
 		const bytes = pattern(1, 1, BYTES);
 		return this.#fromEveryWorker((me, all) => [
@@ -108,7 +107,7 @@ class Questions {
 		]);
 	}
 
-	/* Into a room and out of it, a client of another worker each time. */
+	/* Moves clients of other workers into a room and out of it. */
 	commands() {
 		return this.#fromEveryWorker(async (me, all) => {
 			const one = all.find((client) => client.worker !== me.worker && client.index > me.index) || all[0];
@@ -127,7 +126,7 @@ class Questions {
 		});
 	}
 
-	/* Guests are sent away by a worker that does not serve them. */
+	/* Each guest is disconnected by a worker that does not serve it. */
 	async goodbyes(url) {
 		const all = this.#spaces['/'];
 		for (const method of ['remoteDisconnect', 'disconnectSockets'])
@@ -182,7 +181,7 @@ class Questions {
 		return clients.filter(({ worker }, i) => clients.findIndex((one) => one.worker === worker) === i);
 	}
 
-	/* The first client of each worker asks, in both namespaces, all of them at the same time. */
+	/* The first client of each worker asks, in both namespaces, concurrently. */
 	async #fromEveryWorker(asking) {
 		await Promise.all(Object.values(this.#spaces).flatMap((all) =>
 			this.#askers(all).flatMap((me) => asking(me, all))));

@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * The part of a worker for the check alone: it emits the messages that a client orders, in one
- * tick, and makes the requests that a client orders. It knows neither the expected receivers nor
- * the expected answers.
+ * The part of a worker that serves only the check. It emits the messages that a client orders, in
+ * one tick, and opens the requests that a client orders. It knows neither the receivers nor the
+ * right answers.
  */
 
 const WAIT_MS = 5000;
@@ -32,7 +32,7 @@ const calledBack = (method) => (nsp, ...args) => new Promise((resolve, reject) =
 	nsp.adapter[method](...args, (err, value) => (err ? reject(err) : resolve(value)));
 });
 
-/* As text, for the way to the client: it takes few binary attachments in one packet. */
+/* As text: a packet to the client can have only few binary attachments. */
 const asText = (echo) => (Buffer.isBuffer(echo) ? { bytes: echo.toString('base64') } : echo);
 
 const METHODS = {
@@ -68,7 +68,7 @@ async function ask(nsp, { method, args }) {
 	return { ...result, ms, late: ms >= WAIT_MS || result.error?.code === 'PM2A_ERR_TIMEOUT' };
 }
 
-/* `hold`: the worker of that pid answers none of so many questions, and dies of the last. */
+/* hold: the worker with that pid leaves so many questions open, and dies at the last one. */
 function answerer({ worker, pid }, told) {
 	let held = 0;
 	return ({ echo, hold }, done) => {

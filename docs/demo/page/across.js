@@ -3,9 +3,9 @@
 /* global $, badge, drawRooms, element, rooms, self, socket, tab, tint */
 
 /*
- * All workers at once, seen from the one that serves this tab. The tables are asked for anew every
- * couple of seconds while somebody can see them. A row is kept as long as its socket: text typed
- * into it, and the focus, outlive the next answer.
+ * All workers, as seen from the one that serves this tab. While they are visible, the tables are
+ * requested again every two seconds. A row lives as long as its socket, so that typed text and the
+ * focus survive the next answer.
  */
 
 const SURVEY_MS = 2000;
@@ -19,7 +19,7 @@ let surveyed = Promise.resolve();
 
 const count = (n, thing) => `${n} ${thing}${n === 1 ? '' : 's'}`;
 
-/* An error on the way is an answer, too. */
+/* Returns failures as answers, too. */
 async function request(event, ...args) {
 	if (!self)
 		return { ok: false, why: 'This tab is not connected' };
@@ -37,7 +37,7 @@ function button(text, label, onClick) {
 	return made;
 }
 
-/* Moves nothing that is in its place: an element that is moved loses the focus. */
+/* Does not move elements that are in place: a moved element loses the focus. */
 function arrange(parent, children) {
 	const wanted = new Set(children);
 	for (const child of [...parent.children])
@@ -48,7 +48,7 @@ function arrange(parent, children) {
 			parent.insertBefore(child, parent.children[i] || null);
 }
 
-/* Questions of the application's own: every worker's customHook answers */
+/* Requests of the application: customHook() of every worker answers */
 
 function duration(seconds) {
 	if (seconds < 120)
@@ -92,7 +92,7 @@ async function askAll() {
 		showAnswers(answers);
 }
 
-/* The question is open when that worker dies, and ends with it. */
+/* The request is open when that worker dies, and ends then. */
 async function killWorker(worker, pid) {
 	const { ok, why, answers, ms } = await request('kill', pid);
 	$('asked').textContent = ok
@@ -102,7 +102,7 @@ async function killWorker(worker, pid) {
 		showAnswers(answers);
 }
 
-/* The last request of a person stays as it was shown. */
+/* The answer to a person's last request stays. */
 async function refreshAnswers() {
 	const { ok, answers } = await request('ask');
 	if (ok && self)
@@ -118,7 +118,7 @@ async function act(event, what, done) {
 	return ok;
 }
 
-/* From now on something can be sent to it. */
+/* Makes it selectable as a receiver. */
 function knowRoom(room) {
 	if (rooms.has(room))
 		return;
@@ -213,7 +213,7 @@ async function surveyNow() {
 	showRooms(all, sockets);
 }
 
-/* One after the other: an answer never overtakes a later one. */
+/* Requests follow one another, so that no answer overtakes a later one. */
 function survey() {
 	surveyed = surveyed.then(surveyNow);
 	return surveyed;

@@ -3,12 +3,10 @@
 /* global io */
 
 /*
- * This half of the page learns everything from events: it requests no list,
- * which across.js does. A tab that
- * arrives is announced to all, and each tab answers it alone, so that the newcomer draws the same
- * picture. `tab` names a tab across reconnections, when its socket id is another each time; a
- * worker that was killed says no goodbye for its tabs, and their return under the same `tab`
- * puts the picture right.
+ * This half of the page learns everything from events; across.js requests lists. A new tab is
+ * announced to all tabs, and each of them answers the new one, which then draws the same picture.
+ * `tab` identifies a tab across reconnections, which change its socket id. A worker that is killed
+ * does not announce that its tabs leave; the picture is corrected when they return.
  */
 
 const FEED_MAX = 200;
@@ -94,7 +92,7 @@ function showMessage({ text, to, from, at }) {
 		element('p', { class: 'text' }, text)));
 }
 
-/* Messages from this tab to others only would otherwise vanish without a trace. */
+/* Shows messages of this tab that only others receive. */
 function showSent(text, to) {
 	append(element('li', { class: 'ghost' },
 		element('div', { class: 'origin' },
@@ -108,7 +106,7 @@ function note(...parts) {
 	append(element('li', { class: 'note' }, element('span', {}, ...parts), clock(Date.now())));
 }
 
-/* The tabs and their workers */
+/* Presence */
 
 function drawWorkers() {
 	const all = self ? [...others.values(), { ...self, me: true }] : [];
@@ -213,8 +211,8 @@ function send(event) {
 }
 
 /*
- * Node hands connections to the workers in turn, so that a new connection most often finds
- * another worker, but other tabs take turns too: the same one again is no reason to stop.
+ * Node distributes connections to the workers in turn, so a new connection mostly gets another
+ * worker. Other tabs connect as well: if it gets the same one, try again.
  */
 function switchWorker() {
 	if (!self)
@@ -259,7 +257,7 @@ socket.on('servers', (count) => {
 	drawState();
 });
 
-/* Another tab may move this one, from whichever worker. */
+/* A tab on any worker may move this one. */
 socket.on('rooms', ({ rooms: joined, by }) => {
 	const before = [...rooms].filter(([, isIn]) => isIn).map(([room]) => room);
 	for (const room of new Set([...rooms.keys(), ...joined]))
@@ -295,7 +293,7 @@ socket.on('here', (who) => {
 	drawWorkers();
 });
 
-/* A tab that is back at once has moved to another worker, and did not leave. */
+/* A tab that is back at once has moved to another worker. */
 socket.on('gone', (who) => {
 	const known = others.get(who.tab);
 	if (!known || known.socket !== who.socket)

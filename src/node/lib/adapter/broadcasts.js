@@ -61,7 +61,7 @@ class Broadcasts {
 		this.#sender = senderOf(uid);
 	}
 
-	/* Sends to the other workers. parts: what the parser wrote for the packet. */
+	/* Sends to the other workers. parts: the parser's output for the packet. */
 	publish(parts, packet, opts) {
 		if (typeof parts[0] !== 'string' || EncodedEvent.read(parts)?.nsp !== this.#nsp ||
 			(parts.length > 1 && !parts.slice(1).every(isBytes))) {

@@ -171,7 +171,7 @@ class Namespace {
 
 	/**
 	 * Makes all workers obey a command about the sockets in `opts`. The others get
-	 * it first: what local sockets send while they obey must come after it.
+	 * it first: messages that local sockets send while they obey must come after it.
 	 */
 	command(command, opts) {
 		if (this.#isForOthers(opts)) {

@@ -33,9 +33,9 @@
  * if there is no connection, and waits for one that is being made.
  *
  * Only the constructor and wrong arguments throw, and `error` is never emitted: an
- * application without listeners must not end for lack of a daemon. What a listener
- * throws becomes an uncaught exception after the current frame, so that it cannot
- * break the stream of frames.
+ * application without listeners must not end for lack of a daemon. An exception of
+ * a listener becomes an uncaught exception after the current frame, so that it
+ * cannot break the stream of frames.
  */
 
 const { EventEmitter } = require('node:events');
@@ -44,7 +44,7 @@ const sender = require('../wire/frame-writer');
 const { Connection } = require('./connection');
 const { Pm2aError } = require('./errors');
 const { identity } = require('./identity');
-const { LIMITS_UNTOLD, canSubscribe, isWithin, limitsOf } = require('./limits');
+const { isWithin, limitsOf } = require('./limits');
 const { Missed } = require('./missed');
 const { boolean, clientOptions, mustBeBytes, mustBeTopic, topicList } = require('./options');
 const { Outgoing } = require('./outgoing');
@@ -55,12 +55,11 @@ const { StartGate } = require('./start-gate');
 const { counters } = require('./stats');
 const { Subscriptions } = require('./subscriptions');
 
-const { FLAG, TYPE } = sender;
+const { FLAG } = sender;
 /* Names of methods that only this package calls. */
 const onDelivery = Symbol('onDelivery');
 const publishFrame = Symbol('publishFrame');
 const dropUnsent = Symbol('dropUnsent');
-const TOPICS_FRAME_MAX = 512 * 1024; // bytes of one SUBSCRIBE
 const LASTING = new Set(['bad-hello', 'bad-version', 'not-allowed',
 	'too-many-connections']);
 
@@ -71,7 +70,7 @@ class Client extends EventEmitter {
 	#isReady = false;
 	#closing = null; // close() waits for a connection: { promise, resolve }
 	#welcome = null; // body of the WELCOME of #connection
-	#subscriptions = new Subscriptions();
+	#subscriptions;
 	#gate = new StartGate(() => this.#outgoing.sendQueue());
 	#outgoing;
 	#requests;
@@ -91,6 +90,8 @@ class Client extends EventEmitter {
 			queueMaxBytes: this.#options.queueMaxBytes,
 			onDrop: (drop) => this.emit('drop', drop),
 		});
+		this.#subscriptions = new Subscriptions(this.#outgoing,
+			(topic) => this.#refuseTopic(topic));
 		this.#requests = new Requests(this.stats, this.#outgoing);
 		this.#questions = new Questions(this.stats, this.#outgoing,
 			(question) => this.#tell('question', question));
@@ -169,16 +170,12 @@ class Client extends EventEmitter {
 	subscribe(topic, { member = false } = {}) {
 		mustBeTopic(topic);
 		this.#subscriptions.add(topic, boolean('member', member));
-		this.#changeTopic(TYPE.SUBSCRIBE, topic, member);
 	}
 
 	unsubscribe(topic) {
 		mustBeTopic(topic);
-		const member = this.#subscriptions.remove(topic);
 		this.#gate.onUnsubscribe(topic);
-		if (member !== undefined) {
-			this.#changeTopic(TYPE.UNSUBSCRIBE, topic, member);
-		}
+		this.#subscriptions.remove(topic);
 	}
 
 	/** Writes what was sent so far, before the end of the tick. */
@@ -334,18 +331,7 @@ class Client extends EventEmitter {
 	#greet() {
 		this.#connection.send(sender.hello(
 			{ ...identity(this.#options), previous: this.#missed.previous }));
-		for (const [topic, isMember] of this.#subscriptions) {
-			this.#changeTopic(TYPE.SUBSCRIBE, topic, isMember);
-		}
-	}
-
-	/* Subscribes to topics that had to wait for the daemon's limits. */
-	#subscribeLong() {
-		for (const [topic, isMember] of this.#subscriptions) {
-			if (!canSubscribe(topic, LIMITS_UNTOLD)) {
-				this.#changeTopic(TYPE.SUBSCRIBE, topic, isMember);
-			}
-		}
+		this.#subscriptions.sendAll();
 	}
 
 	/* The daemon has accepted the client: sends what waits. */
@@ -354,7 +340,7 @@ class Client extends EventEmitter {
 		this.#outgoing.limits = limitsOf(body);
 		this.#requests.onWelcome(body);
 		this.#missed.onWelcome(body);
-		this.#subscribeLong();
+		this.#subscriptions.sendLong();
 		if (this.#missed.previous !== undefined || !this.#outgoing.isEmpty) {
 			this.#gate.shut(body.epoch);
 		}
@@ -467,22 +453,7 @@ class Client extends EventEmitter {
 		}
 	}
 
-	/* A topic that an application chooses must not end the connection of all. */
-	#changeTopic(type, topic, member) {
-		if (!this.#connection?.canSend) {
-			return;
-		}
-		const { limits } = this.#outgoing;
-		const isTold = this.#welcome !== null;
-		if (canSubscribe(topic, isTold ? limits : LIMITS_UNTOLD)) {
-			this.#connection.changeTopic(type, member ? FLAG.MEMBER : 0, topic,
-				Math.min(TOPICS_FRAME_MAX, limits.maxFrame));
-		} else if (isTold && type === TYPE.SUBSCRIBE) {
-			this.#refuseTopic(topic);
-		}
-	}
-
-	/* Reports it as the daemon would. */
+	/* Reports a topic that is too long as the daemon would. */
 	#refuseTopic(topic) {
 		const message = `SUBSCRIBE: a topic of ${Buffer.byteLength(topic)} bytes; ` +
 			`max-topic and max-frame allow ${this.maxTopic} bytes`;

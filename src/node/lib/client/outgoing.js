@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * What the client sends once the daemon has accepted it: published messages, and
- * the requests and answers that keep their place among them. Decides what goes to
- * the connection at once, what waits, and what is dropped.
+ * The frames that a client sends once the daemon has accepted it: published
+ * messages, and the requests and answers that keep their place among them. Each is
+ * sent at once, waits, or is dropped.
  *
  * While there is no connection, or while the kernel takes no more, messages wait
  * in a queue with a limit in bytes; beyond it the oldest are dropped. A message

@@ -1,29 +1,67 @@
 'use strict';
 
-/* The topics that a client subscribes to, and whether as a member. */
+/* The topics that a client subscribes to, which each new connection gets again. */
+
+const { FLAG, TYPE } = require('../wire/frame-writer');
+const { LIMITS_UNTOLD, canSubscribe } = require('./limits');
+
+const TOPICS_FRAME_MAX = 512 * 1024; // bytes of one SUBSCRIBE
 
 class Subscriptions {
-	#topics = new Map();
+	#topics = new Map(); // topic → whether as a member
+	#outgoing;
+	#refuse;
+
+	/* outgoing: the client's. refuse(topic): called for one that is too long. */
+	constructor(outgoing, refuse) {
+		this.#outgoing = outgoing;
+		this.#refuse = refuse;
+	}
 
 	add(topic, isMember) {
 		this.#topics.set(topic, isMember);
+		this.#send(TYPE.SUBSCRIBE, topic, isMember);
 	}
 
-	/* Returns whether it was subscribed as a member; undefined if not subscribed. */
+	/* No effect if the topic is not subscribed. */
 	remove(topic) {
 		const isMember = this.#topics.get(topic);
-		this.#topics.delete(topic);
-		return isMember;
+		if (this.#topics.delete(topic)) {
+			this.#send(TYPE.UNSUBSCRIBE, topic, isMember);
+		}
 	}
 
-	/* Yields [topic, isMember], members first, so that each kind shares frames. */
-	*[Symbol.iterator]() {
+	/* Sends all of them after HELLO, members first, so that each kind shares frames. */
+	sendAll() {
 		for (const member of [true, false]) {
-			for (const entry of this.#topics) {
-				if (entry[1] === member) {
-					yield entry;
+			for (const [topic, isMember] of this.#topics) {
+				if (isMember === member) {
+					this.#send(TYPE.SUBSCRIBE, topic, isMember);
 				}
 			}
+		}
+	}
+
+	/* Sends those that had to wait for the limits in WELCOME. */
+	sendLong() {
+		for (const [topic, isMember] of this.#topics) {
+			if (!canSubscribe(topic, LIMITS_UNTOLD)) {
+				this.#send(TYPE.SUBSCRIBE, topic, isMember);
+			}
+		}
+	}
+
+	/* A topic that an application chooses must not end the connection of all. */
+	#send(type, topic, isMember) {
+		const { connection, limits } = this.#outgoing;
+		if (!connection?.canSend) {
+			return;
+		}
+		if (canSubscribe(topic, connection.isOpen ? limits : LIMITS_UNTOLD)) {
+			connection.changeTopic(type, isMember ? FLAG.MEMBER : 0, topic,
+				Math.min(TOPICS_FRAME_MAX, limits.maxFrame));
+		} else if (connection.isOpen && type === TYPE.SUBSCRIBE) {
+			this.#refuse(topic);
 		}
 	}
 }

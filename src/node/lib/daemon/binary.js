@@ -1,13 +1,13 @@
 'use strict';
 
 /*
- * Where the daemon's binary is. What was built lies in the package, where an
- * image that is built as root has it for every user, and a copy in the cache of
- * the user who built it: `npm ci` empties the one, not the other. The cache is
- * keyed by the sources, so that it never gives another version's.
+ * Finds the daemon's binary. A build puts it into the package, where every user of
+ * an image that root built has it, and a copy into the cache of its user: `npm ci`
+ * empties only the former. The key of the cache is a digest of the sources, so it
+ * never returns the binary of another version.
  *
- * A binary counts when it runs: after an upgrade of the system it may want
- * libraries that are no longer there.
+ * A binary must run to count: after an upgrade of the system its libraries may be
+ * missing.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -23,7 +23,7 @@ const SOURCE_NAMES = ['Makefile', 'include', 'src'];
 const SYSTEM = ['/usr/local/bin', '/usr/local/sbin', '/usr/bin', '/usr/sbin'];
 const RUN_MS = 10_000;
 
-/* A checkout of the project has none here; `npm pack` puts them there. */
+/* Whether the package has the sources: `npm pack` adds them, a checkout has none. */
 function hasSources() {
 	return fs.existsSync(path.join(SOURCES, 'Makefile'));
 }
@@ -47,7 +47,7 @@ function digest() {
 	return hash.digest('hex').slice(0, 16);
 }
 
-/* undefined for a user of whom the system knows no home. */
+/* Returns undefined for a user without a home directory. */
 function cacheFolder(env) {
 	try {
 		return env.XDG_CACHE_HOME || path.join(env.HOME || os.homedir(), '.cache');
@@ -66,7 +66,7 @@ function places(env = process.env) {
 		[SOURCES, path.join(cache, 'socket.io-pm2adapter', `${process.arch}-${digest()}`)];
 }
 
-/* What a binary says of itself, or why it doesn't: { version } or { why }. */
+/* Runs a binary: returns { version }, or { why } if it does not run. */
 function look(file) {
 	const { error, status, signal, stdout, stderr } = spawnSync(file, ['--version'],
 		{ encoding: 'utf8', timeout: RUN_MS });
@@ -88,10 +88,9 @@ function* candidates(env) {
 }
 
 /*
- * The binary to run: { file, version, isOurs }, or null. isOurs: it was built
- * from this package. broken: gets { file, why } of those that don't run.
- * Throws a Failure when $PM2ADAPTERD_BIN names one that doesn't: who names one
- * wants that one.
+ * Returns the binary to run, { file, version, isOurs }, or null. isOurs: it was
+ * built from this package. broken: gets { file, why } of binaries that do not run.
+ * Throws a Failure if $PM2ADAPTERD_BIN names a binary that does not run.
  */
 function find(env = process.env, broken = []) {
 	if (env.PM2ADAPTERD_BIN) {

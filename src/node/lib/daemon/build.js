@@ -1,10 +1,10 @@
 'use strict';
 
 /*
- * Builds the daemon from the sources in the package, with their own Makefile, in
- * a folder of its own beside where the binary goes: two that build at once don't
- * meet, and the binary is there whole or not at all. The folder has links to the
- * sources, since make(1) can't live with spaces in paths, which are the user's.
+ * Builds the daemon from the sources in the package, with their own Makefile. Each
+ * build has a temporary folder next to the binary's place, so concurrent builds do
+ * not collide, and the binary appears complete or not at all. The folder has links
+ * to the sources, since make(1) fails if a path has spaces.
  */
 
 const { spawn } = require('node:child_process');
@@ -18,9 +18,9 @@ const { advice, missing, unsupported } = require('./needs');
 
 const TARGET = `build/release/${NAME}`;
 const WORKSHOP = '.build-';
-const STALE_MS = 3_600_000; // older ones were left by who was killed
-const JOBS_MAX = 4; // others work on this machine as well
-const TAIL = 30; // lines that are shown of what failed
+const STALE_MS = 3_600_000; // older folders are left from killed builds
+const JOBS_MAX = 4; // leaves cores to other processes
+const TAIL = 30; // lines of a failed build's output to show
 const DENIED = new Set(['EACCES', 'EPERM', 'EROFS']);
 
 function mustBePossible() {
@@ -48,7 +48,7 @@ function removeStale(folder) {
 	}
 }
 
-/* A new folder in the first place that takes one. */
+/* Makes a temporary folder in the first of `folders` that is writable. */
 function openWorkshop(folders) {
 	let denied;
 	for (const folder of folders) {
@@ -67,7 +67,7 @@ function openWorkshop(folders) {
 	throw new Failure(EXIT.config, `nowhere to build: ${denied.message}`);
 }
 
-/* Of whoever runs us: npm's and make's own would change the build. */
+/* The environment without variables of npm and make, which would change the build. */
 function cleanEnv() {
 	const other = /^(npm_|MAKE|MFLAGS$|NODE_CHANNEL_|VARIANT$|V$|B$)/;
 	return Object.fromEntries(
@@ -92,14 +92,14 @@ async function make(workshop) {
 	}
 }
 
-/* Into a folder, whole or not at all. */
+/* Puts the binary into a folder, completely or not at all. */
 function install(built, folder) {
 	const beside = path.join(folder, `${WORKSHOP}${process.pid}`);
 	fs.copyFileSync(built, beside);
 	fs.renameSync(beside, path.join(folder, NAME));
 }
 
-/* For the next `npm ci`; what was built is there without it. */
+/* Keeps a copy for the next `npm ci`; fails silently if the folder is read-only. */
 function keepCopy(built, folder) {
 	try {
 		fs.mkdirSync(folder, { recursive: true });
@@ -111,7 +111,7 @@ function keepCopy(built, folder) {
 	}
 }
 
-/* Resolves with the binary's path; rejected with a Failure. */
+/* Promises the binary's path; rejected with a Failure. */
 async function build() {
 	mustBePossible();
 	const folders = places();

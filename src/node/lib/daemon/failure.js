@@ -1,6 +1,6 @@
 'use strict';
 
-/* What the command ends with: the codes are those of the daemon (sysexits.h). */
+/* An error that ends the command, with an exit code of the daemon (sysexits.h). */
 
 const EXIT = { usage: 64, unavailable: 69, config: 78 };
 

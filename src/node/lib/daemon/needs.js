@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * What building the daemon needs, what of it this machine lacks, and the command
- * that installs it. Libraries are known by their names in pkg-config; of several
- * names one is enough, and of several packages the first that there is.
+ * The tools and libraries that building the daemon needs, those that this machine
+ * lacks, and the command that installs them. Libraries have names in pkg-config;
+ * one of several names is enough.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -32,11 +32,11 @@ function runs(command, ...args) {
 	return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-/* sh knows what it would run, whatever that says to --version. */
+/* Asks the shell: not every tool knows --version. */
 const hasTool = (name) => runs('/bin/sh', '-c', `command -v ${name}`);
 const hasLibrary = (names) => names.some((name) => runs('pkg-config', '--exists', name));
 
-/* Why no daemon can be built on this system at all, or null. */
+/* Returns why no daemon can be built on this system at all, or null. */
 function unsupported(platform = process.platform, report = process.report.getReport()) {
 	if (platform !== 'linux') {
 		return `the daemon needs Linux; this is ${platform}`;
@@ -45,7 +45,7 @@ function unsupported(platform = process.platform, report = process.report.getRep
 		'the daemon needs glibc, which this Linux has not';
 }
 
-/* The needs that are not met, with what they are called. */
+/* Lists the needs that are not met. */
 function missing() {
 	return [
 		...TOOLS.filter(({ name }) => !hasTool(name)),
@@ -54,7 +54,8 @@ function missing() {
 	];
 }
 
-/* What is missing, and the line that installs it where that is known. */
+/* Returns a text with the missing names, and the command that installs them if the
+ * package manager is known. */
 function advice(needs) {
 	const lines = [`missing: ${needs.map(({ name }) => name).join(', ')}`];
 	const manager = MANAGERS.find(({ command }) => hasTool(command));

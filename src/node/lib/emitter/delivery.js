@@ -1,23 +1,22 @@
 'use strict';
 
 /*
- * What a process without a Socket.IO server publishes, until the daemon has it.
+ * Publishes from a process without a Socket.IO server, and keeps the process alive
+ * until the daemon has the messages.
  *
  * Such a process may be a script of three lines that ends when nothing keeps it
- * alive. A Client doesn't, so what such a script emits would be lost with it,
- * silently and always, since connecting takes longer than the script. So the
- * process is kept alive while something that was published isn't known to be
- * with the daemon. It is known by a PONG: a write only tells that the kernel
- * has it.
+ * alive. A Client does not, and connecting takes longer than the script, so its
+ * messages would be lost silently and always. A PONG proves that the daemon has
+ * the messages before it; a finished write proves only that the kernel has them.
  *
- * There is an end to that, for a cron job that waits for a daemon that never
- * comes is started again each minute: `timeout` ms after the daemon last gave a
- * sign the process is let go, and whoever waits hears of it. The messages go on
- * waiting then, for as long as something else keeps the process alive.
+ * A cron job may wait for a daemon that never starts, and is started again each
+ * minute. So, `timeout` ms after the last sign of the daemon, the process may end
+ * and all promises are rejected. The messages still wait for as long as something
+ * else keeps the process alive.
  *
- * Messages are counted, not kept: of those that were taken, the first `settled`
- * ones are with the daemon or lost. What a connection had when it broke may have
- * arrived or not, and is said to be lost; an orderly end loses nothing.
+ * Messages are counted, not kept: the first `settled` of those that the client has
+ * taken are at the daemon or lost. Messages under way on a connection that breaks
+ * may have arrived, and are reported as lost; an orderly end loses none.
  */
 
 const { countDrop } = require('../client/stats');
@@ -25,20 +24,20 @@ const { Pm2aError } = require('../client/errors');
 
 const LOST = 'messages were dropped, or the connection broke before the daemon had them';
 
-class Outlet {
+class Delivery {
 	#client;
 	#timeout;
-	#taken = 0; // messages, by the client
-	#settled = 0;
-	#isLost = false; // something, since the last flush() that said so
-	#seen = 0; // dropped messages that publish() saw, and 'drop' tells again
+	#taken = 0; // messages that the client has taken
+	#settled = 0; // of them, see above
+	#isLost = false; // a message was lost since flush() last reported it
+	#seen = 0; // drops that publish() has seen and `drop` reports again
 	#isSettling = false;
 	#waiters = new Set(); // { upTo, resolve, reject }
-	#timer = null; // is there while the process is kept alive
+	#timer = null; // set while the process is kept alive
 	#hasWarned = false;
 	#closing = null; // the promise of close()
 
-	/* client: a Client. timeout: ms that the daemon may be silent, see above. */
+	/* client: a Client. timeout: ms that the daemon may be silent. */
 	constructor(client, timeout) {
 		this.#client = client;
 		this.#timeout = timeout;
@@ -51,10 +50,10 @@ class Outlet {
 		return this.#client;
 	}
 
-	/* As Client.publish(); after close() everything is dropped. */
+	/* As Client.publish(); drops messages after close(). */
 	publish(topics, body, options) {
 		if (this.#closing !== null) {
-			return this.#refuse(body.length);
+			return this.#dropClosed(body.length);
 		}
 		const { stats } = this.#client;
 		const before = stats.dropped;
@@ -69,16 +68,16 @@ class Outlet {
 		return wasTaken;
 	}
 
-	/* Fulfilled when connected; rejected with PM2A_ERR_TIMEOUT or _CLOSED. */
+	/* Fulfilled when connected; rejected with PM2A_ERR_TIMEOUT or PM2A_ERR_CLOSED. */
 	ready() {
 		return this.#client.connected ? Promise.resolve() :
 			this.#wait(Infinity, this.#client.ready());
 	}
 
 	/*
-	 * Fulfilled when the daemon has all that was published before. Rejected with
-	 * PM2A_ERR_TIMEOUT or _CLOSED, or with PM2A_ERR_LOST where something of what
-	 * was published since the last flush() is lost.
+	 * Fulfilled when the daemon has all messages that were published before. Rejected
+	 * with PM2A_ERR_TIMEOUT or PM2A_ERR_CLOSED, or with PM2A_ERR_LOST if one of the
+	 * messages since the last flush() is lost.
 	 */
 	async flush() {
 		if (this.#settled < this.#taken) {
@@ -90,13 +89,13 @@ class Outlet {
 		}
 	}
 
-	/* Sends what was published, then ends the connection. Never rejected. */
+	/* Sends all messages, then ends the connection. Never rejected. */
 	close() {
 		this.#closing ??= this.#close();
 		return this.#closing;
 	}
 
-	/* Ends at once; what waits is dropped and counted. */
+	/* Ends at once; messages that wait are dropped and counted. */
 	destroy() {
 		this.#closing ??= Promise.resolve();
 		this.#client.destroy();
@@ -118,7 +117,7 @@ class Outlet {
 		await this.#client.close();
 	}
 
-	#refuse(bytes) {
+	#dropClosed(bytes) {
 		const { stats } = this.#client;
 		stats.published++;
 		countDrop(stats, { messages: 1, bytes }, 'closed');
@@ -126,29 +125,29 @@ class Outlet {
 	}
 
 	/*
-	 * Fulfilled when so many are settled, or with the promise, and keeps the
-	 * process alive until then.
+	 * Fulfilled when `upTo` messages are settled, or with `promise`. Keeps the process
+	 * alive until then.
 	 */
 	#wait(upTo, promise) {
 		if (this.#settled >= upTo) {
 			return Promise.resolve();
 		}
-		this.#hold();
+		this.#keepAlive();
 		return new Promise((resolve, reject) => {
 			const waiter = { upTo, resolve, reject };
 			const end = (settle) => (value) => {
 				this.#waiters.delete(waiter);
 				settle(value);
-				this.#rest();
+				this.#restIfDone();
 			};
 			this.#waiters.add(waiter);
 			promise?.then(end(resolve), end(reject));
 		});
 	}
 
-	/* Until all that was taken is settled; one is at work at a time. */
+	/* Waits until all messages are settled; only one call is active at a time. */
 	async #settle() {
-		this.#hold();
+		this.#keepAlive();
 		if (this.#isSettling) {
 			return;
 		}
@@ -156,7 +155,7 @@ class Outlet {
 		try {
 			while (this.#settled < this.#taken) {
 				await this.#client.ready();
-				await this.#ask();
+				await this.#confirm();
 			}
 		} catch (error) {
 			this.#letGo(error);
@@ -164,7 +163,8 @@ class Outlet {
 		this.#isSettling = false;
 	}
 
-	async #ask() {
+	/* Settles the messages that were sent before a PING which the daemon answers. */
+	async #confirm() {
 		const sent = this.#taken - this.#client.queued.messages;
 		await this.#client.barrier();
 		if (this.#client.connected) {
@@ -181,26 +181,26 @@ class Outlet {
 				waiter.resolve();
 			}
 		}
-		this.#rest();
+		this.#restIfDone();
 	}
 
 	#onBreak(isOrderly) {
-		const gone = this.#taken - this.#client.queued.messages;
-		if (gone > this.#settled) {
+		const sent = this.#taken - this.#client.queued.messages;
+		if (sent > this.#settled) {
 			this.#isLost ||= !isOrderly;
-			this.#advance(gone);
+			this.#advance(sent);
 		}
 	}
 
-	/* What goes later than publish() saw. What a connection had is known by its
-	 * end, and is told again here by its writes. */
+	/* Notes drops that publish() did not see. Messages that were lost with a
+	 * connection are known from its end, and are reported here again. */
 	#onDrop({ messages, reason }) {
 		const isNew = messages > this.#seen;
 		this.#seen = 0;
 		this.#isLost ||= isNew && reason !== 'disconnect';
 	}
 
-	#hold() {
+	#keepAlive() {
 		this.#timer ??= setTimeout(() => this.#expire(), this.#timeout);
 	}
 
@@ -213,8 +213,8 @@ class Outlet {
 		this.#letGo(error);
 	}
 
-	/* Once, where nobody is told otherwise: the process may end now, and what
-	 * waits would be lost without a word. */
+	/* Warns, once, if no promise reports it: the process may end now, and the messages
+	 * that wait would be lost silently. */
 	#warn({ message, code }) {
 		if (!this.#hasWarned) {
 			this.#hasWarned = true;
@@ -223,14 +223,14 @@ class Outlet {
 		}
 	}
 
-	#rest() {
+	#restIfDone() {
 		if (this.#settled >= this.#taken && this.#waiters.size === 0) {
 			clearTimeout(this.#timer);
 			this.#timer = null;
 		}
 	}
 
-	/* The process may end, and nobody waits any longer. */
+	/* Lets the process end, and rejects all promises. */
 	#letGo(error) {
 		clearTimeout(this.#timer);
 		this.#timer = null;
@@ -240,4 +240,4 @@ class Outlet {
 	}
 }
 
-module.exports = { Outlet };
+module.exports = { Delivery };

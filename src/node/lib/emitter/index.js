@@ -1,21 +1,21 @@
 'use strict';
 
 /*
- * Emitting from a process that serves no browsers: a cron job, an API, a shell.
- * The interface is that of @socket.io/redis-emitter.
+ * createEmitter(): emits from a process without a Socket.IO server, such as a cron
+ * job, an API or a shell. The interface is that of @socket.io/redis-emitter.
  */
 
 const { Client } = require('../client/client');
 const { Pm2aError } = require('../client/errors');
 const { Joins } = require('./joins');
 const { described, integer, refuse } = require('../client/options');
-const { Outlet } = require('./delivery');
+const { Delivery } = require('./delivery');
 const { EVENT } = require('../socketio/packets');
 const { encodePayload, isRoom, isServerEvent, readBroadcast } = require('../socketio/payload');
 const { RedisPublisher } = require('./redis-publisher');
 const { everyone } = require('../socketio/topics');
 
-const UID = 'emitter'; // that of all emitters, as those of Redis have it
+const UID = 'emitter'; // of all emitters, as with the Redis emitters
 
 function roomsOf(rooms) {
 	const list = Array.isArray(rooms) ? rooms : [rooms];
@@ -29,7 +29,7 @@ function refuseAcks(args) {
 	}
 }
 
-/* Throws where the workers wouldn't take an event. */
+/* Throws unless the workers would accept the event. */
 function mustBeEvent(isEvent, name) {
 	if (!isEvent) {
 		throw new Pm2aError('PM2A_ERR_OPTION', typeof name === 'string' ?
@@ -38,19 +38,19 @@ function mustBeEvent(isEvent, name) {
 	}
 }
 
-/* What the operators of an emitter share: the way out. */
+/* The connection that all operators of an emitter share. */
 class Exit {
-	constructor(outlet) {
-		this.outlet = outlet;
-		this.joins = new Joins(outlet.client);
-		this.redisClient = new RedisPublisher(outlet, this.joins);
+	constructor(delivery) {
+		this.delivery = delivery;
+		this.joins = new Joins(delivery.client);
+		this.redisClient = new RedisPublisher(delivery, this.joins);
 	}
 
 	get key() {
-		return this.outlet.client.key;
+		return this.delivery.client.key;
 	}
 
-	/* Returns false where it was dropped at once. */
+	/* Returns false if the message is dropped at once. */
 	publish(topics, packet, opts) {
 		let body;
 		try {
@@ -59,12 +59,12 @@ class Exit {
 			throw new Pm2aError('PM2A_ERR_ENCODE',
 				`${packet.nsp}: ${error.message}`, error);
 		}
-		return this.outlet.publish(topics, body,
+		return this.delivery.publish(topics, body,
 			{ volatile: opts.flags.volatile === true });
 	}
 }
 
-/** Whom to emit to. Each method that narrows it returns another one. */
+/** Selects the clients to emit to. Methods that narrow it return a new one. */
 class BroadcastOperator {
 	#exit;
 	#nsp;
@@ -138,7 +138,7 @@ class BroadcastOperator {
 	}
 }
 
-/** All of a namespace, and the connection. */
+/** Emits to a whole namespace, and has the connection. */
 class Emitter extends BroadcastOperator {
 	#exit;
 
@@ -150,10 +150,10 @@ class Emitter extends BroadcastOperator {
 
 	/** The connection to the daemon. */
 	get client() {
-		return this.#exit.outlet.client;
+		return this.#exit.delivery.client;
 	}
 
-	/** What the Redis emitters take for a client of Redis. */
+	/** The client that the Redis emitters can use as a Redis client. */
 	get redisClient() {
 		return this.#exit.redisClient;
 	}
@@ -171,23 +171,23 @@ class Emitter extends BroadcastOperator {
 	}
 
 	ready() {
-		return this.#exit.outlet.ready();
+		return this.#exit.delivery.ready();
 	}
 
 	flush() {
-		return this.#exit.outlet.flush();
+		return this.#exit.delivery.flush();
 	}
 
 	close() {
-		return this.#exit.outlet.close();
+		return this.#exit.delivery.close();
 	}
 
 	destroy() {
-		this.#exit.outlet.destroy();
+		this.#exit.delivery.destroy();
 	}
 }
 
-/* Socket.IO's namespaces begin with a slash; emitters may leave it out. */
+/* Adds the slash that names of namespaces begin with; callers may leave it out. */
 function nspOf(nsp) {
 	if (typeof nsp !== 'string') {
 		refuse('nsp', nsp, 'a string');
@@ -206,7 +206,7 @@ function createEmitter(opts = {}) {
 	const name = nspOf(nsp);
 	integer('timeout', timeout, 1, 600_000);
 	const client = new Client({ ...options, role: 'emitter' });
-	const emitter = new Emitter(new Exit(new Outlet(client, timeout)), name);
+	const emitter = new Emitter(new Exit(new Delivery(client, timeout)), name);
 	client.connect();
 	return emitter;
 }

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What the Redis emitters take for a client of Redis: publish() to a channel,
- * and no more. Channels are topics, so what they write arrives.
+ * An object that the Redis emitters accept as a Redis client; it has only
+ * publish(). Channels are topics, so the workers get what the emitters write.
  */
 
 const { Client } = require('../client/client');
@@ -27,7 +27,7 @@ class RedisPublisher {
 	#target;
 	#joins;
 
-	/* target: has publish() as a Client. */
+	/* target: has publish() like a Client. */
 	constructor(target, joins) {
 		this.#target = target;
 		this.#joins = joins;
@@ -37,7 +37,7 @@ class RedisPublisher {
 	 * Publishes a message, a string or bytes, to a channel.
 	 *
 	 * @param callback optional: callback(null, 0), later
-	 * @returns a promise of 0: how many have got it isn't known
+	 * @returns a promise of 0: the number of receivers is unknown
 	 */
 	publish(channel, message, callback) {
 		const topic = String(bytesOf('channel', channel));
@@ -50,12 +50,12 @@ class RedisPublisher {
 		return Promise.resolve(0);
 	}
 
-	/** By this socket.io-emitter knows a client of Redis from options. */
+	/** socket.io-emitter recognizes a Redis client by this method. */
 	hset() {
 		refuse('hset', 'a command', 'publish, the only one that there is');
 	}
 
-	/* That of everyone where the room is still being joined. */
+	/* Returns the topic of everyone while workers may be joining the room. */
 	#topicFor(topic, body) {
 		if (!this.#joins.hasAny([topic])) {
 			return topic;
@@ -75,7 +75,7 @@ class RedisPublisher {
 }
 
 /**
- * An object with publish(channel, message) on top of a Client or an emitter.
+ * Returns an object with publish(channel, message) for a Client or an emitter.
  *
  * @throws PM2A_ERR_OPTION
  */

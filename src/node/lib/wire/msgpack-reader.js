@@ -86,21 +86,15 @@ class Reader {
 			return false;
 		case 0xc3:
 			return true;
-		case 0xc4:
-		case 0xc5:
-		case 0xc6:
+		case 0xc4: case 0xc5: case 0xc6:
 			return this.#binary(this.#natural(1 << (head - 0xc4)));
-		case 0xc7:
-		case 0xc8:
-		case 0xc9:
+		case 0xc7: case 0xc8: case 0xc9:
 			return this.#extension(this.#natural(1 << (head - 0xc7)), false);
 		case 0xca:
 			return this.#bytes.readFloatBE(this.#take(4));
 		case 0xcb:
 			return this.#bytes.readDoubleBE(this.#take(8));
-		case 0xcc:
-		case 0xcd:
-		case 0xce:
+		case 0xcc: case 0xcd: case 0xce:
 			return this.#natural(1 << (head - 0xcc));
 		case 0xcf:
 			return this.#natural(4) * TWO_32 + this.#natural(4);
@@ -112,21 +106,13 @@ class Reader {
 			return this.#bytes.readInt32BE(this.#take(4));
 		case 0xd3:
 			return this.#bytes.readInt32BE(this.#take(4)) * TWO_32 + this.#natural(4);
-		case 0xd4:
-		case 0xd5:
-		case 0xd6:
-		case 0xd7:
-		case 0xd8:
+		case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8:
 			return this.#extension(1 << (head - 0xd4), true);
-		case 0xd9:
-		case 0xda:
-		case 0xdb:
+		case 0xd9: case 0xda: case 0xdb:
 			return this.#text(this.#natural(1 << (head - 0xd9)));
-		case 0xdc:
-		case 0xdd:
+		case 0xdc: case 0xdd:
 			return this.#array(this.#natural(2 << (head - 0xdc)), depth);
-		case 0xde:
-		case 0xdf:
+		case 0xde: case 0xdf:
 			return this.#map(this.#natural(2 << (head - 0xde)), depth);
 		default:
 			throw new RangeError('a byte 0xc1, which no value begins with');

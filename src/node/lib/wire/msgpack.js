@@ -4,7 +4,7 @@
 
 const { DEPTH_MAX, decode, valuesMax } = require('./msgpack-reader');
 
-/* Heads 0xc0 to 0xdf: [bytes behind the head, width of a length field that
+/* The heads 0xc0 to 0xdf: [bytes after the head, width of a length field that
  * counts bytes, width of one that counts values, values for each]. */
 const HEADS = [
 	[0], null, [0], [0], [0, 1], [0, 2], [0, 4], [1, 1], [1, 2], [1, 4],
@@ -45,10 +45,8 @@ function skip(bytes, from, end) {
 			children = shape[2] ? n * shape[3] : 0;
 		} else if (head >= 0xa0 && head < 0xc0) {
 			size = head & 0x1f;
-		} else if (head >= 0x90 && head < 0xa0) {
-			children = head & 0x0f;
-		} else if (head >= 0x80 && head < 0x90) {
-			children = 2 * (head & 0x0f);
+		} else if (head >= 0x80 && head < 0xa0) {
+			children = (head & 0x0f) * (head < 0x90 ? 2 : 1);
 		}
 		at += size;
 		allowed -= children;
