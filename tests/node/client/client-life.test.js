@@ -223,7 +223,7 @@ describe('client: a daemon that hangs', () => {
 	});
 
 	test('one that never wants to be asked isn\'t, nor one that asks for nonsense', async (t) => {
-		for (const interval of [0, -1, 'often', null, 2 ** 40]) {
+		for (const interval of [0, -1, 'often', null, 2 ** 40, { valueOf: 1, toString: 1 }]) {
 			const { client, link } = await connected(t,
 				{ daemon: { welcome: { ping_interval_ms: interval } } });
 			for (let n = 0; n < 20; n++)

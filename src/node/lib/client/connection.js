@@ -401,7 +401,7 @@ class Connection {
 		}
 		this.#state = 'open';
 		this.#reader.max = body.max_frame;
-		this.#startPinging(Math.min(body.ping_interval_ms, TIMER_MAX));
+		this.#startPinging(body.ping_interval_ms);
 		this.#tell.onWelcome(body);
 	}
 
@@ -429,7 +429,8 @@ class Connection {
 	}
 
 	/* Detects a daemon that hangs: it accepts connections but sends nothing. */
-	#startPinging(interval) {
+	#startPinging(told) {
+		const interval = typeof told === 'number' ? Math.min(told, TIMER_MAX) : 0;
 		if (!(interval > 0)) {
 			return;
 		}
