@@ -89,13 +89,13 @@ C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
 # own. The daemon links the library instead of these objects.
 SONAME := 0
 LIB_SOURCES := $(filter-out src/client/libevent.c,$(filter src/client/%,$(SOURCES))) \
-	$(addprefix src/,wire/ask.c wire/reply.c wire/topic_field.c wire/frame.c \
+	$(addprefix src/,wire/sent.c wire/reply.c wire/topic_field.c wire/frame.c \
 	wire/msg_scan.c wire/msg_tree.c wire/msg_writer.c \
 	base/clock.c base/question.c)
 LIB_OBJECTS := $(LIB_SOURCES:src/%.c=$(B)/pic/%.o)
 LIBEVENT_OBJECTS := $(B)/pic/client/libevent.o
 OBJECTS := $(patsubst src/%.c,$(B)/%.o,$(filter-out src/client/% \
-	src/wire/ask.c src/wire/reply.c src/wire/topic_field.c,$(SOURCES)))
+	src/wire/sent.c src/wire/reply.c src/wire/topic_field.c,$(SOURCES)))
 LIBS := libpm2a libpm2a_libevent
 LIBRARIES := $(foreach l,$(LIBS),$(B)/$(l).a \
 	$(B)/$(l).so $(B)/$(l).so.$(SONAME))

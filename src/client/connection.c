@@ -14,7 +14,7 @@
 #include "client/requests.h"
 #include "client/send.h"
 #include "client/stats.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 /*
  * state.c has the life of a connection; here is what is done in it.
@@ -173,16 +173,16 @@ send_hello(struct pm2a *p)
 {
 	struct msg_writer w = { 0 };
 
-	ask_write_hello(&w, &(struct ask_hello){
-				.name = p->options.name,
-				.client = "libpm2a/" VERSION,
-				.role = role_names[p->options.role],
-				.key = p->options.key,
-				.pid = getpid(),
-				.pm_id = p->options.pm_id,
-				.previous_id = p->previous.id,
-				.previous_epoch_ms = p->previous.epoch_ms,
-			    });
+	sent_write_hello(&w, &(struct sent_hello){
+				 .name = p->options.name,
+				 .client = "libpm2a/" VERSION,
+				 .role = role_names[p->options.role],
+				 .key = p->options.key,
+				 .pid = getpid(),
+				 .pm_id = p->options.pm_id,
+				 .previous_id = p->previous.id,
+				 .previous_epoch_ms = p->previous.epoch_ms,
+			     });
 	return send_control(p, &w);
 }
 

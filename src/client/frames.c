@@ -12,7 +12,7 @@
 #include "client/requests.h"
 #include "client/send.h"
 #include "client/stats.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 #include "wire/msg.h"
 #include "wire/reply.h"
 
@@ -46,7 +46,7 @@ on_welcome(struct pm2a *p, const struct frame *f)
 	p->ping_interval_ms = welcome.ping_interval_ms;
 	p->max_frame = welcome.max_frame;
 	p->max_topic = welcome.max_topic;
-	p->takes_requests = welcome.can_ask;
+	p->takes_requests = welcome.has_requests;
 	p->takes_stats = welcome.has_stats;
 	return connection_join(p);
 }
@@ -215,8 +215,8 @@ on_ping(struct pm2a *p, const struct frame *f)
 		    p, PM2A_E_LOST, "the daemon sends PING and does not read");
 		return 0;
 	}
-	ask_write_opaque(&w, FRAME_PONG, 0, (struct ask_bytes){ 0 },
-	    (struct ask_bytes){ f->body, f->body_len });
+	sent_write_opaque(&w, FRAME_PONG, 0, (struct sent_bytes){ 0 },
+	    (struct sent_bytes){ f->body, f->body_len });
 	return send_control(p, &w);
 }
 

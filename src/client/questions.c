@@ -7,7 +7,7 @@
 #include "client/interest.h"
 #include "client/limits.h"
 #include "client/send.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 struct question {
 	struct table_node node; /* the first, so that it is the question too */
@@ -30,8 +30,8 @@ send_answer(
 	struct msg_writer w = { 0 };
 	int r = 0;
 
-	ask_write_answer(
-	    &w, id, verdict, (struct ask_bytes){ body.data, body.len });
+	sent_write_answer(
+	    &w, id, verdict, (struct sent_bytes){ body.data, body.len });
 	if (!w.fault && verdict != VERDICT_NO)
 		r = limits_check_frame(p, w.len);
 	if (r == 0)

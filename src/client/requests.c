@@ -9,7 +9,7 @@
 #include "client/limits.h"
 #include "client/result.h"
 #include "client/send.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 #include "wire/frame.h"
 
 /*
@@ -207,8 +207,8 @@ write_frame(struct msg_writer *w, const struct pm2a_ask *options, uint64_t id,
 
 	if (r != 0)
 		return r;
-	ask_write_question(
-	    w, &(struct ask_question){
+	sent_write_request(
+	    w, &(struct sent_request){
 		   .flags = (uint8_t)(topic.flags | flags),
 		   .topic = { topic.data, topic.len },
 		   .id = id,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "client/client.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 int
 send_control(struct pm2a *p, struct msg_writer *w)
@@ -28,10 +28,10 @@ send_control(struct pm2a *p, struct msg_writer *w)
 int
 send_ping(struct pm2a *p)
 {
-	static const struct ask_bytes nothing;
+	static const struct sent_bytes nothing;
 	struct msg_writer w = { 0 };
 
-	ask_write_opaque(&w, FRAME_PING, 0, nothing, nothing);
+	sent_write_opaque(&w, FRAME_PING, 0, nothing, nothing);
 	return send_control(p, &w);
 }
 

@@ -7,7 +7,7 @@
 #include "client/client.h"
 #include "client/interest.h"
 #include "client/limits.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 #include "wire/frame.h"
 #include "wire/msg.h"
 
@@ -197,8 +197,8 @@ write_frame(const struct pm2a *p, const struct pm2a_stats_request *options,
 	struct msg_writer w = { 0 };
 	int r = 0;
 
-	ask_write_stats(&w,
-	    &(struct ask_stats){
+	sent_write_stats(&w,
+	    &(struct sent_stats){
 		.sections = options->n_sections == 0 ? NULL : options->sections,
 		.n_sections = options->n_sections,
 		.limit = options->limit,

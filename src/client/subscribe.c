@@ -1,7 +1,7 @@
 #include "client/client.h"
 #include "client/interest.h"
 #include "client/send.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 static const uint8_t kind_flags[] = {
 	[PM2A_EXACT] = 0,
@@ -27,13 +27,13 @@ static int
 tell_topic(struct pm2a *p, enum frame_type type, enum pm2a_kind kind,
     struct pm2a_bytes topic)
 {
-	struct ask_bytes name = { topic.data, topic.len };
+	struct sent_bytes name = { topic.data, topic.len };
 	struct msg_writer w = { 0 };
 	int r;
 
 	if (!state_can_send(p->state))
 		return 0;
-	ask_write_topics(&w, type, kind_flags[kind], &name, 1);
+	sent_write_topics(&w, type, kind_flags[kind], &name, 1);
 	r = send_control(p, &w);
 	interest_tell(p);
 	return r;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 #define FRAME_MAX ((size_t)512 * 1024)
 #define N_IN_FRAME 1024
@@ -15,7 +15,7 @@
 struct topic {
 	TAILQ_ENTRY(topic) link;
 	uint8_t flags;
-	struct ask_bytes name; /* its bytes follow the struct */
+	struct sent_bytes name; /* its bytes follow the struct */
 };
 
 static int
@@ -78,7 +78,7 @@ topics_add(struct topics *topics, uint8_t flags, const void *data, size_t len,
 	if (topic == NULL)
 		return -ENOMEM;
 	topic->flags = flags;
-	topic->name = (struct ask_bytes){ topic + 1, len };
+	topic->name = (struct sent_bytes){ topic + 1, len };
 	if (len > 0)
 		memcpy(topic + 1, data, len);
 	if (tsearch(topic, &topics->tree, compare) == NULL) {
@@ -142,7 +142,7 @@ size_t
 topics_write(
     const struct topics *topics, struct msg_writer *w, uint32_t max_frame)
 {
-	struct ask_bytes names[N_IN_FRAME];
+	struct sent_bytes names[N_IN_FRAME];
 	const struct topic *topic;
 	size_t n = 0, used = 0, n_too_long = 0;
 	uint8_t flags = 0;
@@ -154,7 +154,7 @@ topics_write(
 		}
 		if (n == N_IN_FRAME || (n > 0 && topic->flags != flags) ||
 		    used + cost_of(topic->name.len) > room_of(max_frame)) {
-			ask_write_topics(w, FRAME_SUBSCRIBE, flags, names, n);
+			sent_write_topics(w, FRAME_SUBSCRIBE, flags, names, n);
 			n = used = 0;
 		}
 		flags = topic->flags;
@@ -162,6 +162,6 @@ topics_write(
 		used += cost_of(topic->name.len);
 	}
 	if (n > 0)
-		ask_write_topics(w, FRAME_SUBSCRIBE, flags, names, n);
+		sent_write_topics(w, FRAME_SUBSCRIBE, flags, names, n);
 	return n_too_long;
 }

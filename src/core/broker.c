@@ -23,7 +23,7 @@ struct broker {
 	struct broker_limits limits;
 	struct topic_registry *topics;
 	struct request_registry *requests;
-	struct request_owner **owners; /* scratch: who is asked */
+	struct request_owner **owners; /* scratch: of a request's questions */
 	size_t n_owners, owners_size;
 	LIST_HEAD(member_list, member) members;
 	size_t n_members;
@@ -212,9 +212,8 @@ broker_subscribe(struct broker *broker, struct member *member,
 	return 0;
 }
 
-/* Who is to be told is asked first: where nobody else is a member the topic may
- * be gone with the subscription. So may the scope be, whose address is enough.
- */
+/* Looks first whether there are other members: without them the topic may be
+ * gone with the subscription. So may the scope, whose address is enough. */
 static void
 leave_topic(struct broker *broker, struct member *member, struct topic *topic,
     const struct topic_name *name)
@@ -399,29 +398,32 @@ collect(struct broker *broker, const struct topic *topic, uint8_t kinds)
 	}
 }
 
-/* Puts who is to be asked into broker->owners. Returns the scope. */
+/* Puts the receivers of the questions into broker->owners. Returns the scope.
+ */
 static const void *
-collect_all(struct broker *broker, struct member *from, const struct ask *ask)
+collect_all(struct broker *broker, struct member *from,
+    const struct broker_request *opening)
 {
 	uint8_t kinds =
-	    ask->to_subscribers ? TOPIC_EXACT | TOPIC_MEMBER : TOPIC_MEMBER;
+	    opening->to_subscribers ? TOPIC_EXACT | TOPIC_MEMBER : TOPIC_MEMBER;
 	const struct topic *topic = NULL;
 
 	broker->n_owners = 0;
 	from->mark = ++broker->serial;
-	for (size_t i = 0; i < ask->n_topics; i++) {
-		topic = find_topic(broker, &ask->topics[i]);
+	for (size_t i = 0; i < opening->n_topics; i++) {
+		topic = find_topic(broker, &opening->topics[i]);
 		if (topic != NULL)
 			collect(broker, topic, kinds);
 	}
-	return ask->to_subscribers ? NULL : topic;
+	return opening->to_subscribers ? NULL : topic;
 }
 
 static int
-check_ask(const struct broker *broker, const struct member *from,
-    const struct ask *ask)
+check_request(const struct broker *broker, const struct member *from,
+    const struct broker_request *opening)
 {
-	if (ask->timeout_ms < 0 || ask->timeout_ms > BROKER_TIMEOUT_MAX_MS)
+	if (opening->timeout_ms < 0 ||
+	    opening->timeout_ms > BROKER_TIMEOUT_MAX_MS)
 		return BROKER_E_TIMEOUT;
 	if (from->requests.n_asked >= broker->limits.questions_max)
 		return BROKER_E_QUESTIONS;
@@ -433,53 +435,55 @@ check_ask(const struct broker *broker, const struct member *from,
 
 /* Asks everybody in broker->owners. */
 static void
-put_question(struct broker *broker, uint64_t id, const struct ask *ask)
+put_question(
+    struct broker *broker, uint64_t id, const struct broker_request *opening)
 {
 	for (size_t i = 0; i < broker->n_owners; i++) {
 		struct member *to = member_of_requests(broker->owners[i]);
 
 		broker->stats.n_questions++;
 		to->stats.n_questions++;
-		to->sink->question(to, id, ask);
+		to->sink->question(to, id, opening);
 	}
 }
 
 int
-broker_ask(struct broker *broker, struct member *from, const struct ask *ask,
-    struct instant now)
+broker_open_request(struct broker *broker, struct member *from,
+    const struct broker_request *opening, struct instant now)
 {
 	struct request_spec spec = {
-		.ask_id = ask->ask_id,
-		.gather = ask->gather,
-		.timeout_ms = ask->timeout_ms == 0 ? BROKER_TIMEOUT_DEFAULT_MS
-						   : ask->timeout_ms,
+		.ask_id = opening->ask_id,
+		.gather = opening->gather,
+		.timeout_ms = opening->timeout_ms == 0
+				  ? BROKER_TIMEOUT_DEFAULT_MS
+				  : opening->timeout_ms,
 		.gather_max_bytes = broker->limits.gather_max_bytes,
-		.asked_us = ask->asked_us,
+		.opened_us = opening->opened_us,
 	};
 	struct request *request;
-	int r = check_ask(broker, from, ask);
+	int r = check_request(broker, from, opening);
 
-	assert(ask->n_topics > 0);
+	assert(opening->n_topics > 0);
 	if (r != 0)
 		return r;
-	spec.label = ask->topics->bytes;
-	spec.label_len = ask->topics->len;
-	spec.scope = collect_all(broker, from, ask);
+	spec.label = opening->topics->bytes;
+	spec.label_len = opening->topics->len;
+	spec.scope = collect_all(broker, from, opening);
 	request = request_open(broker->requests, &from->requests, &spec,
 	    broker->owners, broker->n_owners, now);
 	broker->stats.n_asked++;
 	from->stats.n_asked++;
 	if (request->outcome == OUTCOME_OPEN)
-		put_question(broker, request->id, ask);
+		put_question(broker, request->id, opening);
 	tell_results(broker);
 	return 0;
 }
 
 bool
-broker_is_asking(
+broker_has_request(
     struct broker *broker, const struct member *member, int64_t ask_id)
 {
-	return request_is_asked(broker->requests, &member->requests, ask_id);
+	return request_is_open(broker->requests, &member->requests, ask_id);
 }
 
 bool

@@ -88,21 +88,21 @@ bool broker_is_subscribed(struct broker *broker, struct member *member,
 void broker_unsubscribe(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name);
 
-/* Whether name may be published to: 0 or BROKER_E_TOPIC_*. */
+/* Whether `name` may be published to: 0 or BROKER_E_TOPIC_*. */
 int must_check broker_check_topic(
     const struct broker *broker, const struct topic_name *name);
 
-/* Whether the n names may be published to or asked: 0, or the BROKER_E_TOPIC_*
- * of the first that may not. BROKER_E_TOPIC_EMPTY if n is 0. */
+/* As broker_check_topic(), for the n names of a message or a request. Returns
+ * BROKER_E_TOPIC_EMPTY if n is 0. */
 int must_check broker_check_topics(
     const struct broker *broker, const struct topic_name *names, size_t n);
 
 /*
- * For who publishes many messages, each to a topic of its own, in a row: what
- * broker_publish() would wait for is asked for some messages before. The hash
- * goes into the topic_name; broker_prefetch_entry() is of use when memory has
- * had the time for what broker_prefetch() asked, and broker_prefetch_subs()
- * when it has for that. None of them changes anything.
+ * For a caller that publishes many messages in a row, each to a topic of its
+ * own: fetches some messages ahead what broker_publish() would wait for. The
+ * hash goes into the topic_name; broker_prefetch_entry() is of use when memory
+ * has had the time for what broker_prefetch() fetches, and
+ * broker_prefetch_subs() when it has for that. None of them changes anything.
  */
 uint32_t broker_hash(
     const struct broker *broker, const struct topic_name *name);
@@ -124,16 +124,16 @@ size_t broker_publish(struct broker *broker, struct member *from,
 void broker_set_tap(struct broker *broker, const struct broker_tap *tap);
 
 /*
- * Asks everybody whom ask names but from. The asker's sink gets the result,
- * once, perhaps before this returns. BROKER_E_* says why nobody was asked. The
- * topics must have passed broker_check_topics(), and broker_is_asking() must be
- * false.
+ * Opens a request of `from`: every other member that `opening` names receives a
+ * question. The sink of `from` receives the result, once, perhaps before this
+ * returns. Returns BROKER_E_* if it was not opened. The topics must have passed
+ * broker_check_topics(), and broker_has_request() must be false.
  */
-int must_check broker_ask(struct broker *broker, struct member *from,
-    const struct ask *ask, struct instant now);
+int must_check broker_open_request(struct broker *broker, struct member *from,
+    const struct broker_request *opening, struct instant now);
 
-/* Whether a question that the member has asked with that id is open. */
-bool broker_is_asking(
+/* Whether the member has an open request with that id. */
+bool broker_has_request(
     struct broker *broker, const struct member *member, int64_t ask_id);
 
 /* Whether the member owes an answer to the question of that id, which is a
@@ -148,8 +148,8 @@ bool broker_wants_strings(struct broker *broker, const struct member *member,
 int must_check broker_answer(
     struct broker *broker, struct member *from, const struct answer *answer);
 
-/* The member can't answer any more: it is asked nothing from now on, and what
- * it owes is settled as DEBT_LEFT. */
+/* The member cannot answer any more: it receives no questions from now on, and
+ * what it owes is settled as DEBT_LEFT. */
 void broker_silence(struct broker *broker, struct member *member);
 
 /* When a question ends at its deadline next, or INSTANT_NEVER; and what is due

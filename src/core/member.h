@@ -1,8 +1,8 @@
 /*
  * member - one connection that the broker knows: who it is, what it has
- * subscribed to, what it has asked and what it owes an answer to. The broker
- * makes and ends members; the edge keeps a pointer and gives the broker one of
- * its own to hand back through the sink.
+ * subscribed to, the requests that it has opened and what it owes an answer to.
+ * The broker makes and ends members; the edge keeps a pointer and gives the
+ * broker one of its own to hand back through the sink.
  */
 #ifndef PM2A_CORE_MEMBER_H
 #define PM2A_CORE_MEMBER_H
@@ -26,7 +26,7 @@ struct member {
 	uint64_t id;      /* of the connection; unique while the daemon runs */
 	uint64_t mark;    /* the last publish that reached it: broker's own */
 	const char *name; /* that of requests */
-	bool is_silent;   /* is asked nothing */
+	bool is_silent;   /* receives no questions */
 	const struct broker_sink *sink; /* the edge that it came by */
 	void *user;                     /* that edge's */
 	struct member_stats stats;

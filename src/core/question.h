@@ -11,9 +11,9 @@
 #include "base/question.h"
 
 enum request_error {
-	REQUEST_E_LATE = 1, /* the question has ended */
+	REQUEST_E_LATE = 1, /* the request has ended */
 	REQUEST_E_DOUBLED,  /* it has been answered by the same owner */
-	REQUEST_E_FOREIGN,  /* the owner was not asked, or there was none */
+	REQUEST_E_FOREIGN,  /* no question of the owner has that id */
 	REQUEST_E_VERDICT,  /* VERDICT_MORE where it can't be */
 };
 
@@ -24,17 +24,17 @@ enum debt_state {
 	DEBT_LEFT,      /* its owner has gone */
 	DEBT_LATE,      /* the deadline came first */
 	DEBT_TOO_BIG,   /* the answer was */
-	DEBT_DISMISSED, /* the question ended without it */
+	DEBT_DISMISSED, /* the request ended without it */
 };
 
-/* What is asked. */
+/* How a request is opened. */
 struct request_spec {
 	int64_t ask_id;
 	enum gather gather;
 	int64_t timeout_ms; /* at least 1 */
 	const void *scope;  /* see request_release(); NULL: none */
 	size_t gather_max_bytes;
-	int64_t asked_us;  /* kept for who asks */
+	int64_t opened_us; /* kept for the asker */
 	const void *label; /* what it is called in statistics */
 	size_t label_len;
 };

@@ -8,21 +8,21 @@
 #include "base/xalloc.h"
 
 /*
- * A question is a row of debts, one for each who was asked. A debt is settled
- * once: by an answer, by its owner's going, by the deadline. What ends a
- * question is that no debt is owed any more, and since debts are counted and
- * not answers, nothing that comes twice or from elsewhere ends one early.
+ * A request is a row of debts, one for each owner that has its question. A debt
+ * is settled once: by an answer, by its owner's going, by the deadline. What
+ * ends a question is that no debt is owed any more, and since debts are counted
+ * and not answers, nothing that comes twice or from elsewhere ends one early.
  *
  * Deadlines: the questions of one timeout are a queue in the order in which
- * they were asked, which is that of their deadlines, so opening and ending one
+ * they were opened, which is that of their deadlines, so opening and ending one
  * is a list operation. The queues are few (applications have a handful of
  * timeouts); two trees hold them, by timeout and by the deadline of the first,
  * so that a client with many timeouts costs log n and no more. A heap of all
  * questions was measured at twenty times the cost of a queue.
  *
  * Ids count up, so the buckets are indexed with the low bits, and no peer can
- * choose them. Peers choose the ids of their asking, so these have buckets by a
- * keyed hash.
+ * choose them. Peers choose the ids of their requests, so these have buckets by
+ * a keyed hash.
  */
 struct request_class {
 	RB_ENTRY(request_class) by_timeout;
@@ -38,7 +38,7 @@ RB_HEAD(request_deadlines, request_class);
 struct request_registry {
 	struct hash_key key;
 	struct request_list *buckets; /* by id */
-	struct request_list *asks;    /* by asker and ask_id */
+	struct request_list *ids;     /* by asker and ask_id */
 	size_t n_buckets;             /* of each; a power of two */
 	size_t n_open;
 	size_t n_bytes;   /* gathered for open ones */
@@ -83,7 +83,7 @@ request_registry_new(struct hash_key key)
 	reg->key = key;
 	reg->n_buckets = 64;
 	reg->buckets = xcalloc(reg->n_buckets, sizeof(*reg->buckets));
-	reg->asks = xcalloc(reg->n_buckets, sizeof(*reg->asks));
+	reg->ids = xcalloc(reg->n_buckets, sizeof(*reg->ids));
 	RB_INIT(&reg->timeouts);
 	RB_INIT(&reg->deadlines);
 	TAILQ_INIT(&reg->ended);
@@ -103,7 +103,7 @@ request_registry_free(struct request_registry *reg)
 		return;
 	assert(reg->n_open == 0 && TAILQ_EMPTY(&reg->ended));
 	free(reg->buckets);
-	free(reg->asks);
+	free(reg->ids);
 	free(reg);
 }
 
@@ -114,13 +114,13 @@ bucket(struct request_registry *reg, uint64_t id)
 }
 
 static struct request_list *
-ask_bucket(struct request_registry *reg, const struct request_owner *asker,
+id_bucket(struct request_registry *reg, const struct request_owner *asker,
     int64_t ask_id)
 {
 	const uint64_t both[] = { asker->id, (uint64_t)ask_id };
 
-	return &reg->asks[hash_bytes(&reg->key, both, sizeof(both)) &
-			  (reg->n_buckets - 1)];
+	return &reg->ids[hash_bytes(&reg->key, both, sizeof(both)) &
+			 (reg->n_buckets - 1)];
 }
 
 static void
@@ -128,7 +128,7 @@ index_request(struct request_registry *reg, struct request *request)
 {
 	LIST_INSERT_HEAD(bucket(reg, request->id), request, in_bucket);
 	LIST_INSERT_HEAD(
-	    ask_bucket(reg, request->asker, request->ask_id), request, in_ask);
+	    id_bucket(reg, request->asker, request->ask_id), request, in_ids);
 }
 
 static void
@@ -140,8 +140,8 @@ grow_buckets(struct request_registry *reg)
 
 	reg->n_buckets *= 2;
 	reg->buckets = xcalloc(reg->n_buckets, sizeof(*reg->buckets));
-	free(reg->asks);
-	reg->asks = xcalloc(reg->n_buckets, sizeof(*reg->asks));
+	free(reg->ids);
+	reg->ids = xcalloc(reg->n_buckets, sizeof(*reg->ids));
 	for (size_t i = 0; i < n; i++)
 		while ((request = LIST_FIRST(&old[i])) != NULL) {
 			LIST_REMOVE(request, in_bucket);
@@ -151,12 +151,12 @@ grow_buckets(struct request_registry *reg)
 }
 
 bool
-request_is_asked(struct request_registry *reg,
-    const struct request_owner *asker, int64_t ask_id)
+request_is_open(struct request_registry *reg, const struct request_owner *asker,
+    int64_t ask_id)
 {
 	const struct request *request;
 
-	LIST_FOREACH (request, ask_bucket(reg, asker, ask_id), in_ask)
+	LIST_FOREACH (request, id_bucket(reg, asker, ask_id), in_ids)
 		if (request->asker == asker && request->ask_id == ask_id)
 			return true;
 	return false;
@@ -229,7 +229,7 @@ shut(struct request_registry *reg, struct request *request)
 {
 	leave_queue(reg, request);
 	LIST_REMOVE(request, in_bucket);
-	LIST_REMOVE(request, in_ask);
+	LIST_REMOVE(request, in_ids);
 	LIST_REMOVE(request, in_asker);
 	request->asker->n_asked--;
 	reg->n_open--;
@@ -280,7 +280,7 @@ request_owner_init(struct request_owner *owner, uint64_t id, const char *name)
 	*owner = (struct request_owner){ .id = id };
 	owner->name = blob_copy(name, strlen(name) + 1);
 	LIST_INIT(&owner->debts);
-	LIST_INIT(&owner->asked);
+	LIST_INIT(&owner->opened);
 }
 
 uint32_t
@@ -289,7 +289,7 @@ request_owner_fini(struct request_registry *reg, struct request_owner *owner)
 	struct request *request;
 	uint32_t n_dropped = 0;
 
-	while ((request = LIST_FIRST(&owner->asked)) != NULL) {
+	while ((request = LIST_FIRST(&owner->opened)) != NULL) {
 		shut(reg, request);
 		settle_all(request, DEBT_DISMISSED);
 		request_free(request);
@@ -351,7 +351,7 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	assert(spec->timeout_ms > 0);
 	request->id = ++reg->last_id;
 	request->ask_id = spec->ask_id;
-	request->asked_us = spec->asked_us;
+	request->opened_us = spec->opened_us;
 	request->label_len = spec->label_len < REQUEST_LABEL_SIZE
 				 ? spec->label_len
 				 : REQUEST_LABEL_SIZE;
@@ -370,7 +370,7 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	if (reg->n_open++ == reg->n_buckets)
 		grow_buckets(reg);
 	index_request(reg, request);
-	LIST_INSERT_HEAD(&asker->asked, request, in_asker);
+	LIST_INSERT_HEAD(&asker->opened, request, in_asker);
 	asker->n_asked++;
 	queue_up(reg, request, spec->timeout_ms);
 	reg->n_bytes += request->gathered.n_counted;

@@ -3,7 +3,7 @@
  * each ends.
  *
  * The registry is the index of open questions and deadlines; a request_owner is
- * embedded in whoever asks and answers, and lists what one has asked and owes.
+ * embedded in each asker and answerer, and lists what it has opened and owes.
  * This module knows nobody but owners, is told the time, and calls nobody: a
  * question that has ended goes on a list, from which the broker takes it.
  */
@@ -36,11 +36,11 @@ struct request_owner {
 	uint64_t id;
 	struct blob *name; /* a zero behind it; with a reference */
 	LIST_HEAD(debt_list, debt) debts;
-	LIST_HEAD(request_list, request) asked; /* open ones */
+	LIST_HEAD(request_list, request) opened; /* open ones */
 	uint32_t n_debts, n_asked;
 };
 
-/* What each who is asked counts of gather_max_bytes besides its name. */
+/* What each question counts of gather_max_bytes, besides its owner's name. */
 #define REQUEST_ROW_BYTES 32
 
 /* What of a label is kept. */
@@ -50,8 +50,8 @@ struct request_class;
 
 struct request {
 	uint64_t id;
-	int64_t ask_id;   /* the asker's number for it */
-	int64_t asked_us; /* likewise its time, which nothing here reads */
+	int64_t ask_id;    /* the asker's number for it */
+	int64_t opened_us; /* likewise its time, which nothing here reads */
 	enum gather gather;
 	enum outcome outcome;
 	struct request_owner *asker;
@@ -65,7 +65,7 @@ struct request {
 	struct debt *debts;            /* by id */
 	struct request_class *class;   /* of its timeout, while open */
 	LIST_ENTRY(request) in_bucket; /* while open */
-	LIST_ENTRY(request) in_ask;    /* while open, by asker and ask_id */
+	LIST_ENTRY(request) in_ids;    /* while open, by asker and ask_id */
 	LIST_ENTRY(request) in_asker;  /* while open */
 	TAILQ_ENTRY(request) in_queue; /* of its class, then of the ended */
 };
@@ -86,20 +86,20 @@ void request_registry_free(struct request_registry *reg);
 void request_owner_init(
     struct request_owner *owner, uint64_t id, const char *name);
 
-/* What the owner has asked is dropped; what it owes is settled as DEBT_LEFT.
+/* Drops what the owner has opened; settles what it owes as DEBT_LEFT.
  * Returns how many questions were dropped. Idempotent. */
 uint32_t request_owner_fini(
     struct request_registry *reg, struct request_owner *owner);
 
-/* Opens a question of asker to n owners, none of them twice, which it sorts.
- * With nobody to ask it has ended. */
+/* Opens a request of `asker` with questions to n owners, none of them twice,
+ * which it sorts. It has ended if n is 0. */
 struct request *request_open(struct request_registry *reg,
     struct request_owner *asker, const struct request_spec *spec,
     struct request_owner **owners, size_t n, struct instant now)
     __attribute__((returns_nonnull));
 
-/* Whether a question that `asker` has asked with the id `ask_id` is open. */
-bool request_is_asked(struct request_registry *reg,
+/* Whether a request of `asker` with the id `ask_id` is open. */
+bool request_is_open(struct request_registry *reg,
     const struct request_owner *asker, int64_t ask_id);
 
 /* The open question of that id, or NULL. */

@@ -32,31 +32,32 @@ struct message_run {
 	bool is_volatile;
 };
 
-/* A question, as it is asked. */
-struct ask {
+/* A request, as it is opened. */
+struct broker_request {
 	int64_t ask_id;
 	enum gather gather;
 	int64_t timeout_ms; /* 0: BROKER_TIMEOUT_DEFAULT_MS */
-	/* Who is asked: the members of the one topic, or who has subscribed to
-	 * one of the topics exactly. */
+	/* Whether the questions go to those that have subscribed to one of the
+	 * topics exactly; else they go to the members of the one topic. */
 	bool to_subscribers;
 	const struct topic_name *topics;
 	size_t n_topics;
 	const void *payload;
 	size_t payload_len;
-	int64_t asked_us; /* for who asks: request->asked_us */
+	int64_t opened_us; /* for the caller: request->opened_us */
 };
 
 struct broker_sink {
 	/* A run for this receiver. False when it was dropped. */
 	bool (*message)(struct member *to, const struct message_run *run);
 	void (*presence)(struct member *to, const struct presence *presence);
-	/* It is asked; id is for its answer. */
-	void (*question)(struct member *to, uint64_t id, const struct ask *ask);
-	/* An answer to a GATHER_STREAM that it has asked. */
+	/* A question for it; `id` is for its answer. */
+	void (*question)(struct member *to, uint64_t id,
+	    const struct broker_request *opening);
+	/* An answer to a GATHER_STREAM that it has opened. */
 	void (*part)(struct member *to, const struct request *request,
 	    const struct member *from, const struct answer *answer);
-	/* A question that it has asked has ended. */
+	/* A request that it has opened has ended. */
 	void (*result)(struct member *to, const struct request *request);
 };
 

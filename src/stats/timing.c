@@ -114,9 +114,9 @@ timing_routed(struct timing *timing, int64_t read_us, uint64_t n)
 }
 
 int64_t
-timing_gathered(struct timing *timing, int64_t asked_us)
+timing_gathered(struct timing *timing, int64_t opened_us)
 {
-	int64_t took_us = loop_began_us(timing->loop) - asked_us;
+	int64_t took_us = loop_began_us(timing->loop) - opened_us;
 
 	histogram_add(&timing->gather, took_us, 1);
 	return took_us;

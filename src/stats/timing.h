@@ -59,6 +59,6 @@ void timing_fini(struct timing *timing);
 void timing_routed(struct timing *timing, int64_t read_us, uint64_t n);
 
 /* How long a question that has ended took, in microseconds. It counts. */
-int64_t timing_gathered(struct timing *timing, int64_t asked_us);
+int64_t timing_gathered(struct timing *timing, int64_t opened_us);
 
 #endif

@@ -32,7 +32,7 @@ int must_check json_read(
  * Takes one value from b and prints it on one line, without a newline. A bin is
  * {"bin":"hex digits"}, an ext {"ext":"…"} with its type first, a number that
  * is none null, and what nests too deep "…". False where there is no value:
- * some of it may have been printed, so ask msg_skip() first.
+ * some of it may have been printed, so check with msg_skip() first.
  */
 bool json_print(FILE *out, struct bytes *b);
 

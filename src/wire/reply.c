@@ -8,7 +8,7 @@
 
 /*
  * A body is scanned first, so heads can't be missing afterwards and only their
- * types are to be asked for. Arrays may have more elements than we know, and
+ * types are checked. Arrays may have more elements than we know, and
  * maps more keys: they are skipped.
  */
 
@@ -232,7 +232,7 @@ take_features(struct bytes *b, void *out)
 	for (; n > 0; n--) {
 		if (!take_str(b, &name))
 			return false;
-		welcome->can_ask |= text_is(&name, "ask");
+		welcome->has_requests |= text_is(&name, "ask");
 		welcome->has_stats |= text_is(&name, "stats");
 	}
 	return true;

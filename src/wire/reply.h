@@ -1,11 +1,11 @@
 /*
- * reply - what the daemon says, for its clients.
+ * reply - what the daemon sends, for its clients.
  *
  * Reads the bodies of WELCOME, QUESTION, RESULT, PART, PRESENCE, ERROR and
  * GOODBYE, as docs/PROTOCOL.md lays them down. Nothing is allocated and nothing
  * is copied: texts and payloads point into the body, and have no zero behind
- * them. A body is judged as a whole before any of it is given out. Who asked
- * what, and whether the daemon may say this now, is for the caller to know.
+ * them. A body is judged as a whole before any of it is given out. Which
+ * requests are open, and whether a frame may come now, the caller knows.
  */
 #ifndef PM2A_WIRE_REPLY_H
 #define PM2A_WIRE_REPLY_H
@@ -40,7 +40,7 @@ struct reply_welcome {
 	int64_t epoch_ms;
 	uint32_t max_frame, max_topic; /* bytes; at least 1 */
 	int64_t ping_interval_ms;      /* 0: never */
-	bool can_ask;                  /* the feature `ask` */
+	bool has_requests;             /* the feature `ask` */
 	bool has_stats;                /* the feature `stats` */
 	struct reply_ending previous;
 };

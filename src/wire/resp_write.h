@@ -2,7 +2,7 @@
  * resp_write - replies of Redis's protocol, and what is pushed.
  *
  * What differs between RESP2 and RESP3 (maps, sets, pushes, null) is decided
- * here, by the version that the client has asked for: 2 or 3.
+ * here, by the version that the client has chosen: 2 or 3.
  */
 #ifndef PM2A_WIRE_RESP_WRITE_H
 #define PM2A_WIRE_RESP_WRITE_H

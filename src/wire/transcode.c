@@ -12,7 +12,7 @@
  * What is written never has more than three times the bytes of the text, and
  * the bins: a container's head has 5 for 2 brackets, a float64 9 for at least 3
  * digits, a string no more than it had. So room for all of it is made once, and
- * nothing below asks for more. It is address space; pages that aren't written
+ * nothing below needs more. It is address space; pages that aren't written
  * to cost nothing.
  *
  * How many values a container has is known at its end. Its head has a count of

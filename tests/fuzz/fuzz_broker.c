@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "core/broker.h"
-#include "wire/asking.h"
+#include "wire/question_frames.h"
 #include "wire/frame.h"
 #include "wire/msg.h"
 
@@ -47,7 +47,7 @@ on_presence(struct member *to, const struct presence *presence)
 }
 
 static void
-on_question(struct member *to, uint64_t id, const struct ask *ask)
+on_question(struct member *to, uint64_t id, const struct broker_request *ask)
 {
 	struct receiver *receiver = to->user;
 
@@ -172,16 +172,16 @@ ask(struct receiver *from, const struct frame *f)
 {
 	int flags = f->flags & (FRAME_TO_SUBSCRIBERS | FRAME_SEVERAL);
 	struct control_why why;
-	struct asking_ask in;
+	struct question_request in;
 	struct names names;
 	int r;
 
 	if (flags == FRAME_SEVERAL ||
-	    asking_read_ask(f->body, f->body_len, &in, &why) != 0 ||
+	    question_read_request(f->body, f->body_len, &in, &why) != 0 ||
 	    !read_names(f, &names))
 		return;
-	r = broker_ask(broker, from->member,
-	    &(struct ask){
+	r = broker_open_request(broker, from->member,
+	    &(struct broker_request){
 		.ask_id = in.id,
 		.gather = (enum gather)in.gather,
 		.timeout_ms = in.timeout_ms,
@@ -225,13 +225,13 @@ read_strings(
 static void
 answer(struct receiver *from, const struct frame *f)
 {
-	struct asking_answer in;
+	struct question_answer in;
 	struct control_why why;
 	struct answer_string *strings = NULL;
 	struct answer out = { .strings = NULL };
 	int r;
 
-	if (asking_read_answer(f->body, f->body_len, &in, &why) != 0)
+	if (question_read_answer(f->body, f->body_len, &in, &why) != 0)
 		return;
 	out.question = in.question;
 	out.verdict = (enum verdict)in.verdict;

@@ -4,7 +4,7 @@
  */
 #include <assert.h>
 
-#include "wire/asking.h"
+#include "wire/question_frames.h"
 #include "wire/control.h"
 #include "wire/msg.h"
 
@@ -44,14 +44,14 @@ is_inside(const char *s, size_t n, const uint8_t *data, size_t len)
 static void
 read_asking(const uint8_t *data, size_t len)
 {
-	struct asking_answer answer;
+	struct question_answer answer;
 	struct control_why why;
-	struct asking_ask ask;
+	struct question_request ask;
 
-	if (asking_read_ask(data, len, &ask, &why) == 0)
+	if (question_read_request(data, len, &ask, &why) == 0)
 		assert(ask.id >= 0 &&
 		       is_inside(ask.payload, ask.payload_len, data, len));
-	if (asking_read_answer(data, len, &answer, &why) == 0)
+	if (question_read_answer(data, len, &answer, &why) == 0)
 		assert(
 		    is_inside(answer.payload, answer.payload_len, data, len));
 }

@@ -400,7 +400,7 @@ fake_hang_up(struct fake *fake)
 }
 
 void
-fake_welcome(struct fake *fake, bool can_ask, uint32_t max_frame,
+fake_welcome(struct fake *fake, bool has_requests, uint32_t max_frame,
     int64_t ping_interval_ms)
 {
 	struct msg_writer w = { 0 };
@@ -422,8 +422,8 @@ fake_welcome(struct fake *fake, bool can_ask, uint32_t max_frame,
 	msg_put_str(&w, "ping_interval_ms");
 	msg_put_int(&w, ping_interval_ms);
 	msg_put_str(&w, "features");
-	msg_put_array(&w, can_ask + !fake->lacks_stats);
-	if (can_ask)
+	msg_put_array(&w, has_requests + !fake->lacks_stats);
+	if (has_requests)
 		msg_put_str(&w, "ask");
 	if (!fake->lacks_stats)
 		msg_put_str(&w, "stats");

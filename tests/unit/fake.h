@@ -50,11 +50,11 @@ void fake_receive(struct fake *fake);
 /* Settles, after so many ms have passed. */
 int fake_after(struct fake *fake, int64_t ms);
 
-/* fake_start(), and everything up to "connect"; can_ask: the feature. */
+/* fake_start(), and everything up to "connect"; has_requests: the feature. */
 void fake_connect(struct fake *fake, struct pm2a_options options);
 
 /* WELCOME as an answer to HELLO, which must have come, and PONG. */
-void fake_welcome(struct fake *fake, bool can_ask, uint32_t max_frame,
+void fake_welcome(struct fake *fake, bool has_requests, uint32_t max_frame,
     int64_t ping_interval_ms);
 
 /* Everything from the attempt, which may have been made, to "connect". */

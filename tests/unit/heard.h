@@ -93,7 +93,7 @@ put_message(struct log *log, uint32_t n, const void *bytes, size_t len)
 }
 
 static inline void
-put_question(struct log *log, const struct ask *ask)
+put_question(struct log *log, const struct broker_request *ask)
 {
 	put_entry(log, "question ", 0);
 	put_number(log, ask->gather);

@@ -314,7 +314,7 @@ n_open(void)
 }
 
 static inline int
-expect_refusal(const struct person *from, const struct ask *ask)
+expect_refusal(const struct person *from, const struct broker_request *ask)
 {
 	if (ask->timeout_ms < 0 || ask->timeout_ms > BROKER_TIMEOUT_MAX_MS)
 		return BROKER_E_TIMEOUT;
@@ -325,7 +325,7 @@ expect_refusal(const struct person *from, const struct ask *ask)
 }
 
 static inline void
-expect_question(struct person *from, const struct ask *ask,
+expect_question(struct person *from, const struct broker_request *ask,
     const struct choice *choice, uint64_t id)
 {
 	struct question *q = free_place();

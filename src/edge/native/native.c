@@ -20,9 +20,9 @@
  * The life of sessions: accepted, waiting for HELLO, at work, gone. What they
  * send is for frames.c.
  *
- * The end of the daemon is theirs too. GOODBYE asks every client to send what
- * it has begun, and to close its sending side; until all have done so their
- * subscriptions stand, so what the last one sends still reaches the first.
+ * So is the end of the daemon. GOODBYE has every client send what it has begun,
+ * and close its sending side; until all have done so their subscriptions stand,
+ * so what the last one sends still reaches the first.
  * Then each connection closes when its queue has been written. The drain
  * timeout bounds it all.
  */

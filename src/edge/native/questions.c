@@ -7,7 +7,7 @@
 #include "base/xalloc.h"
 #include "edge/native/names.h"
 #include "edge/native/reply.h"
-#include "wire/asking.h"
+#include "wire/question_frames.h"
 
 /* What a QUESTION has at most besides topics and payload. */
 #define QUESTION_ROOM 48
@@ -23,35 +23,37 @@ static const char *const missing_reasons[] = {
 };
 
 static void
-put_topics(struct msg_writer *w, const struct ask *ask)
+put_topics(struct msg_writer *w, const struct broker_request *request)
 {
-	msg_put_array(w, ask->n_topics);
-	for (size_t i = 0; i < ask->n_topics; i++)
-		msg_put_strn(w, ask->topics[i].bytes, ask->topics[i].len);
+	msg_put_array(w, request->n_topics);
+	for (size_t i = 0; i < request->n_topics; i++)
+		msg_put_strn(
+		    w, request->topics[i].bytes, request->topics[i].len);
 }
 
-/* Written once for all who are asked. */
+/* Written once for all that receive it. */
 static void
-write_question(struct native *native, uint64_t id, const struct ask *ask)
+write_question(
+    struct native *native, uint64_t id, const struct broker_request *request)
 {
 	struct msg_writer topics = { 0 }, *w = &native->out;
-	struct asking_question question = {
-		.flags = ask->to_subscribers ? FRAME_TO_SUBSCRIBERS : 0,
-		.topic = ask->topics->bytes,
-		.topic_len = ask->topics->len,
+	struct question_frame question = {
+		.flags = request->to_subscribers ? FRAME_TO_SUBSCRIBERS : 0,
+		.topic = request->topics->bytes,
+		.topic_len = request->topics->len,
 		.id = id,
-		.gather = ask->gather,
-		.payload = ask->payload,
-		.payload_len = ask->payload_len,
+		.gather = request->gather,
+		.payload = request->payload,
+		.payload_len = request->payload_len,
 	};
 
-	if (ask->n_topics > 1) {
-		put_topics(&topics, ask);
+	if (request->n_topics > 1) {
+		put_topics(&topics, request);
 		question.flags |= FRAME_SEVERAL;
 		question.topic = topics.data;
 		question.topic_len = topics.len;
 	}
-	asking_write_question(w, &question);
+	question_write(w, &question);
 	if (w->fault || topics.fault)
 		log_fatal("out-of-memory", "bytes=%zu", w->len);
 	msg_writer_fini(&topics);
@@ -63,13 +65,14 @@ write_question(struct native *native, uint64_t id, const struct ask *ask)
 }
 
 void
-questions_on_question(struct member *to, uint64_t id, const struct ask *ask)
+questions_on_question(
+    struct member *to, uint64_t id, const struct broker_request *request)
 {
 	struct session *session = to->user;
 	struct native *native = session->native;
 
 	if (native->question_id != id)
-		write_question(native, id, ask);
+		write_question(native, id, request);
 	if (!conn_is_closing(session->conn))
 		reply_send(session, &native->question);
 }
@@ -82,7 +85,7 @@ questions_on_part(struct member *to, const struct request *request,
 
 	if (conn_is_closing(session->conn))
 		return;
-	asking_write_part(&session->native->out, request->ask_id, from->id,
+	question_write_part(&session->native->out, request->ask_id, from->id,
 	    answer->bytes, answer->len);
 	reply_send_out(session);
 }
@@ -99,7 +102,7 @@ put_missing(struct msg_writer *w, const struct request *request)
 	msg_put_array(w, n);
 	for (debt = request->debts; debt < end; debt++)
 		if (missing_reasons[debt->state] != NULL)
-			asking_put_missing(w, debt->id,
+			question_put_missing(w, debt->id,
 			    (const char *)debt->name->data,
 			    missing_reasons[debt->state]);
 }
@@ -115,7 +118,7 @@ put_answers(struct msg_writer *w, const struct request *request)
 	for (size_t i = 0; i < gathered->n_answers; i++) {
 		const struct gather_answer *answer = &gathered->answers[i];
 
-		asking_put_answer(w, answer->from,
+		question_put_answer(w, answer->from,
 		    (const char *)answer->name->data,
 		    gathered->bytes + answer->off, answer->len);
 	}
@@ -175,7 +178,7 @@ questions_on_result(struct member *to, const struct request *request)
 	size_t start;
 
 	note_time(native, request,
-	    timing_gathered(&native->timing, request->asked_us));
+	    timing_gathered(&native->timing, request->opened_us));
 	if (conn_is_closing(session->conn))
 		return;
 	if (request->outcome == OUTCOME_FULL) {
@@ -186,7 +189,7 @@ questions_on_result(struct member *to, const struct request *request)
 		    request->gathered.max_bytes);
 		return;
 	}
-	start = asking_begin_result(w, request->ask_id,
+	start = question_begin_result(w, request->ask_id,
 	    outcome_name(request->outcome), request->n_debts,
 	    request->n_answered);
 	put_missing(w, request);
@@ -195,10 +198,10 @@ questions_on_result(struct member *to, const struct request *request)
 	reply_send_out(session);
 }
 
-/* Whether f may be asked; the session has been told if not. */
+/* Whether the request may be opened; if not, the session has had an ERROR. */
 static bool
-may_ask(
-    struct session *session, const struct frame *f, const struct asking_ask *in)
+may_open(struct session *session, const struct frame *f,
+    const struct question_request *in)
 {
 	const struct native *native = session->native;
 
@@ -219,66 +222,69 @@ may_ask(
 }
 
 static void
-refuse_ask(struct session *session, const struct ask *ask, int r)
+refuse_request(
+    struct session *session, const struct broker_request *request, int r)
 {
 	const struct native_settings *settings = &session->native->settings;
 
 	if (r == BROKER_E_TIMEOUT)
-		reply_refuse_request(session, REFUSED_BAD_TIMEOUT, ask->ask_id,
+		reply_refuse_request(session, REFUSED_BAD_TIMEOUT,
+		    request->ask_id,
 		    "ASK: a timeout of %lld ms; the range is 0 to %d",
-		    (long long)ask->timeout_ms, BROKER_TIMEOUT_MAX_MS);
+		    (long long)request->timeout_ms, BROKER_TIMEOUT_MAX_MS);
 	else if (r == BROKER_E_QUESTIONS)
 		reply_refuse_request(session, REFUSED_TOO_MANY_QUESTIONS,
-		    ask->ask_id,
+		    request->ask_id,
 		    "ASK: %u questions of this connection are open; "
 		    "max-questions is %u",
 		    session->member->requests.n_asked, settings->questions_max);
 	else
 		reply_refuse_request(session, REFUSED_TOO_MANY_QUESTIONS,
-		    ask->ask_id,
+		    request->ask_id,
 		    "ASK: as many questions are open as max-questions-all "
 		    "allows, %u",
 		    settings->questions_all_max);
 }
 
 static void
-ask(struct session *session, const struct frame *f, const struct asking_ask *in)
+open_request(struct session *session, const struct frame *f,
+    const struct question_request *in)
 {
 	struct native *native = session->native;
-	struct ask question = {
+	struct broker_request request = {
 		.ask_id = in->id,
 		.gather = in->gather,
 		.timeout_ms = in->timeout_ms,
 		.to_subscribers = f->flags & FRAME_TO_SUBSCRIBERS,
 		.payload = in->payload,
 		.payload_len = in->payload_len,
-		.asked_us = loop_began_us(native->loop),
+		.opened_us = loop_began_us(native->loop),
 	};
 	int r;
 
-	/* Any answer with this id would be taken for that of the other. */
-	if (broker_is_asking(native->broker, session->member, in->id)) {
+	/* Any answer with this id would count for the other one. */
+	if (broker_has_request(native->broker, session->member, in->id)) {
 		reply_fail(session, &native_bad_state,
 		    "ASK: the ask id %lld is that of a question that is still "
 		    "open; give each open question an id of its own",
 		    (long long)in->id);
 		return;
 	}
-	if (!may_ask(session, f, in) ||
-	    !names_check(session, f, in->id, &question.n_topics))
+	if (!may_open(session, f, in) ||
+	    !names_check(session, f, in->id, &request.n_topics))
 		return;
-	question.topics = native->names;
-	r = broker_ask(
-	    native->broker, session->member, &question, loop_now(native->loop));
+	request.topics = native->names;
+	r = broker_open_request(
+	    native->broker, session->member, &request, loop_now(native->loop));
 	if (r != 0)
-		refuse_ask(session, &question, r);
+		refuse_request(session, &request, r);
 }
 
 void
 questions_open(struct session *session, const struct incoming *incoming)
 {
 	const struct frame *f = &incoming->f;
-	struct asking_ask in;
+	struct question_request in;
 	struct control_why why;
 
 	if (f->flags == FRAME_SEVERAL) {
@@ -288,9 +294,9 @@ questions_open(struct session *session, const struct incoming *incoming)
 		    FRAME_TO_SUBSCRIBERS);
 		return;
 	}
-	switch (asking_read_ask(f->body, f->body_len, &in, &why)) {
+	switch (question_read_request(f->body, f->body_len, &in, &why)) {
 	case 0:
-		ask(session, f, &in);
+		open_request(session, f, &in);
 		break;
 	case CONTROL_E_BODY:
 		reply_fail(session, &native_bad_body, "ASK: %s", why.text);
@@ -323,7 +329,7 @@ read_strings(struct native *native, struct answer *answer)
 }
 
 static void
-answer(struct session *session, const struct asking_answer *in)
+answer(struct session *session, const struct question_answer *in)
 {
 	struct native *native = session->native;
 	struct answer answer = {
@@ -361,10 +367,10 @@ void
 questions_answer(struct session *session, const struct incoming *incoming)
 {
 	const struct frame *f = &incoming->f;
-	struct asking_answer in;
+	struct question_answer in;
 	struct control_why why;
 
-	switch (asking_read_answer(f->body, f->body_len, &in, &why)) {
+	switch (question_read_answer(f->body, f->body_len, &in, &why)) {
 	case 0:
 		answer(session, &in);
 		break;

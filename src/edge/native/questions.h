@@ -14,7 +14,7 @@ void questions_answer(struct session *session, const struct incoming *incoming);
 
 /* The sink's question(), part() and result(). */
 void questions_on_question(
-    struct member *to, uint64_t id, const struct ask *ask);
+    struct member *to, uint64_t id, const struct broker_request *request);
 void questions_on_part(struct member *to, const struct request *request,
     const struct member *from, const struct answer *answer);
 void questions_on_result(struct member *to, const struct request *request);

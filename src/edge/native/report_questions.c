@@ -58,7 +58,7 @@ static void
 put_request(
     struct native *native, struct msg_writer *w, const struct request *request)
 {
-	int64_t age_us = loop_began_us(native->loop) - request->asked_us;
+	int64_t age_us = loop_began_us(native->loop) - request->opened_us;
 
 	msg_put_map(w, 11);
 	report_put_int(w, "id", (int64_t)request->id);

@@ -21,8 +21,8 @@
 #include "edge/redis/sharded.h"
 
 /*
- * The life of clients: accepted, read from, gone. What they ask for is put in
- * order by requests.c and done by the commands.
+ * The life of clients: accepted, read from, gone. Their requests are put in
+ * order by requests.c and carried out by commands.c.
  *
  * Who is not authenticated can do nothing that others see. It has small limits,
  * and its requests are carried out at once, since those behind an AUTH in the

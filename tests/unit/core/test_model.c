@@ -75,7 +75,7 @@ on_presence(struct member *to, const struct presence *presence)
 }
 
 static void
-on_question(struct member *to, uint64_t id, const struct ask *ask)
+on_question(struct member *to, uint64_t id, const struct broker_request *ask)
 {
 	struct person *person = to->user;
 
@@ -252,7 +252,7 @@ put_a_question(struct person *from)
 {
 	struct choice choice;
 	char payload[8];
-	struct ask ask = {
+	struct broker_request ask = {
 		.ask_id = ++last_ask_id,
 		.gather = below(N_GATHERS),
 		.timeout_ms =
@@ -275,7 +275,7 @@ put_a_question(struct person *from)
 	    topics[choice.at[0]]);
 	expected = expect_refusal(from, &ask);
 	new_id = 0;
-	r = broker_ask(broker, from->member, &ask, now);
+	r = broker_open_request(broker, from->member, &ask, now);
 	require(r == expected, "what came of asking");
 	seen.errors[r]++;
 	if (r == 0)

@@ -37,15 +37,15 @@ TEST(an_ask_id_is_taken_until_its_question_has_ended)
 	for (size_t i = 0; i < N_ELEMENTS(ids); i++) {
 		int64_t ask_id = request_find(reg, ids[i])->ask_id;
 
-		ck_assert(request_is_asked(reg, &owners[0], ask_id));
-		ck_assert(!request_is_asked(reg, &owners[1], ask_id));
+		ck_assert(request_is_open(reg, &owners[0], ask_id));
+		ck_assert(!request_is_open(reg, &owners[1], ask_id));
 		ck_assert_int_eq(owner_no(1, ids[i]), 0);
 		ended();
-		ck_assert(!request_is_asked(reg, &owners[0], ask_id));
+		ck_assert(!request_is_open(reg, &owners[0], ask_id));
 	}
 	ids[0] = owner_ask(GATHER_LIST, 100, "1");
 	owners_pass(100);
-	ck_assert(!request_is_asked(reg, &owners[0], 1));
+	ck_assert(!request_is_open(reg, &owners[0], 1));
 	ended();
 	owners_end();
 }

@@ -401,14 +401,14 @@ TEST(waiting_is_no_work)
 {
 	struct noted_watch noted = { .watch = { on_turned } };
 	struct timed timed = { .letter = 't' };
-	int64_t asked_us;
+	int64_t opened_us;
 
 	begin();
 	loop_set_watch(loop, &noted.watch);
-	asked_us = clock_us();
+	opened_us = clock_us();
 	add(&timed, 't', instant_after(clock_now(), 20));
 	ck_assert_int_eq(loop_turn(loop, true), 0);
-	ck_assert_int_ge(noted.began_us - asked_us, 10000);
+	ck_assert_int_ge(noted.began_us - opened_us, 10000);
 	loop_remove_source(loop, &timed.source);
 	loop_free(loop);
 }

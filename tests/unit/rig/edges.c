@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 struct loop *loop;
 struct conn_set *set;
@@ -224,13 +224,13 @@ join_as(const char *name, enum control_role role)
 	struct client *c = dial();
 	struct msg_writer w = { 0 };
 
-	ask_write_hello(&w, &(struct ask_hello){
-				.name = name,
-				.client = "test",
-				.role = control_role_name(role),
-				.pid = getpid(),
-				.pm_id = -1,
-			    });
+	sent_write_hello(&w, &(struct sent_hello){
+				 .name = name,
+				 .client = "test",
+				 .role = control_role_name(role),
+				 .pid = getpid(),
+				 .pm_id = -1,
+			     });
 	say(c, w.data, w.len);
 	msg_writer_fini(&w);
 	settle();

@@ -40,7 +40,7 @@ on_presence(struct member *to, const struct presence *p)
 }
 
 static void
-on_question(struct member *to, uint64_t id, const struct ask *ask)
+on_question(struct member *to, uint64_t id, const struct broker_request *ask)
 {
 	record(to, " q%d:", (int)id);
 	for (size_t i = 0; i < ask->n_topics; i++)
@@ -215,7 +215,7 @@ member_publish(int from, const char *text, const char *one, const char *two)
 }
 
 int
-put(int from, struct ask ask, const char *topics)
+put(int from, struct broker_request ask, const char *topics)
 {
 	struct topic_name names[4];
 
@@ -227,14 +227,14 @@ put(int from, struct ask ask, const char *topics)
 	}
 	ask.payload = "?";
 	ask.payload_len = 1;
-	return broker_ask(broker, members[from], &ask, now);
+	return broker_open_request(broker, members[from], &ask, now);
 }
 
 int
 ask(int from, int64_t ask_id, enum gather gather, const char *topic)
 {
 	return put(from,
-	    (struct ask){
+	    (struct broker_request){
 		.ask_id = ask_id, .gather = gather, .timeout_ms = 100 },
 	    topic);
 }
@@ -243,7 +243,7 @@ int
 ask_subscribers(int from, int64_t ask_id, const char *topics)
 {
 	return put(from,
-	    (struct ask){
+	    (struct broker_request){
 		.ask_id = ask_id, .timeout_ms = 100, .to_subscribers = true },
 	    topics);
 }

@@ -52,7 +52,7 @@ void member_publish(
     int from, const char *text, const char *one, const char *two);
 
 /* Member `from` opens a request to `topics`; each has a blank before it. */
-int put(int from, struct ask ask, const char *topics);
+int put(int from, struct broker_request ask, const char *topics);
 
 /* put() to members, with a timeout of 100 ms. */
 int ask(int from, int64_t ask_id, enum gather gather, const char *topic);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "unit/support.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 #include "wire/frame.h"
 
 static struct control_hello hello;
@@ -421,11 +421,11 @@ TEST(a_written_hello_reads_the_same)
 		struct msg_writer w = { 0 };
 		struct frame f;
 
-		ask_write_hello(&w, &(struct ask_hello){ .name = "stats",
-					.client = "pm2adapterd/0.1.0",
-					.role = control_role_name(roles[i]),
-					.pid = 4711,
-					.pm_id = -1 });
+		sent_write_hello(&w, &(struct sent_hello){ .name = "stats",
+					 .client = "pm2adapterd/0.1.0",
+					 .role = control_role_name(roles[i]),
+					 .pid = 4711,
+					 .pm_id = -1 });
 		ck_assert_int_eq(
 		    frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
 		ck_assert_uint_eq(f.size, w.len);
@@ -461,8 +461,8 @@ TEST(what_stats_is_sorted_by_is_read_as_it_was_written)
 	struct msg_writer w = { 0 };
 	struct frame f;
 
-	ask_write_stats(
-	    &w, &(struct ask_stats){ sections, 1, 10, "queue_bytes" });
+	sent_write_stats(
+	    &w, &(struct sent_stats){ sections, 1, 10, "queue_bytes" });
 	ck_assert_int_eq(frame_peek(w.data, w.len, 1024, &f), FRAME_READY);
 	ck_assert_int_eq(
 	    control_read_stats(f.body, f.body_len, &stats, &why), 0);

@@ -44,7 +44,7 @@ TEST(a_welcome_has_its_limits)
 	ck_assert_uint_eq(welcome.max_frame, 16777216);
 	ck_assert_uint_eq(welcome.max_topic, 4096);
 	ck_assert_int_eq(welcome.ping_interval_ms, 30000);
-	ck_assert(welcome.can_ask);
+	ck_assert(welcome.has_requests);
 	ck_assert(welcome.has_stats);
 	ck_assert_uint_eq(welcome.previous.reason.len, 0);
 	vectors_free(&vectors);

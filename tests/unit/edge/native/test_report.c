@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "unit/rig/edges.h"
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 static void
 say_stats(struct client *observer, const struct control_stats *stats)
@@ -17,8 +17,8 @@ say_stats(struct client *observer, const struct control_stats *stats)
 		if (stats->wanted[i])
 			sections[n++] =
 			    control_section_name((enum control_section)i);
-	ask_write_stats(&w, &(struct ask_stats){ sections, n, stats->n_rows,
-				stats->sort[0] == '\0' ? NULL : stats->sort });
+	sent_write_stats(&w, &(struct sent_stats){ sections, n, stats->n_rows,
+				 stats->sort[0] == '\0' ? NULL : stats->sort });
 	say(observer, w.data, w.len);
 	msg_writer_fini(&w);
 	settle();

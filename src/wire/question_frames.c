@@ -1,4 +1,4 @@
-#include "wire/asking.h"
+#include "wire/question_frames.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ find_gather(const struct msg_node *node, enum gather *out)
 }
 
 static int
-read_ask(const struct msg_node *array, struct asking_ask *out,
+read_ask(const struct msg_node *array, struct question_request *out,
     struct control_why *why)
 {
 	if (!msg_int(msg_at(array, 0), &out->id) || out->id < 0)
@@ -57,8 +57,8 @@ read_ask(const struct msg_node *array, struct asking_ask *out,
 }
 
 int
-asking_read_ask(const void *body, size_t len, struct asking_ask *out,
-    struct control_why *why)
+question_read_request(const void *body, size_t len,
+    struct question_request *out, struct control_why *why)
 {
 	struct msg_tree *tree = NULL;
 	int r = open_array(body, len, 4, &tree, why);
@@ -71,7 +71,7 @@ asking_read_ask(const void *body, size_t len, struct asking_ask *out,
 }
 
 static int
-read_answer(const struct msg_node *array, struct asking_answer *out,
+read_answer(const struct msg_node *array, struct question_answer *out,
     struct control_why *why)
 {
 	int64_t id, verdict;
@@ -81,7 +81,7 @@ read_answer(const struct msg_node *array, struct asking_answer *out,
 	if (!msg_int(msg_at(array, 1), &verdict) || verdict < 0 ||
 	    verdict >= N_VERDICTS)
 		return refuse(why, "the verdict is none of 0, 1, 2");
-	*out = (struct asking_answer){
+	*out = (struct question_answer){
 		.question = (uint64_t)id,
 		.verdict = (enum verdict)verdict,
 		.payload = "",
@@ -95,7 +95,7 @@ read_answer(const struct msg_node *array, struct asking_answer *out,
 }
 
 int
-asking_read_answer(const void *body, size_t len, struct asking_answer *out,
+question_read_answer(const void *body, size_t len, struct question_answer *out,
     struct control_why *why)
 {
 	struct msg_tree *tree = NULL;
@@ -109,8 +109,7 @@ asking_read_answer(const void *body, size_t len, struct asking_answer *out,
 }
 
 void
-asking_write_question(
-    struct msg_writer *w, const struct asking_question *question)
+question_write(struct msg_writer *w, const struct question_frame *question)
 {
 	size_t start = control_begin(w), body;
 
@@ -127,7 +126,7 @@ asking_write_question(
 }
 
 void
-asking_write_part(struct msg_writer *w, int64_t ask_id, uint64_t from,
+question_write_part(struct msg_writer *w, int64_t ask_id, uint64_t from,
     const void *payload, size_t len)
 {
 	size_t start = control_begin(w);
@@ -140,7 +139,7 @@ asking_write_part(struct msg_writer *w, int64_t ask_id, uint64_t from,
 }
 
 size_t
-asking_begin_result(struct msg_writer *w, int64_t ask_id, const char *outcome,
+question_begin_result(struct msg_writer *w, int64_t ask_id, const char *outcome,
     uint32_t n_expected, uint32_t n_answered)
 {
 	size_t start = control_begin(w);
@@ -154,7 +153,7 @@ asking_begin_result(struct msg_writer *w, int64_t ask_id, const char *outcome,
 }
 
 void
-asking_put_missing(
+question_put_missing(
     struct msg_writer *w, uint64_t id, const char *name, const char *reason)
 {
 	msg_put_array(w, 3);
@@ -164,7 +163,7 @@ asking_put_missing(
 }
 
 void
-asking_put_answer(struct msg_writer *w, uint64_t id, const char *name,
+question_put_answer(struct msg_writer *w, uint64_t id, const char *name,
     const void *payload, size_t len)
 {
 	msg_put_array(w, 3);

@@ -1,4 +1,4 @@
-#include "wire/asking.h"
+#include "wire/question_frames.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 static const struct {
 	const char *name;
-	struct asking_ask ask;
+	struct question_request ask;
 } asks[] = {
 	{ "ask-list", { 1, GATHER_LIST, 5000, NULL, 27 } },
 	{ "ask-union", { 2, GATHER_UNION, 0, NULL, 17 } },
@@ -27,10 +27,10 @@ TEST_EACH(an_ask_is_read, asks)
 	struct vectors vectors = vectors_read();
 	const struct vector *v = vector_find(&vectors, asks[row].name);
 	struct control_why why;
-	struct asking_ask out;
+	struct question_request out;
 
 	ck_assert_int_eq(
-	    asking_read_ask(v->body.data, v->body.len, &out, &why), 0);
+	    question_read_request(v->body.data, v->body.len, &out, &why), 0);
 	ck_assert_int_eq(out.id, asks[row].ask.id);
 	ck_assert_int_eq(out.gather, asks[row].ask.gather);
 	ck_assert_int_eq(out.timeout_ms, asks[row].ask.timeout_ms);
@@ -42,7 +42,7 @@ TEST_EACH(an_ask_is_read, asks)
 
 static const struct {
 	const char *name;
-	struct asking_answer answer;
+	struct question_answer answer;
 } answers[] = {
 	{ "answer-yes", { 281474976710657, VERDICT_YES, NULL, 11 } },
 	{ "answer-no", { 12, VERDICT_NO, NULL, 0 } },
@@ -55,10 +55,10 @@ TEST_EACH(an_answer_is_read, answers)
 	struct vectors vectors = vectors_read();
 	const struct vector *v = vector_find(&vectors, answers[row].name);
 	struct control_why why;
-	struct asking_answer out;
+	struct question_answer out;
 
 	ck_assert_int_eq(
-	    asking_read_answer(v->body.data, v->body.len, &out, &why), 0);
+	    question_read_answer(v->body.data, v->body.len, &out, &why), 0);
 	ck_assert_uint_eq(out.question, answers[row].answer.question);
 	ck_assert_int_eq(out.verdict, answers[row].answer.verdict);
 	ck_assert_uint_eq(out.payload_len, answers[row].answer.payload_len);
@@ -72,9 +72,10 @@ TEST(elements_to_come_are_ignored)
 {
 	struct buffer body = hex("95 07 a5 6669727374 cd1388 a2 6869 c0");
 	struct control_why why;
-	struct asking_ask out;
+	struct question_request out;
 
-	ck_assert_int_eq(asking_read_ask(body.data, body.len, &out, &why), 0);
+	ck_assert_int_eq(
+	    question_read_request(body.data, body.len, &out, &why), 0);
 	ck_assert_int_eq(out.gather, GATHER_FIRST);
 	ck_assert_mem_eq(out.payload, "hi", 2);
 	free(body.data);
@@ -107,10 +108,10 @@ TEST_EACH(a_bad_ask_is_refused_by_name, bad_asks)
 	struct buffer raw = hex(bad_asks[row].body);
 	struct buffer body = exactly(raw.data, raw.len);
 	struct control_why why;
-	struct asking_ask out;
+	struct question_request out;
 
-	ck_assert_int_eq(
-	    asking_read_ask(body.data, body.len, &out, &why), CONTROL_E_BODY);
+	ck_assert_int_eq(question_read_request(body.data, body.len, &out, &why),
+	    CONTROL_E_BODY);
 	ck_assert_ptr_nonnull(strstr(why.text, bad_asks[row].why));
 	free(body.data);
 	free(raw.data);
@@ -139,9 +140,9 @@ TEST_EACH(a_bad_answer_is_refused_by_name, bad_answers)
 	struct buffer raw = hex(bad_answers[row].body);
 	struct buffer body = exactly(raw.data, raw.len);
 	struct control_why why;
-	struct asking_answer out;
+	struct question_answer out;
 
-	ck_assert_int_eq(asking_read_answer(body.data, body.len, &out, &why),
+	ck_assert_int_eq(question_read_answer(body.data, body.len, &out, &why),
 	    CONTROL_E_BODY);
 	ck_assert_ptr_nonnull(strstr(why.text, bad_answers[row].why));
 	free(body.data);
@@ -151,39 +152,39 @@ TEST_EACH(a_bad_answer_is_refused_by_name, bad_answers)
 static void
 put_question(struct msg_writer *w)
 {
-	asking_write_question(w, &(struct asking_question){
-				     .topic = "socket.io#/#",
-				     .topic_len = 12,
-				     .id = 281474976710657,
-				     .gather = GATHER_LIST,
-				     .payload = CUSTOM,
-				     .payload_len = sizeof(CUSTOM) - 1,
-				 });
+	question_write(w, &(struct question_frame){
+			      .topic = "socket.io#/#",
+			      .topic_len = 12,
+			      .id = 281474976710657,
+			      .gather = GATHER_LIST,
+			      .payload = CUSTOM,
+			      .payload_len = sizeof(CUSTOM) - 1,
+			  });
 }
 
 static void
 put_part(struct msg_writer *w)
 {
-	asking_write_part(w, 4, 7, "\x91\x01", 2);
+	question_write_part(w, 4, 7, "\x91\x01", 2);
 }
 
 static void
 put_list(struct msg_writer *w)
 {
-	size_t start = asking_begin_result(w, 1, "complete", 3, 2);
+	size_t start = question_begin_result(w, 1, "complete", 3, 2);
 
 	msg_put_array(w, 1);
-	asking_put_missing(w, 9, "chat", "left");
+	question_put_missing(w, 9, "chat", "left");
 	msg_put_array(w, 2);
-	asking_put_answer(w, 7, "chat", "\xaahello john", 11);
-	asking_put_answer(w, 8, "api", "\xa2hi", 3);
+	question_put_answer(w, 7, "chat", "\xaahello john", 11);
+	question_put_answer(w, 8, "api", "\xa2hi", 3);
 	control_end(w, start, FRAME_RESULT);
 }
 
 static void
 put_nobody(struct msg_writer *w)
 {
-	size_t start = asking_begin_result(w, 1, "complete", 0, 0);
+	size_t start = question_begin_result(w, 1, "complete", 0, 0);
 
 	msg_put_array(w, 0);
 	msg_put_array(w, 0);

@@ -265,7 +265,7 @@ TEST_EACH(a_question_ends_at_its_deadline_and_not_before, timeouts)
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(put(0,
-			     (struct ask){ .ask_id = 7,
+			     (struct broker_request){ .ask_id = 7,
 				 .timeout_ms = timeouts[row].timeout_ms },
 			     " t"),
 	    0);
@@ -288,7 +288,8 @@ TEST_EACH(a_timeout_out_of_range_asks_nobody, bad_timeouts)
 	members_begin();
 	subscribe("1", TOPIC_MEMBER, "t");
 	ck_assert_int_eq(
-	    put(0, (struct ask){ .timeout_ms = bad_timeouts[row] }, " t"),
+	    put(0, (struct broker_request){ .timeout_ms = bad_timeouts[row] },
+		" t"),
 	    BROKER_E_TIMEOUT);
 	expect_silence();
 	ck_assert_uint_eq(broker_stats(broker)->n_asked, 0);

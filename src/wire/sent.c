@@ -1,10 +1,10 @@
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 #define PROTOCOL 1
 
 /* Leaves room for the header and puts the topic behind it. */
 static size_t
-begin(struct msg_writer *w, struct ask_bytes topic)
+begin(struct msg_writer *w, struct sent_bytes topic)
 {
 	static const uint8_t room[FRAME_HEADER_SIZE];
 	size_t start = w->len;
@@ -16,17 +16,17 @@ begin(struct msg_writer *w, struct ask_bytes topic)
 
 static void
 end(struct msg_writer *w, size_t start, enum frame_type type, uint8_t flags,
-    struct ask_bytes topic)
+    struct sent_bytes topic)
 {
 	if (!w->fault)
 		frame_write_head(w->data + start, type, flags, topic.data,
 		    topic.len, w->len - start - FRAME_HEADER_SIZE - topic.len);
 }
 
-static const struct ask_bytes no_topic;
+static const struct sent_bytes no_topic;
 
 void
-ask_write_hello(struct msg_writer *w, const struct ask_hello *hello)
+sent_write_hello(struct msg_writer *w, const struct sent_hello *hello)
 {
 	size_t start = begin(w, no_topic);
 	struct msg_open map, previous;
@@ -53,7 +53,8 @@ ask_write_hello(struct msg_writer *w, const struct ask_hello *hello)
 }
 
 void
-ask_put_several(struct msg_writer *w, const struct ask_bytes *topics, size_t n)
+sent_put_several(
+    struct msg_writer *w, const struct sent_bytes *topics, size_t n)
 {
 	msg_put_array(w, n);
 	for (size_t i = 0; i < n; i++)
@@ -61,17 +62,17 @@ ask_put_several(struct msg_writer *w, const struct ask_bytes *topics, size_t n)
 }
 
 void
-ask_write_topics(struct msg_writer *w, enum frame_type type, uint8_t flags,
-    const struct ask_bytes *topics, size_t n)
+sent_write_topics(struct msg_writer *w, enum frame_type type, uint8_t flags,
+    const struct sent_bytes *topics, size_t n)
 {
 	size_t start = begin(w, no_topic);
 
-	ask_put_several(w, topics, n);
+	sent_put_several(w, topics, n);
 	end(w, start, type, flags, no_topic);
 }
 
 void
-ask_write_question(struct msg_writer *w, const struct ask_question *question)
+sent_write_request(struct msg_writer *w, const struct sent_request *question)
 {
 	size_t start = begin(w, question->topic);
 
@@ -84,8 +85,8 @@ ask_write_question(struct msg_writer *w, const struct ask_question *question)
 }
 
 void
-ask_write_answer(struct msg_writer *w, uint64_t question, enum verdict verdict,
-    struct ask_bytes payload)
+sent_write_answer(struct msg_writer *w, uint64_t question, enum verdict verdict,
+    struct sent_bytes payload)
 {
 	size_t start = begin(w, no_topic);
 
@@ -98,7 +99,7 @@ ask_write_answer(struct msg_writer *w, uint64_t question, enum verdict verdict,
 }
 
 void
-ask_write_stats(struct msg_writer *w, const struct ask_stats *stats)
+sent_write_stats(struct msg_writer *w, const struct sent_stats *stats)
 {
 	size_t start = begin(w, no_topic);
 	struct msg_open map = msg_begin_map(w);
@@ -118,8 +119,8 @@ ask_write_stats(struct msg_writer *w, const struct ask_stats *stats)
 }
 
 void
-ask_write_opaque(struct msg_writer *w, enum frame_type type, uint8_t flags,
-    struct ask_bytes topic, struct ask_bytes body)
+sent_write_opaque(struct msg_writer *w, enum frame_type type, uint8_t flags,
+    struct sent_bytes topic, struct sent_bytes body)
 {
 	size_t start = begin(w, topic);
 

@@ -1,13 +1,13 @@
 /*
- * ask - what a client says, as whole frames: HELLO, SUBSCRIBE, PUBLISH, ASK,
+ * sent - what a client sends, as whole frames: HELLO, SUBSCRIBE, PUBLISH, ASK,
  * ANSWER, STATS, PING and PONG, as docs/PROTOCOL.md lays them down.
  *
  * Each function appends to a msg_writer, whose fault says whether memory was
  * had. Lengths are the caller's to have checked: a topic field has at most
- * ASK_TOPIC_MAX bytes, and a frame fits into 32 bits.
+ * SENT_TOPIC_MAX bytes, and a frame fits into 32 bits.
  */
-#ifndef PM2A_WIRE_ASK_H
-#define PM2A_WIRE_ASK_H
+#ifndef PM2A_WIRE_SENT_H
+#define PM2A_WIRE_SENT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,14 +16,14 @@
 #include "wire/frame.h"
 #include "wire/msg.h"
 
-#define ASK_TOPIC_MAX 65535
+#define SENT_TOPIC_MAX 65535
 
-struct ask_bytes {
+struct sent_bytes {
 	const void *data;
 	size_t len;
 };
 
-struct ask_hello {
+struct sent_hello {
 	const char *name, *client, *role;
 	const char *key; /* or NULL */
 	int64_t pid;
@@ -32,34 +32,34 @@ struct ask_hello {
 	int64_t previous_epoch_ms;
 };
 
-void ask_write_hello(struct msg_writer *w, const struct ask_hello *hello);
+void sent_write_hello(struct msg_writer *w, const struct sent_hello *hello);
 
 /* The topic field of several topics, FRAME_SEVERAL: a msgpack array. It is no
  * frame, and goes as topic into those below. */
-void ask_put_several(
-    struct msg_writer *w, const struct ask_bytes *topics, size_t n);
+void sent_put_several(
+    struct msg_writer *w, const struct sent_bytes *topics, size_t n);
 
 /* SUBSCRIBE or UNSUBSCRIBE. */
-void ask_write_topics(struct msg_writer *w, enum frame_type type, uint8_t flags,
-    const struct ask_bytes *topics, size_t n);
+void sent_write_topics(struct msg_writer *w, enum frame_type type,
+    uint8_t flags, const struct sent_bytes *topics, size_t n);
 
-struct ask_question {
+struct sent_request {
 	uint8_t flags;
-	struct ask_bytes topic; /* the topic field */
-	uint64_t id;            /* at most INT64_MAX */
+	struct sent_bytes topic; /* the topic field */
+	uint64_t id;             /* at most INT64_MAX */
 	const char *gather;
 	int64_t timeout_ms;
-	struct ask_bytes payload;
+	struct sent_bytes payload;
 };
 
-void ask_write_question(
-    struct msg_writer *w, const struct ask_question *question);
+void sent_write_request(
+    struct msg_writer *w, const struct sent_request *question);
 
 /* ANSWER. With VERDICT_NO there is no payload. */
-void ask_write_answer(struct msg_writer *w, uint64_t question,
-    enum verdict verdict, struct ask_bytes payload);
+void sent_write_answer(struct msg_writer *w, uint64_t question,
+    enum verdict verdict, struct sent_bytes payload);
 
-struct ask_stats {
+struct sent_stats {
 	const char *const *sections; /* NULL: the daemon's default */
 	size_t n_sections;
 	uint32_t limit;   /* rows; 0: the daemon's default */
@@ -67,10 +67,10 @@ struct ask_stats {
 };
 
 /* STATS. */
-void ask_write_stats(struct msg_writer *w, const struct ask_stats *stats);
+void sent_write_stats(struct msg_writer *w, const struct sent_stats *stats);
 
 /* A frame whose body is opaque: PUBLISH, PING, PONG. */
-void ask_write_opaque(struct msg_writer *w, enum frame_type type, uint8_t flags,
-    struct ask_bytes topic, struct ask_bytes body);
+void sent_write_opaque(struct msg_writer *w, enum frame_type type,
+    uint8_t flags, struct sent_bytes topic, struct sent_bytes body);
 
 #endif

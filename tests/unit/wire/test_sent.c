@@ -1,4 +1,4 @@
-#include "wire/ask.h"
+#include "wire/sent.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,56 +10,56 @@
 		(s), sizeof(s) - 1 \
 	}
 
-static const struct ask_bytes rooms[] = { TOPIC("socket.io#/#room1#"),
+static const struct sent_bytes rooms[] = { TOPIC("socket.io#/#room1#"),
 	TOPIC("socket.io#/#room2#") };
-static const struct ask_bytes everyone = TOPIC("socket.io#/#");
-static const struct ask_bytes nothing;
+static const struct sent_bytes everyone = TOPIC("socket.io#/#");
+static const struct sent_bytes nothing;
 
-static struct ask_bytes
+static struct sent_bytes
 bytes_of(const struct buffer *buffer)
 {
-	return (struct ask_bytes){ buffer->data, buffer->len };
+	return (struct sent_bytes){ buffer->data, buffer->len };
 }
 
 static void
 put_hello(struct msg_writer *w, const struct vector *v)
 {
-	ask_write_hello(w, &(struct ask_hello){ .name = "app",
-			       .client = "lib",
-			       .role = "emitter",
-			       .key = "k",
-			       .pid = v->type,
-			       .pm_id = -1 });
+	sent_write_hello(w, &(struct sent_hello){ .name = "app",
+				.client = "lib",
+				.role = "emitter",
+				.key = "k",
+				.pid = v->type,
+				.pm_id = -1 });
 }
 
 static void
 put_rooms(struct msg_writer *w, const struct vector *v)
 {
-	ask_write_topics(w, FRAME_SUBSCRIBE, (uint8_t)v->flags, rooms, 2);
+	sent_write_topics(w, FRAME_SUBSCRIBE, (uint8_t)v->flags, rooms, 2);
 }
 
 static void
 put_member(struct msg_writer *w, const struct vector *v)
 {
-	ask_write_topics(w, FRAME_SUBSCRIBE, (uint8_t)v->flags, &everyone, 1);
+	sent_write_topics(w, FRAME_SUBSCRIBE, (uint8_t)v->flags, &everyone, 1);
 }
 
 static void
 put_none(struct msg_writer *w, const struct vector *v)
 {
-	ask_write_topics(w, FRAME_SUBSCRIBE, (uint8_t)v->flags, NULL, 0);
+	sent_write_topics(w, FRAME_SUBSCRIBE, (uint8_t)v->flags, NULL, 0);
 }
 
 static void
 put_unsubscribe(struct msg_writer *w, const struct vector *v)
 {
-	ask_write_topics(w, FRAME_UNSUBSCRIBE, (uint8_t)v->flags, rooms, 1);
+	sent_write_topics(w, FRAME_UNSUBSCRIBE, (uint8_t)v->flags, rooms, 1);
 }
 
 static void
 put_opaque(struct msg_writer *w, const struct vector *v)
 {
-	ask_write_opaque(w, (enum frame_type)v->type, (uint8_t)v->flags,
+	sent_write_opaque(w, (enum frame_type)v->type, (uint8_t)v->flags,
 	    bytes_of(&v->topic), bytes_of(&v->body));
 }
 
@@ -68,10 +68,10 @@ put_several(struct msg_writer *w, const struct vector *v)
 {
 	struct msg_writer field = { 0 };
 
-	ask_put_several(&field, rooms, 2);
+	sent_put_several(&field, rooms, 2);
 	ck_assert_uint_eq(field.len, v->topic.len);
-	ask_write_opaque(w, FRAME_PUBLISH, FRAME_SEVERAL,
-	    (struct ask_bytes){ field.data, field.len }, bytes_of(&v->body));
+	sent_write_opaque(w, FRAME_PUBLISH, FRAME_SEVERAL,
+	    (struct sent_bytes){ field.data, field.len }, bytes_of(&v->body));
 	msg_writer_fini(&field);
 }
 
@@ -81,8 +81,8 @@ put_ask(struct msg_writer *w, const struct vector *v, uint64_t id,
 {
 	struct buffer bytes = hex(payload);
 
-	ask_write_question(
-	    w, &(struct ask_question){ (uint8_t)v->flags, bytes_of(&v->topic),
+	sent_write_request(
+	    w, &(struct sent_request){ (uint8_t)v->flags, bytes_of(&v->topic),
 		   id, gather, timeout_ms, bytes_of(&bytes) });
 	free(bytes.data);
 }
@@ -104,23 +104,23 @@ static void
 put_answer_yes(struct msg_writer *w, const struct vector *v)
 {
 	(void)v;
-	ask_write_answer(w, 281474976710657, VERDICT_YES,
-	    (struct ask_bytes)TOPIC("\xaahello john"));
+	sent_write_answer(w, 281474976710657, VERDICT_YES,
+	    (struct sent_bytes)TOPIC("\xaahello john"));
 }
 
 static void
 put_answer_no(struct msg_writer *w, const struct vector *v)
 {
 	(void)v;
-	ask_write_answer(w, 12, VERDICT_NO, nothing);
+	sent_write_answer(w, 12, VERDICT_NO, nothing);
 }
 
 static void
 put_answer_more(struct msg_writer *w, const struct vector *v)
 {
 	(void)v;
-	ask_write_answer(
-	    w, 12, VERDICT_MORE, (struct ask_bytes)TOPIC("\x91\x01"));
+	sent_write_answer(
+	    w, 12, VERDICT_MORE, (struct sent_bytes)TOPIC("\x91\x01"));
 }
 
 static void
@@ -129,7 +129,7 @@ put_stats(struct msg_writer *w, const struct vector *v)
 	static const char *const sections[] = { "overview", "clients" };
 
 	(void)v;
-	ask_write_stats(w, &(struct ask_stats){ sections, 2, 100, NULL });
+	sent_write_stats(w, &(struct sent_stats){ sections, 2, 100, NULL });
 }
 
 static const struct {
@@ -210,12 +210,12 @@ TEST_EACH(a_hello_has_what_is_known, hellos)
 	size_t len;
 	int64_t n = 0;
 
-	ask_write_hello(&w, &(struct ask_hello){ .name = "app",
-				.client = "lib/1",
-				.role = "emitter",
-				.key = hellos[row].key,
-				.pid = 4711,
-				.pm_id = hellos[row].pm_id });
+	sent_write_hello(&w, &(struct sent_hello){ .name = "app",
+				 .client = "lib/1",
+				 .role = "emitter",
+				 .key = hellos[row].key,
+				 .pid = 4711,
+				 .pm_id = hellos[row].pm_id });
 	ck_assert_int_eq(frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
 	ck_assert_uint_eq(f.size, w.len);
 	ck_assert_uint_eq(f.type, FRAME_HELLO);
@@ -239,7 +239,7 @@ TEST_EACH(a_hello_has_what_is_known, hellos)
 }
 
 static const struct {
-	struct ask_stats stats;
+	struct sent_stats stats;
 	const char *body;
 } stats[] = {
 	{ { .limit = 0 }, "80" },
@@ -253,7 +253,7 @@ TEST_EACH(stats_has_only_what_is_given, stats)
 	struct msg_writer w = { 0 };
 	struct frame f;
 
-	ask_write_stats(&w, &stats[row].stats);
+	sent_write_stats(&w, &stats[row].stats);
 	ck_assert_int_eq(frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
 	ck_assert_uint_eq(f.body_len, body.len);
 	ck_assert_mem_eq(f.body, body.data, body.len);
@@ -278,13 +278,13 @@ TEST(a_hello_names_the_connection_before)
 	struct msg_tree *tree;
 	struct frame f;
 
-	ask_write_hello(&w, &(struct ask_hello){ .name = "chat",
-				.client = "lib/1",
-				.role = "member",
-				.pid = 4711,
-				.pm_id = -1,
-				.previous_id = 7,
-				.previous_epoch_ms = 1700000000000 });
+	sent_write_hello(&w, &(struct sent_hello){ .name = "chat",
+				 .client = "lib/1",
+				 .role = "member",
+				 .pid = 4711,
+				 .pm_id = -1,
+				 .previous_id = 7,
+				 .previous_epoch_ms = 1700000000000 });
 	ck_assert_int_eq(frame_peek(w.data, w.len, 4096, &f), FRAME_READY);
 	ck_assert_int_eq(msg_tree_new(f.body, f.body_len, &tree), 0);
 	ck_assert_uint_eq(msg_count(msg_root(tree)), 6);
