@@ -12,7 +12,7 @@ const { chromium } = require('playwright-core');
 
 const { Client } = require('../../src/node');
 const { needs } = require('../support/needs');
-const { Daemon } = require('./support/daemon');
+const { Daemon } = require('../support/daemon');
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 const STEP_MS = 15000;

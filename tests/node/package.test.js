@@ -13,11 +13,11 @@ const { PrivatePm2, waitUntil } = require('../../docs/demo/private-pm2');
 const { LIBRARIES, TOOLS, unsupported } = require('../../src/node/lib/daemon/needs');
 const { version } = require('../../src/node/package.json');
 const pm2App = require('../../src/node/pm2');
-const { BINARY, answers } = require('./support/daemon');
+const { BINARY, answers } = require('../support/daemon');
 const { freePort, spread } = require('./support/pm2');
 const { PACKAGE, Project } = require('./support/project');
 const Traffic = require('./support/traffic');
-const { until, within } = require('./support/wait');
+const { until, within } = require('../support/wait');
 
 const LONG = { timeout: 180_000 };
 const NOBODY = 65534;
@@ -95,7 +95,7 @@ describe('the package, installed', () => {
 
 	test('carries the sources, and nothing that was built or tests it', () => {
 		for (const name of ['daemon/Makefile', 'daemon/src/net/conn.c', 'daemon/src/base/err.h',
-			'daemon/include/pm2a.h', 'bin/pm2adapterd.sh', 'lib/client.js', 'pm2.js', 'pm2.d.ts', 'LICENSE'])
+			'daemon/include/pm2a.h', 'bin/pm2adapterd.sh', 'lib/client/client.js', 'pm2.js', 'pm2.d.ts', 'LICENSE'])
 			assert.ok(files.includes(name), name);
 		const other = /^(bin|lib)\/.*\.(js|sh)$|^daemon\/.*(\.[ch]|Makefile|\.conf|page\/[a-z]+\.(html|css|js))$|^[^/]+$/;
 		assert.deepEqual(files.filter((name) => !other.test(name)), []);

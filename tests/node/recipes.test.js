@@ -12,8 +12,8 @@ const vm = require('vm');
 
 const { io: connect } = require('socket.io-client');
 
-const { Daemon, folder } = require('./support/daemon');
-const { next, until, within } = require('./support/wait');
+const { Daemon, folder } = require('../support/daemon');
+const { next, until, within } = require('../support/wait');
 
 const PACKAGE = path.join(__dirname, '../../src/node');
 const MODULES = path.join(PACKAGE, 'node_modules');

@@ -9,8 +9,8 @@ const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
-const { BINARY, answers, folder } = require('../system/support/daemon');
-const { until, within } = require('../system/support/wait');
+const { BINARY, answers, folder } = require('../support/daemon');
+const { until, within } = require('../support/wait');
 
 const PATIENCE_MS = 60_000; // a busy machine, a sanitizer
 const STDERR_KEPT = 64 << 10; // bytes

@@ -20,7 +20,7 @@ const {
 } = require('../system/support/frames');
 const { decode, encode } = require('../system/support/msgpack');
 const { command, readReply } = require('../system/support/resp');
-const { until, within } = require('../system/support/wait');
+const { until, within } = require('../support/wait');
 const { PATIENCE_MS } = require('./target');
 
 const MARK = crypto.randomBytes(16);

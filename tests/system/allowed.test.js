@@ -7,9 +7,9 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { BINARY, folder, run, scenario, withChild } =
-	require('./support/daemon');
-const { until } = require('./support/wait');
+const { BINARY, folder, run } = require('../support/daemon');
+const { scenario, withChild } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const NOBODY = 65534;
 const OTHER = 65533;

@@ -3,8 +3,9 @@
 /* Two scripts under one key: most likely two applications that mix. */
 
 const assert = require('node:assert');
-const { run, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const SHOP = { name: 'shop', key: 'app', script: '/srv/shop/server.js' };
 const CHAT = { name: 'chat', key: 'app', script: '/srv/chat/server.js' };

@@ -7,9 +7,9 @@ const {
 	AS_MEMBER, BY_PREFIX, MORE, NO, SEVERAL, TO_SUBSCRIBERS, TYPE, YES,
 	answer, ask, frame, ping, publish, subscribe, unsubscribe, vectors,
 } = require('./support/frames');
-const { scenario, withChild } = require('./support/daemon');
+const { scenario, withChild } = require('./support/scenario');
 const { decode, encode } = require('./support/msgpack');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 const TOPIC = 'socket.io#/#';
 const ROOM = 'socket.io#/#room1#';

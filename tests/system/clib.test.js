@@ -6,9 +6,9 @@ const assert = require('node:assert');
 const { spawn, spawnSync } = require('node:child_process');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { BINARY, Daemon } = require('../node/support/daemon');
+const { BINARY, Daemon } = require('../support/daemon');
 const { Servers } = require('../node/support/servers');
-const { until, within } = require('../node/support/wait');
+const { until, within } = require('../support/wait');
 
 const PATIENT = { timeout: 300_000 };
 const SANITIZER = /Sanitizer|runtime error:/;

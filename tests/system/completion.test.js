@@ -8,9 +8,9 @@ const fs = require('fs');
 const path = require('path');
 const { test } = require('node:test');
 const { needs } = require('../support/needs');
-const { folder, run } = require('./support/daemon');
+const { folder, run } = require('../support/daemon');
 const { withTerminal } = require('./support/terminal');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 function dump(shell) {
 	const { status, stdout, stderr } = run(['--dump-completion', shell]);

@@ -7,8 +7,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const { subscribe } = require('./support/frames');
-const { ROOT, folder, run, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { ROOT, folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 function withFile(name, text, body) {
 	test(name, () => {

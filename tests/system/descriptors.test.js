@@ -6,8 +6,9 @@ const assert = require('node:assert');
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const { test } = require('node:test');
-const { BINARY, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { BINARY } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 /* The first descriptors that the daemon opens are those of its event loop: what
  * is written to the log would be read there as numbers of signals. */

@@ -7,7 +7,8 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { TYPE } = require('./support/frames');
-const { ROOT, scenario } = require('./support/daemon');
+const { ROOT } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 
 const [, DIALOGUE] = fs.readFileSync(path.join(ROOT, 'docs/PROTOCOL.md'), 'utf8')
 	.match(/^```dialogue\n([^]*?)^```$/m);

@@ -4,11 +4,12 @@
 
 const assert = require('node:assert');
 const path = require('node:path');
-const { folder, scenario } = require('./support/daemon');
+const { folder } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { VOLATILE, hello, publish, subscribe } = require('./support/frames');
 const { Peer } = require('./support/peer');
 const { command } = require('./support/resp');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 const N = 2000;
 const ARGS = ['--max-frame', '64k', '--queue-limit', '1m',

@@ -13,12 +13,13 @@ const net = require('node:net');
 const path = require('node:path');
 const { test } = require('node:test');
 const { needs } = require('../support/needs');
-const { ROOT, folder, scenario } = require('./support/daemon');
+const { ROOT, folder } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { SEVERAL, TYPE, frame, hello, ping, publish, subscribe } =
 	require('./support/frames');
 const { Peer } = require('./support/peer');
 const { command } = require('./support/resp');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 const OTHER = 65533; // a uid that allow-users does not name
 const MAX_FRAME = 64 << 10;

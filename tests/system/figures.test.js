@@ -6,7 +6,8 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { ROOT, folder, scenario } = require('./support/daemon');
+const { ROOT, folder } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 
 const SRC = path.join(ROOT, 'src');
 const read = (name) => fs.readFileSync(path.join(SRC, name), 'utf8').replace(/\/\*[^]*?\*\//g, '');

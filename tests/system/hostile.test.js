@@ -7,9 +7,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { frame, hello, ping, publish, subscribe, TYPE } =
 	require('./support/frames');
-const { scenario } = require('./support/daemon');
+const { scenario } = require('./support/scenario');
 const { encode } = require('./support/msgpack');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 const MIB = 1024 * 1024;
 

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const { needs } = require('../support/needs');
-const { BINARY, ROOT, folder } = require('./support/daemon');
+const { BINARY, ROOT, folder } = require('../support/daemon');
 
 const BUILD = path.dirname(BINARY);
 const VARIANT = path.basename(BUILD);

@@ -8,10 +8,10 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { needs } = require('../support/needs');
 const { hello, publish, subscribe, TYPE } = require('./support/frames');
-const { answers, folder, run, scenario, withChild } =
-	require('./support/daemon');
+const { answers, folder, run } = require('../support/daemon');
+const { scenario, withChild } = require('./support/scenario');
 const { Peer } = require('./support/peer');
-const { pause, until, within } = require('./support/wait');
+const { pause, until, within } = require('../support/wait');
 
 const DRAIN_LONG = ['--drain-timeout', '60s'];
 

@@ -10,7 +10,8 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { test } = require('node:test');
-const { answers, folder, run, scenario } = require('./support/daemon');
+const { answers, folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 
 const EX_CONFIG = 78;
 const NOBODY = 65534;

@@ -8,8 +8,9 @@ const path = require('path');
 const { TYPE, frame } = require('./support/frames');
 const { encode } = require('./support/msgpack');
 const { Peer } = require('./support/peer');
-const { folder, run, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const EVIL = 'a "b" event=forged\n\x1b[2J\u009b \\ \u{1f600}';
 

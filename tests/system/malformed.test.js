@@ -9,9 +9,9 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const { TYPE, frame, hello, publish } = require('./support/frames');
-const { scenario } = require('./support/daemon');
+const { scenario } = require('./support/scenario');
 const { ARGS, TABLES } = require('./support/malformed');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 async function drive(daemon, peer, row) {
 	peer.write(row.send);

@@ -10,9 +10,10 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
-const { BINARY, scenario } = require('./support/daemon');
+const { BINARY } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { VOLATILE, publish, subscribe } = require('./support/frames');
-const { pause, until, within } = require('./support/wait');
+const { pause, until, within } = require('../support/wait');
 
 const RECEIVER = path.join(path.dirname(BINARY), 'tests/system/receiver');
 const N_RECEIVERS = 64;

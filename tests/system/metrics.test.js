@@ -10,8 +10,9 @@ const net = require('net');
 const path = require('path');
 const { needs } = require('../support/needs');
 const { TYPE, hello, publish } = require('./support/frames');
-const { ROOT, folder, run, scenario } = require('./support/daemon');
-const { until, within } = require('./support/wait');
+const { ROOT, folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until, within } = require('../support/wait');
 
 const OPEN = { Accept: 'application/openmetrics-text; version=1.0.0' };
 

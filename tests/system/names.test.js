@@ -11,10 +11,11 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { frame, hello, publish, subscribe, TYPE } = require('./support/frames');
-const { BINARY, folder, run, scenario } = require('./support/daemon');
+const { BINARY, folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { encode } = require('./support/msgpack');
 const { command } = require('./support/resp');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 const HIDDEN = '\u202e\u2066\u061c\u200b\u200d\u00ad\ufeff\ufe0f\u2028\u{e0041}\u009b\u001b';
 const NAME = `evil${[...HIDDEN].join('x')}`;

@@ -5,8 +5,9 @@
 const assert = require('node:assert');
 const { spawn } = require('child_process');
 const { TYPE, publish } = require('./support/frames');
-const { BINARY, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { BINARY } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 scenario('an observer that does not read loses messages, and nobody else does', async (start) => {
 	const daemon = await start({ args: ['--queue-limit', '32m', '--queue-soft-limit', '4m',

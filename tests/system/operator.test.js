@@ -9,8 +9,9 @@ const fs = require('fs');
 const net = require('net');
 const path = require('path');
 const { publish } = require('./support/frames');
-const { BINARY, folder, run, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { BINARY, folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const NONE = path.join(__dirname, 'no-such-folder', 's');
 

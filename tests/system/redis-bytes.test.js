@@ -9,11 +9,12 @@
 const assert = require('node:assert');
 const net = require('node:net');
 const path = require('node:path');
-const { answers, folder, scenario } = require('./support/daemon');
+const { answers, folder } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const {
 	BY_PREFIX, TYPE, VOLATILE, publish,
 } = require('./support/frames');
-const { until, within } = require('./support/wait');
+const { until, within } = require('../support/wait');
 
 const KIB = 1024;
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, n) => n));

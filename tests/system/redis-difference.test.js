@@ -11,12 +11,13 @@
 const assert = require('node:assert');
 const path = require('node:path');
 const { needs } = require('../support/needs');
-const { answers, folder, scenario } = require('./support/daemon');
+const { answers, folder } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { RedisServer, RespPeer, command } = require('./support/resp');
 const {
 	Chance, MALFORMED, NOTHING, request,
 } = require('./support/resp-traffic');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 const N_CONNECTIONS = 5;
 const N_STEPS = Number(process.env.STEPS ?? 8000);

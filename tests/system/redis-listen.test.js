@@ -7,9 +7,10 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { test } = require('node:test');
-const { answers, folder, run, scenario } = require('./support/daemon');
+const { answers, folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { RespPeer, command } = require('./support/resp');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 const EX_CONFIG = 78;
 const MIB = 1024 * 1024;

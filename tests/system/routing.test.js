@@ -8,9 +8,9 @@ const {
 	AS_MEMBER, BY_PREFIX, TYPE, VOLATILE,
 	hello, ping, publish, subscribe, unsubscribe, vectors,
 } = require('./support/frames');
-const { scenario, withChild } = require('./support/daemon');
+const { scenario, withChild } = require('./support/scenario');
 const { decode, encode } = require('./support/msgpack');
-const { until, within } = require('./support/wait');
+const { until, within } = require('../support/wait');
 
 const GOLDEN = vectors();
 const ROOM = 'socket.io#/#room1#';

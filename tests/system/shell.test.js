@@ -9,9 +9,10 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { AS_MEMBER, MORE, NO, TYPE, YES, frame, publish, subscribe } =
 	require('./support/frames');
-const { BINARY, ROOT, folder, run, scenario } = require('./support/daemon');
+const { BINARY, ROOT, folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { decode, encode } = require('./support/msgpack');
-const { until, within } = require('./support/wait');
+const { until, within } = require('../support/wait');
 
 const EVERYONE = 'socket.io#/#';
 

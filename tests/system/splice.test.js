@@ -7,8 +7,8 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const { TYPE, publish, subscribe } = require('./support/frames');
-const { scenario } = require('./support/daemon');
-const { until, within } = require('./support/wait');
+const { scenario } = require('./support/scenario');
+const { until, within } = require('../support/wait');
 
 const TOPIC = 'socket.io#/#';
 const KIB = 1024;

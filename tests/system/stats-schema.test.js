@@ -6,8 +6,8 @@ const assert = require('node:assert');
 const fs = require('fs');
 const path = require('path');
 const { AS_MEMBER, TYPE, ask, publish, subscribe } = require('./support/frames');
-const { scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const isInteger = Number.isInteger;
 const isString = (value) => typeof value === 'string';

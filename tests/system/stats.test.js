@@ -5,8 +5,9 @@
 const assert = require('node:assert');
 const { AS_MEMBER, BY_PREFIX, TYPE, hello, publish, subscribe, unsubscribe } =
 	require('./support/frames');
-const { run, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const OVERVIEW = ['server', 'pid', 'uptime_ms', 'connections', 'members',
 	'topics', 'prefixes', 'subscriptions', 'published', 'delivered',

@@ -13,8 +13,9 @@ const net = require('net');
 const path = require('path');
 const { needs } = require('../support/needs');
 const { TYPE, publish } = require('./support/frames');
-const { folder, run, scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { folder, run } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const SANITIZERS = ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS']
 	.filter((name) => name in process.env);

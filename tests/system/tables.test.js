@@ -10,7 +10,7 @@ const fs = require('fs');
 const path = require('path');
 const { test } = require('node:test');
 const { FLAG, TYPE } = require('../../src/node/lib/wire/frame-writer');
-const { ROOT, folder, run } = require('./support/daemon');
+const { ROOT, folder, run } = require('../support/daemon');
 
 const text = (...args) => {
 	const { status, stdout, stderr } = run(args, { env: { ...process.env, PM2ADAPTERD_SOCKET: '/run/s' } });

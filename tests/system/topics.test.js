@@ -6,8 +6,8 @@ const assert = require('node:assert');
 const {
 	BY_PREFIX, TYPE, publish, subscribe, unsubscribe,
 } = require('./support/frames');
-const { scenario } = require('./support/daemon');
-const { until } = require('./support/wait');
+const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const MANY = 200000;
 const FRAME_TOPICS_MAX = 65536;

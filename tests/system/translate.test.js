@@ -8,11 +8,12 @@
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
-const { answers, folder, ROOT, scenario } = require('./support/daemon');
+const { answers, folder, ROOT } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { publish } = require('./support/frames');
 const { decode, encode } = require('./support/msgpack');
 const { RespPeer, command } = require('./support/resp');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 const TOPIC = 'k#/#';
 const N_RANDOM = 2000;

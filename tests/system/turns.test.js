@@ -11,10 +11,11 @@ const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
 const { AS_MEMBER, BY_PREFIX, TYPE, ...frames } = require('./support/frames');
-const { folder, scenario } = require('./support/daemon');
+const { folder } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { command } = require('./support/resp');
 const { encode } = require('./support/msgpack');
-const { within } = require('./support/wait');
+const { within } = require('../support/wait');
 
 const isSanitized = /asan/.test(process.env.PM2ADAPTERD ?? '');
 const N = isSanitized ? 50000 : 1e6;

@@ -6,9 +6,10 @@ const assert = require('node:assert');
 const { spawn } = require('child_process');
 const { needs } = require('../support/needs');
 const { publish } = require('./support/frames');
-const { BINARY, scenario } = require('./support/daemon');
+const { BINARY } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { withTerminal } = require('./support/terminal');
-const { until } = require('./support/wait');
+const { until } = require('../support/wait');
 
 /* Traffic to one receiver for as long as the returned function isn't called. */
 async function traffic(daemon) {

@@ -15,8 +15,8 @@ const { Manager } = require('socket.io-client');
 const { Manager: Manager2 } = require('socket.io-client-2');
 
 const pm2Adapter = require('../../../src/node');
-const { Daemon } = require('../support/daemon');
-const { next, until, within } = require('../support/wait');
+const { Daemon } = require('../../support/daemon');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 const OPTIONS = { transports: ['websocket'], serveClient: false };
@@ -404,7 +404,7 @@ describe('Socket.IO 2', PATIENT, () => {
 		const visitors = [await hosts[0].visit(), await hosts[0].visit()];
 		const topics = async () => {
 			await ended(hosts);
-			return (await daemon.stats()).topics.map(({ topic }) => topic)
+			return (await daemon.statsAsync()).topics.map(({ topic }) => topic)
 				.filter((topic) => topic.startsWith('socket.io#/#'))
 				.map((topic) => topic.slice('socket.io#/#'.length, -1)).sort();
 		};

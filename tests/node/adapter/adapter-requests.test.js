@@ -12,9 +12,9 @@ const { encode } = require('notepack.io');
 
 const pm2Adapter = require('../../../src/node');
 const { namespaceOf } = require('../../../src/node/lib/adapter/namespace');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { Servers } = require('../support/servers');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 const MAIN = 'socket.io#/#';

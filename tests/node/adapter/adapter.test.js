@@ -6,9 +6,9 @@ const assert = require('assert/strict');
 const { after, before, beforeEach, describe, test } = require('node:test');
 
 const pm2Adapter = require('../../../src/node');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { Servers } = require('../support/servers');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 
@@ -108,13 +108,13 @@ describe('adapter: who gets a broadcast', PATIENT, () => {
 	test('a room that is left by its last socket has no topic any more', async () => {
 		await join([['brief', [2, 3]]]);
 		const hasTopic = ({ topics }) => topics.some(({ topic }) => topic === 'socket.io#/#brief#');
-		assert.equal(hasTopic(await daemon.stats()), true);
+		assert.equal(hasTopic(await daemon.statsAsync()), true);
 		clients[2].peer.leave('brief');
 		await servers.barrier();
-		assert.equal(hasTopic(await daemon.stats()), true);
+		assert.equal(hasTopic(await daemon.statsAsync()), true);
 		clients[3].peer.leave('brief');
 		await servers.barrier();
-		assert.equal(hasTopic(await daemon.stats()), false);
+		assert.equal(hasTopic(await daemon.statsAsync()), false);
 	});
 
 	test('a number and its text are two rooms that share a topic', async () => {
@@ -217,7 +217,7 @@ describe('adapter: who gets a broadcast', PATIENT, () => {
 		await join([['spared', [0]]]);
 		await servers.settle(clients);
 		const counts = async () => {
-			const rows = (await daemon.stats()).clients.filter(({ role }) => role === 'member');
+			const rows = (await daemon.statsAsync()).clients.filter(({ role }) => role === 'member');
 			return {
 				received: servers.all.map(({ client }) => client.stats.received),
 				out: servers.all.map(({ client }) =>
@@ -340,7 +340,7 @@ describe('adapter: namespaces', PATIENT, () => {
 				/room-1#(inside|.{20})#/.test(topic)), 'end of its rooms');
 			await until(() => !servers.ios[1]._nsps.has('/room-1'), 'end of the namespace');
 		}
-		const { topics } = await daemon.stats();
+		const { topics } = await daemon.statsAsync();
 		const left = topics.filter(({ topic }) => topic === 'socket.io#/room-1#');
 		assert.deepEqual(left.map(({ members }) => members), [1], 'the server that emitted alone');
 	});

@@ -14,11 +14,11 @@ const { Manager: Manager2 } = require('socket.io-client-2');
 
 const { createEmitter } = require('../../../src/node');
 const { Client } = require('../../../src/node/lib/client/client');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { MAJORS, MajorServer } = require('../support/majors');
 const parser = require('../support/parser');
 const { RawSocket } = require('../support/raw-socket');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 const MANAGERS = { 4: Manager, 2: Manager2 };

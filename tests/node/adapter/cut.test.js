@@ -8,8 +8,8 @@
 const assert = require('assert/strict');
 const { describe, test } = require('node:test');
 
-const { Daemon } = require('../support/daemon');
-const { until } = require('../support/wait');
+const { Daemon } = require('../../support/daemon');
+const { until } = require('../../support/wait');
 const { Workers } = require('../support/workers');
 
 const LONG = { timeout: 120_000 };
@@ -35,7 +35,7 @@ async function cutOff({ daemon, loud, slow }) {
 	await slow.freeze();
 	const row = await until(async () => {
 		await loud.order('emit', { event: 'flood', data: `${bursts++} ${PADDING}`, count: EACH });
-		const { closed } = await daemon.stats();
+		const { closed } = await daemon.statsAsync();
 		return closed.find(({ pid }) => pid === slow.pid);
 	}, 'end of a connection');
 	return { row, emitted: bursts * EACH };
@@ -86,7 +86,7 @@ describe('a worker that stands still under load', LONG, () => {
 			const rest = flood(clients[1]);
 			assert.ok(rest.length < emitted, 'something was lost');
 			assert.deepEqual(rest, range(rest.length), 'what came before is whole and in order');
-			assert.equal((await daemon.stats()).overview.members, 2);
+			assert.equal((await daemon.statsAsync()).overview.members, 2);
 		});
 });
 
@@ -94,12 +94,12 @@ describe('a daemon that stands still', LONG, () => {
 	test('is left by its workers, which are back when it goes on', async (t) => {
 		const all = await ground(t, ['--ping-interval', '500ms']);
 		const { daemon, workers } = all;
-		daemon.signal('SIGSTOP');
+		daemon.kill('SIGSTOP');
 		await until(async () => {
 			const states = await Promise.all(workers.all.map((worker) => worker.order('stats')));
 			return states.every(({ connected }) => !connected);
 		}, 'end of what looks healthy');
-		daemon.signal('SIGCONT');
+		daemon.kill('SIGCONT');
 		await until(() => workers.all.every(({ told }) => told.length > 0), 'word of it');
 		for (const { told: [{ disconnect, unwritten }] } of workers.all) {
 			assert.equal(disconnect, 'PM2A_ERR_SILENT');

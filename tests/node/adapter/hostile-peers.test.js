@@ -15,7 +15,7 @@ const { Pm2aError } = require('../../../src/node');
 const { FakeDaemon, NOTHING, TYPE } = require('../support/fake-daemon');
 const { Random, tree } = require('../support/hostile');
 const { MAJORS, MajorServer, Visitor } = require('../support/majors');
-const { until, within } = require('../support/wait');
+const { until, within } = require('../../support/wait');
 
 const ROUNDS = 400;
 const ALL = 'socket.io#/#';

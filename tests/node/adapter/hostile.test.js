@@ -19,8 +19,8 @@ const pm2Adapter = require('../../../src/node');
 const { encodedFrame, senderOf } = require('../../../src/node/lib/socketio/encoded-packet');
 const { identity } = require('../../../src/node/lib/client/identity');
 const pm2App = require('../../../src/node/pm2');
-const { Daemon } = require('../support/daemon');
-const { next, until, within } = require('../support/wait');
+const { Daemon } = require('../../support/daemon');
+const { next, until, within } = require('../../support/wait');
 
 const { Client, Pm2aError, createEmitter, redisPublisher } = pm2Adapter;
 const PATIENT = { timeout: 180_000 };

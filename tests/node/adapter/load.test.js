@@ -6,11 +6,11 @@ const assert = require('assert/strict');
 const { describe, test } = require('node:test');
 
 const { Cluster, MAJORS, PATIENT_MS } = require('../support/cluster');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { MajorServer } = require('../support/majors');
 const { METHODS, pending } = require('../support/methods');
 const { sorted } = require('../support/questions');
-const { until, within } = require('../support/wait');
+const { until, within } = require('../../support/wait');
 
 const LONG = { timeout: 120_000 };
 const range = (n) => Array.from({ length: n }, (_, i) => i);
@@ -34,14 +34,14 @@ for (const major of MAJORS) {
 				['customRequest', { hold: true, from: member.name, n }])));
 			// Nobody answers before all are open, the asker's own hook included.
 			await until(async () =>
-				(await daemon.stats()).overview.questions.open === names.length * each, 'open questions');
+				(await daemon.statsAsync()).overview.questions.open === names.length * each, 'open questions');
 			for (const member of cluster.all)
 				await until(async () => await member.order('held') === names.length * each, 'questions');
 			for (const member of cluster.all.slice(1)) {
 				await member.order('release');
 				await member.order('barrier');
 			}
-			const { open } = (await daemon.stats()).overview.questions;
+			const { open } = (await daemon.statsAsync()).overview.questions;
 			assert.equal(open, (names.length - 1) * each, 'the first still owes all but its own');
 			await cluster.all[0].order('release');
 
@@ -54,7 +54,7 @@ for (const major of MAJORS) {
 				}
 			for (const member of cluster.all)
 				await member.idle();
-			const { questions } = (await daemon.stats()).overview;
+			const { questions } = (await daemon.statsAsync()).overview;
 			const { asked, sent, answers: taken, late, doubled, foreign } = questions;
 			const all = names.length * each;
 			assert.deepEqual({ open: questions.open, asked, sent, taken, late, doubled, foreign }, {
@@ -79,7 +79,7 @@ for (const major of MAJORS) {
 				assert.deepEqual(sorted(texts), sorted(range(100).map((other) => `${other} to ${i}`)));
 			for (const { io } of servers)
 				assert.deepEqual(pending(io, ['/']), { requests: 0, ackRequests: 0, questions: 0 });
-			assert.equal((await daemon.stats()).overview.questions.sent, 100 * 99);
+			assert.equal((await daemon.statsAsync()).overview.questions.sent, 100 * 99);
 		});
 	});
 }

@@ -10,9 +10,9 @@ const assert = require('assert/strict');
 const { after, before, describe, test } = require('node:test');
 
 const { BOUND_MS, Cluster, MAJORS, PATIENT_MS } = require('../support/cluster');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { FINDING, gathering, ids, inRoom, sorted } = require('../support/questions');
-const { until, within } = require('../support/wait');
+const { until, within } = require('../../support/wait');
 
 const LONG = { timeout: 120_000 };
 const SHORT_MS = 300;
@@ -138,12 +138,12 @@ for (const major of MAJORS) {
 		});
 
 		test('hangs: a question fails soon after its time, and late results harm nothing', async () => {
-			daemon.signal('SIGSTOP');
+			daemon.kill('SIGSTOP');
 			try {
 				assert.deepEqual(codes(await soon(hasty.callAll(asking()))), all('PM2A_ERR_TIMEOUT'));
 				await hasty.idle();
 			} finally {
-				daemon.signal('SIGCONT');
+				daemon.kill('SIGCONT');
 			}
 			await works();
 			await hasty.order('barrier');
@@ -157,11 +157,11 @@ for (const major of MAJORS) {
 				const come = a.call('emitWithAck', { timeout: PATIENT_MS }, 'question', 'y');
 				await a.order('asked');
 				await until(() => b.visitors[0].of().got.some(([value]) => value === 'y'), 'question');
-				await until(async () => (await daemon.stats()).clients
+				await until(async () => (await daemon.statsAsync()).clients
 					.some(({ name, questions_owed: owed }) => name === 'b' && owed === 1), 'question');
 				await until(() => hasty.visitors[0].of().got.some(([value]) => value === 'y'), 'answer');
 				await soon(hasty.call('customRequest', 'behind it'));
-				await until(async () => (await daemon.stats()).clients
+				await until(async () => (await daemon.statsAsync()).clients
 					.every(({ name, questions_owed: owed }) => name !== 'hasty' || owed === 0), 'answer');
 				await a.order('barrier');
 				await daemon.kill();

@@ -6,11 +6,11 @@ const assert = require('assert/strict');
 const { after, before, describe, test } = require('node:test');
 
 const { BOUND_MS, MAJORS, PATIENT_MS } = require('../support/cluster');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { MajorServer, Visitor } = require('../support/majors');
 const { METHODS, pending } = require('../support/methods');
 const { FINDING, gathering, ids, sorted } = require('../support/questions');
-const { within } = require('../support/wait');
+const { within } = require('../../support/wait');
 
 const LONG = { timeout: 60_000 };
 

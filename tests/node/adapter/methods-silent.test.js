@@ -9,7 +9,7 @@ const assert = require('assert/strict');
 const { after, before, describe, test } = require('node:test');
 
 const { Cluster, MAJORS } = require('../support/cluster');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { FINDING, gathering, inRoom, sorted } = require('../support/questions');
 
 const LONG = { timeout: 120_000 };
@@ -109,7 +109,7 @@ for (const major of MAJORS) {
 		test('nothing is left open', async () => {
 			for (const asker of [hasty, lenient])
 				await asker.idle();
-			const { questions } = (await daemon.stats()).overview;
+			const { questions } = (await daemon.statsAsync()).overview;
 			assert.equal(questions.open, 0);
 		});
 
@@ -119,7 +119,7 @@ for (const major of MAJORS) {
 			const members = [...cluster.all];
 			const row = gathering(major).find(({ call: [method] }) => method === 'customRequest');
 			assert.deepEqual(row.got(await hasty.call(...row.call)), row.is({ members }));
-			assert.ok((await daemon.stats()).overview.questions.late > 0);
+			assert.ok((await daemon.statsAsync()).overview.questions.late > 0);
 			await hasty.idle();
 		});
 	});

@@ -9,9 +9,9 @@ const assert = require('assert/strict');
 const { after, before, describe, test } = require('node:test');
 
 const { BOUND_MS, Cluster, MAJORS } = require('../support/cluster');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { FINDING, gathering, inRoom, sorted } = require('../support/questions');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const LONG = { timeout: 120_000 };
 const PLACES = { a: [['all', 'front']], b: [['all', 'back'], ['all']], c: [['all', 'back']] };

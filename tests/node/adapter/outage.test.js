@@ -6,9 +6,9 @@ const assert = require('assert/strict');
 const fs = require('fs');
 const { test } = require('node:test');
 
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { Servers } = require('../support/servers');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
@@ -123,7 +123,7 @@ test('kill -9 under traffic: local clients miss nothing, nothing comes twice, al
 		for (const { client } of servers.all)
 			assert.equal(client.stats.connects, 4);
 
-		const topics = new Set((await daemon.stats()).topics.map(({ topic }) => topic));
+		const topics = new Set((await daemon.statsAsync()).topics.map(({ topic }) => topic));
 		assert.ok(topics.has('socket.io#/#held#'), 'subscriptions are restored');
 	});
 

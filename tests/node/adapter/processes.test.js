@@ -11,8 +11,8 @@ const path = require('path');
 const { after, before, describe, test } = require('node:test');
 
 const { Client } = require('../../../src/node');
-const { Daemon } = require('../support/daemon');
-const { next, until, within } = require('../support/wait');
+const { Daemon } = require('../../support/daemon');
+const { next, until, within } = require('../../support/wait');
 const { Workers } = require('../support/workers');
 
 const LONG = { timeout: 120_000 };
@@ -136,7 +136,7 @@ describe('a broadcast across three processes', LONG, () => {
 
 	test('a worker with nobody in a room gets no bytes for it', async () => {
 		await clients[0].ask('join', 'spared');
-		const delivered = async () => Object.fromEntries((await daemon.stats()).clients
+		const delivered = async () => Object.fromEntries((await daemon.statsAsync()).clients
 			.map(({ pid, messages_out: messages }) => [pid, messages]));
 		await settle();
 		const [, second, third] = workers.all;
@@ -227,10 +227,10 @@ describe('faults of socket.io-pm2 1.0.0', LONG, () => {
 		const daemon = await withDaemon(t);
 		const workers = await Workers.start(t, daemon.socket, 2);
 		const client = await workers.client(workers.all[1]);
-		const { overview: { published_bytes: earlier } } = await daemon.stats();
+		const { overview: { published_bytes: earlier } } = await daemon.statsAsync();
 		await workers.all[0].order('emit', { event: 'bytes', data: { buffer: 100_000 } });
 		await until(() => client.got.length === 1, 'the Buffer');
-		const { overview: { published_bytes: later } } = await daemon.stats();
+		const { overview: { published_bytes: later } } = await daemon.statsAsync();
 		const [[, , bytes]] = client.got;
 		assert.ok(Buffer.isBuffer(bytes));
 		assert.ok(bytes.equals(Buffer.alloc(100_000, 7)));
@@ -294,11 +294,11 @@ describe('faults of socket.io-pm2 1.0.0', LONG, () => {
 		await workers.settle(clients);
 		for (const { got } of clients)
 			assert.deepEqual(got.map(([, , i]) => i).sort(), [0, 1]);
-		const { clients: connections } = await daemon.stats();
+		const { clients: connections } = await daemon.statsAsync();
 		const scripts = connections.filter(({ role }) => role === 'member')
 			.map(({ script }) => path.basename(script));
 		assert.deepEqual(scripts.sort(), ['other-worker.js', 'worker.js']);
-		const { mixed_keys: mixed } = (await daemon.stats()).overview;
+		const { mixed_keys: mixed } = (await daemon.statsAsync()).overview;
 		assert.deepEqual(Object.keys(mixed), ['socket.io']);
 		assert.deepEqual(mixed['socket.io'].map((script) => path.basename(script)).sort(),
 			['other-worker.js', 'worker.js']);

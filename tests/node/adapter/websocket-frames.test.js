@@ -6,7 +6,7 @@ const assert = require('assert/strict');
 const { test } = require('node:test');
 
 const { frameOf } = require('../../../src/node/lib/adapter/websocket-frames');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { Servers } = require('../support/servers');
 
 const PATIENT = { timeout: 120_000 };

@@ -6,11 +6,11 @@ const assert = require('assert/strict');
 const { execFileSync } = require('child_process');
 const { test } = require('node:test');
 
-const { BINARY, Daemon } = require('../support/daemon');
+const { BINARY, Daemon } = require('../../support/daemon');
 const { FakeDaemon, TYPE } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
 const { Servers } = require('../support/servers');
-const { within } = require('../support/wait');
+const { within } = require('../../support/wait');
 
 const PATIENT = { timeout: 60_000 };
 
@@ -87,7 +87,7 @@ test('a subscription is on its way before a join returns', PATIENT, async (t) =>
 	t.after(() => servers.close());
 	const { peer } = await servers.client(0);
 	const [{ client }] = servers.all;
-	const { subscriptions: before } = (await daemon.stats()).overview;
+	const { subscriptions: before } = (await daemon.statsAsync()).overview;
 
 	const joined = peer.join(['r1', 'r2']);
 	// No turn of our loop: what the daemon knows now was written inside join().

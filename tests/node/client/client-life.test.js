@@ -7,7 +7,7 @@ const { Client, Pm2aError } = require('../../../src/node');
 const { TYPE, WELCOME } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
 const { script } = require('../support/script');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const CLOSED = { name: 'Pm2aError', code: 'PM2A_ERR_CLOSED' };
 const TIMEOUT = 4321; // no delay of a retry in these tests is the same

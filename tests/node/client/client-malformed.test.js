@@ -8,7 +8,7 @@ const { encode } = require('notepack.io');
 const sender = require('../../../src/node/lib/wire/frame-writer');
 const { NOTHING, TYPE, WELCOME } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
-const { next, within } = require('../support/wait');
+const { next, within } = require('../../support/wait');
 
 describe('client: what no daemon sends', () => {
 	const hex = (text) => Buffer.from(text, 'hex');

@@ -7,7 +7,7 @@ const { describe, test } = require('node:test');
 
 const { WELCOME } = require('../support/fake-daemon');
 const { connected } = require('../support/pair');
-const { next, within } = require('../support/wait');
+const { next, within } = require('../../support/wait');
 
 /* The events from now on, as [name, first argument]. */
 function eventsOf(client) {

@@ -7,7 +7,7 @@ const vm = require('vm');
 
 const { TYPE } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const HEAD = 8 + 1; // bytes around a body, with a topic of one byte
 const MIB = 1024 * 1024;

@@ -7,7 +7,7 @@ const { describe, test } = require('node:test');
 const { Client, Pm2aError } = require('../../../src/node');
 const { TYPE } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const MEMBER = { member: true };
 

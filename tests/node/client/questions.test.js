@@ -12,7 +12,7 @@ const { TYPE } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
 const { script } = require('../support/script');
 const { vector } = require('../support/vectors');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const ALL = 'socket.io#/#';
 const BODY = Buffer.from('what?');

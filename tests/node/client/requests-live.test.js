@@ -8,8 +8,8 @@ const { describe, test } = require('node:test');
 const { encode } = require('notepack.io');
 
 const { Client } = require('../../../src/node');
-const { Daemon } = require('../support/daemon');
-const { next, until, within } = require('../support/wait');
+const { Daemon } = require('../../support/daemon');
+const { next, until, within } = require('../../support/wait');
 
 const ALL = 'k#/#';
 const BODY = Buffer.from('what?');
@@ -166,7 +166,7 @@ describe('asking over the daemon', () => {
 				Array.from({ length: 8 }, (_, m) => [`m${m}`, `m${m} ${i}`]));
 		});
 		assert.equal(asker.openQuestions, 0);
-		assert.equal((await daemon.stats()).overview.questions.open, 0);
+		assert.equal((await daemon.statsAsync()).overview.questions.open, 0);
 	});
 
 	test('what is refused says why, and the connection goes on', async (t) => {
@@ -221,11 +221,11 @@ describe('asking over the daemon', () => {
 	test('a daemon that hangs: the question ends, and the connection does not', async (t) => {
 		const { daemon, member } = await host(t);
 		const asker = await member('asker');
-		daemon.signal('SIGSTOP');
+		daemon.kill('SIGSTOP');
 		try {
 			await rejects(asker.ask(ALL, BODY, { timeout: 1 }), failure('TIMEOUT'));
 		} finally {
-			daemon.signal('SIGCONT');
+			daemon.kill('SIGCONT');
 		}
 		await until(() => asker.stats.malformed === 1, 'the late result, which nobody waits for');
 		assert.equal((await asker.ask(ALL, BODY)).outcome, 'complete');
@@ -242,6 +242,6 @@ describe('asking over the daemon', () => {
 		// Past the deadline and all that is granted behind it.
 		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
 		assert.equal((await within(asked, 'result')).outcome, 'timeout');
-		assert.equal((await daemon.stats()).overview.questions.timeout, 1);
+		assert.equal((await daemon.statsAsync()).overview.questions.timeout, 1);
 	});
 });

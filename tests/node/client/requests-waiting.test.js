@@ -11,7 +11,7 @@ const sender = require('../../../src/node/lib/wire/frame-writer');
 const { TYPE, WELCOME } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
 const { script } = require('../support/script');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const ALL = 'socket.io#/#';
 const BODY = Buffer.from('what?');

@@ -9,10 +9,10 @@ const { describe, test } = require('node:test');
 
 const { Client } = require('../../../src/node');
 const { SocketWatch } = require('../../../src/node/lib/client/socket-watch');
-const { Daemon, folder } = require('../support/daemon');
+const { Daemon, folder } = require('../../support/daemon');
 const { connected, pair } = require('../support/pair');
 const { script } = require('../support/script');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 // Longer than any test: who is back before that has not waited for it.
 const NEVER = { reconnectDelay: 600_000, reconnectDelayMax: 600_000 };

@@ -8,7 +8,7 @@ const { describe, test } = require('node:test');
 const { StartGate } = require('../../../src/node/lib/client/start-gate');
 const { TYPE, WELCOME } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
-const { next, within } = require('../support/wait');
+const { next, within } = require('../../support/wait');
 
 const HOLD_MS = 250;
 const STARTED = 1_700_000_000_000;

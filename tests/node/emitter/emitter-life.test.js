@@ -10,9 +10,9 @@ const { describe, test } = require('node:test');
 
 const { Client, createEmitter } = require('../../../src/node');
 const { decodePayload } = require('../../../src/node/lib/socketio/payload');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { FakeDaemon, TYPE } = require('../support/fake-daemon');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 const TIMEOUT = 54_321; // ms, that no other timer has

@@ -6,10 +6,10 @@ const assert = require('assert/strict');
 const { after, before, describe, test } = require('node:test');
 
 const { createEmitter, Pm2aError } = require('../../../src/node');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { MajorServer, Visitor } = require('../support/majors');
 const { Servers } = require('../support/servers');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 const ODD_ROOMS = ['', ' ', '#', 'a#b', 'räum ☃', '__proto__', 'line\nbreak', 'x'.repeat(5000)];
@@ -50,7 +50,7 @@ describe('an emitter', PATIENT, () => {
 	});
 
 	test('is known to the daemon as one', async () => {
-		const { clients: rows } = await daemon.stats();
+		const { clients: rows } = await daemon.statsAsync();
 		const { role, pid } = rows.find(({ name }) => name === 'cron');
 		assert.deepEqual({ role, pid }, { role: 'emitter', pid: process.pid });
 	});

@@ -6,7 +6,7 @@ const assert = require('assert/strict');
 const { after, afterEach, before, describe, test } = require('node:test');
 
 const { LIBRARIES, RedisDaemon, freePort } = require('../support/redis');
-const { until, within } = require('../support/wait');
+const { until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 const MIB = 1024 * 1024;
@@ -126,12 +126,12 @@ for (const [name, create] of Object.entries(LIBRARIES))
 		test('a message that is too large is an error, and the connection goes on', async () => {
 			const [publisher, hearer] = await pair();
 			await hearer.subscribe('large');
-			const { connections } = (await daemon.stats()).overview;
+			const { connections } = (await daemon.statsAsync()).overview;
 			await assert.rejects(publisher.publish('large', Buffer.alloc(2 * MIB)),
 				/ERR the message is too long; max-frame is 2097152 bytes/);
 			assert.equal(await publisher.publish('large', 'small'), 1);
 			assert.deepEqual(await came(hearer, 1), [['message', null, 'large', Buffer.from('small')]]);
-			assert.deepEqual((await daemon.stats()).overview.connections, connections);
+			assert.deepEqual((await daemon.statsAsync()).overview.connections, connections);
 		});
 
 		test('a command that there is not is an error, and the connection goes on', async () => {

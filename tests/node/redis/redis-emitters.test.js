@@ -10,10 +10,10 @@ const oldEmitter = require('socket.io-emitter');
 
 const { Client, createEmitter, redisPublisher } = require('../../../src/node');
 const { decodePayload } = require('../../../src/node/lib/socketio/payload');
-const { Daemon } = require('../support/daemon');
+const { Daemon } = require('../../support/daemon');
 const { LIBRARIES, RedisDaemon } = require('../support/redis');
 const { Servers } = require('../support/servers');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 

@@ -14,7 +14,7 @@ const { createAdapter, createShardedAdapter } = require('@socket.io/redis-adapte
 const { RedisDaemon } = require('../support/redis');
 const { redisAdapter } = require('../support/redis-adapter');
 const { Servers } = require('../support/servers');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 110_000 };
 const BYTES = Buffer.from([0, 255, 13, 10]);

@@ -11,7 +11,7 @@ const { Client } = require('../../../src/node');
 const { needs } = require('../../support/needs');
 const { LIBRARIES, RedisDaemon, freePort } = require('../support/redis');
 const { Servers } = require('../support/servers');
-const { next, until, within } = require('../support/wait');
+const { next, until, within } = require('../../support/wait');
 
 const PATIENT = { timeout: 120_000 };
 const PASSWORD = 'correct horse';

@@ -8,7 +8,7 @@
 const assert = require('assert/strict');
 
 const { MAJORS, Visitor } = require('./majors');
-const { until, within } = require('./wait');
+const { until, within } = require('../../support/wait');
 const { Worker } = require('./workers');
 
 /*

@@ -13,8 +13,8 @@ const { decode, encode } = require('notepack.io');
 
 const { FrameReader, copyOf } = require('../../../src/node/lib/wire/frame-reader');
 const sender = require('../../../src/node/lib/wire/frame-writer');
-const { folder } = require('./daemon');
-const { next, until } = require('./wait');
+const { folder } = require('../../support/daemon');
+const { next, until } = require('../../support/wait');
 
 const { TYPE } = sender;
 const NAMES = Object.fromEntries(Object.entries(TYPE).map(([name, number]) => [number, name]));

@@ -13,7 +13,7 @@ const { Manager } = require('socket.io-client');
 const socketIoClient2 = require('socket.io-client-2');
 
 const pm2Adapter = require('../../../src/node');
-const { next, within } = require('./wait');
+const { next, within } = require('../../support/wait');
 
 const MAJORS = [4, 2];
 const WEB_SOCKET = { transports: ['websocket'] };

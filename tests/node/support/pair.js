@@ -4,7 +4,7 @@
 
 const { Client } = require('../../../src/node');
 const { FakeDaemon } = require('./fake-daemon');
-const { within } = require('./wait');
+const { within } = require('../../support/wait');
 
 /* `daemon` are its options, or null where it is not to be started; the rest are the client's. */
 async function pair(t, { daemon: daemonOptions, ...options } = {}) {

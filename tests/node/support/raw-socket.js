@@ -7,7 +7,7 @@
 
 const { createRequire } = require('module');
 
-const { next, until } = require('./wait');
+const { next, until } = require('../../support/wait');
 
 // The one that the servers have: a dependency of a dependency.
 const engine = createRequire(require.resolve('socket.io')).resolve('engine.io');

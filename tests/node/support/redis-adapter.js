@@ -3,7 +3,7 @@
 /* Socket.IO's Redis adapters over the daemon, for Servers. */
 
 const { LIBRARIES } = require('./redis');
-const { within } = require('./wait');
+const { within } = require('../../support/wait');
 
 /*
  * What Servers takes as `create`: an adapter over two connections, and what it asks of them.

@@ -14,8 +14,8 @@ const redis3 = require('redis-3');
 const redis4 = require('redis-4');
 const redis5 = require('redis');
 
-const { Daemon, answers } = require('./daemon');
-const { next, until } = require('./wait');
+const { Daemon, answers } = require('../../support/daemon');
+const { next, until } = require('../../support/wait');
 
 const AGAIN_MS = 10; // between attempts to connect
 

@@ -6,7 +6,7 @@ const { spawn } = require('child_process');
 const { once } = require('events');
 const path = require('path');
 
-const { within } = require('./wait');
+const { within } = require('../../support/wait');
 
 const LIBRARY = path.join(__dirname, '../../../src/node');
 

@@ -8,7 +8,7 @@ const { Server } = require('socket.io');
 const { Manager } = require('socket.io-client');
 
 const pm2Adapter = require('../../../src/node');
-const { next, within } = require('./wait');
+const { next, within } = require('../../support/wait');
 
 const FENCE = 'fence of the tests';
 

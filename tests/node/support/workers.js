@@ -9,7 +9,7 @@ const path = require('path');
 
 const { io: connect } = require('socket.io-client');
 
-const { next, until, within } = require('./wait');
+const { next, until, within } = require('../../support/wait');
 
 const FENCE = 'fence of the tests';
 

@@ -19,7 +19,7 @@ const {
 	vectors,
 } = require('./frames');
 const { encode } = require('./msgpack');
-const { pause } = require('./wait');
+const { pause } = require('../../support/wait');
 
 const MAX_FRAME = 128 << 10;
 const MAX_TOPICS = 65_536; // of a SUBSCRIBE

@@ -11,7 +11,7 @@ const assert = require('node:assert');
 const net = require('node:net');
 const frames = require('./frames');
 const { decode, encode } = require('./msgpack');
-const { within } = require('./wait');
+const { within } = require('../../support/wait');
 
 const { TYPE } = frames;
 

@@ -10,8 +10,8 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
-const { answers, folder } = require('./daemon');
-const { until, within } = require('./wait');
+const { answers, folder } = require('../../support/daemon');
+const { until, within } = require('../../support/wait');
 
 const CRLF = Buffer.from('\r\n');
 

@@ -3,8 +3,8 @@
 const { execFileSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
-const { folder } = require('./daemon');
-const { until } = require('./wait');
+const { folder } = require('../../support/daemon');
+const { until } = require('../../support/wait');
 
 /* A terminal of so many columns and lines, in which a shell runs, made by tmux. */
 class Terminal {

@@ -23,6 +23,10 @@ async function within(promise, what, ms = PATIENCE_MS) {
 	}
 }
 
+function pause(ms) {
+	return new Promise((resolve) => { setTimeout(resolve, ms); });
+}
+
 /* For what sends no event: a counter that moves, a file that appears. */
 async function until(probe, what, ms = PATIENCE_MS) {
 	const end = Date.now() + ms;
@@ -32,7 +36,7 @@ async function until(probe, what, ms = PATIENCE_MS) {
 			return value;
 		if (Date.now() > end)
 			throw new Error(`no ${what} in ${ms} ms`);
-		await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
+		await pause(POLL_MS);
 	}
 }
 
@@ -43,4 +47,4 @@ function next(emitter, event, ms = PATIENCE_MS) {
 	}), event, ms);
 }
 
-module.exports = { PATIENCE_MS, next, until, within };
+module.exports = { PATIENCE_MS, next, pause, until, within };
