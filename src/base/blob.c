@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/poison.h"
 #include "base/xalloc.h"
 
 #define CACHE_LINE 64
@@ -99,9 +100,9 @@ take_spare(size_t size)
 	return size > BLOB_CHUNK ? take_large(size) : NULL;
 }
 
-/* Whether there was room to keep it. */
+/* Whether there is room to keep it. */
 static bool
-keep_spare(struct blob *blob)
+put_spare(struct blob *blob)
 {
 	if (blob->size == BLOB_CHUNK && spare.n_chunks < N_CHUNKS) {
 		spare.chunks[spare.n_chunks++] = blob;
@@ -115,12 +116,25 @@ keep_spare(struct blob *blob)
 	return true;
 }
 
+/* Bytes of a blob that is over must not be read, as if it had been freed. */
+static bool
+keep_spare(struct blob *blob)
+{
+	bool is_kept = put_spare(blob);
+
+	if (is_kept)
+		POISON(blob->data, blob->size);
+	return is_kept;
+}
+
 struct blob *
 blob_new(size_t size)
 {
 	struct blob *blob = take_spare(size);
 
-	if (blob == NULL) {
+	if (blob != NULL) {
+		UNPOISON(blob->data, blob->size);
+	} else {
 		blob = xcalloc(1, sizeof(*blob));
 		blob->data =
 		    xaligned(size < PAGE ? CACHE_LINE : PAGE, size | 1);
@@ -185,6 +199,7 @@ static void
 blob_free(struct blob *blob)
 {
 	discharge(cost_of(blob->size));
+	UNPOISON(blob->data, blob->size);
 	free(blob->data);
 	free(blob);
 }

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/log.h"
+#include "base/poison.h"
 #include "base/xalloc.h"
 
 /*
@@ -19,13 +20,6 @@
  * in the object; those behind n_fresh have never been used, and their pages
  * have never been touched.
  */
-#if __has_include(<sanitizer/asan_interface.h>)
-#include <sanitizer/asan_interface.h> /* of no effect without the sanitizer */
-#else
-#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#endif
-
 #define SLAB_SIZE ((size_t)64 << 10)
 
 struct slab {
@@ -78,7 +72,7 @@ slab_map(void)
 static void
 slab_unmap(struct slab *slab)
 {
-	ASAN_UNPOISON_MEMORY_REGION(slab, SLAB_SIZE);
+	UNPOISON(slab, SLAB_SIZE);
 	munmap(slab, SLAB_SIZE);
 }
 
@@ -90,7 +84,7 @@ slab_new(struct pool *pool, size_t size)
 	pool->spare = NULL;
 	*slab = (struct slab){ .n_max = (uint32_t)((SLAB_SIZE - sizeof(*slab)) /
 						   size) };
-	ASAN_POISON_MEMORY_REGION(slab + 1, SLAB_SIZE - sizeof(*slab));
+	POISON(slab + 1, SLAB_SIZE - sizeof(*slab));
 	LIST_INSERT_HEAD(list_of(pool, size), slab, link);
 	return slab;
 }
@@ -131,7 +125,7 @@ pool_alloc(struct pool *pool, size_t size)
 					   slab->n_fresh++ * size);
 	if (++slab->n_used == slab->n_max)
 		LIST_REMOVE(slab, link);
-	ASAN_UNPOISON_MEMORY_REGION(object, size);
+	UNPOISON(object, size);
 	return object;
 }
 
@@ -161,7 +155,7 @@ pool_free(struct pool *pool, void *p, size_t size)
 	size = round_up(size);
 	object->next = slab->free;
 	slab->free = object;
-	ASAN_POISON_MEMORY_REGION(object + 1, size - sizeof(*object));
+	POISON(object + 1, size - sizeof(*object));
 	if (slab->n_used-- == slab->n_max)
 		LIST_INSERT_HEAD(list_of(pool, size), slab, link);
 	if (slab->n_used == 0)

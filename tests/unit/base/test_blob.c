@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include "unit/support.h"
 
 static bool
@@ -157,6 +161,27 @@ TEST(the_total_counts_blobs_in_use_not_what_is_kept_for_reuse)
 	blob_unref(chunks[0]);
 	blob_trim();
 }
+
+#ifdef __SANITIZE_ADDRESS__
+TEST(the_bytes_of_a_blob_that_is_kept_are_poisoned)
+{
+	const size_t kept[] = { BLOB_CHUNK, 3 * BLOB_CHUNK };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct blob *blob = blob_new(kept[i]);
+		uint8_t *data = blob->data;
+
+		blob_unref(blob);
+		ck_assert_ptr_eq(__asan_region_is_poisoned(data, 1), data);
+		ck_assert(__asan_address_is_poisoned(data + kept[i] - 1));
+		blob = blob_new(kept[i]);
+		ck_assert_ptr_eq(blob->data, data);
+		ck_assert_ptr_null(__asan_region_is_poisoned(data, kept[i]));
+		blob_unref(blob);
+	}
+	blob_drop_spare();
+}
+#endif
 
 TEST(a_slice_points_into_its_blob)
 {
