@@ -9,9 +9,9 @@
 #include "edge/native/subscribe.h"
 
 /*
- * One table has, for each type of frame, what may be in its header, how long
- * its body may be and the function that handles it; no such function receives a
- * frame before all of that has been checked.
+ * One table has, for each type of frame, the flags and fields that its header
+ * may have, the limit of its body and the function that handles it; no such
+ * function receives a frame before all of that has been checked.
  *
  * PUBLISH is the fast path: frames in a row with the same topic and flags are
  * handled as one run, looked up once and queued to each receiver as one slice

@@ -1,5 +1,5 @@
 /*
- * frames - what a session sends: finds frames, judges their headers, and stages
+ * frames - bytes from sessions: finds frames, judges their headers, and stages
  * or handles them.
  */
 #ifndef PM2A_EDGE_NATIVE_FRAMES_H

@@ -6,14 +6,14 @@
 #include "edge/native/reply.h"
 
 /*
- * Who only looks on costs nobody anything. An observer has a small queue; what
- * has no room in it, and everything while memory is short, is dropped and
+ * An observer costs other clients nothing. It has a small queue; a message that
+ * has no room in it, and every message while memory is short, is dropped and
  * counted, long before the observer counts as a slow consumer or stands out
- * among those who hold memory. It is told how many messages it has lost once it
- * reads again.
+ * among the connections that hold memory. Once it reads again, an ERROR tells
+ * it how many messages it has lost.
  */
 
-/* What may wait for an observer, besides one message of any size. */
+/* Bytes that may wait for an observer, besides one message of any size. */
 #define OBSERVER_QUEUE_MAX (1u << 20)
 
 bool

@@ -1,5 +1,5 @@
 /*
- * observer - messages to sessions of the role observer, and what they lose.
+ * observer - messages to sessions of the role observer, and their losses.
  */
 #ifndef PM2A_EDGE_NATIVE_OBSERVER_H
 #define PM2A_EDGE_NATIVE_OBSERVER_H

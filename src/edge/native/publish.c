@@ -14,7 +14,7 @@ publish_on_message(struct member *to, const struct message_run *run)
 	return drops_send(&session->native->drops, session->conn, run);
 }
 
-/* What most messages are: one topic, from who may, and nothing to refuse. */
+/* Whether it is as most messages are: to one topic, and not to be refused. */
 static bool
 is_plain(const struct session *session, const struct frame *f)
 {

@@ -1,11 +1,11 @@
 /*
- * reply - what native sends to a session, and how it refuses.
+ * reply - frames to sessions, and refusals.
  *
- * Refusals come in two kinds. What only a broken client sends ends the
- * connection, with an ERROR that gives the reason. What an application's data
- * can lead to (a room name that is too long, an emit that is too large) is
- * refused and counted, and the connection stays open: users' input must not cut
- * a worker off.
+ * Refusals come in two kinds. A frame that only a broken client sends ends the
+ * connection, with an ERROR that gives the reason. A frame that an
+ * application's data can lead to (a room name that is too long, an emit that is
+ * too large) is refused and counted, and the connection stays open: users'
+ * input must not cut a worker off.
  */
 #ifndef PM2A_EDGE_NATIVE_REPLY_H
 #define PM2A_EDGE_NATIVE_REPLY_H

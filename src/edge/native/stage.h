@@ -1,5 +1,5 @@
 /*
- * stage - what native puts into its queue (edge/turns): frames of a session
+ * stage - the entries of native in its queue (edge/turns): frames of a session
  * that wait for the next turn, and frames to it that must not overtake the
  * answers to those.
  */
@@ -20,7 +20,7 @@ struct incoming {
 	uint32_t hash;      /* of the one topic of a PUBLISH, or 0 */
 };
 
-/* What a type of frame may have in its header, and what it does. */
+/* The rules for a type of frame. */
 struct stage_rule {
 	uint8_t type;
 	uint8_t flags; /* that it may have */

@@ -1,6 +1,5 @@
 /*
- * args - a request of a Redis client at hand: its arguments, and what errors
- * show of them.
+ * args - a request of a Redis client, its arguments, and errors about them.
  */
 #ifndef PM2A_EDGE_REDIS_ARGS_H
 #define PM2A_EDGE_REDIS_ARGS_H

@@ -6,8 +6,7 @@
 #include "wire/glob.h"
 
 /*
- * What is subscribed to: PUBSUB and its parts. Native workers' topics are
- * channels as others.
+ * PUBSUB and its parts. The topics of native workers count as channels.
  */
 
 #define COUNTED_MAX 16384 /* subscriptions of a channel that are looked at */
@@ -85,9 +84,9 @@ find(struct topic_registry *reg, const struct resp_arg *name)
 }
 
 /*
- * A Redis adapter waits for as many answers to a question as its channel of
- * requests has subscribers. Native workers, who have subscribed to it for the
- * emitters' commands, give none, so they don't count there.
+ * A Redis adapter waits for as many answers to a request as its channel of
+ * requests has subscribers. Native workers have subscribed to it for commands
+ * of emitters and give no answers, so they do not count there.
  */
 static size_t
 count_answering(const struct topic *topic)

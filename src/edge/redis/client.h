@@ -1,6 +1,6 @@
 /*
- * client - what the Redis edge keeps of one connection, and the edge itself.
- * Shared by the files of edge/redis; not included from elsewhere.
+ * client - the state of one connection, and of the Redis edge itself. Shared by
+ * the files of edge/redis; not included from elsewhere.
  */
 #ifndef PM2A_EDGE_REDIS_CLIENT_H
 #define PM2A_EDGE_REDIS_CLIENT_H
@@ -31,9 +31,8 @@ struct redis_client {
 	struct conn *conn;
 	struct member *member; /* its channels, and the prefixes of patterns */
 	struct topic_owner patterns;
-	/* The hashes of what its patterns begin with, one for each pattern. If
-	 * two texts have one hash, the broker's subscription to one may outlive
-	 * its patterns, which costs a match for each message. */
+	/* The hashes of the prefixes of its patterns, one for each. (If two
+	 * collide, a subscription of the broker may outlive its patterns.) */
 	struct redis_prefixes {
 		uint32_t *hashes;
 		size_t n, size;
@@ -57,7 +56,7 @@ struct redis_client {
 	struct turns_owner turns; /* its requests that are staged */
 	bool is_busy;             /* its requests are held; reading pauses */
 	bool is_refused;          /* it gets an error when it is not busy */
-	struct job work;          /* what it is busy with */
+	struct job work;          /* of a client that is busy */
 	struct redis_long *doing; /* its request that takes steps, or NULL */
 	struct turns_stage held;  /* requests behind that */
 	size_t held_at;           /* bytes of held that have been handled */
@@ -65,15 +64,14 @@ struct redis_client {
 	const char *command;      /* the last one, in lower case */
 	const char *detail;       /* of why it has to go, or NULL */
 	uint32_t n_channels;      /* exact ones */
-	uint64_t n_delivered; /* messages; the broker counts what it offers */
-	uint64_t n_dropped;   /* messages, likewise */
+	uint64_t n_delivered, n_dropped; /* messages, not runs */
 	uint64_t n_errors;
 };
 
 struct redis {
 	struct loop *loop;
 	struct turns turns;
-	int credit; /* what may be done before the clock is looked at */
+	int credit; /* small requests before the clock is read again */
 	struct conn_set *set;
 	struct broker *broker;
 	struct closed *closed;
@@ -89,8 +87,7 @@ struct redis {
 	struct msg_writer scratch;
 	struct resp_arg *args; /* of the request that is handled */
 	LIST_HEAD(redis_listings, redis_long) listings; /* of clients */
-	/* Deliveries of the publish at hand beyond one for each receiver. */
-	int64_t n_extra;
+	int64_t n_extra; /* deliveries at hand beyond one for each receiver */
 	struct forms forms;
 	struct broker_tap tap;
 	bool is_own;     /* the publish at hand is of a client of Redis */

@@ -1,5 +1,5 @@
 /*
- * command_docs - COMMAND and its parts: what the table of commands has.
+ * command_docs - COMMAND and its parts, made from the table of commands.
  */
 #ifndef PM2A_EDGE_REDIS_COMMAND_DOCS_H
 #define PM2A_EDGE_REDIS_COMMAND_DOCS_H

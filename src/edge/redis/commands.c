@@ -16,8 +16,8 @@
 #include "edge/redis/subscribe.h"
 
 /*
- * The commands, as a table, and who may run which when. Texts are those of
- * redis-server 7, since clients look for them: ioredis for "unknown command".
+ * The commands, as a table. Texts are those of redis-server 7, since clients
+ * look for them: ioredis for "unknown command".
  */
 
 static void run_help(struct redis_call *call);
@@ -146,7 +146,7 @@ const struct redis_verb redis_verbs[] = {
 
 const size_t redis_n_verbs = sizeof(redis_verbs) / sizeof(*redis_verbs);
 
-/* What is behind "|" of a part. */
+/* The name of a part, behind the "|". */
 static const char *
 part_name(const struct redis_verb *verb)
 {

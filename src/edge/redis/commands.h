@@ -1,5 +1,5 @@
 /*
- * commands - the table of commands, and which a client may run when.
+ * commands - the table of commands, and the rules for running them.
  */
 #ifndef PM2A_EDGE_REDIS_COMMANDS_H
 #define PM2A_EDGE_REDIS_COMMANDS_H

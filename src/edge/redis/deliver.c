@@ -8,11 +8,12 @@
 /*
  * The broker gives each receiver a message once. A client of Redis gets it once
  * for its channel and once for each pattern, and a publisher, if it speaks
- * RESP3 and has subscribed, gets its own. PUBLISH counts deliveries; so what is
- * beyond one for each receiver is counted while the broker walks.
+ * RESP3 and has subscribed, gets its own. PUBLISH returns the number of
+ * deliveries, so those beyond one for each receiver are counted while the
+ * broker walks.
  *
- * A message is written once in the form of each version of the protocol, and
- * all who have it by their channel share the bytes.
+ * A message is written once for each version of the protocol, and all clients
+ * that have it by their channel share the bytes.
  */
 
 /* Writes what the client gets of one frame. */

@@ -11,7 +11,7 @@
 #include "edge/redis/long.h"
 
 /*
- * What a server reports of itself: INFO, CLIENT INFO and CLIENT LIST. Fields
+ * Reports of the server: INFO, CLIENT INFO and CLIENT LIST. Fields
  * that have no meaning here are left out of INFO, and are there with a plain
  * value in the lines of CLIENT LIST, which programs take apart.
  */

@@ -21,8 +21,8 @@ limits_of(const struct redis_client *client)
 		settings->max_frame + REQUEST_EXTRA, false };
 }
 
-/* As redis-server: the reply says what is wrong, and that is the end. What is
- * behind a QUIT is not looked at. */
+/* As redis-server: replies with the fault and ends the connection. Bytes behind
+ * a QUIT are ignored. */
 static void
 refuse(struct redis_client *client)
 {
@@ -62,7 +62,7 @@ redis_input(struct conn *conn, const struct slice *data, size_t *want)
 		return data->len;
 	}
 	while (rest.len > 0 && !conn_is_closing(conn) && !client->is_quitting) {
-		/* What may follow depends on what is held. */
+		/* Requests that are held may change the limits. */
 		if (client->is_busy)
 			return rest.off - data->off;
 		struct resp_limits limits = limits_of(client);

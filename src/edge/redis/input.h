@@ -1,5 +1,5 @@
 /*
- * input - what a Redis client sends: finds requests, and stages them.
+ * input - bytes from Redis clients: finds requests, and stages them.
  */
 #ifndef PM2A_EDGE_REDIS_INPUT_H
 #define PM2A_EDGE_REDIS_INPUT_H

@@ -10,11 +10,12 @@
 /*
  * Requests that would hold the loop up if they were done at once: with many
  * arguments, or about all channels or clients there are. They are done in
- * steps, in a job (requests.c); what they walk over may change in between.
+ * steps, in a job (requests.c); channels and clients may come and go in
+ * between.
  *
- * What others send to the client may come between two steps, so only replies
- * that are complete are sent: those about one channel each. A reply that is one
- * value is kept in parts until its end, where its length is known.
+ * Messages to the client may be sent between two steps, so each step sends
+ * complete replies: those about one channel each. A reply that is one value is
+ * kept in parts until its end, where its length is known.
  */
 
 #define AT_ONCE 64   /* arguments that take no steps */

@@ -16,10 +16,10 @@ struct redis_long {
 	/* Does some ten microseconds' work, for which call.out is there.
 	 * Returns whether there is more. */
 	bool (*step)(struct redis_long *work);
-	/* Of a reply that is one value: what all steps have put is kept, and
-	 * sent behind what this puts. Else NULL. */
+	/* For a reply that is one value: puts its head, behind which all that
+	 * the steps have put is sent. Else NULL. */
 	void (*finish)(struct redis_long *work);
-	struct msg_writer out; /* what steps have put since the last part */
+	struct msg_writer out; /* put by steps since the last part */
 	struct slice *parts;
 	size_t n_parts, parts_size;
 	size_t n_bytes; /* of all parts */

@@ -10,26 +10,26 @@
 #include "wire/glob.h"
 
 /*
- * A pattern is a subscription of the broker by prefix, to what all that it
- * matches begins with, and stands itself in a registry of patterns; what comes
- * by the prefix is held against the client's patterns. So a client that has
- * `key#nsp#*`, which is what adapters use, is found by a lookup. Several
- * patterns may begin alike, so it is counted how many need a prefix.
+ * A pattern is a subscription of the broker by the prefix that all its matches
+ * have, and is itself in a registry of patterns; a message that arrives by the
+ * prefix is matched against the client's patterns. So a client that has
+ * `key#nsp#*`, as adapters do, is found by a lookup. Several patterns may have
+ * one prefix, so the patterns of each prefix are counted.
  *
- * One message may be held against all patterns of all clients. So each has its
- * price, which is known when it is subscribed to: the steps that it takes to
- * match the longest channel. A client has a budget of them and so have all
- * clients together, which bounds what one message may cost. A pattern of
- * adapters costs about a hundred steps; one that must be searched for, "*a*",
- * costs as many as a channel may have bytes, and some hundred more.
+ * One message may be matched against all patterns of all clients. So each has a
+ * price, known when it is subscribed to: the steps that it takes to match the
+ * longest channel. A client has a budget of steps and so have all clients
+ * together, which bounds the cost of one message. A pattern of adapters costs
+ * about a hundred steps; one that must be searched for, "*a*", costs as many as
+ * a channel may have bytes, and some hundred more.
  */
 
 #define PATTERNS_MAX 1024        /* of a client */
 #define STEPS_MAX (2u << 20)     /* of a client */
 #define STEPS_ALL_MAX (8u << 20) /* about as many nanoseconds a message */
 
-/* What all that the pattern matches begins with, in *bytes, which is to be
- * freed. */
+/* The prefix of all matches of the pattern, in *bytes, which the caller frees.
+ */
 static struct topic_name
 prefix_of(
     const struct redis *redis, const struct resp_arg *pattern, uint8_t **bytes)

@@ -45,7 +45,7 @@ both_topics(const struct redis *redis, const struct resp_arg *channel,
 	return s;
 }
 
-/* What the publisher itself has subscribed to comes before the reply. */
+/* Messages to the publisher itself are sent before the reply. */
 static size_t
 publish_to_self(struct redis_call *call)
 {

@@ -24,14 +24,14 @@
  * The life of clients: accepted, read from, gone. Their requests are put in
  * order by requests.c and carried out by commands.c.
  *
- * Who is not authenticated can do nothing that others see. It has small limits,
- * and its requests are carried out at once, since those behind an AUTH in the
- * same packet already have the others.
+ * A client that is not authenticated can do nothing that others see. It has
+ * small limits, and its requests are carried out at once, since those behind an
+ * AUTH in the same packet already have the others.
  *
- * A drain answers what has come, in the order in which it came, and then ends
- * each connection when its queue has been written. Redis's protocol has no word
- * for "send what you have begun", so nobody is waited for but who reads, and
- * for them until the drain's deadline.
+ * A drain carries out the requests that have been read, in order, and then
+ * closes each connection when its queue has been written. Redis's protocol has
+ * no GOODBYE, so the drain waits only for clients that read, and for them until
+ * its deadline.
  */
 
 static const struct broker_sink sink = {
@@ -195,7 +195,7 @@ next_deadline(struct loop_source *source)
 	    redis_auth_deadline(redis));
 }
 
-/* Who has not read what waits for it until now is not waited for. */
+/* Closes the clients that have not read their queue. */
 static void
 expire_drain(struct redis *redis)
 {

@@ -2,10 +2,10 @@
  * redis - as much of Redis as publishing and subscribing need.
  *
  * Emitters in many languages, and Socket.IO's Redis adapters, reach the workers
- * through this. Channels are the broker's topics: what is published here
- * reaches native workers as a frame whose body is the message, byte for byte,
- * and the other way round. Patterns are subscriptions by prefix with a filter
- * behind them. Shard channels are among those who speak Redis's protocol.
+ * through this. Channels are the broker's topics: a message that is published
+ * here reaches native workers as a frame whose body is the message, byte for
+ * byte, and the other way round. Patterns are subscriptions by prefix with a
+ * filter behind them. Shard channels are a space of their own.
  */
 #ifndef PM2A_EDGE_REDIS_REDIS_H
 #define PM2A_EDGE_REDIS_REDIS_H

@@ -19,16 +19,16 @@
  * of them wait, not PUBLISH alone. A request is kept as a reference to the
  * bytes it came in, so it is neither copied nor parsed twice.
  *
- * A turn has a limit. What one read has brought may be ten thousand requests,
- * and one request may have a million arguments. Once a turn has worked for
+ * A turn has a limit. One read may bring ten thousand requests, and one request
+ * may have a million arguments. Once a turn has worked for
  * TURN_MAX_US, and behind a request that takes steps (long.c), requests are
  * held for their client, which is not read from until they are done: a job does
- * them, in turns with those of others. To look at the clock for each would cost
- * a tenth of a PUBLISH, so there is a credit.
+ * them, in turns with those of others. Reading the clock for each would cost a
+ * tenth of a PUBLISH, so there is a credit.
  *
- * What is staged, its arguments and replies stand in arrays that all clients
- * share and that are used again. One reply may have many megabytes; what they
- * leave behind is given back.
+ * Requests that are staged, their arguments and replies are in arrays that all
+ * clients share and that are used again. One reply may have many megabytes, so
+ * large arrays are freed.
  */
 
 #define FLUSH_ABOVE 65536 /* bytes of replies */

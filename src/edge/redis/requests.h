@@ -11,11 +11,10 @@
 void redis_requests_init(struct redis *redis);
 void redis_requests_init_client(struct redis_client *client);
 
-/* Frees what requests and replies stand in. Nothing is staged. */
+/* Frees the arrays of requests and replies. Nothing may be staged. */
 void redis_requests_fini(struct redis *redis);
 
-/* Gives back what large ones have left behind; to be called at redis->trim_at.
- */
+/* Frees large arrays; to be called at redis->trim_at. */
 void redis_requests_trim(struct redis *redis);
 
 /* Stages what the client's parser has found at the beginning of `data`. */

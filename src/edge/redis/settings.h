@@ -1,5 +1,5 @@
 /*
- * settings - what the Redis edge is configured with, and what it counts.
+ * settings - the configuration of the Redis edge, and its counters.
  */
 #ifndef PM2A_EDGE_REDIS_SETTINGS_H
 #define PM2A_EDGE_REDIS_SETTINGS_H

@@ -7,8 +7,8 @@
 #include "net/piped.h"
 
 /*
- * The sharded adapter's channels are not among the broker's topics. While
- * somebody has subscribed to one the broker shows us all messages, and those of
+ * The sharded adapter's channels are not among the broker's topics. While one
+ * has a subscriber the broker shows us all messages, and those of
  * native workers go to the shard channel of the namespace, which all servers of
  * the sharded adapter have, whatever its subscriptionMode is.
  */

@@ -152,7 +152,7 @@ leave_shard(struct redis_call *call, const struct resp_arg *channel)
 	struct topic_name name = redis_hashed(shards, channel);
 	int r = topic_unsubscribe(shards, &client->shards, TOPIC_EXACT, &name);
 
-	(void)r; /* who isn't subscribed is answered all the same */
+	(void)r; /* the reply is the same if it was not subscribed */
 	redis_watch_shards(client->redis);
 	redis_put_event(call, "sunsubscribe", channel, client->shards.n_subs);
 }

@@ -9,10 +9,10 @@
 #include "wire/msg.h"
 
 /*
- * What native workers publish, for clients of Redis (wire/adapter).
+ * Messages of native workers, for clients of Redis (wire/adapter).
  *
  * A run is translated when the first client of Redis is to get it, once for all
- * of them, and never if there is none. What comes of it is a run too: frames
+ * of them, and never if there is none. The result is a run too: frames
  * without a change, encoded broadcasts as packets, commands as requests on the
  * topic of requests, all in the order in which they were published. Nothing is
  * copied if no frame changes.

@@ -1,5 +1,5 @@
 /*
- * verb - what the table of commands (commands.c) has of each.
+ * verb - an entry of the table of commands (commands.c).
  */
 #ifndef PM2A_EDGE_REDIS_VERB_H
 #define PM2A_EDGE_REDIS_VERB_H
