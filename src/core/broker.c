@@ -259,17 +259,30 @@ broker_unsubscribe(struct broker *broker, struct member *member,
 		leave_topic(broker, member, topic, &key);
 }
 
-static void
-deliver(struct broker *broker, struct member *to, const struct message_run *run)
+void
+broker_note_delivered(
+    struct broker *broker, struct member *to, const struct message_run *run)
 {
-	if (!to->sink->message(to, run)) {
-		broker->stats.n_refused += run->n;
-		to->stats.n_refused += run->n;
-		return;
-	}
 	broker->stats.n_delivered += run->n;
 	broker->stats.delivered_bytes += run->bytes.len;
 	to->stats.n_delivered += run->n;
+}
+
+/* Returns whether the message is for this receiver. */
+static bool
+deliver(struct broker *broker, struct member *to, const struct message_run *run)
+{
+	enum sink_verdict verdict = to->sink->message(to, run);
+
+	if (verdict == SINK_QUEUED) {
+		broker_note_delivered(broker, to, run);
+		return true;
+	}
+	if (verdict == SINK_PASSED)
+		return false;
+	broker->stats.n_refused += run->n;
+	to->stats.n_refused += run->n;
+	return true;
 }
 
 static size_t
@@ -285,8 +298,7 @@ fan_out(struct broker *broker, const struct topic *topic,
 
 		if (to == from)
 			continue;
-		deliver(broker, to, run);
-		n_receivers++;
+		n_receivers += deliver(broker, to, run);
 	}
 	return n_receivers;
 }
@@ -305,8 +317,7 @@ fan_out_marked(struct broker *broker, const struct topic *topic,
 		if (to->mark == broker->serial)
 			continue;
 		to->mark = broker->serial;
-		deliver(broker, to, run);
-		n_receivers++;
+		n_receivers += deliver(broker, to, run);
 	}
 	return n_receivers;
 }
@@ -340,7 +351,7 @@ broker_publish(struct broker *broker, struct member *from,
     const struct topic_name *names, size_t n, const struct message_run *run)
 {
 	struct topic *topic;
-	size_t n_receivers = 0;
+	size_t n_receivers = 0, n_aside = 0;
 
 	assert(n > 0);
 	broker->stats.n_published += run->n;
@@ -355,10 +366,10 @@ broker_publish(struct broker *broker, struct member *from,
 		for (size_t i = 0; i < n; i++)
 			n_receivers += publish_marked(broker, &names[i], run);
 	}
-	if (n_receivers == 0)
-		broker->stats.n_unrouted += run->n;
 	if (broker->tap != NULL)
-		broker->tap->message(broker->tap->arg, run);
+		n_aside = broker->tap->message(broker->tap->arg, run);
+	if (n_receivers + n_aside == 0)
+		broker->stats.n_unrouted += run->n;
 	return n_receivers;
 }
 

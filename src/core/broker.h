@@ -48,9 +48,10 @@ struct broker_limits {
 	size_t gather_all_max_bytes; /* of those to all open ones; 0: any */
 };
 
-/* Sees each run that is published, besides those who get it. */
+/* Sees each run that is published, and returns how many receivers it has
+ * delivered it to that have not subscribed at the broker. */
 struct broker_tap {
-	void (*message)(void *arg, const struct message_run *run);
+	size_t (*message)(void *arg, const struct message_run *run);
 	void *arg;
 };
 
@@ -112,16 +113,21 @@ void broker_prefetch_subs(const struct broker *broker, uint32_t hash);
 
 /*
  * Delivers `run` once to every member other than `from` that has a subscription
- * matching any of the `n` names. Returns the number of those members. The names
- * must have passed broker_check_topics(), so `n` is at least 1.
+ * matching any of the `n` names. Returns the number of those members, without
+ * those whose sink passes it. The names must have passed broker_check_topics(),
+ * so `n` is at least 1.
  */
 size_t broker_publish(struct broker *broker, struct member *from,
     const struct topic_name *names, size_t n, const struct message_run *run);
 
 /* Has the tap, which is borrowed, see what is published from now on, after its
  * receivers; NULL: nobody does, which costs nothing. It must not call the
- * broker back. */
+ * broker back, but for broker_note_delivered(). */
 void broker_set_tap(struct broker *broker, const struct broker_tap *tap);
+
+/* Counts a run that a tap has delivered to `to`. */
+void broker_note_delivered(
+    struct broker *broker, struct member *to, const struct message_run *run);
 
 /*
  * Opens a request of `from`: every other member that `opening` names receives a

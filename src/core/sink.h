@@ -47,9 +47,16 @@ struct broker_request {
 	int64_t opened_us; /* for the caller: request->opened_us */
 };
 
+enum sink_verdict {
+	SINK_DROPPED, /* the receiver loses it */
+	SINK_QUEUED,
+	SINK_PASSED, /* the receiver has not subscribed to it after all */
+};
+
 struct broker_sink {
-	/* A run for this receiver. False when it was dropped. */
-	bool (*message)(struct member *to, const struct message_run *run);
+	/* A run for this receiver. */
+	enum sink_verdict (*message)(
+	    struct member *to, const struct message_run *run);
 	void (*presence)(struct member *to, const struct presence *presence);
 	/* A question for it; `id` is for its answer. */
 	void (*question)(struct member *to, uint64_t id,

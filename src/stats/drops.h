@@ -6,7 +6,6 @@
 #ifndef PM2A_STATS_DROPS_H
 #define PM2A_STATS_DROPS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/sink.h"
@@ -17,9 +16,8 @@ struct drops {
 	uint64_t n_undelivered; /* messages to connections that end */
 };
 
-/* Queues run to conn. Returns false if it is dropped, and counts its n
- * messages. */
-bool drops_send(
+/* Queues run to conn, or counts its n messages as dropped. */
+enum sink_verdict drops_send(
     struct drops *drops, struct conn *conn, const struct message_run *run);
 
 #endif

@@ -30,13 +30,13 @@ static struct receiver receivers[N_MEMBERS];
 static struct instant now;
 static uint64_t n_results;
 
-static bool
+static enum sink_verdict
 on_message(struct member *to, const struct message_run *run)
 {
 	struct receiver *receiver = to->user;
 
 	receiver->n_received++;
-	return !run->is_volatile;
+	return run->is_volatile ? SINK_DROPPED : SINK_QUEUED;
 }
 
 static void

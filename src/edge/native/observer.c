@@ -16,7 +16,7 @@
 /* Bytes that may wait for an observer, besides one message of any size. */
 #define OBSERVER_QUEUE_MAX (1u << 20)
 
-bool
+enum sink_verdict
 observer_on_message(struct session *session, const struct message_run *run)
 {
 	struct native *native = session->native;
@@ -26,11 +26,11 @@ observer_on_message(struct session *session, const struct message_run *run)
 
 	if (has_room &&
 	    conn_send(session->conn, &run->bytes, true) == CONN_QUEUED)
-		return true;
+		return SINK_QUEUED;
 	native->n_losing += session->n_lost == 0;
 	session->n_lost += run->n;
 	native->n_observed_dropped += run->n;
-	return false;
+	return SINK_DROPPED;
 }
 
 static void

@@ -11,7 +11,7 @@ struct native;
 struct session;
 
 /* The sink's message() for an observer. */
-bool observer_on_message(
+enum sink_verdict observer_on_message(
     struct session *session, const struct message_run *run);
 
 /* Tells observers that read again how many messages they have lost; to be

@@ -4,7 +4,7 @@
 #include "edge/native/observer.h"
 #include "edge/native/reply.h"
 
-bool
+enum sink_verdict
 publish_on_message(struct member *to, const struct message_run *run)
 {
 	struct session *session = to->user;

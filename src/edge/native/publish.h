@@ -16,6 +16,7 @@ bool publish_may(struct session *session, const struct frame *f);
 void publish_handle(struct session *session, const struct incoming *in);
 
 /* The sink's message(). */
-bool publish_on_message(struct member *to, const struct message_run *run);
+enum sink_verdict publish_on_message(
+    struct member *to, const struct message_run *run);
 
 #endif

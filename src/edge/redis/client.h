@@ -91,8 +91,10 @@ struct redis {
 	struct forms forms;
 	struct broker_tap tap;
 	bool is_own;     /* the publish at hand is of a client of Redis */
-	bool is_sharded; /* and for native workers alone */
 	bool is_widened; /* only its first topic is for clients of Redis */
+	/* The call that publishes to a shard channel: its message is for native
+	 * workers and the channel's subscribers alone. Or NULL. */
+	struct redis_call *sharded;
 	struct pending_joins joins;
 	struct timeouts strangers; /* clients that must send AUTH */
 	TAILQ_HEAD(redis_waiting, redis_client) waiting; /* oldest first */

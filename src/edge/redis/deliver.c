@@ -95,7 +95,7 @@ has_no_prefix(const struct redis_client *client)
 	return client->member->topics.n_subs == client->n_channels;
 }
 
-bool
+enum sink_verdict
 redis_on_message(struct member *to, const struct message_run *run)
 {
 	struct redis_client *client = to->user;
@@ -103,13 +103,11 @@ redis_on_message(struct member *to, const struct message_run *run)
 	const struct forms_translation *t;
 	bool has_one_topic = !has_several_topics(&run->bytes);
 	struct slice own;
-	bool is_sent;
+	enum sink_verdict verdict;
 	size_t n;
 
-	if (redis->is_sharded) {
-		redis->n_extra -= run->n;
-		return true;
-	}
+	if (redis->sharded != NULL)
+		return SINK_PASSED;
 	piped_settle(run->bytes.blob);
 	if (!redis->is_own) {
 		t = redis_translate(redis, run);
@@ -117,16 +115,16 @@ redis_on_message(struct member *to, const struct message_run *run)
 		has_one_topic = t->has_one_topic;
 	}
 	if (run->n == 0)
-		return true;
+		return SINK_PASSED;
 	if (has_no_prefix(client) && has_one_topic)
 		return redis_send_message(client,
 		    shared_form(client, &run->bytes), run->n, run->is_volatile);
 	n = put_run(&redis->scratch, client, &run->bytes);
-	redis->n_extra += (int64_t)n - run->n;
 	if (n == 0)
-		return true;
+		return SINK_PASSED;
+	redis->n_extra += (int64_t)n - run->n;
 	own = redis_take_scratch(redis);
-	is_sent = redis_send_message(client, &own, n, run->is_volatile);
+	verdict = redis_send_message(client, &own, n, run->is_volatile);
 	blob_unref(own.blob);
-	return is_sent;
+	return verdict;
 }

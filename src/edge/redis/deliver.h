@@ -4,11 +4,10 @@
 #ifndef PM2A_EDGE_REDIS_DELIVER_H
 #define PM2A_EDGE_REDIS_DELIVER_H
 
-#include <stdbool.h>
-
 #include "core/sink.h"
 
 /* The sink's message(). */
-bool redis_on_message(struct member *to, const struct message_run *run);
+enum sink_verdict redis_on_message(
+    struct member *to, const struct message_run *run);
 
 #endif

@@ -47,7 +47,7 @@ redis_count_delivered(struct redis_client *client, size_t n)
 	client->redis->stats.n_delivered += n;
 }
 
-bool
+enum sink_verdict
 redis_send_message(struct redis_client *client, const struct slice *s, size_t n,
     bool is_volatile)
 {
@@ -57,10 +57,12 @@ redis_send_message(struct redis_client *client, const struct slice *s, size_t n,
 		.is_volatile = is_volatile,
 	};
 
-	if (drops_send(&client->redis->drops, client->conn, &run)) {
+	enum sink_verdict verdict =
+	    drops_send(&client->redis->drops, client->conn, &run);
+
+	if (verdict == SINK_QUEUED)
 		redis_count_delivered(client, n);
-		return true;
-	}
-	client->n_dropped += n;
-	return false;
+	else
+		client->n_dropped += n;
+	return verdict;
 }

@@ -26,8 +26,8 @@ size_t redis_put_matches(struct msg_writer *w,
 
 void redis_count_delivered(struct redis_client *client, size_t n);
 
-/* Queues n messages, and counts them. Returns false if they were dropped. */
-bool redis_send_message(struct redis_client *client, const struct slice *s,
-    size_t n, bool is_volatile);
+/* Queues n messages, and counts them or that they were dropped. */
+enum sink_verdict redis_send_message(struct redis_client *client,
+    const struct slice *s, size_t n, bool is_volatile);
 
 #endif

@@ -57,9 +57,10 @@ publish_to_self(struct redis_call *call)
 	return n;
 }
 
-/* To the broker's subscribers, or to those of them who are native. */
+/* Publishes to the broker's subscribers; if redis->sharded is set, to those of
+ * them that are native and to the shard channel's. */
 static size_t
-publish_to(struct redis_call *call, bool is_sharded)
+publish_to(struct redis_call *call)
 {
 	struct redis *redis = call->client->redis;
 	const struct resp_arg *channel = &call->args[1];
@@ -85,10 +86,9 @@ publish_to(struct redis_call *call, bool is_sharded)
 	redis->n_extra = 0;
 	redis->stats.n_published++;
 	redis->is_own = true;
-	redis->is_sharded = is_sharded;
 	n = broker_publish(redis->broker, call->client->member, names,
 	    redis->is_widened ? 2 : 1, &run);
-	redis->is_widened = redis->is_own = redis->is_sharded = false;
+	redis->is_widened = redis->is_own = false;
 	blob_unref(topics.blob);
 	blob_unref(run.bytes.blob);
 	return (size_t)((int64_t)n + redis->n_extra);
@@ -98,7 +98,7 @@ static size_t
 publish(struct redis_call *call)
 {
 	struct redis *redis = call->client->redis;
-	size_t n = publish_to(call, false);
+	size_t n = publish_to(call);
 
 	pending_joins_note(
 	    &redis->joins, &call->args[1], loop_now(redis->loop).ms);
@@ -140,17 +140,13 @@ static size_t
 spublish(struct redis_call *call)
 {
 	struct redis *redis = call->client->redis;
-	struct topic_name name = redis_hashed(redis->shards, &call->args[1]);
-	const struct topic *topic;
-	size_t n = publish_to(call, true);
+	size_t n;
 
+	redis->sharded = call;
+	n = publish_to(call);
+	redis->sharded = NULL;
 	pending_joins_note_sharded(&redis->joins, &call->args[1],
 	    &call->args[2], loop_now(redis->loop).ms);
-	topic =
-	    topic_find_hashed(redis->shards, name.hash, name.bytes, name.len);
-	if (topic != NULL)
-		n += redis_send_shard(
-		    redis, call, topic, &call->args[1], &call->args[2], false);
 	return n;
 }
 

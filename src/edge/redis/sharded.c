@@ -44,7 +44,9 @@ redis_send_shard(struct redis *redis, struct redis_call *call,
 			    &redis->scratch, to->version, "smessage", NULL, &m);
 			*form = redis_take_scratch(redis);
 		}
-		redis_send_message(to, form, 1, is_volatile);
+		if (redis_send_message(to, form, 1, is_volatile) == SINK_QUEUED)
+			broker_note_delivered(redis->broker, to->member,
+			    &(struct message_run){ .bytes = *form, .n = 1 });
 	}
 	blob_unref(forms[0].blob);
 	blob_unref(forms[1].blob);
@@ -55,10 +57,11 @@ redis_send_shard(struct redis *redis, struct redis_call *call,
 struct tapping {
 	struct redis *redis;
 	bool is_volatile;
+	size_t n_receivers;
 };
 
 static void
-send_sharded(const struct tapping *tapping, const struct frame *f,
+send_sharded(struct tapping *tapping, const struct frame *f,
     const struct redis_topic *channel, const struct topic *topic,
     const struct adapter_message *m)
 {
@@ -70,7 +73,7 @@ send_sharded(const struct tapping *tapping, const struct frame *f,
 		redis_count_untranslated(redis, f, e);
 	} else {
 		redis->stats.n_translated++;
-		redis_send_shard(redis, NULL, topic,
+		tapping->n_receivers += redis_send_shard(redis, NULL, topic,
 		    &(struct resp_arg){ channel->bytes, channel->len },
 		    &(struct resp_arg){ body.data, body.len },
 		    tapping->is_volatile);
@@ -82,7 +85,7 @@ static void
 tap_frame(void *arg, const struct frame *f)
 {
 	static struct redis_topic nsp;
-	const struct tapping *tapping = arg;
+	struct tapping *tapping = arg;
 	struct topic_registry *shards = tapping->redis->shards;
 	struct adapter_message m;
 	const struct topic *topic;
@@ -105,16 +108,39 @@ tap_frame(void *arg, const struct frame *f)
 		send_sharded(tapping, f, &nsp, topic, &m);
 }
 
-static void
+/* What redis->sharded publishes. Returns how many receivers there are. */
+static size_t
+send_own(struct redis *redis)
+{
+	struct redis_call *call = redis->sharded;
+	const struct topic *topic;
+	struct topic_name name;
+	size_t n;
+
+	if (call == NULL)
+		return 0;
+	name = redis_hashed(redis->shards, &call->args[1]);
+	topic =
+	    topic_find_hashed(redis->shards, name.hash, name.bytes, name.len);
+	if (topic == NULL)
+		return 0;
+	n = redis_send_shard(
+	    redis, call, topic, &call->args[1], &call->args[2], false);
+	redis->n_extra += (int64_t)n;
+	return n;
+}
+
+static size_t
 on_published(void *arg, const struct message_run *run)
 {
 	struct redis *redis = arg;
-	struct tapping tapping = { redis, run->is_volatile };
+	struct tapping tapping = { redis, run->is_volatile, 0 };
 
 	if (redis->is_own)
-		return;
+		return send_own(redis);
 	piped_settle(run->bytes.blob);
 	redis_each_frame(run, tap_frame, &tapping);
+	return tapping.n_receivers;
 }
 
 void

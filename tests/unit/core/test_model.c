@@ -45,16 +45,16 @@ below(uint32_t n)
 
 #define ONE_OF(array) ((array)[below(N_ELEMENTS(array))])
 
-static bool
+static enum sink_verdict
 on_message(struct member *to, const struct message_run *run)
 {
 	struct person *person = to->user;
 
 	if (person->refuses)
-		return false;
+		return SINK_DROPPED;
 	put_message(
 	    &person->told, run->n, slice_data(&run->bytes), run->bytes.len);
-	return true;
+	return SINK_QUEUED;
 }
 
 static void

@@ -22,14 +22,14 @@ record(const struct member *to, const char *format, ...)
 	ck_assert_uint_lt(strlen(log) + 1, sizeof(logs[0]));
 }
 
-static bool
+static enum sink_verdict
 on_message(struct member *to, const struct message_run *run)
 {
 	if (refuses[(char(*)[sizeof(logs[0])])to->user - logs])
-		return false;
+		return SINK_DROPPED;
 	record(to, " m:%.*s", (int)run->bytes.len,
 	    (const char *)slice_data(&run->bytes));
-	return true;
+	return SINK_QUEUED;
 }
 
 static void
