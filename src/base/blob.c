@@ -12,19 +12,20 @@
 #define PAGE 4096
 
 /*
- * The bytes that malloc uses in addition to those requested. A small blob has
- * two heads and is aligned. A blob that begins at a page occupies most of the
- * page before it; a blob that is a mapping of its own, also a page at its end.
+ * The bytes that malloc takes in addition to those requested. A small blob has
+ * two heads, and is aligned. One that begins at a page has most of the page
+ * before it for itself; one that is a mapping of its own has another page at
+ * its end.
  */
 #define SMALL_COST 128
 #define PAGE_COST PAGE
 #define MAPPED_COST (2 * PAGE)
 
 /*
- * A mapping that is made anew costs a page fault for each page that is written,
- * which is as much as half of the copy that goes into it. So blobs are kept for
- * reuse: of BLOB_CHUNK bytes, since all input goes through them, and a few
- * larger ones, for publishers of large messages.
+ * A fresh mapping costs a page fault for each page that is written, which is as
+ * much as half of the copy that goes into it. So blobs are kept for reuse: of
+ * BLOB_CHUNK bytes, since all input goes through them, and a few larger ones,
+ * for publishers of large messages.
  */
 #define N_CHUNKS 16
 #define N_LARGE 32
@@ -39,7 +40,7 @@ static struct {
 
 static struct {
 	size_t total; /* bytes of blobs in use */
-	size_t held;  /* and their overhead, spare ones, charges */
+	size_t held;  /* with their overhead, spare ones and charges */
 	size_t peak;  /* of held */
 	size_t heap;  /* of held: all but what malloc maps for itself */
 	size_t high;  /* of heap, since the last trim */
@@ -75,7 +76,8 @@ discharge(size_t bytes)
 		account.heap -= bytes;
 }
 
-/* A large one that has size bytes, and not half as many again; or NULL. */
+/* Returns a large spare blob that has `size` bytes and not half as many again,
+ * or NULL if none. */
 static struct blob *
 take_large(size_t size)
 {
@@ -100,7 +102,7 @@ take_spare(size_t size)
 	return size > BLOB_CHUNK ? take_large(size) : NULL;
 }
 
-/* Whether there is room to keep it. */
+/* Returns false if there is no room to keep it. */
 static bool
 put_spare(struct blob *blob)
 {
@@ -155,7 +157,8 @@ blob_copy(const void *data, size_t len)
 	return blob;
 }
 
-/* Bytes in pipes are the kernel's memory, but they count: they are messages. */
+/* Bytes in pipes are the kernel's memory, but part of the messages: count them.
+ */
 static void
 count_partial(size_t more, size_t less)
 {

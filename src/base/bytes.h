@@ -1,10 +1,10 @@
 /*
  * bytes - a cursor over borrowed bytes that carries its fault.
  *
- * Reading past the end sets the fault and gives zeros; it stays set. So a
- * parser reads all its fields in a row and asks once, at the end. The cursor
- * owns nothing. Everything is inline: the heads of frames are read with it,
- * hundreds in one read(2).
+ * Reading past the end sets the fault and returns zeros; the fault stays set.
+ * So a parser reads all its fields in a row and checks once, at the end. The
+ * cursor owns nothing. Everything is inline: the heads of frames are read with
+ * it, hundreds in one read(2).
  */
 #ifndef PM2A_BASE_BYTES_H
 #define PM2A_BASE_BYTES_H
@@ -21,7 +21,7 @@ struct bytes {
 	bool fault;         /* something read past the end */
 };
 
-/* A cursor over len bytes at data, which must outlive it. */
+/* Returns a cursor over `len` bytes at `data`, which must outlive it. */
 static inline struct bytes
 bytes_over(const void *data, size_t len)
 {
@@ -30,14 +30,15 @@ bytes_over(const void *data, size_t len)
 	return (struct bytes){ .at = at, .end = at + len };
 }
 
-/* How many bytes are left; 0 once there was a fault. */
+/* Returns the number of bytes left; 0 after a fault. */
 static inline size_t
 bytes_left(const struct bytes *b)
 {
 	return b->fault ? 0 : (size_t)(b->end - b->at);
 }
 
-/* The next len bytes, skipped over; NULL and the fault where they don't fit. */
+/* Skips the next `len` bytes and returns them. Returns NULL and sets the fault
+ * if they don't fit. */
 static inline const uint8_t *
 bytes_take(struct bytes *b, size_t len)
 {
@@ -51,7 +52,7 @@ bytes_take(struct bytes *b, size_t len)
 	return at;
 }
 
-/* Copies the next len bytes to out, which is left as it was on a fault. */
+/* Copies the next `len` bytes to `out`. On a fault, `out` is unchanged. */
 static inline void
 bytes_copy(struct bytes *b, void *out, size_t len)
 {
@@ -61,7 +62,7 @@ bytes_copy(struct bytes *b, void *out, size_t len)
 		memcpy(out, at, len);
 }
 
-/* The next integer, big-endian; 0 and the fault where it would not fit. */
+/* Return the next integer, big-endian; 0 and the fault if it doesn't fit. */
 static inline uint8_t
 bytes_u8(struct bytes *b)
 {

@@ -1,8 +1,8 @@
 /*
  * clock - points in time as a type of their own.
  *
- * Modules below edge/ never ask what time it is; they are told, so that their
- * tests can tell them anything. Only net/loop and daemon/ call clock_now().
+ * Modules below edge/ never read the time; it is an argument, so that tests can
+ * choose it. Only net/loop and daemon/ call clock_now().
  */
 #ifndef PM2A_BASE_CLOCK_H
 #define PM2A_BASE_CLOCK_H
@@ -15,7 +15,7 @@ struct instant {
 	int64_t ms;
 };
 
-/* Later than every deadline that anybody sets: "there is none". */
+/* Later than every deadline: there is none. */
 #define INSTANT_NEVER ((struct instant){ .ms = INT64_MAX })
 
 static inline struct instant
@@ -36,16 +36,17 @@ instant_earlier(struct instant a, struct instant b)
 	return a.ms < b.ms ? a : b;
 }
 
-/* The monotonic clock, now. */
+/* Reads the monotonic clock. */
 struct instant clock_now(void);
 
-/* The same clock in microseconds, for how long something takes. */
+/* Reads the same clock in microseconds, to measure durations. */
 int64_t clock_us(void);
 
-/* The CPU time that the calling thread has taken, in microseconds. */
+/* Returns the CPU time of the calling thread in microseconds. */
 int64_t clock_thread_us(void);
 
-/* The wall clock, milliseconds since 1970: for people and for epochs. */
+/* Reads the wall clock in milliseconds since 1970, for people and for epochs.
+ */
 int64_t clock_wall_ms(void);
 
 #endif

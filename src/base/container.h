@@ -1,5 +1,5 @@
 /*
- * container - from a part that is embedded in a struct to the struct.
+ * container - from an embedded member to the struct that contains it.
  */
 #ifndef PM2A_BASE_CONTAINER_H
 #define PM2A_BASE_CONTAINER_H
@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The `type` whose `member` is at `pointer`; a compile error if `pointer` has
- * not the member's type. Loses const. */
+/* Returns the `type` whose `member` is at `pointer`; a compile error if
+ * `pointer` does not have the member's type. Drops const. */
 #define container_of(pointer, type, member)                                   \
 	((type *)((char *)(uintptr_t)(1 ? (pointer) : &((type *)0)->member) - \
 		  offsetof(type, member)))

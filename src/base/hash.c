@@ -47,7 +47,7 @@ sip_begin(const struct hash_key *key)
 	};
 }
 
-/* The words of p from number i up to number n. */
+/* The words of `p` from number `i` up to number `n`. */
 static inline void
 sip_words(
     struct hash_state *v, const uint8_t *p, size_t i, size_t n, int rounds)
@@ -60,7 +60,7 @@ sip_words(
 	}
 }
 
-/* The last word of a text of `len` bytes: its remaining bytes, and `len`. */
+/* The last word of a text of `len` bytes: the remaining bytes, and `len`. */
 static inline uint64_t
 last_word(const uint8_t *p, size_t len)
 {

@@ -17,7 +17,7 @@
 
 #define LINE_MAX_BYTES 2048
 #define STAMP_SIZE 32
-#define KINDS_MAX 128 /* events that are told apart for their limits */
+#define KINDS_MAX 128 /* events with limits of their own */
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
@@ -48,8 +48,8 @@ log_set_level(enum log_level level)
 	threshold = level;
 }
 
-/* Whether standard error is what systemd says that its journal reads: device
- * and inode are in JOURNAL_STREAM. */
+/* Returns whether standard error is the stream that systemd's journal reads:
+ * its device and inode are in JOURNAL_STREAM. */
 static bool
 is_journal(void)
 {
@@ -143,8 +143,8 @@ log_n_suppressed(void)
 }
 
 /*
- * Standard error is usually a pipe to pm2, shared with whoever else holds it,
- * so it can't be made non-blocking. A pipe that poll() calls writable takes
+ * Standard error is usually a pipe to pm2 that other processes share, so it
+ * can't be made non-blocking. A pipe that poll() reports as writable takes
  * PIPE_BUF (4096) bytes without blocking, and a line is shorter.
  */
 static bool
@@ -169,7 +169,7 @@ put_time(char out[STAMP_SIZE])
 	snprintf(out + n, STAMP_SIZE - n, ".%03ldZ", ts.tv_nsec / 1000000);
 }
 
-/* The line before its pairs. Returns the length. */
+/* Writes the part of the line before its pairs. Returns the length. */
 static size_t
 put_head(char *out, size_t size, enum log_level level, const char *event)
 {
@@ -200,7 +200,7 @@ put_head(char *out, size_t size, enum log_level level, const char *event)
 	return (size_t)n;
 }
 
-/* Controls that somebody has let through. */
+/* Escapes controls that callers did not quote. */
 static void
 clean(char *s)
 {
@@ -229,7 +229,7 @@ write_event(enum log_level level, const char *event, char *pairs)
 	return write_bytes(line, n);
 }
 
-/* Writes the number of dropped lines before the next line, if there is room. */
+/* Reports dropped lines before the next line that can be written. */
 static void
 tell_dropped(void)
 {
@@ -257,7 +257,7 @@ find_kind(const char *event)
 	return &kinds[i];
 }
 
-/* Takes a token of the event. False: there is none. */
+/* Takes a token of the event. Returns false if none is left. */
 static bool
 take_token(struct kind *kind)
 {
@@ -324,15 +324,15 @@ log_fatal(const char *event, const char *fmt, ...)
 {
 	va_list ap;
 
-	/* The last line is never held back, whatever came before it. */
+	/* The last line is never suppressed. */
 	va_start(ap, fmt);
 	vlog(LOG_ERROR, event, fmt, ap);
 	va_end(ap);
 	abort();
 }
 
-/* Returns true if the character at s, of *n bytes, is not safe or would end the
- * quotes. */
+/* Returns true if the character at `s`, of *n bytes, is not safe or would end
+ * the quotes. */
 static bool
 must_escape(const unsigned char *s, size_t left, size_t *n)
 {

@@ -1,15 +1,15 @@
 /*
  * log - one event, one line, on standard error or in a file.
  *
- * A line has a time, a level, an event and key=value pairs. It is written by
- * the layer that decides, with who, why and how much. Text that comes from a
- * peer goes through log_quote(); remaining control characters are escaped.
+ * A line has a time, a level, an event and key=value pairs. The layer that
+ * decides writes it, with who, why and how much. Text of a peer goes through
+ * log_quote(); other controls are escaped.
  *
- * Nothing here waits: a line that can't be written at once is dropped and
- * counted, and the next one that can be is preceded by how many there were.
- * Lines of one event are limited, so that one peer's mistake, over and over,
- * can't fill a disk: a hundred at once and ten a second more. The number of
- * suppressed lines is in `suppressed` of the event's next line.
+ * Nothing here blocks: a line that can't be written at once is dropped and
+ * counted, and the next written line is preceded by the number of dropped ones.
+ * Lines of one event are limited to 100 at once and 10 a second after that, so
+ * that one peer's repeated mistake can't fill a disk; the number of suppressed
+ * lines is in `suppressed` of the event's next line.
  */
 #ifndef PM2A_BASE_LOG_H
 #define PM2A_BASE_LOG_H
@@ -20,8 +20,8 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 enum log_format {
-	/* LOG_JOURNAL where standard error is systemd's journal
-	 * (systemd.exec(5), JOURNAL_STREAM), else LOG_TEXT. */
+	/* LOG_JOURNAL if standard error is systemd's journal (systemd.exec(5),
+	 * JOURNAL_STREAM), else LOG_TEXT. */
 	LOG_AUTO,
 	/* `time level event key=value …`; on a terminal with colours. */
 	LOG_TEXT,
@@ -40,31 +40,32 @@ void log_set_level(enum log_level level);
 /* The default is LOG_TEXT without colours. */
 void log_set_format(enum log_format format);
 
-/* Appends to the file from now on; NULL: to standard error. Returns 0, or a
- * negative errno, and then goes on as before. path is copied. */
+/* Appends to the file at `path`, which is copied; NULL: to standard error.
+ * Returns 0, or a negative errno and changes nothing. */
 int log_set_file(const char *path);
 
-/* Opens the file anew, where there is one: what it was called may have been
- * renamed. Returns as log_set_file(). */
+/* Reopens the file, if any, under its name, which may have been renamed.
+ * Returns as log_set_file(). */
 int log_reopen(void);
 
-/* How many lines of one event may come at once, and a second. 0, 0: any. */
+/* Sets how many lines of one event are allowed at once, and each second after
+ * that. 0, 0: no limit. */
 void log_set_limit(unsigned at_once, unsigned per_second);
 
-/* Whether a line of this level would be written. */
+/* Returns whether a line of this level is written. */
 int log_enabled(enum log_level level);
 
-/* "debug", "info", "warn" or "error". */
+/* Returns "debug", "info", "warn" or "error". */
 const char *log_level_name(enum log_level level);
 
-/* How many lines could not be written since the start, and how many were held
- * back because of their number. */
+/* Return the number of lines that were dropped, and suppressed by the limit,
+ * since the start. */
 uint64_t log_n_dropped(void);
 uint64_t log_n_suppressed(void);
 
 /*
- * Writes one line. event is a short constant such as "conn-closed"; fmt makes
- * the key=value pairs. Preserves errno.
+ * Writes one line. `event` is a short constant such as "conn-closed"; `fmt`
+ * makes the key=value pairs. Preserves errno.
  */
 void log_line(enum log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -75,13 +76,13 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 
 /*
- * Copies len bytes of text as a quoted value into out (of size bytes, which is
- * always terminated): controls, quotes, backslashes and what is no UTF-8 as
- * \xNN. Text that does not fit ends in "…". Returns out.
+ * Copies `len` bytes of `text` as a quoted value into `out` (of `size` bytes,
+ * always terminated), with controls, quotes, backslashes and invalid UTF-8 as
+ * \xNN. Text that does not fit ends in "…". Returns `out`.
  */
 const char *log_quote(char *out, size_t size, const void *text, size_t len);
 
-/* Logs at error level and aborts: an invariant of ours is broken. */
+/* Logs at error level and aborts: an invariant is broken. */
 _Noreturn void log_fatal(const char *event, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -9,7 +9,7 @@
 
 #define VALUE_MAX 2048
 
-/* The length of a `key=` at s, or 0. */
+/* Returns the length of a `key=` at `s`, or 0 if none. */
 static size_t
 key_length(const char *s)
 {
@@ -25,9 +25,9 @@ is_end(const char *s)
 }
 
 /*
- * Where the value at s ends: before the next ` key=`, or at the end. In quotes
- * stands what somebody else has said, who must not make up keys: it ends with
- * the first quote that an end follows, and log_quote() leaves no quote in it.
+ * Returns the end of the value at `s`: before the next ` key=`, or the end. A
+ * quoted value holds text of a peer, which must not add keys: it ends with the
+ * first quote that an end follows, and log_quote() leaves no quote in it.
  */
 static const char *
 value_end(const char *s)
@@ -121,7 +121,7 @@ log_pairs_json(char *out, size_t size, size_t len, const char *pairs)
 		size_t n_key = key_length(pairs), at = len, before;
 		const char *value = pairs + n_key + 1, *end;
 
-		if (n_key == 0) { /* a word by itself: no pair of ours */
+		if (n_key == 0) { /* a word without a key */
 			pairs += strcspn(pairs, " ");
 			pairs += strspn(pairs, " ");
 			continue;

@@ -10,15 +10,15 @@
 #include "base/xalloc.h"
 
 /*
- * malloc(3) is as fast as this for one object, but slow for a million freed
- * ones: it keeps them apart until some larger allocation joins them all, which
+ * malloc(3) is as fast as this for one object, but bad at freeing a million: it
+ * keeps them apart until some larger allocation has to join them all, which
  * held the loop for 50 ms, and returned none of their memory. Here, freeing
  * links an object into its slab, and an empty slab is unmapped.
  *
- * A slab lies at a multiple of its size, so an object's address tells its slab.
- * The first object that is free is linked in the slab's head, and the next one
- * in the object; those behind n_fresh have never been used, and their pages
- * have never been touched.
+ * A slab lies at a multiple of its size, so an object's address determines its
+ * slab. The first free object is linked in the slab's head, and the next one in
+ * the object; those behind n_fresh have never been used, and their pages have
+ * never been touched.
  */
 #define SLAB_SIZE ((size_t)64 << 10)
 
@@ -26,7 +26,7 @@ struct slab {
 	LIST_ENTRY(slab) link; /* while it has room */
 	struct object *free;
 	uint32_t n_used;
-	uint32_t n_fresh; /* objects that have been given at least once */
+	uint32_t n_fresh; /* objects that have been allocated at least once */
 	uint32_t n_max;
 };
 
@@ -52,7 +52,7 @@ slab_of(void *p)
 	return (struct slab *)((uintptr_t)p & ~(SLAB_SIZE - 1));
 }
 
-/* The mapping is of twice the size, of which an aligned half is kept. */
+/* Maps twice the size and keeps an aligned half. */
 static struct slab *
 slab_map(void)
 {
@@ -129,8 +129,8 @@ pool_alloc(struct pool *pool, size_t size)
 	return object;
 }
 
-/* One is kept, so that who comes and goes at the border of a slab does not map
- * and unmap it each time. */
+/* Keep one, so that objects that are added and freed at the border of a slab do
+ * not map and unmap it each time. */
 static void
 slab_free(struct pool *pool, struct slab *slab)
 {

@@ -1,7 +1,7 @@
 /*
- * pool - small objects by the million: of a size that is told again when one is
- * freed, so that none carries a head of the allocator's. Memory goes back to
- * the system as slabs of objects empty. Daemon only, as xalloc.
+ * pool - small objects by the million. The size is passed again when an object
+ * is freed, so that none carries an allocator's head. Memory returns to the
+ * system when a slab of objects is empty. For the daemon only, as xalloc.
  */
 #ifndef PM2A_BASE_POOL_H
 #define PM2A_BASE_POOL_H
@@ -15,7 +15,7 @@
 LIST_HEAD(slab_list, slab);
 
 struct pool {
-	/* For each size, those with room. */
+	/* For each size, the slabs with room. */
 	struct slab_list slabs[POOL_SIZE_MAX / POOL_STEP];
 	struct slab *spare; /* an empty one, or NULL */
 	size_t n_objects;
@@ -26,11 +26,11 @@ void pool_init(struct pool *pool);
 /* All objects must have been freed. */
 void pool_fini(struct pool *pool);
 
-/* size bytes, at least 1, at a multiple of 8; not set. */
+/* Returns `size` bytes, at least 1, at a multiple of 8, uninitialized. */
 void *pool_alloc(struct pool *pool, size_t size)
     __attribute__((malloc, returns_nonnull, alloc_size(2)));
 
-/* Frees p, which was allocated with this size. */
+/* Frees `p`, which was allocated with this `size`. */
 void pool_free(struct pool *pool, void *p, size_t size);
 
 #endif

@@ -33,7 +33,7 @@ text_utf8_length(const unsigned char *s, size_t left)
 	return len;
 }
 
-/* The code point of the `n` bytes at `s`, which are valid UTF-8. */
+/* Decodes the sequence of `n` bytes at `s`, valid UTF-8. */
 static uint32_t
 code_point(const unsigned char *s, size_t n)
 {
@@ -91,8 +91,8 @@ text_next(const unsigned char *s, size_t left, bool *is_safe)
 	return n > 0 ? n : 1;
 }
 
-/* Writes the last `digits` hex digits of c. No printf(): topics of 4 KiB, a
- * thousand in one reply, are written with this. */
+/* Writes the last `digits` hex digits of `c`. Not with printf(), since it
+ * writes topics of 4 KiB, a thousand in one reply. */
 static char *
 put_hex(char *out, uint32_t c, int digits)
 {
@@ -123,7 +123,7 @@ text_escape(const unsigned char *s, size_t n, char out[TEXT_ESCAPED_SIZE])
 	return (size_t)(at - out);
 }
 
-/* Writes the n bytes at s, after a backslash if they need one. */
+/* Writes the `n` bytes at `s`, after a backslash if they need one. */
 static void
 put_raw(char *out, const unsigned char *s, size_t n, bool needs_backslash)
 {
@@ -168,7 +168,8 @@ text_next_json(const unsigned char *s, size_t left, char out[TEXT_ESCAPED_SIZE])
 	return n;
 }
 
-/* Collects the characters: to write each by itself takes ten times as long. */
+/* Collects the characters, since writing each by itself takes ten times as
+ * long. */
 static void
 put_each(FILE *out, const char *text, size_t len,
     size_t (*next)(

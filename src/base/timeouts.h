@@ -1,9 +1,9 @@
 /*
- * timeouts - a queue of those that have the same time left.
+ * timeouts - a queue of entries that have the same timeout.
  *
- * Everything in it expires the same number of milliseconds after it entered, so
- * the first to enter is the first to expire, and each operation is one of a
- * list. An entry is embedded in its owner; the queue owns nothing.
+ * Every entry expires the same number of milliseconds after it entered, so the
+ * first to enter is the first to expire, and each operation is one of a list.
+ * An entry is embedded in its owner; the queue owns nothing.
  */
 #ifndef PM2A_BASE_TIMEOUTS_H
 #define PM2A_BASE_TIMEOUTS_H
@@ -14,12 +14,13 @@
 
 #include "base/clock.h"
 
-/* All zeros is one that is in no queue. */
+/* All zeros: in no queue. */
 struct timeout {
 	TAILQ_ENTRY(timeout) link;
 	struct instant since;
 	bool is_queued;
-	/* Called when the time is over; the entry has left the queue. */
+	/* Called when the timeout is over, after the entry has left the queue.
+	 */
 	void (*expire)(struct timeout *entry);
 };
 

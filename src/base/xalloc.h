@@ -10,38 +10,40 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* With xtune(), so many bytes or more are a mapping of their own, which goes
- * back to the system when it is freed. */
+/* After xtune(), blocks of this size or more are mappings of their own, which
+ * return to the system when freed. */
 #define XALLOC_MAPPED ((size_t)64 << 10)
 
-/* Zeroed memory for n objects of size bytes; free() ends it. */
+/* Returns zeroed memory for `n` objects of `size` bytes; free it with free().
+ */
 void *xcalloc(size_t n, size_t size)
     __attribute__((malloc, returns_nonnull, alloc_size(1, 2)));
 
-/* realloc() to n objects of size bytes; new bytes are not set. */
+/* Reallocates to `n` objects of `size` bytes; new bytes are uninitialized. */
 void *xreallocarray(void *p, size_t n, size_t size)
     __attribute__((returns_nonnull, alloc_size(2, 3)));
 
-/* size bytes at a multiple of align, a power of two; not set. */
+/* Returns `size` bytes at a multiple of `align`, a power of two, uninitialized.
+ */
 void *xaligned(size_t align, size_t size)
     __attribute__((malloc, returns_nonnull, alloc_size(2)));
 
 /*
- * Makes malloc give memory back. Left to itself it moves its threshold for
- * mappings up to the largest block that was ever freed, 32 MiB at the most;
- * from then on large blocks are cut out of the heap, and a few small ones
- * between them keep it from ever shrinking.
+ * Makes malloc return memory. By default it raises its threshold for mappings
+ * to the largest block that was ever freed, at most 32 MiB; from then on large
+ * blocks are cut out of the heap, and a few small ones between them keep it
+ * from ever shrinking.
  */
 void xtune(void);
 
-/* Gives the system back the free pages of the heap. It looks at each free
- * block: a heap that a million topics have left in pieces takes 90 ms. */
+/* Returns the free pages of the heap to the system. It visits each free block,
+ * which takes 90 ms after a million topics were freed. */
 void xtrim(void);
 
-/* A copy of the string s. */
+/* Returns a copy of the string `s`. */
 char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 
-/* A stream whose bytes are at *text, *len of them, once it is closed
+/* Returns a stream whose bytes are at *text, *len of them, after it is closed
  * (open_memstream(3)). */
 FILE *xmemstream(char **text, size_t *len) __attribute__((returns_nonnull));
 

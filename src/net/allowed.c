@@ -15,7 +15,7 @@
 #define SEPARATORS " \t,"
 #define ID_MAX 4294967294 /* the one above it stands for none */
 #define REFUSED_MAX 256
-#define GROUPS_FEW 64 /* that are read without asking how many there are */
+#define GROUPS_FEW 64 /* read without asking for their number */
 
 struct ids {
 	uint32_t *at; /* sorted */
@@ -162,7 +162,7 @@ allowed_has_ids(
 	return false;
 }
 
-/* The supplementary groups of the peer, which may be very many. */
+/* The peer's supplementary groups, which can be very many. */
 static bool
 has_groups(const struct allowed *allowed, int fd, uid_t uid)
 {
@@ -192,7 +192,8 @@ allowed_has(const struct allowed *allowed, int fd, const struct peer *peer)
 	return allowed->groups.n > 0 && has_groups(allowed, fd, peer->uid);
 }
 
-/* Whether this is the first refusal of the uid, while they can be counted. */
+/* Returns whether this is the first refusal of the uid, as far as they are
+ * counted. */
 static bool
 is_news(struct allowed *allowed, uid_t uid)
 {

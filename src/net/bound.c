@@ -23,8 +23,8 @@ struct bound {
 	int fd;
 	struct lock *lock;
 	char *path;
-	dev_t dev; /* of the socket that was made at path */
-	ino_t ino; /* 0: none was */
+	dev_t dev; /* of the socket that was bound at `path` */
+	ino_t ino; /* 0: none */
 };
 
 static struct sockaddr_un
@@ -48,9 +48,10 @@ pid_of_peer(int fd)
 }
 
 /*
- * Whether somebody answers at path; *pid is who called listen() there, or 0.
- * Only a refusal says that nobody does: a full backlog (EAGAIN), a socket of
- * another kind (EPROTOTYPE) or one that we may not write to is in use.
+ * Returns whether a process answers at `path`; *pid is the one that called
+ * listen(), or 0. Only ECONNREFUSED means that none does: a full backlog
+ * (EAGAIN), a socket of another type (EPROTOTYPE) or one without write
+ * permission is in use.
  */
 static bool
 is_served(const char *path, pid_t *pid)
@@ -60,7 +61,7 @@ is_served(const char *path, pid_t *pid)
 	bool served;
 
 	if (fd < 0)
-		return true; /* what can't be asked is left alone */
+		return true; /* unknown: leave it alone */
 	served = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
 		 (errno != ECONNREFUSED && errno != ENOENT);
 	if (served)
@@ -70,9 +71,9 @@ is_served(const char *path, pid_t *pid)
 }
 
 /*
- * Who holds the lock: whoever listens, or else the pid in the file. Just after
- * a start the file may still name the daemon that was there before, so a pid
- * that isn't alive is read again, for a while. 0 where it stays unknown.
+ * Returns the holder of the lock: the listening process, or else the pid in the
+ * file. Just after a start the file may still name the previous daemon, so a
+ * pid that is not alive is read again, for a while. 0 if it stays unknown.
  */
 static pid_t
 find_holder(const char *path, const char *lock_path, pid_t pid)
@@ -116,15 +117,15 @@ take_lock(struct bound *bound, pid_t *holder)
 		*holder = find_holder(bound->path, path, *holder);
 	else
 		*holder = 0;
-	/* The daemon of another user has a lock of another user. */
+	/* Another user's daemon has a lock of that user. */
 	if (r == LOCK_E_OWNER && is_served(bound->path, holder))
 		return BOUND_E_HELD;
 	return errors[r];
 }
 
 /*
- * With the lock held, a socket at path is either stale or served by somebody
- * who doesn't know our lock.
+ * With the lock held, a socket at `path` is either stale or served by a process
+ * that does not know the lock.
  */
 static int
 clear_path(const char *path, pid_t *holder)
@@ -141,8 +142,8 @@ clear_path(const char *path, pid_t *holder)
 	return unlink(path) == 0 ? 0 : err_trace(-errno);
 }
 
-/* A folder's default ACL wins over the umask. chmod(2) by the path would follow
- * what somebody has put there since. */
+/* Sets the mode, since a folder's default ACL overrides the umask. chmod(2) by
+ * path would follow a link that was put there since. */
 static int
 set_mode(int fd, const struct stat *st, mode_t mode)
 {
@@ -154,7 +155,7 @@ set_mode(int fd, const struct stat *st, mode_t mode)
 	return chmod(path, mode) == 0 ? 0 : err_trace(-errno);
 }
 
-/* Takes what was bound at path for ours, and sets its mode. */
+/* Records the socket that was bound at `path`, and sets its mode. */
 static int
 own(struct bound *bound, mode_t mode)
 {
@@ -224,7 +225,7 @@ bound_fd(const struct bound *bound)
 	return bound->fd;
 }
 
-/* The inode can't be another socket's as long as ours is open. */
+/* The inode can't be another socket's while ours is open. */
 void
 bound_close(struct bound *bound)
 {

@@ -1,11 +1,11 @@
 /*
- * bound - a Unix socket at a path, with the lock beside it.
+ * bound - a Unix socket at a path, and the lock beside it.
  *
- * The lock says who serves the path, so that two daemons that start at once
- * can't take it from each other. A socket that nobody answers on is replaced;
- * anything else is left alone. The folder may be one that others can write to:
- * neither lock nor socket is followed through a symbolic link, and at the end
- * only what was made here is removed.
+ * The lock names the process that serves the path, so that two daemons that
+ * start at once can't take it from each other. A socket on which no process
+ * answers is replaced; anything else is left alone. Others may have write
+ * permission for the folder: neither lock nor socket is followed through a
+ * symbolic link, and only files created here are removed at the end.
  */
 #ifndef PM2A_NET_BOUND_H
 #define PM2A_NET_BOUND_H
@@ -19,17 +19,17 @@ struct bound;
 
 enum bound_error {
 	BOUND_E_HELD = 1,   /* a live process serves the path: *holder */
-	BOUND_E_NOT_SOCKET, /* something that is no socket is there */
+	BOUND_E_NOT_SOCKET, /* the file at the path is not a socket */
 	BOUND_E_TOO_LONG,   /* the path does not fit sun_path */
-	BOUND_E_LOCK_LINK,  /* the lock is no file of its own: LOCK_E_LINK */
+	BOUND_E_LOCK_LINK,  /* the lock is a link: LOCK_E_LINK */
 	BOUND_E_LOCK_OWNER, /* LOCK_E_OWNER */
 	BOUND_E_LOCK_ALIEN, /* LOCK_E_ALIEN */
 };
 
-/* The longest path, in bytes: sun_path less its zero. */
+/* The longest path, in bytes: sun_path without its zero. */
 #define BOUND_PATH_MAX 107
 
-/* What the lock's name has behind the socket's. */
+/* The lock's name is the socket's name and this. */
 #define BOUND_LOCK_SUFFIX ".pid"
 
 /* Binds a stream socket at `path` with the permission bits `mode`; it does not
@@ -38,10 +38,10 @@ enum bound_error {
 int must_check bound_open(
     const char *path, mode_t mode, struct bound **out, pid_t *holder);
 
-/* Non-blocking; closed by bound_close(). */
+/* Returns the descriptor: non-blocking, and closed by bound_close(). */
 int bound_fd(const struct bound *bound);
 
-/* Removes the socket and the lock if they are still those that were made here.
+/* Removes the socket and the lock if they are still the files created here.
  * NULL is allowed. */
 void bound_close(struct bound *bound);
 

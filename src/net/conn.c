@@ -12,21 +12,21 @@
 #include "net/piped.h"
 
 /*
- * Input. net/input reads it and keeps what is unfinished. A turn takes one read
- * from each connection that is readable, or one unit that is spliced, since
- * its head and its body come by two calls. Both have a bound, so that a loud
- * publisher can't starve the rest.
+ * Input. net/input reads it and keeps the unfinished part. A turn takes one
+ * read from each readable connection, or one spliced unit, whose head and body
+ * take two calls. Both are bounded, so that a loud publisher can't starve the
+ * rest.
  *
- * Output. conn_send() queues and puts the conn on the flush list; the flush
- * writes first and watches for writability only after a short write. A socket
- * that took less than was there is not tried again before it is writable: a
- * receiver that has stopped costs its queue's appends, and no system call.
+ * Output. conn_send() queues, and puts the conn on the flush list. The flush
+ * writes first, and watches for writability only after a short write. A socket
+ * that took less than it was given is not tried again before it is writable: a
+ * stalled receiver costs its queue's appends, and no system call.
  *
  * Memory. A conn whose output has stalled, or that has an unfinished unit, is a
- * holder; net/memory judges when holders hold too much, and cuts.
+ * holder; net/memory cuts holders if they hold too much.
  *
  * End. A callback only marks. The reap task tries one last write, for the ERROR
- * that gives the reason, notifies the owner, and frees.
+ * with the reason, notifies the owner, and frees.
  */
 
 struct conn {
@@ -43,13 +43,13 @@ struct conn {
 	struct input in;
 	struct holder holder;
 	struct timeout slow; /* queued while above the soft limit */
-	bool is_deaf;        /* it reads no more */
-	bool is_paused;      /* by its owner: it is neither shown nor watched */
+	bool is_deaf;        /* it has stopped reading */
+	bool is_paused;      /* by its owner: neither shown nor watched */
 	struct instant since;
 	const struct conn_cause
-	    *finish; /* cause of its end once all is written */
-	const struct conn_cause *cause; /* NULL: it is open */
-	const char *limit;              /* that has cut it */
+	    *finish; /* cause of its end after all is written */
+	const struct conn_cause *cause; /* NULL while open */
+	const char *limit;              /* that cut it */
 	struct conn_stats stats;
 };
 
@@ -128,8 +128,8 @@ on_writable(struct loop_event *event)
 		flush(conn);
 }
 
-/* Volatile messages go first: those to a slow receiver, and when memory is
- * short those to a receiver that has stopped. */
+/* Drops volatile messages first: those to a slow receiver, and if memory is
+ * short those to a stalled receiver. */
 static bool
 is_unwelcome(const struct conn *conn)
 {
@@ -137,7 +137,7 @@ is_unwelcome(const struct conn *conn)
 	       (conn->out.is_stalled && memory_is_tight(&conn->set->memory));
 }
 
-/* Queues s for a socket that takes nothing for now. */
+/* Queues `s` for a socket that takes nothing for now. */
 static void
 push_stalled(struct conn *conn, const struct slice *s)
 {
@@ -189,7 +189,7 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 	return CONN_QUEUED;
 }
 
-/* Reads no more until there is memory: the socket would be readable in each
+/* Stops reading until memory is available: the socket would be readable in each
  * turn. */
 static void
 wait_for_room(struct conn *conn)
@@ -209,8 +209,9 @@ on_room(struct holder *holder)
 		watch_readable(conn);
 }
 
-/* Whether there is memory to read more to. A unit that has begun, and needs no
- * more of it, goes on whatever others hold: it is on its way to being free. */
+/* Returns whether there is memory to read more into. A unit that has begun and
+ * needs no more memory is read whatever others hold, since it will be freed
+ * soon. */
 static bool
 has_room(struct conn *conn)
 {
@@ -221,7 +222,7 @@ has_room(struct conn *conn)
 	       memory_make_room(memory, loop_now(conn->set->loop));
 }
 
-/* Reports to memory what is kept of the input, when that has changed. */
+/* Reports the kept input to net/memory, if it has changed. */
 static void
 account_input(struct conn *conn, bool is_new)
 {
@@ -270,7 +271,7 @@ end_of_input(struct conn *conn, ssize_t n)
 	}
 }
 
-/* Returns how many bytes have come; 0 when there is no more to be had now. */
+/* Returns the number of bytes read; 0 if no more can be read now. */
 static size_t
 take_input(struct conn *conn)
 {

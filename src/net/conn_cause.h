@@ -1,7 +1,6 @@
 /*
- * conn_cause - why a connection ended. Each layer owns the causes that it ends
- * connections with; those here are of sockets and limits, whatever a connection
- * speaks.
+ * conn_cause - why a connection ended. Each layer owns the causes with which it
+ * ends connections; these are of sockets and limits, for all protocols.
  */
 #ifndef PM2A_NET_CONN_CAUSE_H
 #define PM2A_NET_CONN_CAUSE_H
@@ -10,9 +9,9 @@
 
 struct conn_cause {
 	const char *name; /* in the log, in statistics and on the wire */
-	bool is_orderly;  /* the peer or the daemon has finished: no warning */
-	bool is_protocol; /* the peer broke its protocol: what it sent before
-			   * that is handled no more */
+	bool is_orderly;  /* the peer or the daemon finished: no warning */
+	bool is_protocol; /* the peer broke its protocol: frames that it sent
+			     before are not handled any more */
 };
 
 extern const struct conn_cause conn_eof;
@@ -24,7 +23,7 @@ extern const struct conn_cause conn_memory_limit;
 extern const struct conn_cause conn_too_many;
 extern const struct conn_cause conn_not_allowed;
 
-/* All of them, with NULL behind the last. */
+/* All causes, followed by NULL. */
 extern const struct conn_cause *const conn_causes[];
 
 #endif

@@ -54,8 +54,8 @@ expire(struct loop_source *source, struct instant now)
 	conn_set_end_turn_later(set);
 }
 
-/* Keeps the loop turning: what has been read is routed, and free, in one of
- * the next turns, for which no event may come. */
+/* Keeps the loop turning: input is routed, and freed, in one of the next turns,
+ * for which no event may come. */
 static void
 on_recheck(struct loop_task *task)
 {

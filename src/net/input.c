@@ -8,27 +8,27 @@
 
 /*
  * A connection that is idle, or whose last bytes made whole units, has no
- * buffer: all of them read into one shared blob, and what they publish are
- * slices of it. When nobody holds a slice at the next read it is filled from
- * the beginning again; otherwise from where it ends, and when too little room
- * is left a new one takes its place. Only an unfinished tail gets a blob of the
- * connection's own. It has BLOB_CHUNK bytes, or, when the unit is known to be
- * larger, twice what has come, up to what is wanted: never more than that by a
- * declared length alone. What has come once may come again: after a large unit
- * the next read goes to a blob of that size at once, so that a stream of large
- * units is never copied.
+ * buffer: all of them read into one shared blob, and the messages they publish
+ * are slices of it. If no slice of it is held at the next read, it is filled
+ * from the beginning again; otherwise from its end, and when too little room is
+ * left a new blob replaces it. Only an unfinished tail gets a blob of the
+ * connection's own. It has BLOB_CHUNK bytes or, for a unit that is known to be
+ * larger, twice the received bytes, up to the unit's size: a declared length
+ * alone never takes more memory than that. A peer is likely to repeat itself:
+ * after a large unit the next read goes to a blob of that size at once, so that
+ * a stream of large units is never copied.
  *
- * A large unit of which the owner wants to see the beginning alone is spliced
- * (net/piped.h): what has come of it goes into a pipe, and what is still to
- * come follows there without passing through our memory. That saves something
- * as long as little has come. So after such a unit the next read takes no more
- * than a beginning; when that turns out to be of something else, one short read
- * has been made in vain.
+ * A large unit of which the owner looks at the beginning only is spliced
+ * (net/piped.h): its received part goes into a pipe, and the rest follows there
+ * without passing through our memory. That saves work only while little has
+ * been received. So after such a unit the next read takes no more than a
+ * beginning; if that belongs to another kind of unit, one short read was
+ * wasted.
  */
 
 #define HEAD_READ 512         /* bytes that hold most heads */
-#define SHARED_ROOM_MIN 16384 /* bytes a shared blob has left, to be used */
-#define SPLICE_SHARE 8 /* a unit of which more than 1/8 has come is read */
+#define SHARED_ROOM_MIN 16384 /* minimum room in a shared blob for a read */
+#define SPLICE_SHARE 8        /* if more of a unit was received, read it */
 
 static size_t
 smaller(size_t a, size_t b)
@@ -81,7 +81,7 @@ input_skip(struct input *in, struct slice *data)
 	data->len -= n;
 }
 
-/* rest moves to the beginning of a blob that has room to grow. */
+/* Moves `rest` to the beginning of a blob that has room to grow. */
 static void
 move_tail(struct input *in, const struct slice *rest)
 {
@@ -94,7 +94,7 @@ move_tail(struct input *in, const struct slice *rest)
 	in->len = rest->len;
 }
 
-/* Where the next read goes, and how many bytes fit there. */
+/* Returns where the next read goes, and how many bytes fit there. */
 static struct slice
 find_room(struct input *in, struct input_shared *shared)
 {
@@ -118,8 +118,8 @@ find_room(struct input *in, struct input_shared *shared)
 		shared->blob->size - shared->used };
 }
 
-/* Of a unit that could be spliced, but of which too much has come, the rest is
- * read and no more; then, as of each that may follow it, the head. */
+/* Limits the read to the rest of a unit that could have been spliced but is
+ * mostly here, then to the head of each unit that may follow it. */
 static size_t
 read_max(const struct input *in, const struct input_shared *shared)
 {
@@ -157,7 +157,7 @@ read_more(
 	return n;
 }
 
-/* Only the whole unit is shown: nobody may look at the rest of it anyway. */
+/* Shows only the whole unit: the owner doesn't look at the rest anyway. */
 static ssize_t
 splice_more(struct input *in, int fd, struct slice *out)
 {
@@ -173,8 +173,8 @@ splice_more(struct input *in, int fd, struct slice *out)
 	return n;
 }
 
-/* What is spliced takes the kernel's memory, and pipes are few: it is better
- * ended than kept waiting. */
+/* A spliced unit takes the kernel's memory, and pipes are few: finish it rather
+ * than keep it waiting. */
 bool
 input_needs_room(const struct input *in)
 {
@@ -228,8 +228,8 @@ input_keep(struct input *in, const struct input_shared *shared,
 	}
 	if (begin_splicing(in, shared, rest))
 		return !is_same;
-	/* It stays where it is when it begins its blob. One that fills it moves
-	 * when it is sure that more has come. */
+	/* The tail stays in place if it begins its blob. One that fills the
+	 * blob moves when more is known to have come. */
 	if (is_same)
 		in->len = rest->len;
 	else

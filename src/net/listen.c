@@ -18,7 +18,7 @@
 
 #define ACCEPTS_MAX 64 /* a turn */
 #define PAUSE_MS 100
-#define KEEPALIVE_S 300 /* of silence, until a TCP peer is asked */
+#define KEEPALIVE_S 300 /* of silence before a TCP peer is probed */
 
 struct listener {
 	struct loop *loop;
@@ -28,10 +28,10 @@ struct listener {
 	struct loop_event readable;
 	const struct listen_ops *ops;
 	void *user;
-	struct bound *bound; /* or NULL: fd is the listener's own */
+	struct bound *bound; /* or NULL: `fd` belongs to the listener */
 	bool is_adopted, is_started;
-	struct instant resume; /* NEVER while it accepts */
-	bool has_complained;   /* of descriptors, since all have been let in */
+	struct instant resume; /* INSTANT_NEVER while accepting */
+	bool has_complained; /* about descriptors, since the last pause ended */
 	struct listen_stats stats;
 };
 
@@ -55,8 +55,8 @@ expire(struct loop_source *source, struct instant now)
 }
 
 /*
- * An accept that fails for want of descriptors leaves the connection in the
- * backlog, so the socket stays readable: who goes on asking spins.
+ * An accept that fails for lack of descriptors leaves the connection in the
+ * backlog, so the socket stays readable and accepting again would spin.
  */
 static void
 pause_accepting(struct listener *listener)
@@ -82,8 +82,9 @@ peer_of(int fd, bool is_tcp)
 	return (struct peer){ cred.pid, cred.uid, cred.gid, is_tcp };
 }
 
-/* A turn's output leaves in one write, so there is nothing to wait for. A host
- * that has vanished says nothing, and who only listens would never find out. */
+/* A turn's output leaves in one write, so Nagle's delay is of no use. Keepalive
+ * finds hosts that have vanished, which a receiver would otherwise never
+ * notice. */
 static void
 set_up_tcp(int fd)
 {
@@ -243,7 +244,7 @@ listen_read_address(const char *text, struct listen_address *out)
 		copy, (struct sockaddr *)&out->bytes, &len) != 0)
 		return LISTEN_E_ADDRESS;
 	out->len = (socklen_t)len;
-	/* The port is at the same place in both families. */
+	/* Both families have the port at the same place. */
 	if (((struct sockaddr_in *)&out->bytes)->sin_port == 0)
 		return LISTEN_E_ADDRESS;
 	out->is_loopback = is_loopback(&out->bytes);

@@ -2,10 +2,10 @@
  * listen - sockets that connections are accepted from: bound to a path
  * (net/bound) or a TCP address, or inherited from a supervisor.
  *
- * Opening and listening are two steps, so that a daemon whose configuration
- * asks for a socket that it can't have has let nobody in. Accepting is bounded
- * in each turn; out of descriptors, it pauses instead of spinning. The module
- * hands out connected fds and peer credentials.
+ * Opening and listening are two steps, so that a daemon that can't open all its
+ * configured sockets has accepted no connection. Accepting is bounded in each
+ * turn; out of descriptors, it pauses instead of spinning. The module passes on
+ * connected fds and peer credentials.
  */
 #ifndef PM2A_NET_LISTEN_H
 #define PM2A_NET_LISTEN_H
@@ -22,14 +22,13 @@ struct listener;
 struct loop;
 
 enum listen_error {
-	LISTEN_E_ADDRESS = 1, /* no numeric address and port */
+	LISTEN_E_ADDRESS = 1, /* not a numeric address and port */
 };
 
-/* With a short one, clients that connect at once get EAGAIN. */
+/* With a shorter one, clients that connect at once get EAGAIN. */
 #define LISTEN_BACKLOG 4096
 
-/* What the kernel says of the peer, at connect time: pid 0 and -1 where it
- * doesn't, which is over TCP. */
+/* The peer's credentials at connect time; over TCP pid 0 and ids -1. */
 struct peer {
 	pid_t pid;
 	uid_t uid;
@@ -38,18 +37,19 @@ struct peer {
 };
 
 struct listen_ops {
-	/* A new connection: a non-blocking fd that is yours now. */
+	/* Called for a new connection: a non-blocking `fd`, which the callee
+	 * owns. */
 	void (*accepted)(void *user, int fd, const struct peer *peer);
 };
 
 struct listen_stats {
 	uint64_t n_accepted;
-	uint64_t n_paused; /* times that descriptors ran out */
-	uint64_t n_failed; /* accepts that failed otherwise */
+	uint64_t n_paused; /* how often descriptors ran out */
+	uint64_t n_failed; /* other accepts that failed */
 };
 
-/* Binds at `path` as bound_open() does, with its results. The connections are
- * accepted after listen_start(), as with the other two that make a listener. */
+/* Binds at `path` as bound_open() does, with its results. Connections are
+ * accepted after listen_start(), as with the other two constructors. */
 int must_check listen_open(struct loop *loop, const char *path, mode_t mode,
     const struct listen_ops *ops, void *user, struct listener **out,
     pid_t *holder);
@@ -61,13 +61,13 @@ struct listen_address {
 	bool is_loopback;
 };
 
-/* Reads one. Names are not looked up, but for localhost, which is 127.0.0.1.
- * Returns 0 or LISTEN_E_ADDRESS. */
+/* Parses an address. Names are not looked up, except localhost, which is
+ * 127.0.0.1. Returns 0 or LISTEN_E_ADDRESS. */
 int must_check listen_read_address(
     const char *text, struct listen_address *out);
 
-/* The same for a stream socket that listens; of a Unix socket bytes has the
- * family alone, and is_loopback is true. Returns 0 or a negative errno. */
+/* The same for a listening stream socket; for a Unix socket `bytes` has only
+ * the family, and `is_loopback` is true. Returns 0 or a negative errno. */
 int must_check listen_read_fd(int fd, struct listen_address *out);
 
 /* Binds at a TCP address. Returns 0 or a negative errno. */
@@ -75,21 +75,21 @@ int must_check listen_open_tcp(struct loop *loop,
     const struct listen_address *address, const struct listen_ops *ops,
     void *user, struct listener **out);
 
-/* Takes over fd, a listening stream socket that the supervisor made. Returns 0
- * or a negative errno. */
+/* Takes over `fd`, a listening stream socket of the supervisor. Returns 0 or a
+ * negative errno. */
 int must_check listen_adopt(struct loop *loop, int fd,
     const struct listen_ops *ops, void *user, struct listener **out);
 
-/* Begins to listen and accept. Returns 0 or a negative errno. */
+/* Starts listening and accepting. Returns 0 or a negative errno. */
 int must_check listen_start(struct listener *listener);
 
-/* Accepts no more, closes the socket, and removes it and its lock if
- * listen_open() made them. NULL is allowed. */
+/* Stops accepting, closes the socket, and removes it and its lock if
+ * listen_open() created them. NULL is allowed. */
 void listen_close(struct listener *listener);
 
 const struct listen_stats *listen_stats(const struct listener *listener);
 
-/* Times that descriptors ran out, for all listeners there have been. */
+/* Returns how often descriptors ran out, for all listeners so far. */
 uint64_t listen_n_paused(void);
 
 #endif

@@ -14,8 +14,8 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-#define PID_TEXT_MAX 16 /* bytes: a pid, and a newline perhaps */
-#define ATTEMPTS 16     /* at a file that is removed while it is locked */
+#define PID_TEXT_MAX 16 /* bytes: a pid, and perhaps a newline */
+#define ATTEMPTS 16     /* if the file is removed while it is locked */
 
 struct lock {
 	int fd;
@@ -24,7 +24,7 @@ struct lock {
 	char *path;
 };
 
-/* O_NONBLOCK: a FIFO must not hold the start up. */
+/* O_NONBLOCK, so that a FIFO does not block the start. */
 static int
 open_file(const char *path)
 {
@@ -41,7 +41,7 @@ error_of_open(const char *path)
 
 	if (error == ELOOP)
 		return LOCK_E_LINK;
-	/* With fs.protected_regular nobody may open another user's file. */
+	/* fs.protected_regular forbids opening another user's file. */
 	if (lstat(path, &st) == 0) {
 		if (!S_ISREG(st.st_mode))
 			return LOCK_E_ALIEN;
@@ -51,8 +51,8 @@ error_of_open(const char *path)
 	return err_trace(-error);
 }
 
-/* Reads the pid. False if anything else stands in the file; an empty one has
- * the pid 0. */
+/* Reads the pid; 0 if the file is empty. Returns false if the file has other
+ * content. */
 static bool
 read_pid(int fd, const struct stat *st, pid_t *out)
 {
@@ -73,8 +73,8 @@ read_pid(int fd, const struct stat *st, pid_t *out)
 	return error == NULL;
 }
 
-/* Whether the file behind fd may be a lock of ours. Returns 0 with *pid, or
- * LOCK_E_*. */
+/* Checks whether the file behind `fd` can be a lock of ours. Returns 0 with
+ * *pid, or LOCK_E_*. */
 static int
 judge(int fd, const struct stat *st, pid_t *pid)
 {
@@ -96,8 +96,8 @@ is_at(const char *path, const struct stat *st)
 	       now.st_ino == st->st_ino;
 }
 
-/* Locks the file behind fd. Returns 0, LOCK_E_*, -EAGAIN if it is no longer the
- * one at path, or another negative errno. */
+/* Locks the file behind `fd`. Returns 0, LOCK_E_*, -EAGAIN if it is no longer
+ * the one at `path`, or another negative errno. */
 static int
 lock_file(const char *path, int fd, struct stat *st, pid_t *holder)
 {
@@ -115,7 +115,7 @@ lock_file(const char *path, int fd, struct stat *st, pid_t *holder)
 	return is_at(path, st) ? 0 : -EAGAIN;
 }
 
-/* The pid is for people; a full disk must not keep the daemon from starting. */
+/* The pid is for people: a full disk must not prevent the start. */
 static void
 write_pid(int fd, const char *path)
 {
@@ -158,7 +158,7 @@ lock_take(const char *path, struct lock **out, pid_t *holder)
 	return r == -EAGAIN ? LOCK_E_HELD : r;
 }
 
-/* The inode can't be another file's as long as it is open here. */
+/* The inode can't be another file's while it is open here. */
 void
 lock_release(struct lock *lock)
 {

@@ -14,7 +14,7 @@ TAILQ_HEAD(task_list, loop_task);
 struct loop {
 	struct event_base *base;
 	struct event *timer;
-	struct instant armed; /* what the timer is set to */
+	struct instant armed; /* the time that the timer is set to */
 	bool is_due;          /* it has fired, or was never set */
 	int64_t began_us;     /* when this turn began to work: see loop.h */
 	bool has_begun;
@@ -87,7 +87,7 @@ run_tasks(struct task_list *list)
 	}
 }
 
-/* What queues itself again is for the next turn. */
+/* A task that queues itself again runs in the next turn. */
 static void
 run_work(struct loop *loop)
 {
@@ -97,8 +97,8 @@ run_work(struct loop *loop)
 	run_tasks(&due);
 }
 
-/* What the timer was set to is the earliest deadline of all sources: most turns
- * have no other to look at. */
+/* The timer is set to the earliest deadline of all sources, so most turns need
+ * not look at any other. */
 static void
 expire_due(struct loop *loop)
 {
@@ -114,9 +114,9 @@ expire_due(struct loop *loop)
 }
 
 /*
- * A turn ends with both lists empty: what a deadline or a reaping puts on the
- * flush list, such as the PRESENCE of a member that has left, is written in
- * this turn.
+ * A turn ends with both lists empty: tasks that a deadline or a reaping puts on
+ * the flush list, such as the PRESENCE of a member that has left, run in this
+ * turn.
  */
 static void
 end_turn(struct loop *loop)

@@ -12,10 +12,10 @@
 #include "base/container.h"
 #include "base/pool.h"
 
-/* What stands before each piece: pool_free() wants its size. */
+/* Precedes each piece, since pool_free() needs its size. */
 struct head {
 	size_t size;     /* with the head */
-	uint64_t data[]; /* a pool aligns to no more */
+	uint64_t data[]; /* a pool's alignment */
 };
 
 static struct pool pool;

@@ -6,41 +6,40 @@
 #include "base/xalloc.h"
 
 /*
- * What is held is what the account of base/blob says: blobs, each once, however
+ * The account of base/blob tells how much is held: blobs, each once, however
  * many queues have slices of it. Three kinds of things keep blobs alive: queues
- * that are not written (a receiver that doesn't read), units that are not
- * complete (a publisher that is slow, or has just begun), and what has been
- * read in this turn and is not routed yet. The third goes by itself. The second
- * is mostly somebody at work. So it is the first that has to go, and a
- * publisher is never made to wait for a receiver.
+ * that are not written (a receiver that doesn't read), incomplete units (a
+ * publisher that is slow, or has just begun), and input that was read in this
+ * turn and is not routed yet. The third goes by itself. The second is mostly a
+ * publisher at work. So the first has to go, and a publisher never waits for a
+ * receiver.
  *
- * The worst offender is not who has the longest queue. Sixty-four receivers
- * that have stalled at the same message share its blob, and cutting one of them
- * frees nothing. So each is charged its share of a blob, as the kernel does
- * with the pages of processes (PSS), and whoever holds most that nobody else
- * does comes first. Shares are taken once for a round of cutting: they grow
- * while others go, but their order is good enough, and a round costs one walk
+ * The worst offender is not the holder of the longest queue. Sixty-four
+ * receivers that have stalled at the same message share its blob, and cutting
+ * one of them frees nothing. So each is charged its share of a blob, as the
+ * kernel does with the pages of processes (PSS), and the largest sum of shares
+ * comes first. Shares are computed once for a round of cutting: they grow while
+ * holders are cut, but their order is good enough, and a round costs one walk
  * over the queues. It ends an eighth below the limit, so that the next one
  * isn't due at once.
  *
- * An input counts as an offender when its unit has not come to its end within
- * INPUT_SLOW_MS, or when nothing else has helped for as long. As
- * long as those who have stalled hold less than a quarter of the limit, they
- * are not the cause, and nobody is cut: no socket is read from until there is
- * room, but for those of units that have begun and have their memory.
+ * An input counts as an offender if its unit is not complete within
+ * INPUT_SLOW_MS, or if nothing else has helped for as long. While stalled
+ * receivers hold less than a quarter of the limit, they are not the cause, and
+ * nobody is cut: no socket is read until there is room, except those of units
+ * that have begun and have their memory.
  *
- * malloc is told by base/xalloc to map large blocks. The rest of what was freed
- * stays in the heap, and would stand beside what is mapped next: then both are
- * resident, and only one is in the account. So the heap is trimmed before they
- * are together above the limit; and a while after a burst, when nothing is
- * wanted of it any more, so long after the last time that it takes no more than
- * a thousandth of all time.
+ * base/xalloc makes malloc map large blocks. Smaller freed blocks stay in the
+ * heap, next to newly mapped ones: both are resident, and only one is in the
+ * account. So the heap is trimmed before their sum exceeds the limit, and a
+ * while after a burst, when it is not needed any more: so long after the last
+ * trim that trimming takes at most a thousandth of the time.
  */
 
 #define INPUT_SLOW_MS 1000
 #define TRIM_AFTER_MS 1000
 #define TRIM_FROM ((size_t)128 << 10) /* bytes of slack */
-#define HOLDER_BYTES 1024 /* what a connection has besides its messages */
+#define HOLDER_BYTES 1024 /* memory of a connection except its messages */
 
 struct offender {
 	struct holder *holder;
@@ -163,7 +162,7 @@ squeeze(struct memory *memory)
 	blob_drop_spare();
 }
 
-/* Until when others may end what is in the way by themselves. */
+/* Returns until when the obstacle may still disappear by itself. */
 static struct instant
 short_deadline(const struct memory *memory)
 {
@@ -201,7 +200,8 @@ by_share(const void *a, const void *b)
 	return x->share < y->share ? 1 : -1;
 }
 
-/* All holders with their shares, the largest first; to be freed. */
+/* Returns all holders with their shares, the largest first; free it with
+ * free(). */
 static struct offender *
 find_offenders(const struct memory *memory, struct instant now, size_t *total)
 {
@@ -219,7 +219,7 @@ find_offenders(const struct memory *memory, struct instant now, size_t *total)
 	return all;
 }
 
-/* What an input holds is free when its connection is: later in this turn. */
+/* An input's memory is freed with its connection, later in this turn. */
 static bool
 cut(struct memory *memory, const struct offender *all, size_t n)
 {
@@ -257,7 +257,7 @@ memory_make_room(struct memory *memory, struct instant now)
 		squeeze(memory);
 	if (memory_is_over(memory))
 		cut_offenders(memory, now);
-	/* What can't be helped must not stop the daemon for ever. */
+	/* A lasting shortage must not stop the daemon for ever. */
 	memory->has_failed =
 	    memory_is_over(memory) && !is_desperate(memory, now);
 	if (memory->has_failed && memory->short_since.ms == INSTANT_NEVER.ms)

@@ -6,8 +6,8 @@
 #include "net/piped.h"
 
 /*
- * sendmsg() rather than writev(), for MSG_NOSIGNAL. If the peer is gone (EPIPE)
- * the output is dropped, but its input is read to the end: a process that
+ * sendmsg() instead of writev(), for MSG_NOSIGNAL. If the peer is gone (EPIPE),
+ * the output is dropped, but the input is read to the end: a process that
  * publishes and exits has sent something.
  */
 

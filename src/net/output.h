@@ -1,8 +1,8 @@
 /*
- * output - what waits to be written to one connection's socket.
+ * output - the output of one connection's socket.
  *
- * It writes the queue, and says what came of it. It knows the descriptor that
- * it is given, not the connection, and sets no limit.
+ * It writes its queue to a given descriptor and returns the outcome. It does
+ * not know the connection, and sets no limit.
  */
 #ifndef PM2A_NET_OUTPUT_H
 #define PM2A_NET_OUTPUT_H
@@ -15,27 +15,27 @@
 
 struct output {
 	struct outq queue;
-	bool is_stalled; /* the socket took less than was there */
-	bool is_mute;    /* the peer reads no more: nothing is queued */
+	bool is_stalled; /* the socket took less than was queued */
+	bool is_mute;    /* the peer has stopped reading: nothing is queued */
 };
 
 enum output_verdict {
-	OUTPUT_EMPTY, /* all is written */
-	OUTPUT_WAITS, /* for the socket to take more */
+	OUTPUT_EMPTY, /* everything is written */
+	OUTPUT_WAITS, /* until the socket takes more */
 	OUTPUT_MUTE,  /* the peer has closed its receiving side */
 	OUTPUT_FAILED,
 };
 
 void output_init(struct output *out);
 
-/* Drops what waits and returns how many bytes that was. Idempotent. */
+/* Drops the queue and returns how many bytes it had. Idempotent. */
 size_t output_drop(struct output *out);
 
 /*
- * Writes to fd, which is non-blocking, as much as it takes, but not for longer
- * than a turn should last. scratch has OUTQ_SCRATCH_SIZE bytes. *n_written is
- * set to the number of bytes. After OUTPUT_MUTE and OUTPUT_FAILED the output is
- * mute, and the caller drops it.
+ * Writes to `fd`, which is non-blocking, as much as it takes, but not for
+ * longer than a turn should last. `scratch` has OUTQ_SCRATCH_SIZE bytes.
+ * *n_written is set to the number of bytes. After OUTPUT_MUTE and OUTPUT_FAILED
+ * the output is mute, and the caller drops it.
  */
 enum output_verdict output_write(
     struct output *out, int fd, uint8_t *scratch, size_t *n_written);

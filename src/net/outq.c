@@ -11,29 +11,29 @@
 /*
  * Three things make a write cheap here, found by measuring brokers with 64
  * receivers. A system call costs more than anything else, so a turn's messages
- * leave in one; neighbours in the same blob, which is what a run of messages
- * that arrived together is, are one slice and need no merging later; and an
- * iovec costs the kernel about as much as copying some hundred bytes, so small
- * slices that have no neighbour are gathered in a scratch buffer at the moment
- * of writing, while big ones go out from where they arrived.
+ * leave in one; neighbours in the same blob, such as a run of messages that
+ * arrived together, are one slice and need no merging later; and an iovec costs
+ * the kernel about as much as copying some hundred bytes, so small slices
+ * without a neighbour are gathered in a scratch buffer when they are written,
+ * while big ones are sent from where they arrived.
  *
  * Rejected: a copy of everything for each receiver (as Redis does; it costs
- * twice as much at 256 bytes and more above), and evbuffers with references (a
- * KiB of heap for each, 466 against 188 ns a delivery).
+ * twice as much from 256 bytes on), and evbuffers with references (a KiB of
+ * heap for each, 466 against 188 ns a delivery).
  *
- * A slice keeps its whole blob alive. That is what makes fan-out free while
- * receivers keep up, and what would let one receiver that doesn't read hold
- * 64 KiB for every 64 bytes. So once a queue has stalled, slices that are small
- * against their blob, and small blobs that are for this queue alone, are
- * copied. Copies lie one behind the other in a blob that all stalled queues
- * share, and the last one is remembered: a message to a hundred of them is
- * copied once, and neighbours among the copies merge as others do.
+ * A slice keeps its whole blob alive. That makes fan-out free while receivers
+ * keep up, and would let one receiver that doesn't read hold 64 KiB for every
+ * 64 bytes. So once a queue has stalled, slices that are small against their
+ * blob, and small blobs that only this queue refers to, are copied. Copies lie
+ * one behind the other in a blob that all stalled queues share, and the last
+ * one is remembered: a message to a hundred of them is copied once, and
+ * neighbours among the copies merge as others do.
  *
- * What gets past that is a slice that was queued before the stall was known, a
- * message of which all but the end was written, and a copy among others that
- * are no longer wanted. It costs nothing as long as there is memory. When there
- * isn't, outq_squeeze() looks at what all queues want of a blob: less than a
- * quarter, and each copies its part out.
+ * This misses a slice that was queued before the stall was known, a message of
+ * which all but the end was written, and a copy among others that are no longer
+ * needed. They cost nothing while there is memory. When there isn't,
+ * outq_squeeze() adds up how much of a blob all queues need: if it is less than
+ * a quarter, each copies its part.
  */
 
 #define RING_MIN 8
@@ -70,7 +70,7 @@ entry(const struct outq *q, uint32_t i)
 	return &q->ring[(q->head + i) & (q->size - 1)];
 }
 
-/* Bytes of the ring, where it is not in the queue itself. */
+/* Bytes of the ring, if it is not in the queue itself. */
 static size_t
 ring_bytes(const struct outq *q)
 {
@@ -135,7 +135,7 @@ append(struct outq *q, const struct slice *s)
 	blob_ref(s->blob);
 }
 
-/* A copy of s, with a reference for the caller. */
+/* Returns a copy of `s`, with a reference for the caller. */
 static struct slice
 copy_slice(struct outq_copies *copies, const struct slice *s)
 {
@@ -163,7 +163,7 @@ is_same(const struct slice *a, const struct slice *b)
 	return a->blob == b->blob && a->off == b->off && a->len == b->len;
 }
 
-/* The reference to the source keeps its bytes from being others. */
+/* The reference to the source keeps its bytes from being reused. */
 static void
 append_shared_copy(
     struct outq *q, const struct slice *s, struct outq_copies *copies)
@@ -187,8 +187,8 @@ append_own_copy(
 	blob_unref(copy.blob);
 }
 
-/* A small blob that nobody else has: a blob for each costs more than it holds.
- */
+/* Returns whether the slice is a small blob with no other reference: a blob for
+ * each costs more than it holds. */
 static bool
 is_own(const struct slice *s)
 {

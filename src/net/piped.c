@@ -15,34 +15,33 @@
 #include "base/xalloc.h"
 
 /*
- * What splice(2) takes out of a socket are the pages that the sender's bytes
- * were copied into, and what it puts into another socket are the same pages.
- * So of the two copies that a broker makes for each receiver, none is left but
- * the receiver's own read.
+ * splice(2) takes out of a socket the pages that the sender's bytes were copied
+ * into, and puts the same pages into another socket. So of the two copies that
+ * a broker makes for each receiver, only the receiver's own read is left.
  *
- * The pages may still be shared with the sender: who has filled its socket with
- * vmsplice(2) can change what has been sent. Therefore nothing that is judged
- * may come from there. The beginning of a blob is read into memory, judged
- * there, and written into the pipe from there: those pages are ours alone, and
- * no length or topic that a receiver sees can differ from what was judged. What
- * remains shared is the payload, by which a publisher can fool nobody but the
+ * The pages may still be shared with the sender: a sender that fills its socket
+ * with vmsplice(2) can change sent bytes. Therefore the daemon must not judge
+ * bytes from there. The beginning of a blob is read into memory, judged there,
+ * and written into the pipe from there: those pages are ours alone, and no
+ * length or topic that a receiver sees can differ from the judged one. Only the
+ * payload remains shared, with which a publisher can fool nobody but the
  * receivers of its own messages.
  *
  * tee(2) begins at the front of a pipe, so a slice that begins further on is
- * sent by way of the transit pipe: all is doubled into it, what comes before
- * goes to /dev/null, then what is wanted goes out, and what the socket didn't
- * take goes to /dev/null too. After each call the transit pipe is empty; no
- * connection has a pipe, and a short write is an offset, as everywhere. Whoever
- * is the last to refer to a blob takes its bytes from its own pipe.
+ * sent through the transit pipe: everything is duplicated into it, the bytes
+ * before the slice go to /dev/null, then the slice is sent, and the bytes that
+ * the socket didn't take go to /dev/null too. After each call the transit pipe
+ * is empty; no connection has a pipe, and a short write is an offset, as
+ * everywhere. The last holder of a blob takes its bytes from its own pipe.
  *
- * A pipe has room for so many pieces, not bytes, and the pieces are as large as
- * the sender's writes made them. A pipe that is full before its blob is
+ * A pipe has room for a number of pieces, not bytes, and the sender's writes
+ * determine the size of the pieces. A pipe that is full before its blob is
  * complete is settled.
  *
- * When all pipes are in use, the oldest of those that wait for somebody is
- * settled. When none waits, many are busy at once, and what comes on top has to
- * do without: to settle the oldest then, which is about to go out, would have
- * cost more than it gains, for all of them in turn.
+ * When all pipes are in use, the oldest blob that waits for a receiver is
+ * settled. If none waits, many are busy at once, and further blobs get no pipe:
+ * settling the oldest one, which is about to be sent, would cost more than it
+ * gains, for all of them in turn.
  *
  * Pipes count against their owner's pipe-user-pages-soft, beyond which all new
  * pipes of the user are tiny. N_PIPES of PIPE_SIZE are a quarter of it.
@@ -53,7 +52,7 @@
 #define GOOD_MINOR 5
 #define PIPE_SIZE (1 << 20) /* 256 pieces */
 #define N_PIPES 16
-#define N_SPARE 4 /* empty pipes that are kept */
+#define N_SPARE 4 /* empty pipes kept for reuse */
 #define FLAGS (SPLICE_F_NONBLOCK | SPLICE_F_MOVE)
 
 struct pipe_ends {
@@ -66,8 +65,8 @@ struct piped {
 	struct pipe_ends pipe;
 	uint8_t *head;
 	struct blob *memory; /* NULL while it is piped */
-	size_t n_gone;       /* bytes that have left the pipe for good */
-	bool is_waiting;     /* for a socket that has nothing, or no room */
+	size_t n_gone;       /* bytes that have left the pipe */
+	bool is_waiting;     /* for a socket that has no bytes, or no room */
 };
 
 static TAILQ_HEAD(live_list, piped) live = TAILQ_HEAD_INITIALIZER(live);
@@ -120,7 +119,7 @@ drop(struct pipe_ends p, size_t len)
 	return true;
 }
 
-/* len bytes are still in p. */
+/* `len` bytes are still in `p`. */
 static void
 put_pipe(struct pipe_ends p, size_t len)
 {
@@ -260,7 +259,7 @@ piped_fill(struct blob *blob, int fd, size_t max)
 	piped->is_waiting = n < 0;
 	if (n >= 0 || errno == ECONNRESET)
 		return n;
-	/* EAGAIN says that the socket is empty or that the pipe is full. */
+	/* EAGAIN: the socket is empty or the pipe is full. */
 	if (errno == EAGAIN && ioctl(fd, FIONREAD, &waiting) == 0 &&
 	    waiting == 0) {
 		errno = EAGAIN;
@@ -271,14 +270,14 @@ piped_fill(struct blob *blob, int fd, size_t max)
 	return -1;
 }
 
-/* Whether the socket's own state is why nothing could be written. */
+/* Returns whether nothing was written because of the socket's own state. */
 static bool
 is_of_socket(int error)
 {
 	return error == EAGAIN || error == EPIPE || error == ECONNRESET;
 }
 
-/* Moves len bytes from the front of the blob's own pipe to fd. */
+/* Moves `len` bytes from the front of the blob's own pipe to `fd`. */
 static ssize_t
 let_go(struct piped *piped, size_t len, int fd)
 {
@@ -289,7 +288,7 @@ let_go(struct piped *piped, size_t len, int fd)
 	return n;
 }
 
-/* For who is the last to refer to the blob. */
+/* For the last holder of the blob. */
 static ssize_t
 send_last(struct piped *piped, const struct slice *s, int fd)
 {

@@ -3,12 +3,13 @@
  * sent without being copied.
  *
  * splice(2) moves references to the kernel's pages from a socket into the
- * blob's pipe, tee(2) doubles them for each receiver, splice(2) moves them on.
- * Only the beginning, which somebody has to look at, is read into memory.
+ * blob's pipe, tee(2) duplicates them for each receiver, splice(2) moves them
+ * on. Only the beginning, which the daemon looks at, is read into memory.
  *
- * Pipes are few, and never owed: when one is needed and all are in use, a blob
- * that waits for somebody is settled, which makes it memory, in place, for all
- * who have slices of it. So whoever is slow costs a copy, and no descriptors.
+ * Pipes are few, and none is guaranteed: if all are in use when one is needed,
+ * a blob that waits for a receiver is settled, which makes it memory, in place,
+ * for all holders of its slices. So a slow receiver costs a copy, and no
+ * descriptors.
  *
  * The caller ignores SIGPIPE, since splice(2) has no flag against it.
  */
@@ -19,11 +20,11 @@
 
 #include "base/blob.h"
 
-/* The most bytes that a piped blob is made for: a payload of 1 MiB, its topic
- * and more around it. */
+/* The maximum size of a piped blob: a payload of 1 MiB, with its topic and
+ * more. */
 #define PIPED_MAX ((1 << 20) + (64 << 10))
 
-/* Whether only the first bytes of the blob are at its data. */
+/* Returns whether only the first bytes of the blob are at its `data`. */
 static inline bool
 piped_is(const struct blob *blob)
 {
@@ -31,49 +32,49 @@ piped_is(const struct blob *blob)
 }
 
 struct piped_stats {
-	uint64_t n_settled; /* blobs that became memory */
-	uint64_t n_failed;  /* blobs that got no pipe */
+	uint64_t n_settled; /* blobs turned into memory */
+	uint64_t n_failed;  /* blobs for which no pipe was available */
 };
 
 /*
- * Whether the kernel of that release, as uname(2) has it, moves pages into Unix
- * sockets in one go. It does from 6.5 on; before, each page was sent by itself,
- * with a wake-up of the receiver, and nobody has measured that.
+ * Returns whether the kernel of that `release`, as in uname(2), moves pages
+ * into Unix sockets in one go. It does from 6.5 on; before, each page was sent
+ * by itself, with a wake-up of the receiver, and nobody has measured that.
  */
 bool piped_is_known_good(const char *release);
 
 /*
- * A blob with the len bytes at bytes, of which the first n_head stay readable
- * at data. NULL when there is no pipe to be had.
+ * Returns a blob with the `len` bytes at `bytes`, of which the first `n_head`
+ * stay readable at `data`. NULL if no pipe is available.
  */
 struct blob *piped_new(const void *bytes, size_t len, size_t n_head);
 
 /*
- * Appends at most max bytes from the socket fd. Returns how many, 0 at its end,
- * or -1 with errno. On EAGAIN the blob may have been settled, because its pipe
- * has no room or the kernel can't do it: then piped_is() is false, and what is
- * still to come must be read elsewhere.
+ * Appends at most `max` bytes from the socket `fd`. Returns how many, 0 at its
+ * end, or -1 with errno. On EAGAIN the blob may have been settled, because its
+ * pipe has no room or the kernel can't do it: then piped_is() is false, and the
+ * rest must be read elsewhere.
  */
 ssize_t piped_fill(struct blob *blob, int fd, size_t max);
 
 /*
- * Writes what it can of s, whose blob is piped, to the non-blocking socket fd.
- * Returns how many bytes, or -1 with errno. On EINTR the blob may have been
- * settled.
+ * Writes as much of `s`, whose blob is piped, to the non-blocking socket `fd`
+ * as it takes. Returns how many bytes, or -1 with errno. On EINTR the blob may
+ * have been settled.
  */
 ssize_t piped_send(const struct slice *s, int fd);
 
-/* Makes memory of the blob, if it is not: all its bytes are at data then. What
- * pointed to its first bytes still does. */
+/* Turns the blob into memory, if it is piped: all its bytes are at `data` then.
+ * Pointers to its first bytes stay valid. */
 void piped_settle(struct blob *blob);
 
-/* Somebody who can't be written to for now has queued a slice of the blob,
- * which may be of any kind. */
+/* Marks the blob, which may be of any kind, as queued by a receiver that can't
+ * be written to for now. */
 void piped_set_waiting(struct blob *blob);
 
 const struct piped_stats *piped_stats(void);
 
-/* Closes the pipes that are kept for reuse. */
+/* Closes the pipes kept for reuse. */
 void piped_trim(void);
 
 #endif
