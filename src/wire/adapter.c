@@ -42,8 +42,8 @@ take_span(struct bytes *b, struct adapter_span *out)
 	return true;
 }
 
-/* A list of rooms that may be nil or missing: none. What applications call a
- * room may have become nil. */
+/* Accepts a list of rooms, or nil or nothing as an empty list. Names of rooms
+ * may have become nil in the application. */
 static bool
 is_targets(struct adapter_span *span)
 {
@@ -53,14 +53,14 @@ is_targets(struct adapter_span *span)
 	    span, ADAPTER_ROOM_TYPES | 1u << MSG_NIL | 1u << MSG_BOOL);
 }
 
-/* A value that is wanted of a map. */
+/* A value to read from a map. */
 struct field {
 	const char *key;
 	struct adapter_span *value;
 };
 
-/* Takes a map and the values of n of its keys, the last of equal ones. False
- * where there is none. */
+/* Takes a map and the values of `n` of its keys, the last if a key is repeated.
+ * Returns false if there is no map. */
 static bool
 take_fields(struct bytes *b, const struct field *fields, size_t n)
 {
@@ -140,7 +140,7 @@ read_options(struct bytes *b, struct adapter_message *out)
 	return true;
 }
 
-/* Takes n bins, with which the bytes end. */
+/* Takes `n` bins, after which the bytes must end. */
 static bool
 read_attachments(struct bytes *b, uint64_t n, struct adapter_message *out)
 {

@@ -1,15 +1,15 @@
 /*
- * adapter - what Socket.IO's workers publish, and the same as the workers on
- * Socket.IO's Redis adapters have it.
+ * adapter - messages of Socket.IO workers, translated for workers that use
+ * Socket.IO's Redis adapters.
  *
  * Native workers publish packets, broadcasts in the encoded form and commands
- * (docs/PROTOCOL.md, "What Socket.IO processes say"). A Redis adapter takes a
- * packet alone: it finds nothing in the encoded form, and hands a command to
- * its clients as if it were an event, which breaks their streams. So this reads
- * the bytes of a native message and writes those of the adapters, of two
- * dialects: the classic one, and that of the sharded adapter.
+ * (docs/PROTOCOL.md, "What Socket.IO processes say"). A Redis adapter accepts
+ * only packets: it ignores the encoded form, and passes a command to its
+ * clients as if it were an event, which breaks their streams. So this reads the
+ * bytes of a native message and writes those of the adapters, in two dialects:
+ * the classic one, and that of the sharded adapter.
  *
- * Bytes in, bytes out: nothing here knows who sends or receives.
+ * Bytes in, bytes out: nothing here knows the sender or the receivers.
  */
 #ifndef PM2A_WIRE_ADAPTER_H
 #define PM2A_WIRE_ADAPTER_H
@@ -24,21 +24,20 @@
 #include "wire/transcode.h"
 
 enum adapter_kind {
-	ADAPTER_OPAQUE,  /* nothing that this knows */
-	ADAPTER_PACKET,  /* [uid, packet, opts], as the classic adapters have it
-			  */
+	ADAPTER_OPAQUE,  /* unknown */
+	ADAPTER_PACKET,  /* [uid, packet, opts]: classic */
 	ADAPTER_ENCODED, /* [uid, nil, opts, text, attachment…] */
 	ADAPTER_COMMAND, /* [uid, packet, opts] with a cmd in the packet */
 };
 
-/* A message that has been read; points into its bytes. */
+/* A parsed message; points into its bytes. */
 struct adapter_message {
 	enum adapter_kind kind;
 	struct adapter_span uid; /* a msgpack value, a str */
 	struct adapter_span nsp; /* the namespace's name, text */
 	/* Of a packet and a command: msgpack values. */
 	struct adapter_span packet, opts;
-	/* Of a command and the encoded form: arrays, empty where none was. */
+	/* Of a command and the encoded form: arrays, empty if missing. */
 	struct adapter_span rooms, except;
 	/* Of the encoded form. */
 	bool is_volatile;
@@ -52,31 +51,31 @@ struct adapter_message {
 	struct adapter_span argument; /* rooms, close or args */
 };
 
-/* The key of a topic `key#/namespace…#`, as its length; 0 where the topic is of
- * another form, as those of other applications are. */
+/* Returns the length of the key of a topic `key#/namespace…#`; 0 if the topic
+ * has another form, as those of other applications have. */
 size_t adapter_key(const void *topic, size_t len);
 
 /*
- * Reads len bytes that a native worker has published. Returns 0, or
- * TRANSCODE_E_MALFORMED where they are a command or an encoded broadcast that
- * native workers refuse too. Costs a look at the first bytes of what is
- * encoded, and a walk over what is not.
+ * Parses `len` bytes that a native worker published. Returns 0, or
+ * TRANSCODE_E_MALFORMED for a command or an encoded broadcast that native
+ * workers refuse too. Looks at the first bytes of the encoded form, and walks
+ * over other forms.
  */
 int must_check adapter_read(
     const void *body, size_t len, struct adapter_message *out);
 
 /*
- * Appends what the classic adapters get of a message of the encoded form on the
- * topic of its namespace, or of a command on that of requests. Returns 0,
- * TRANSCODE_E_* or -ENOMEM; unless it is 0, w->len is as it was.
+ * Append the form of the classic adapters: of a message of the encoded form,
+ * for the topic of its namespace, or of a command, for the topic of requests.
+ * Return 0, TRANSCODE_E_* or -ENOMEM; w->len is unchanged unless it is 0.
  */
 int must_check adapter_put_packet(
     struct msg_writer *w, const struct adapter_message *m);
 int must_check adapter_put_request(
     struct msg_writer *w, const struct adapter_message *m);
 
-/* As these, for the sharded adapter: a message of any kind but ADAPTER_OPAQUE.
- */
+/* The same for the sharded adapter, for a message of any kind but
+ * ADAPTER_OPAQUE. */
 int must_check adapter_put_sharded(
     struct msg_writer *w, const struct adapter_message *m);
 

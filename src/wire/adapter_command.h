@@ -22,7 +22,7 @@ struct adapter_span {
 struct adapter_command {
 	const char *name;
 	const char *key; /* of its argument */
-	/* NULL: the argument is a boolean, false unless it is true. */
+	/* NULL: the argument is a boolean, false if missing. */
 	bool (*is_argument)(const struct adapter_span *span);
 	bool has_options;
 	uint8_t request; /* type and key of the argument, classic */
@@ -35,15 +35,14 @@ struct adapter_command {
 
 extern const struct adapter_command adapter_commands[ADAPTER_N_COMMANDS];
 
-/* Types of msgpack that the name of a room can have, as for adapter_is_list().
- */
+/* The msgpack types of a room's name, for adapter_is_list(). */
 #define ADAPTER_ROOM_TYPES (1u << MSG_STR | 1u << MSG_INT | 1u << MSG_FLOAT)
 
 bool adapter_is_word(const uint8_t *s, size_t len, const char *word);
 
 bool adapter_is_utf8(const uint8_t *s, size_t len);
 
-/* Whether it is an array of values of these `types`, one bit each. */
+/* Returns whether it is an array of values of these `types`, one bit each. */
 bool adapter_is_list(const struct adapter_span *span, unsigned types);
 
 /* Takes a value of `list`. Returns false if it can't be the name of an event or

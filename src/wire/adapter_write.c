@@ -5,8 +5,8 @@
 #include "wire/stringify.h"
 
 /*
- * The Redis adapters have numbers of their own for the same: packet types of
- * Socket.IO, types of requests (classic), types of messages (sharded).
+ * The Redis adapters' own numbers: packet types of Socket.IO, types of requests
+ * (classic), types of messages (sharded).
  *
  * A packet is always of type 2: Socket.IO's encoder finds bytes itself, and
  * would write 5 without the count of attachments.
@@ -16,7 +16,7 @@
 #define SHARDED_BROADCAST 3
 #define PLACEHOLDER_MIN 24 /* bytes of text; {"_placeholder":true,"num":0} */
 
-/* Events that Socket.IO's clients take for a broken stream. */
+/* Events that Socket.IO's clients treat as a broken stream. */
 static const char *const of_clients[] = { "connect", "connect_error",
 	"disconnect", "disconnecting", "newListener", "removeListener", NULL };
 
@@ -55,9 +55,9 @@ put_options(struct msg_writer *w, const struct adapter_message *m)
 	msg_end_map(w, options);
 }
 
-/* The attachments of m, to be freed; NULL where there are none, or on -ENOMEM.
- * Each has a placeholder in the text, so it is not the peer that says how much
- * memory they take. */
+/* Returns the attachments of `m`; free them with free(). NULL if none, or on
+ * -ENOMEM. Each needs a placeholder in the text, so a peer can't declare how
+ * much memory they take. */
 static int
 find_bins(const struct adapter_message *m, struct transcode_bin **out)
 {
@@ -77,7 +77,7 @@ find_bins(const struct adapter_message *m, struct transcode_bin **out)
 	return 0;
 }
 
-/* The event's array, whose first element is its name. */
+/* Writes the event's array, whose first element is its name. */
 static int
 put_event(struct msg_writer *w, const struct adapter_message *m)
 {
@@ -119,7 +119,7 @@ put_event_packet(struct msg_writer *w, const struct adapter_message *m)
 	return 0;
 }
 
-/* What has been written since at is whole, or is taken back. */
+/* Removes the bytes written since `at` on an error. */
 static int
 finish(struct msg_writer *w, size_t at, int e)
 {
@@ -144,7 +144,7 @@ adapter_put_packet(struct msg_writer *w, const struct adapter_message *m)
 	return finish(w, at, e);
 }
 
-/* Writes to w what make() writes of m, as JSON. */
+/* Writes the output of make() for `m` to `w` as JSON. */
 static int
 put_json(struct msg_writer *w, const struct adapter_message *m,
     void (*make)(struct msg_writer *w, const struct adapter_message *m))
@@ -263,9 +263,9 @@ put_broadcast(struct msg_writer *w, const struct adapter_message *m)
 	return 0;
 }
 
-/* Commands are JSON unless there are bytes among their arguments, as the
- * sharded adapter has it: its msgpack gives an object of a key `__proto__`
- * another prototype, and its JSON doesn't. */
+/* Commands are JSON unless there are bytes among their arguments, as in the
+ * sharded adapter: its msgpack gives an object with a key `__proto__` another
+ * prototype, and its JSON doesn't. */
 int
 adapter_put_sharded(struct msg_writer *w, const struct adapter_message *m)
 {

@@ -1,10 +1,10 @@
 /*
  * control - the bodies of control frames as structs.
  *
- * Reads what clients send (HELLO, STATS), writes what the daemon sends
- * (WELCOME, PRESENCE, ERROR, GOODBYE), as docs/PROTOCOL.md lays down, and says
- * in words what is wrong with a body. Strings in decoded structs are copies, so
- * that nothing points into a tree that is gone.
+ * Reads the frames of clients (HELLO, STATS) and writes the daemon's (WELCOME,
+ * PRESENCE, ERROR, GOODBYE) as in docs/PROTOCOL.md, and explains errors of a
+ * body in words. Strings in decoded structs are copies, so that nothing points
+ * into a freed tree.
  */
 #ifndef PM2A_WIRE_CONTROL_H
 #define PM2A_WIRE_CONTROL_H
@@ -27,23 +27,23 @@
 #define CONTROL_SORT_MAX 32 /* bytes */
 
 enum control_error {
-	CONTROL_E_BODY = 1, /* not the msgpack that the type wants */
-	CONTROL_E_FIELD,   /* a key is missing, of another type, out of range */
+	CONTROL_E_BODY = 1, /* not the msgpack of its type */
+	CONTROL_E_FIELD, /* a key is missing, of another type or out of range */
 	CONTROL_E_VERSION, /* another protocol */
-	CONTROL_E_SECTION, /* STATS: a section that isn't known */
+	CONTROL_E_SECTION, /* STATS: an unknown section */
 };
 
-/* Why a body was refused, for the message of an ERROR. */
+/* The reason for refusing a body, for the message of an ERROR. */
 struct control_why {
 	char text[160];
 };
 
 enum control_role { CONTROL_MEMBER, CONTROL_EMITTER, CONTROL_OBSERVER };
 
-/* Which connection a client had before. */
+/* The client's previous connection. */
 struct control_previous {
 	int64_t epoch_ms;
-	uint64_t id; /* 0: it had none, or doesn't say */
+	uint64_t id; /* 0: none, or unknown */
 };
 
 struct control_hello {
@@ -77,7 +77,7 @@ enum control_section {
 
 struct control_stats {
 	bool wanted[CONTROL_N_SECTIONS];
-	uint32_t n_rows;                 /* a section's rows at most */
+	uint32_t n_rows;                 /* maximum rows of a section */
 	char sort[CONTROL_SORT_MAX + 1]; /* a column; empty: none */
 };
 
@@ -87,7 +87,7 @@ const char *control_section_name(enum control_section section);
 int must_check control_read_stats(const void *body, size_t len,
     struct control_stats *out, struct control_why *why);
 
-/* How the connection before has ended. */
+/* The end of the previous connection. */
 struct control_ending {
 	const char *reason;
 	uint64_t n_unwritten; /* bytes */
@@ -100,7 +100,7 @@ struct control_welcome {
 	uint32_t max_frame;
 	uint32_t max_topic;
 	int64_t ping_interval_ms;
-	const struct control_ending *previous; /* NULL: HELLO named none */
+	const struct control_ending *previous; /* NULL if HELLO named none */
 };
 
 struct control_presence {
@@ -112,23 +112,23 @@ struct control_presence {
 	uint32_t count;
 };
 
-/* Each appends one whole frame to w; msg_writer says whether memory was had. */
+/* Each appends one whole frame to `w`, whose fault is set on -ENOMEM. */
 void control_write_welcome(
     struct msg_writer *w, const struct control_welcome *welcome);
 void control_write_presence(
     struct msg_writer *w, const struct control_presence *presence);
 void control_write_error(
     struct msg_writer *w, const char *code, const char *message, bool fatal);
-/* An ERROR that ends a question, and nothing else. */
+/* An ERROR that only ends a request. */
 void control_write_ask_error(struct msg_writer *w, const char *code,
     const char *message, int64_t ask_id);
 void control_write_goodbye(
     struct msg_writer *w, const char *reason, int64_t retry_after_ms);
 
 /*
- * control_begin() leaves room for the header of a frame without a topic;
- * the caller then puts the body, and control_end() fills the header in.
- * Returns where the frame begins.
+ * control_begin() reserves room for the header of a frame without a topic and
+ * returns the frame's offset. The caller then appends the body, and
+ * control_end() writes the header.
  */
 size_t control_begin(struct msg_writer *w);
 void control_end(struct msg_writer *w, size_t start, uint8_t type);

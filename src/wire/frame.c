@@ -6,11 +6,11 @@
 #include "base/bytes.h"
 
 /*
- * frame_peek() keeps nothing between calls. A state machine that eats bytes as
- * they come would have to be told about cuts; this looks at the buffer anew and
- * says SHORT, and a test feeds it every prefix of every frame. The length is
- * judged as soon as it is there, so nobody waits for the rest of nonsense, and
- * nothing is ever allocated by a length that was only declared.
+ * frame_peek() keeps nothing between calls. A state machine that consumes bytes
+ * as they arrive would have to handle cuts; this looks at the buffer again and
+ * returns SHORT, and a test feeds it every prefix of every frame. The length is
+ * checked as soon as it is there, so invalid input is refused before it is
+ * complete, and nothing is allocated for a length that was only declared.
  */
 
 enum frame_verdict
@@ -44,7 +44,8 @@ frame_peek(const void *buf, size_t len, uint32_t max, struct frame *out)
 	return FRAME_READY;
 }
 
-/* How long the frame at buf is, if it is whole and has the head of f; or 0. */
+/* Returns the size of the frame at `buf` if it is whole and has the head of
+ * `f`; 0 otherwise. */
 static size_t
 follower_size(const struct frame *f, const uint8_t *buf, size_t len)
 {

@@ -1,9 +1,9 @@
 /*
  * frame - finds one frame in a buffer, and writes headers.
  *
- * Layout and types are those of docs/PROTOCOL.md. This module knows what a
- * frame looks like, not what it means: whether a type may come now, from this
- * side, with these flags, is for the edge to say. It owns no memory.
+ * Layout and types are those of docs/PROTOCOL.md. This module knows the form of
+ * a frame, not its meaning: the edge decides whether a type is allowed now, in
+ * this direction, with these flags. It owns no memory.
  */
 #ifndef PM2A_WIRE_FRAME_H
 #define PM2A_WIRE_FRAME_H
@@ -13,7 +13,8 @@
 
 #include "base/err.h"
 
-#define FRAME_LENGTH_SIZE 4 /* the length field, which it doesn't count */
+#define FRAME_LENGTH_SIZE 4 /* the length field, which does not count itself \
+			     */
 #define FRAME_HEADER_SIZE 8
 #define FRAME_TOPICS_MAX 65536 /* of one SUBSCRIBE or UNSUBSCRIBE */
 
@@ -44,10 +45,10 @@ enum frame_type {
 #define FRAME_TO_SUBSCRIBERS 0x01
 #define FRAME_SEVERAL 0x02 /* PUBLISH and ASK */
 
-/* A frame in somebody's buffer. */
+/* A frame in a borrowed buffer. */
 struct frame {
 	const uint8_t *start; /* its first byte */
-	size_t size;          /* bytes in all, length field included */
+	size_t size;          /* total bytes, length field included */
 	uint8_t type;
 	uint8_t flags;
 	const uint8_t *topic;
@@ -64,33 +65,34 @@ enum frame_verdict {
 };
 
 /*
- * Looks at the len bytes at buf, where a frame begins. max is the largest
- * length field that is taken. On READY *out is the frame, pointing into buf.
- * On SHORT out->size is the bytes that the frame needs in all, or 0 while that
- * is not known. Where size is known, on TOO_BIG too, the whole header is there
- * and type, flags and topic_len are set.
+ * Looks at the `len` bytes at `buf`, where a frame begins. `max` is the largest
+ * allowed length field. On READY *out is the frame, pointing into `buf`. On
+ * SHORT out->size is the frame's total size, or 0 while unknown. If the size is
+ * known, on TOO_BIG too, the header is complete, and type, flags and topic_len
+ * are set.
  */
 enum frame_verdict must_check frame_peek(
     const void *buf, size_t len, uint32_t max, struct frame *out);
 
 /*
- * The frames in a row, beginning with f, that have its head (type to end of
- * topic) and are whole: what goes the same way. len is the bytes from f->start
- * on, at least f->size; no more of them are looked at. *n is the number of
- * frames, at least 1. Returns the bytes that they have: at most max, but for f
+ * Finds the run of whole frames, beginning with `f`, that have its head (type
+ * to end of topic) and so the same receivers. `len` is the number of bytes from
+ * f->start on, at least f->size; none beyond it are looked at. *n is the number
+ * of frames, at least 1. Returns their bytes: at most `max`, except for `f`
  * itself.
  */
 size_t frame_run(const struct frame *f, size_t len, size_t max, uint32_t *n);
 
 /*
- * Writes the header and the topic of a frame whose body will be body_len bytes
- * into out, which has room for FRAME_HEADER_SIZE + topic_len. topic_len is at
- * most 65535, and the whole fits into 32 bits. Returns the bytes written.
+ * Writes the header and the topic of a frame whose body will be `body_len`
+ * bytes into `out`, which has room for FRAME_HEADER_SIZE + topic_len.
+ * `topic_len` is at most 65535, and the total fits into 32 bits. Returns the
+ * bytes written.
  */
 size_t frame_write_head(uint8_t *out, enum frame_type type, uint8_t flags,
     const void *topic, size_t topic_len, size_t body_len);
 
-/* "PUBLISH" and so on; "0x7f" style names are not made: "unknown". */
+/* Returns "PUBLISH" and so on; "unknown" for other types. */
 const char *frame_type_name(uint8_t type);
 
 #endif

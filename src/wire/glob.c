@@ -1,22 +1,22 @@
 #include "wire/glob.h"
 
 /*
- * A run is what stands between two stars. The first must be at the beginning of
- * the name and the last at its end; each of the others is looked for behind the
- * one before it, and the first place that it is found at is taken, since no
- * other leaves more for those that follow. So there is nothing to go back to.
+ * A run is the part between two stars. The first must match at the beginning of
+ * the name and the last at its end. Each of the others is searched after the
+ * previous one, and the first match is taken, since no other leaves more for
+ * the following runs. So there is no backtracking.
  *
- * To look for a run place by place takes the product of the lengths where the
- * name nearly matches everywhere ("*aaaab*" and a name of a's). So that has a
- * bound, and beyond it all places are followed at once, one bit for each
- * character of the run (Baeza-Yates and Gonnet's Shift-And): a few instructions
- * for each byte of the name, whatever it is, behind a table that would cost
+ * Searching for a run at each position takes the product of the lengths if the
+ * name nearly matches everywhere ("*aaaab" and a name of a's). So that is
+ * bounded, and beyond the bound all positions are followed at once, one bit for
+ * each character of the run (Baeza-Yates and Gonnet's Shift-And): a few
+ * instructions for each byte of the name, after building a table that costs
  * more than most names.
  */
 
-#define PATIENCE 256   /* bytes of pattern that are looked at before that */
+#define PATIENCE 256   /* bytes of pattern compared before that */
 #define COST_MATCH 64  /* steps of any match */
-#define COST_TABLE 256 /* of making the table */
+#define COST_TABLE 256 /* of building the table */
 #define COST_CLASS 86  /* of a byte of a class in the table, on average */
 
 struct cursor {
@@ -25,11 +25,11 @@ struct cursor {
 
 struct run {
 	struct cursor text;
-	size_t n; /* characters that it takes */
+	size_t n; /* characters it matches */
 };
 
-/* Takes the next range of the class that p stands in. False at its end, behind
- * which p stands then. */
+/* Takes the next range of the class at `p`. Returns false at its end; then `p`
+ * is after the class. */
 static bool
 take_range(struct cursor *p, uint8_t *from, uint8_t *to)
 {
@@ -52,8 +52,7 @@ take_range(struct cursor *p, uint8_t *from, uint8_t *to)
 	return true;
 }
 
-/* Whether the class, "[" of which is passed, is one of what it does not have.
- */
+/* Returns whether the class, "[" of which is passed, is negated. */
 static bool
 take_negation(struct cursor *p)
 {
@@ -63,7 +62,8 @@ take_negation(struct cursor *p)
 	return is_none;
 }
 
-/* Whether c is in the class that begins behind "[" at *p; *p ends behind it. */
+/* Returns whether `c` is in the class that begins after "[" at *p; moves *p to
+ * its end. */
 static bool
 take_class(struct cursor *p, uint8_t c)
 {
@@ -75,7 +75,8 @@ take_class(struct cursor *p, uint8_t c)
 	return found != is_none;
 }
 
-/* Whether what stands at *p, which is no star, takes c; *p ends behind it. */
+/* Returns whether the element at *p, which is not a star, matches `c`; moves *p
+ * to its end. */
 static bool
 take_one(struct cursor *p, uint8_t c)
 {
@@ -108,7 +109,7 @@ skip_stars(struct cursor *p)
 		p->at++;
 }
 
-/* The run at *p, which ends behind it. */
+/* Returns the run at *p, and moves *p to its end. */
 static struct run
 take_run(struct cursor *p)
 {
@@ -120,8 +121,8 @@ take_run(struct cursor *p)
 	return run;
 }
 
-/* Whether the run takes run->n bytes at s. *looked grows by the bytes of the
- * pattern that were looked at. */
+/* Returns whether the run matches the run->n bytes at `s`. Adds the compared
+ * bytes of the pattern to *looked. */
 static bool
 matches_at(const struct run *run, const uint8_t *s, size_t *looked)
 {
@@ -134,7 +135,7 @@ matches_at(const struct run *run, const uint8_t *s, size_t *looked)
 	return is_match;
 }
 
-/* Sets bit in the entries of all bytes that the class takes. */
+/* Sets `bit` in the entries of all bytes that the class matches. */
 static void
 note_class(uint64_t *table, struct cursor *p, uint64_t bit)
 {
@@ -165,7 +166,7 @@ note_one(uint64_t *table, struct cursor *p, uint64_t bit)
 	}
 }
 
-/* Where the run, which takes at most GLOB_RUN_MAX bytes, is found first. */
+/* Returns the first match of the run, which has at most GLOB_RUN_MAX bytes. */
 static const uint8_t *
 find_by_table(const struct run *run, const uint8_t *s, const uint8_t *end)
 {
@@ -183,7 +184,7 @@ find_by_table(const struct run *run, const uint8_t *s, const uint8_t *end)
 	return NULL;
 }
 
-/* Where the run is found first, or NULL. */
+/* Returns the first match of the run, or NULL. */
 static const uint8_t *
 find_run(const struct run *run, const uint8_t *s, const uint8_t *end)
 {
@@ -228,7 +229,7 @@ glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *name,
 	       matches_at(&run, end - run.n, &looked);
 }
 
-/* The bytes of classes in a run. */
+/* Returns the bytes of classes in a run. */
 static size_t
 class_bytes(const struct run *run)
 {

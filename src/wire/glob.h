@@ -1,10 +1,10 @@
 /*
  * glob - Redis's patterns of channels.
  *
- * "*" any bytes, "?" any byte, "[a-c]" and "[^a]" one of or none of, "\" takes
- * the next byte as it is. What is odd is as redis-server 7 has it: a class that
- * is never closed ends with the pattern, a range may stand the wrong way round,
- * and an empty name is matched by the empty pattern alone.
+ * "*" matches any bytes, "?" any byte, "[a-c]" one of these, "[^a]" any other,
+ * "\" the next byte literally. Odd cases are as in redis-server 7: an unclosed
+ * class ends with the pattern, a range may be reversed, and only the empty
+ * pattern matches an empty name.
  */
 #ifndef PM2A_WIRE_GLOB_H
 #define PM2A_WIRE_GLOB_H
@@ -15,23 +15,24 @@
 
 #define GLOB_RUN_MAX 64 /* characters between two stars */
 
-/* Whether the pattern matches all of name. Allocates nothing. Takes time in
- * proportion to the sum of the lengths if glob_cost() accepts the pattern. */
+/* Returns whether the pattern matches all of `name`. Allocates nothing. Takes
+ * time in proportion to the sum of the lengths if glob_cost() accepts the
+ * pattern. */
 bool glob_match(const uint8_t *pattern, size_t pattern_len, const uint8_t *name,
     size_t name_len);
 
 /*
- * Sets *out to the steps, of about a nanosecond each, that matching a name of
- * name_len bytes takes at most. Returns false if more than GLOB_RUN_MAX
- * characters stand between two stars of the pattern: it must not be matched
- * against names of others then. Takes time in proportion to pattern_len.
+ * Sets *out to the maximum number of steps, of about a nanosecond each, to
+ * match a name of `name_len` bytes. Returns false if more than GLOB_RUN_MAX
+ * characters are between two stars of the pattern: then it must not be matched
+ * against names of others. Takes time in proportion to `pattern_len`.
  */
 bool glob_cost(
     const uint8_t *pattern, size_t pattern_len, size_t name_len, size_t *out);
 
 /*
- * Writes what every name that the pattern matches begins with to out, which has
- * room for pattern_len bytes, and returns its length.
+ * Writes the common prefix of all names that the pattern matches to `out`,
+ * which has room for `pattern_len` bytes, and returns its length.
  */
 size_t glob_prefix(const uint8_t *pattern, size_t pattern_len, uint8_t *out);
 

@@ -52,7 +52,8 @@ trim(struct http_text text)
 	return text;
 }
 
-/* Cuts what stands before the first c off text; all of it if there is none. */
+/* Removes the part before the first `c`, and `c`, from `text`; all of it if
+ * there is none. */
 static struct http_text
 cut(struct http_text *text, char c)
 {
@@ -94,7 +95,7 @@ lists(struct http_text list, const char *word)
 	return false;
 }
 
-/* Returns true if the bytes have a control that no head has. */
+/* Returns true if the bytes contain a control that is invalid in a head. */
 static bool
 has_control(const struct http_text *text)
 {
@@ -118,7 +119,7 @@ read_line(struct http_text *rest, struct http_text *line,
 	*line = *rest;
 	if (end != NULL)
 		line->len = (size_t)(end - rest->data);
-	/* The CR at the end, perhaps of what is there so far. */
+	/* The CR at the end, perhaps of an incomplete head. */
 	if (line->len > 0 && line->data[line->len - 1] == '\r')
 		line->len--;
 	else if (end != NULL)
@@ -283,7 +284,7 @@ http_is_own_host(const struct http_text *host)
 	if (is_bracketed) {
 		port = skip(port, 1);
 		name = cut(&port, ']');
-		/* Without the bracket cut() has taken all. */
+		/* Without the bracket, cut() removed everything. */
 		if (port.data[-1] != ']')
 			return false;
 	} else {

@@ -1,11 +1,11 @@
 /*
- * http - the head of an HTTP/1.x request that has no body, and what its Host
- * and its query mean.
+ * http - the head of an HTTP/1.x request without a body, and the meaning of its
+ * Host and query.
  *
- * Source: RFC 9112 and RFC 3986. Strict where two readings are possible: lines
- * end with CRLF, a name is followed by its colon, and a request with a body is
+ * Source: RFC 9112 and RFC 3986. Strict if two readings are possible: lines end
+ * with CRLF, a name is followed by its colon, and a request with a body is
  * refused, so no bytes can be read as a second request by one side alone. Pure;
- * all texts lie in the bytes that were given.
+ * all texts point into the given bytes.
  */
 #ifndef PM2A_WIRE_HTTP_H
 #define PM2A_WIRE_HTTP_H
@@ -37,18 +37,19 @@ struct http_request {
 enum http_verdict {
 	HTTP_READY,
 	HTTP_SHORT, /* more bytes are needed */
-	HTTP_BAD,   /* not to be obeyed, nor are the bytes after it */
+	HTTP_BAD,   /* refused; the bytes after it must be ignored */
 };
 
-/* Reads the head that begins at data. */
+/* Parses the head at `data`. */
 enum http_verdict http_read(
     const char *data, size_t len, struct http_request *out);
 
-/* Returns true if text equals word, a string. */
+/* Returns true if `text` equals the string `word`. */
 bool http_is(const struct http_text *text, const char *word);
 
-/* Returns true if host names this host as no DNS can: an IPv4 address, an IPv6
- * address in brackets, or localhost in any case, and an optional port. */
+/* Returns true if `host` names this host in a way that no DNS can: an IPv4
+ * address, an IPv6 address in brackets, or localhost in any case, with an
+ * optional port. */
 bool http_is_own_host(const struct http_text *host);
 
 enum http_query_error {
@@ -56,8 +57,8 @@ enum http_query_error {
 	HTTP_E_UNREADABLE, /* %00, a % without two digits, or over size */
 };
 
-/* Writes the first value of name to out, decoded and terminated. Returns 0 or
- * HTTP_E_*. */
+/* Writes the first value of `name` to `out`, decoded and terminated. Returns 0
+ * or HTTP_E_*. */
 int must_check http_query_value(
     const struct http_text *query, const char *name, char *out, size_t size);
 

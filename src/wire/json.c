@@ -146,13 +146,13 @@ print_scalar(FILE *out, const struct msg_token *t)
 	}
 }
 
-/* Where we are in an array or a map. */
+/* The position in an array or a map. */
 struct level {
 	bool is_map;
 	uint64_t n_left, n_done;
 };
 
-/* Keys of an object are strings, whatever msgpack has there. */
+/* Writes a key as a string, whatever its msgpack type. */
 static bool
 print_key(FILE *out, struct bytes *b)
 {

@@ -1,6 +1,6 @@
 /*
- * json - JSON texts as msgpack and back. What is read comes from a command
- * line, and what is printed from peers: it may nest however deep.
+ * json - JSON texts as msgpack and back. Texts come from a command line, and
+ * msgpack from peers: either may nest to any depth.
  */
 #ifndef PM2A_WIRE_JSON_H
 #define PM2A_WIRE_JSON_H
@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "wire/msg.h"
 
-/* How deep values nest at most, in both directions. */
+/* Maximum nesting of values, in both directions. */
 #define JSON_DEPTH_MAX 100
 
 enum json_error {

@@ -10,15 +10,15 @@
 #define POWER_MAX 22 /* the greatest power of ten that is a double */
 #define EXPONENT_MAX 100000
 
-/* A number as it is read: its digits and a power of ten. */
+/* A parsed number: its digits and a power of ten. */
 struct decimal {
 	uint64_t digits;
 	int64_t exponent;
 	bool is_negative;
-	bool is_long; /* digits doesn't have them all */
+	bool is_long; /* `digits` does not have all digits */
 };
 
-/* Returns how many digits there are. */
+/* Returns the number of digits. */
 static size_t
 take_digits(struct bytes *b, struct decimal *n)
 {
@@ -77,8 +77,8 @@ take_decimal(struct bytes *b, struct decimal *n)
 	return take_exponent(b, n);
 }
 
-/* A product or a quotient of two doubles that are exact is rounded once, as it
- * has to be. */
+/* A product or quotient of two exact doubles is rounded once, so it is correct.
+ */
 static bool
 is_easy(const struct decimal *n)
 {
@@ -100,8 +100,8 @@ easy(const struct decimal *n)
 	return n->is_negative ? -v : v;
 }
 
-/* strtod() ends where the number does: it is none of another kind, and what
- * stands behind it is there to be read. */
+/* strtod() stops at the end of the number, since it has no other form, and the
+ * byte after it is readable. */
 size_t
 json_number(const uint8_t *text, size_t len, struct json_number *out)
 {

@@ -5,16 +5,17 @@
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The lowest byte that is marked is one of x that is 0; those above it may be
- * marked for no reason. */
+/* The lowest marked byte is a zero of `x`; bytes above it may be marked
+ * wrongly. */
 static uint64_t
 zeros(uint64_t x)
 {
 	return (x - EACH(1)) & ~x & EACH(0x80);
 }
 
-/* How many bytes at p, before end, end no string and begin no escape. *high
- * gets the bit 0x80 set if some are beyond ASCII, or a few behind them are. */
+/* Returns how many bytes at `p`, before `end`, neither end the string nor begin
+ * an escape. Sets the bit 0x80 of *high if some of them, or a few bytes after
+ * them, are beyond ASCII. */
 static size_t
 count_plain(const uint8_t *p, const uint8_t *end, uint64_t *high)
 {
@@ -36,8 +37,8 @@ count_plain(const uint8_t *p, const uint8_t *end, uint64_t *high)
 	return (size_t)(p - from);
 }
 
-/* The length of the sequence beyond ASCII that begins s, which has left bytes;
- * 0 where there is none. */
+/* Returns the length of the non-ASCII sequence at `s`, which has `left` bytes;
+ * 0 if invalid. */
 static size_t
 sequence(const uint8_t *s, size_t left)
 {
@@ -78,8 +79,8 @@ put_utf8(uint8_t **out, uint32_t c)
 	*(*out)++ = (uint8_t)(0x80 | (c & 0x3f));
 }
 
-/* The unit of UTF-16 whose four digits are at s, which has left bytes; -1 where
- * there are none. */
+/* Returns the UTF-16 unit whose four digits are at `s`, which has `left` bytes;
+ * -1 if invalid. */
 static int32_t
 unit_at(const uint8_t *s, size_t left)
 {
@@ -100,7 +101,7 @@ unit_at(const uint8_t *s, size_t left)
 	return unit;
 }
 
-/* A \u at p, behind its backslash. Returns where it ends, or NULL. */
+/* Reads a \u at `p`, after its backslash. Returns its end, or NULL. */
 static const uint8_t *
 put_unit(uint8_t **out, const uint8_t *p, const uint8_t *end)
 {
@@ -125,7 +126,7 @@ put_unit(uint8_t **out, const uint8_t *p, const uint8_t *end)
 	return p + 6;
 }
 
-/* An escape at p, behind its backslash. Returns where it ends, or NULL. */
+/* Reads an escape at `p`, after its backslash. Returns its end, or NULL. */
 static const uint8_t *
 put_escaped(uint8_t **out, const uint8_t *p, const uint8_t *end)
 {

@@ -1,9 +1,9 @@
 /*
- * msg - msgpack values: judged, read as trees, iterated, written.
+ * msg - msgpack values: checked, read as trees, iterated, written.
  *
- * msg_scan judges every body that comes from a peer before msg_tree builds a
- * tree of it; msg_writer writes. What the values mean is for wire/control and
- * its callers.
+ * msg_scan checks every body of a peer before msg_tree builds a tree of it;
+ * msg_writer writes. wire/control and its callers know the meaning of the
+ * values.
  */
 #ifndef PM2A_WIRE_MSG_H
 #define PM2A_WIRE_MSG_H

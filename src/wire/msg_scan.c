@@ -8,7 +8,7 @@ enum shape { NONE, FIXED, SIZED, COUNTED, PAIRED };
 static const struct head {
 	uint8_t type;
 	uint8_t shape;
-	uint8_t width; /* of the field behind the head */
+	uint8_t width; /* of the field after the head */
 	uint8_t extra; /* bytes of an ext's type */
 } heads[32] = {
 	{ MSG_NIL, FIXED, 0, 0 },
@@ -107,7 +107,7 @@ msg_take(struct bytes *b, struct msg_token *out)
 	return true;
 }
 
-/* A number behind a head, big-endian and without its sign. */
+/* Reads a number after a head, big-endian, unsigned. */
 static uint64_t
 unsigned_of(const struct msg_token *t)
 {

@@ -6,7 +6,8 @@
 
 #include <msgpack.h>
 
-/* A node is msgpack-c's object under a name that its header can't leak by. */
+/* A node is msgpack-c's object under another name, so that its header stays
+ * private. */
 struct msg_tree {
 	msgpack_unpacked result;
 };

@@ -162,7 +162,7 @@ msg_put_pair_str(struct msg_writer *w, const char *key, const char *value)
 	msg_put_str(w, value == NULL ? "" : value);
 }
 
-/* The head of an open map or array has one byte until its end. */
+/* The head of an open map or array has one byte until it is ended. */
 static struct msg_open
 begin(struct msg_writer *w)
 {

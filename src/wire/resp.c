@@ -8,20 +8,19 @@
 
 /*
  * A request is an array of bulk strings, or a line of words for people at a
- * terminal. The parser remembers what it has understood as offsets, for the
- * buffer may have moved when more has come. An array grows as arguments come:
- * "*1000000" costs nothing by itself. A request that is too large is read to
- * its end and kept nowhere, so that its sender can be answered and go on:
- * clients that lose their connection over it send it again.
+ * terminal. The parser stores positions as offsets, since the buffer may move
+ * when more bytes arrive. An array grows as arguments come: "*1000000" costs
+ * nothing by itself. A request that is too large is read to its end and
+ * dropped, so that its sender can be answered and go on: clients that lose
+ * their connection over it send it again.
  *
- * redis-server doesn't look at the line feed behind a carriage return, nor at
- * what ends a bulk string. Clients that get this wrong work there, so they work
- * here.
+ * redis-server checks neither the line feed after a carriage return nor the end
+ * of a bulk string. Clients that get this wrong work there, so they work here.
  */
 
 #define SPANS_MIN 8
-#define SPANS_KEPT 1024      /* for the next request: a million are 16 MiB */
-#define BULK_MAX (512 << 20) /* bytes; redis-server's: nobody sends more */
+#define SPANS_KEPT 1024      /* for the next request; a million are 16 MiB */
+#define BULK_MAX (512 << 20) /* bytes, as in redis-server */
 
 void
 resp_parser_init(struct resp_parser *parser)
@@ -143,8 +142,8 @@ resp_read_number(struct resp_arg text, int64_t *out)
 }
 
 /*
- * Finds the line at parser->at that "\r" ends and whose "\n" has come, too.
- * *line is behind its first character. SHORT when it has not ended.
+ * Finds the line at parser->at that "\r" ends and whose "\n" has arrived. *line
+ * is after its first character. Returns SHORT if it is incomplete.
  */
 static enum resp_verdict
 find_line(struct resp_parser *parser, const uint8_t *buf, size_t len,
@@ -213,7 +212,7 @@ take_length(struct resp_parser *parser, const struct resp_limits *limits,
 	return RESP_READY;
 }
 
-/* What has come of an argument that nobody wants. */
+/* Skips the received part of a dropped argument. */
 static enum resp_verdict
 skip_bulk(struct resp_parser *parser, size_t len)
 {
@@ -226,7 +225,7 @@ skip_bulk(struct resp_parser *parser, size_t len)
 	return parser->skip == 0 ? RESP_READY : RESP_SHORT;
 }
 
-/* One more argument. */
+/* Adds an argument. */
 static enum resp_verdict
 take_bulk(struct resp_parser *parser, const struct resp_limits *limits,
     const uint8_t *buf, size_t len)
@@ -271,7 +270,7 @@ parse_array(struct resp_parser *parser, const struct resp_limits *limits,
 	return verdict == RESP_READY && parser->is_over ? RESP_OVER : verdict;
 }
 
-/* What is left of a line, and where its words go. */
+/* The rest of a line, and the buffer for its words. */
 struct words {
 	const uint8_t *at, *end;
 	uint8_t *out;
@@ -286,7 +285,7 @@ hex_digit(uint8_t c)
 	return p == NULL ? -1 : (int)(p - digits);
 }
 
-/* One character, or an escape of what is in double quotes. */
+/* Takes one character, or an escape in double quotes. */
 static void
 take_quoted(struct words *w)
 {
@@ -309,8 +308,8 @@ take_quoted(struct words *w)
 	w->at += 2;
 }
 
-/* What stands in quotes, w->at being behind the first. False where the other
- * one is missing, or something follows it at once. */
+/* Takes a quoted word, w->at being after the opening quote. Returns false if
+ * the closing one is missing or directly followed by other text. */
 static bool
 take_string(struct words *w, uint8_t quote)
 {
@@ -329,7 +328,7 @@ take_string(struct words *w, uint8_t quote)
 	return w->at == w->end || isspace(*w->at);
 }
 
-/* One word; false where its quotes are not balanced. */
+/* Takes one word; returns false if its quotes are not balanced. */
 static bool
 take_word(struct words *w)
 {

@@ -6,7 +6,7 @@
 
 #define ERROR_MAX 512
 
-/* A type's sign and a number, which most things begin with. */
+/* Writes a type's sign and a number, which begin most replies. */
 static void
 put_head(struct msg_writer *w, char sign, int64_t n)
 {

@@ -1,8 +1,8 @@
 /*
- * resp_write - replies of Redis's protocol, and what is pushed.
+ * resp_write - replies and pushes of Redis's protocol.
  *
- * What differs between RESP2 and RESP3 (maps, sets, pushes, null) is decided
- * here, by the version that the client has chosen: 2 or 3.
+ * The differences between RESP2 and RESP3 (maps, sets, pushes, null) are
+ * decided here, by the version that the client chose: 2 or 3.
  */
 #ifndef PM2A_WIRE_RESP_WRITE_H
 #define PM2A_WIRE_RESP_WRITE_H
@@ -18,22 +18,21 @@ void resp_put_bulk(struct msg_writer *w, const void *data, size_t len);
 void resp_put_text(struct msg_writer *w, const char *text);
 void resp_put_null(struct msg_writer *w, int version);
 
-/* "-ERR …" or with another code of capitals first; line ends in it become
- * blanks. */
+/* Writes "-ERR …", or another code of capitals. Line ends become blanks. */
 void resp_put_error(struct msg_writer *w, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The heads of n elements, or of n pairs. */
+/* Write the head of `n` elements, or of `n` pairs. */
 void resp_put_array(struct msg_writer *w, size_t n);
 void resp_put_map(struct msg_writer *w, int version, size_t n);
 void resp_put_set(struct msg_writer *w, int version, size_t n);
 void resp_put_push(struct msg_writer *w, int version, size_t n);
 
-/* Text for people: a verbatim string, or a bulk string. */
+/* Writes text for people: a verbatim string, or a bulk string. */
 void resp_put_verbatim(
     struct msg_writer *w, int version, const char *text, size_t len);
 
-/* What stands before len bytes of such a text; "\r\n" ends it. */
+/* Writes the head of such a text of `len` bytes; "\r\n" ends it. */
 void resp_put_verbatim_head(struct msg_writer *w, int version, size_t len);
 
 #endif

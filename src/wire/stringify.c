@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 
-#define PLAIN_SHIFT 5 /* bytes of a string to units of cost */
+#define PLAIN_SHIFT 5 /* bytes of a string in units of cost */
 #define BIN_SHIFT 1   /* and those of a bin */
 #define BIN_BYTE_SIZE 4
 #define NUMBER_COST 16
@@ -17,10 +17,10 @@
 #define DATE_SIZE 40
 #define FIXEXT_1 0xd4
 #define EXT_TIMESTAMP 0xff
-#define DATE_MAX_S INT64_C(8640000000000) /* of a Date of JavaScript */
+#define DATE_MAX_S INT64_C(8640000000000) /* maximum of a JavaScript Date */
 
 struct level {
-	uint64_t n_left; /* values; keys are among those of a map */
+	uint64_t n_left; /* values, including the keys of a map */
 	bool is_map;
 	bool is_first;
 };
@@ -39,7 +39,7 @@ put(struct printer *p, const char *text)
 	msg_put_raw(p->w, text, strlen(text));
 }
 
-/* A byte that JSON can't have as it is. */
+/* Writes a byte that must be escaped in JSON. */
 static void
 put_escape(struct printer *p, uint8_t c)
 {
@@ -152,8 +152,8 @@ be(const uint8_t *data, size_t len)
 	return v;
 }
 
-/* The three forms of a timestamp, by their lengths. Of an ext without a length
- * field the type is among its bytes. */
+/* The three forms of a timestamp, by their lengths. If an ext has no length
+ * field, its type is among its bytes. */
 static bool
 read_timestamp(const struct msg_token *t, int64_t *s, uint32_t *ns)
 {
@@ -272,7 +272,7 @@ put_key(struct printer *p)
 	return e;
 }
 
-/* What comes next in the container at hand: its end, or one more value. */
+/* Takes the next item of the current container: its end, or one more value. */
 static int
 step(struct printer *p)
 {

@@ -1,6 +1,6 @@
 /*
- * stringify - msgpack as a JSON text, as JSON.stringify() would write what a
- * msgpack decoder gives JavaScript.
+ * stringify - msgpack as a JSON text, as JSON.stringify() writes the output of
+ * a JavaScript msgpack decoder.
  *
  * For the requests of the Redis adapters, which are JSON. wire/json prints for
  * people: there a bin is hex digits.
@@ -15,12 +15,12 @@
 #include "wire/transcode.h"
 
 /*
- * Appends the one value of len bytes at data to w as JSON. A bin is
- * {"type":"Buffer","data":[…]}, a timestamp an ISO 8601 string, any other ext
- * and a number that is none are null. Keys must be str, strings UTF-8.
+ * Appends the one value of `len` bytes at `data` to `w` as JSON. A bin is
+ * {"type":"Buffer","data":[…]}, a timestamp an ISO 8601 string; any other ext
+ * and NaN or infinity are null. Keys must be str, strings UTF-8.
  *
  * Returns 0, TRANSCODE_E_* with the limits of wire/transcode, or -ENOMEM;
- * unless it is 0, w->len is as it was.
+ * w->len is unchanged unless it is 0.
  */
 int must_check stringify(struct msg_writer *w, const void *data, size_t len);
 

@@ -9,25 +9,26 @@
 #include "wire/json_string.h"
 
 /*
- * What is written never has more than three times the bytes of the text, and
- * the bins: a container's head has 5 for 2 brackets, a float64 9 for at least 3
- * digits, a string no more than it had. So room for all of it is made once, and
- * nothing below needs more. It is address space; pages that aren't written
- * to cost nothing.
+ * The output never has more than three times the bytes of the text, and the
+ * bins: a container's head has 5 for 2 brackets, a float64 9 for at least 3
+ * digits, a string no more than before. So room for all of it is reserved once,
+ * and no code below checks for room. It is address space; pages that aren't
+ * written cost nothing.
  *
- * How many values a container has is known at its end. Its head has a count of
- * four bytes that is filled in then; heads of the least size would have to move
- * what is behind them, at each level again. The length of a string is known
- * when its closing quote has been found, up to what escapes take off.
+ * The number of values of a container is known at its end. Its head has a
+ * four-byte count that is filled in then; heads of minimum size would have to
+ * move the bytes after them, at each level again. The length of a string is
+ * known when its closing quote is found, except for the bytes that escapes
+ * save.
  */
 
 #define EXPANSION 3
 #define SPARE 16 /* bytes */
 #define CONTAINER_HEAD 5
-#define SHORT_MAX 15 /* digits that are surely below 2^53 */
+#define SHORT_MAX 15 /* digits that are always below 2^53 */
 #define HARD_COST 32
-/* Bytes to units: of blanks, of strings, and of those with escapes or more than
- * ASCII. */
+/* Bytes in a unit of cost: of blanks, of strings, and of strings with escapes
+ * or non-ASCII. */
 #define BLANKS_SHIFT 3
 #define PLAIN_SHIFT 6
 #define SPECIAL_SHIFT 2
@@ -35,17 +36,17 @@
 enum key { KEY_OTHER, KEY_PLACEHOLDER, KEY_NUM };
 
 struct level {
-	size_t at;  /* of its head, in what is written */
+	size_t at;  /* of its head in the output */
 	uint32_t n; /* values or pairs so far */
 	bool is_map;
 	bool is_placeholder; /* its last "_placeholder" is true */
-	uint8_t key;         /* enum key, of the value at hand */
+	uint8_t key;         /* enum key of the current value */
 	int64_t num;         /* its last "num", or -1 */
 };
 
 struct reader {
 	const uint8_t *at, *end;
-	uint8_t *base, *out; /* what is written, and where it goes on */
+	uint8_t *base, *out; /* the output, and its end */
 	const struct transcode_bin *bins;
 	size_t n_bins;
 	size_t bins_left; /* bytes */
@@ -60,7 +61,7 @@ is_blank(uint8_t c)
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* The next byte that is no blank, or 0 at the end. */
+/* Returns the next byte that is not a blank, or 0 at the end. */
 static inline uint8_t
 peek(struct reader *r)
 {
@@ -136,8 +137,8 @@ put_double(struct reader *r, double v)
 	put_be(r, 0xcb, bits, sizeof(bits));
 }
 
-/* Most numbers: a few digits and the end of the value. False where it is not
- * one of these. */
+/* Takes most numbers: a few digits and the end of the value. Returns false for
+ * others. */
 static inline bool
 take_short(struct reader *r)
 {
@@ -202,7 +203,8 @@ take_true(struct reader *r)
 	return e;
 }
 
-/* Writes at out the head of a string of n bytes, with width bytes of length. */
+/* Writes at `out` the head of a string of `n` bytes, with `width` bytes of
+ * length. */
 static void
 put_string_head(struct reader *r, uint8_t *out, size_t n, size_t width)
 {
@@ -227,7 +229,7 @@ width_of(size_t n)
 	return n <= UINT16_MAX ? 2 : 4;
 }
 
-/* A string; its opening quote is at hand. */
+/* Takes a string; its opening quote is current. */
 static int
 take_string(struct reader *r)
 {
@@ -275,7 +277,7 @@ open_container(struct reader *r, bool is_map)
 	return 0;
 }
 
-/* In the place of the object that began at head. */
+/* Writes the bin over the object that began at `head`. */
 static void
 put_bin(struct reader *r, uint8_t *head, const struct transcode_bin *bin)
 {
@@ -292,7 +294,7 @@ put_bin(struct reader *r, uint8_t *head, const struct transcode_bin *bin)
 	r->out += bin->len;
 }
 
-/* The bin that an object stands for, or NULL. */
+/* Returns the bin that an object stands for, or NULL. */
 static const struct transcode_bin *
 bin_of(const struct reader *r, const struct level *level)
 {
@@ -322,7 +324,7 @@ close_container(struct reader *r)
 	r->out = after;
 }
 
-/* What the key says that has just been written, of len bytes with its head. */
+/* Classifies the key that was just written, of `len` bytes with its head. */
 static void
 note_key(struct level *level, const uint8_t *written, size_t len)
 {
@@ -339,7 +341,7 @@ note_key(struct level *level, const uint8_t *written, size_t len)
 	}
 }
 
-/* A key and its colon. */
+/* Takes a key and its colon. */
 static int
 take_key(struct reader *r, struct level *level)
 {
@@ -356,7 +358,7 @@ take_key(struct reader *r, struct level *level)
 	return peek(r) == 0 ? TRANSCODE_E_MALFORMED : 0;
 }
 
-/* A value, or the beginning of a container, at hand. */
+/* Takes a value, or the beginning of a container. */
 static int
 take_value(struct reader *r)
 {
@@ -379,7 +381,7 @@ take_value(struct reader *r)
 	}
 }
 
-/* What comes next in the container at hand: its end, or one more value. */
+/* Takes the next item of the current container: its end, or one more value. */
 static int
 step(struct reader *r)
 {
