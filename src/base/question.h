@@ -21,7 +21,7 @@ enum gather {
 	N_GATHERS,
 };
 
-/* What an answer says. */
+/* The verdict of an answer. */
 enum verdict {
 	VERDICT_NO,
 	VERDICT_YES,

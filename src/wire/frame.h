@@ -13,8 +13,9 @@
 
 #include "base/err.h"
 
-#define FRAME_LENGTH_SIZE 4 /* the length field, which does not count itself \
-			     */
+#define FRAME_LENGTH_SIZE                                  \
+	4 /* the length field, which does not count itself \
+	   */
 #define FRAME_HEADER_SIZE 8
 #define FRAME_TOPICS_MAX 65536 /* of one SUBSCRIBE or UNSUBSCRIBE */
 

@@ -16,27 +16,27 @@
 #define JSON_DEPTH_MAX 100
 
 enum json_error {
-	JSON_E_SYNTAX = 1, /* no JSON, or nested too deep */
+	JSON_E_SYNTAX = 1, /* not JSON, or nested too deep */
 };
 
 struct json_why {
 	char text[200];
 };
 
-/* Appends the one value of a JSON text (RFC 8259) to w. Returns 0 or
+/* Appends the one value of a JSON text (RFC 8259) to `w`. Returns 0 or
  * JSON_E_SYNTAX, with *why. */
 int must_check json_read(
     struct msg_writer *w, const char *text, struct json_why *why);
 
 /*
- * Takes one value from b and prints it on one line, without a newline. A bin is
- * {"bin":"hex digits"}, an ext {"ext":"…"} with its type first, a number that
- * is none null, and what nests too deep "…". False where there is no value:
- * some of it may have been printed, so check with msg_skip() first.
+ * Takes one value from `b` and prints it on one line, without a newline. A bin
+ * is {"bin":"hex digits"}, an ext {"ext":"…"} with its type first, NaN or
+ * infinity null, and a value that nests too deep "…". Returns false if there is
+ * no value: a part of it may have been printed, so check with msg_skip() first.
  */
 bool json_print(FILE *out, struct bytes *b);
 
-/* jansson's version: "2.14". */
+/* Returns jansson's version: "2.14". */
 const char *json_library_version(void);
 
 #endif

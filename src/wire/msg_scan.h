@@ -2,7 +2,7 @@
  * msg_scan - msgpack heads, one after the other, and checks of whole bodies.
  *
  * Bodies come from peers, and msgpack-c checks depth but not counts (five bytes
- * can ask for gigabytes), so a scan that allocates nothing checks every body
+ * can demand gigabytes), so a scan that allocates nothing checks every body
  * before a tree is built of it.
  */
 #ifndef PM2A_WIRE_MSG_SCAN_H

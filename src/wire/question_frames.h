@@ -1,8 +1,8 @@
 /*
- * question_frames - the frames of requests, at the daemon's end: reads ASK and
- * ANSWER, writes QUESTION, PART and RESULT, as docs/PROTOCOL.md lays down. What
- * is read points into the body. Names of outcomes and reasons are the
- * caller's.
+ * question_frames - the frames of requests and questions, at the daemon's end:
+ * reads ASK and ANSWER, writes QUESTION, PART and RESULT, as in
+ * docs/PROTOCOL.md. Decoded structs point into the body. The caller names
+ * outcomes and reasons.
  */
 #ifndef PM2A_WIRE_QUESTION_FRAMES_H
 #define PM2A_WIRE_QUESTION_FRAMES_H

@@ -122,7 +122,7 @@ open_body(const void *body, size_t len, enum msg_type type, struct bytes *b,
 	return true;
 }
 
-/* A key of a map, and who reads its value into the struct that is read. */
+/* A key of a map, and the function that reads its value. */
 struct field {
 	const char *key;
 	bool (*take)(struct bytes *b, void *out);
@@ -149,7 +149,7 @@ take_field(const struct field *fields, size_t n_fields, struct bytes *b,
 	return msg_skip(b);
 }
 
-/* What is in a map of n keys and values, behind its head. */
+/* Reads the `n` keys and values of a map, after its head. */
 static bool
 take_fields(struct bytes *b, uint32_t n, const struct field *fields,
     size_t n_fields, void *out)

@@ -1,11 +1,11 @@
 /*
- * reply - what the daemon sends, for its clients.
+ * reply - the daemon's frames, for its clients.
  *
  * Reads the bodies of WELCOME, QUESTION, RESULT, PART, PRESENCE, ERROR and
- * GOODBYE, as docs/PROTOCOL.md lays them down. Nothing is allocated and nothing
- * is copied: texts and payloads point into the body, and have no zero behind
- * them. A body is judged as a whole before any of it is given out. Which
- * requests are open, and whether a frame may come now, the caller knows.
+ * GOODBYE as in docs/PROTOCOL.md. Nothing is allocated or copied: texts and
+ * payloads point into the body, unterminated. A body is checked as a whole
+ * before any of it is returned. The caller knows its open requests, and whether
+ * the daemon may send the frame now.
  */
 #ifndef PM2A_WIRE_REPLY_H
 #define PM2A_WIRE_REPLY_H

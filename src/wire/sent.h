@@ -1,10 +1,10 @@
 /*
- * sent - what a client sends, as whole frames: HELLO, SUBSCRIBE, PUBLISH, ASK,
- * ANSWER, STATS, PING and PONG, as docs/PROTOCOL.md lays them down.
+ * sent - a client's frames: HELLO, SUBSCRIBE, PUBLISH, ASK, ANSWER, STATS, PING
+ * and PONG, as in docs/PROTOCOL.md.
  *
- * Each function appends to a msg_writer, whose fault says whether memory was
- * had. Lengths are the caller's to have checked: a topic field has at most
- * SENT_TOPIC_MAX bytes, and a frame fits into 32 bits.
+ * Each function appends one whole frame to a msg_writer, whose fault is set on
+ * -ENOMEM. The caller checks lengths: a topic field has at most SENT_TOPIC_MAX
+ * bytes, and a frame fits into 32 bits.
  */
 #ifndef PM2A_WIRE_SENT_H
 #define PM2A_WIRE_SENT_H
