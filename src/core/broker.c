@@ -391,7 +391,8 @@ add_owner(struct broker *broker, struct member *member)
 	broker->owners[broker->n_owners++] = &member->requests;
 }
 
-/* Adds who has subscribed to the topic in one of the ways and is not marked. */
+/* Adds unmarked members that have subscribed to the topic in one of the ways.
+ */
 static void
 collect(struct broker *broker, const struct topic *topic, uint8_t kinds)
 {
@@ -508,7 +509,7 @@ broker_wants_strings(
 	       len <= broker->limits.answer_max_bytes;
 }
 
-/* What is no answer is counted; what is left is for the edge. */
+/* Counts refused answers. Returns the error that the edge must report, or 0. */
 static int
 count_odd_answer(struct broker_stats *stats, int r)
 {

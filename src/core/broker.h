@@ -1,10 +1,11 @@
 /*
- * broker - who gets what: the façade of core/.
+ * broker - routes messages, requests and answers between members: the façade of
+ * core/.
  *
  * The broker knows members, topics and slices of bytes. It never looks into a
- * message, owns no fd, reads no clock, and speaks to the world through the sink
- * of each receiver, which it calls once. A sink must not call the broker back;
- * a receiver that has to go is taken out with broker_leave() after the call.
+ * message, owns no fd, reads no clock, and reaches receivers through their
+ * sinks. A sink must not call the broker back; to remove a receiver, call
+ * broker_leave() after the sink has returned.
  */
 #ifndef PM2A_CORE_BROKER_H
 #define PM2A_CORE_BROKER_H
@@ -32,7 +33,7 @@ enum broker_error {
 	BROKER_E_QUESTIONS,      /* over limits.questions_max */
 	BROKER_E_QUESTIONS_ALL,  /* over limits.questions_all_max */
 	BROKER_E_ANSWER_BIG,     /* over limits.answer_max_bytes */
-	BROKER_E_ANSWER,         /* VERDICT_MORE where it can't be */
+	BROKER_E_ANSWER,         /* VERDICT_MORE is not allowed here */
 };
 
 #define BROKER_TIMEOUT_DEFAULT_MS 5000
@@ -45,7 +46,7 @@ struct broker_limits {
 	uint32_t questions_all_max;  /* open ones of all */
 	size_t answer_max_bytes;     /* of one answer */
 	size_t gather_max_bytes;     /* of the answers to one question */
-	size_t gather_all_max_bytes; /* of those to all open ones; 0: any */
+	size_t gather_all_max_bytes; /* of all answers; 0: no limit */
 };
 
 /* Sees each run that is published, and returns how many receivers it has
@@ -58,15 +59,15 @@ struct broker_tap {
 struct broker *broker_new(const struct broker_limits *limits,
     struct hash_key key) __attribute__((returns_nonnull));
 
-/* All members must have left. NULL is fine. */
+/* All members must have left. NULL is allowed. */
 void broker_free(struct broker *broker);
 
-/* Other limits for what comes from now on. */
+/* Replaces the limits, for later calls. */
 void broker_set_limits(
     struct broker *broker, const struct broker_limits *limits);
 
-/* A new member that is served through sink, which outlives it; user comes back
- * with it. Ids start at 1. */
+/* Adds a member that is served through `sink`, which must outlive it; `user` is
+ * passed back with it. Ids start at 1. */
 struct member *broker_join(struct broker *broker, const char *name,
     const struct broker_sink *sink, void *user)
     __attribute__((returns_nonnull));
@@ -85,7 +86,7 @@ int must_check broker_subscribe(struct broker *broker, struct member *member,
 bool broker_is_subscribed(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name);
 
-/* What isn't subscribed is left alone. */
+/* No effect if the member is not subscribed. */
 void broker_unsubscribe(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name);
 
@@ -138,28 +139,28 @@ void broker_note_delivered(
 int must_check broker_open_request(struct broker *broker, struct member *from,
     const struct broker_request *opening, struct instant now);
 
-/* Whether the member has an open request with that id. */
+/* Returns whether the member has an open request with that id. */
 bool broker_has_request(
     struct broker *broker, const struct member *member, int64_t ask_id);
 
-/* Whether the member owes an answer to the question of that id, which is a
- * union, and len bytes are not over limits.answer_max_bytes: so its strings
- * have to be read. */
+/* Returns whether the member owes an answer to the question `id`, which is a
+ * union, and `len` bytes are not over limits.answer_max_bytes: then its strings
+ * must be read. */
 bool broker_wants_strings(struct broker *broker, const struct member *member,
     uint64_t id, size_t len);
 
-/* Takes an answer. What is late, doubled or foreign is counted and is 0.
- * BROKER_E_ANSWER_BIG: the debt is settled without it. BROKER_E_ANSWER: it
- * stands. */
+/* Takes an answer. Late, repeated and foreign answers are counted; the result
+ * is then 0. BROKER_E_ANSWER_BIG: the debt is settled without the answer.
+ * BROKER_E_ANSWER: the debt stands. */
 int must_check broker_answer(
     struct broker *broker, struct member *from, const struct answer *answer);
 
-/* The member cannot answer any more: it receives no questions from now on, and
- * what it owes is settled as DEBT_LEFT. */
+/* Stops sending questions to the member, which cannot answer any more; its
+ * debts are settled as DEBT_LEFT. */
 void broker_silence(struct broker *broker, struct member *member);
 
-/* When a question ends at its deadline next, or INSTANT_NEVER; and what is due
- * at now ends. */
+/* Return the next deadline of a request, or INSTANT_NEVER; and end every
+ * request whose deadline is at or before `now`. */
 struct instant broker_next_deadline(struct broker *broker);
 void broker_expire(struct broker *broker, struct instant now);
 

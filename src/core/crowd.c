@@ -7,12 +7,12 @@
 #include "base/pool.h"
 
 /*
- * Who leaves a room must be found among those who are in it. Up to 16 that is a
- * look at each, four to a cache line. Above, behind the array there is an index
- * with open addressing: from the owner's address to one more than its place in
- * the array, with room for twice the array. A list through all topics of an
- * owner was the alternative: with thousands in the room and a hundred thousand
- * rooms of each, either list is long.
+ * An owner that leaves a room must be found among its owners. Up to 16 are
+ * searched one by one, four to a cache line. Above, an index with open
+ * addressing follows the array: from the owner's address to one more than its
+ * place in the array, with room for twice the array. A list through all topics
+ * of an owner was the alternative: with thousands in the room and a hundred
+ * thousand rooms of each, either list is long.
  */
 #define SIZE_MIN 2
 #define SIZE_UNINDEXED 16

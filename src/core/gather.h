@@ -1,8 +1,7 @@
 /*
- * gather - what has been answered to one question: the answers as they came,
- * or a set of strings. Everything is copied, so that a small answer does not
- * hold the large buffer that it came in; and it is counted, since many may
- * answer much. Embedded in a request.
+ * gather - the answers to one request: a list, or a set of strings. Everything
+ * is copied, so that a small answer does not hold the large buffer that it came
+ * in, and counted, since many answers may be large. Embedded in a request.
  */
 #ifndef PM2A_CORE_GATHER_H
 #define PM2A_CORE_GATHER_H
@@ -15,15 +14,15 @@
 #include "base/err.h"
 #include "base/hash.h"
 
-/* What each answer counts besides its bytes. */
+/* The count of each answer, in addition to its bytes. */
 #define GATHER_ENTRY_BYTES 8
 
 enum gather_error {
-	GATHER_E_FULL = 1, /* it would be over max_bytes; nothing was added */
+	GATHER_E_FULL = 1, /* over max_bytes; nothing was added */
 };
 
 struct gather_answer {
-	uint64_t from;     /* who gave it */
+	uint64_t from;     /* its owner's id */
 	struct blob *name; /* its name, with a reference */
 	size_t off, len;   /* in gather.bytes */
 };
@@ -41,27 +40,26 @@ struct gathered {
 	size_t n_strings, n_slots;
 };
 
-/* max_bytes is below 4 GiB. */
+/* `max_bytes` is below 4 GiB. */
 void gather_init(struct gathered *gather, size_t max_bytes);
 
 /* Idempotent. */
 void gather_fini(struct gathered *gather);
 
-/* Counts n bytes for what isn't an answer. Returns 0 or GATHER_E_FULL. */
+/* Counts `n` bytes that are not an answer. Returns 0 or GATHER_E_FULL. */
 int must_check gather_reserve(struct gathered *gather, size_t n);
 
-/* Adds an answer of len bytes. Takes a reference of name. Returns 0 or
+/* Adds an answer of `len` bytes. Takes a reference to `name`. Returns 0 or
  * GATHER_E_FULL. */
 int must_check gather_add(struct gathered *gather, uint64_t from,
     struct blob *name, const void *bytes, size_t len);
 
 /* Adds a string unless it is there. Returns 0 or GATHER_E_FULL. All calls for
- * one gather have the same key. */
+ * one gather must have the same key. */
 int must_check gather_add_string(struct gathered *gather,
     const struct hash_key *key, const void *bytes, size_t len);
 
-/* Steps through the strings. *cursor starts at 0; NULL when there are no more.
- */
+/* Returns the next string; NULL at the end. *cursor starts at 0. */
 const void *gather_next_string(
     const struct gathered *gather, size_t *cursor, size_t *len);
 

@@ -1,8 +1,8 @@
 /*
- * member - one connection that the broker knows: who it is, what it has
- * subscribed to, the requests that it has opened and what it owes an answer to.
- * The broker makes and ends members; the edge keeps a pointer and gives the
- * broker one of its own to hand back through the sink.
+ * member - one connection as a member of the broker: its identity, its
+ * subscriptions, its open requests and the answers it owes. The broker creates
+ * and ends members; the edge keeps a pointer and gives the broker one of its
+ * own, which the sink passes back.
  */
 #ifndef PM2A_CORE_MEMBER_H
 #define PM2A_CORE_MEMBER_H
@@ -24,7 +24,7 @@ struct member {
 	struct topic_owner topics;
 	struct request_owner requests;
 	uint64_t id;      /* of the connection; unique while the daemon runs */
-	uint64_t mark;    /* the last publish that reached it: broker's own */
+	uint64_t mark;    /* the last publish that reached it; for the broker */
 	const char *name; /* that of requests */
 	bool is_silent;   /* receives no questions */
 	const struct broker_sink *sink; /* the edge that it came by */
@@ -36,7 +36,8 @@ struct member *member_new(
     uint64_t id, const char *name, const struct broker_sink *sink, void *user)
     __attribute__((returns_nonnull));
 
-/* Its subscriptions end too; its requests have ended before. NULL is fine. */
+/* Ends its subscriptions; its requests must have ended before. NULL is allowed.
+ */
 void member_free(struct topic_registry *topics, struct member *member);
 
 /* The member that embeds this owner. */

@@ -1,6 +1,6 @@
 /*
- * question - what the registry of open requests, the broker and the edges
- * share: plain data. docs/PROTOCOL.md defines what each means.
+ * question - plain data that the registry of open requests, the broker and the
+ * edges share. docs/PROTOCOL.md defines the meaning.
  */
 #ifndef PM2A_CORE_QUESTION_H
 #define PM2A_CORE_QUESTION_H
@@ -14,7 +14,7 @@ enum request_error {
 	REQUEST_E_LATE = 1, /* the request has ended */
 	REQUEST_E_DOUBLED,  /* it has been answered by the same owner */
 	REQUEST_E_FOREIGN,  /* no question of the owner has that id */
-	REQUEST_E_VERDICT,  /* VERDICT_MORE where it can't be */
+	REQUEST_E_VERDICT,  /* VERDICT_MORE is not allowed here */
 };
 
 /* Of what one owes. */
@@ -35,7 +35,7 @@ struct request_spec {
 	const void *scope;  /* see request_release(); NULL: none */
 	size_t gather_max_bytes;
 	int64_t opened_us; /* kept for the asker */
-	const void *label; /* what it is called in statistics */
+	const void *label; /* its name in statistics */
 	size_t label_len;
 };
 
@@ -44,7 +44,7 @@ struct answer {
 	enum verdict verdict;
 	const void *bytes;
 	size_t len;
-	/* GATHER_UNION: what bytes holds. */
+	/* GATHER_UNION: the strings in `bytes`. */
 	const struct answer_string {
 		const void *bytes;
 		size_t len;

@@ -9,16 +9,16 @@
 
 /*
  * A request is a row of debts, one for each owner that has its question. A debt
- * is settled once: by an answer, by its owner's going, by the deadline. What
- * ends a question is that no debt is owed any more, and since debts are counted
- * and not answers, nothing that comes twice or from elsewhere ends one early.
+ * is settled once: by an answer, by the end of its owner, by the deadline. A
+ * request ends when no debt is owed any more; since debts are counted and not
+ * answers, nothing that arrives twice or from elsewhere ends one early.
  *
- * Deadlines: the questions of one timeout are a queue in the order in which
- * they were opened, which is that of their deadlines, so opening and ending one
- * is a list operation. The queues are few (applications have a handful of
- * timeouts); two trees hold them, by timeout and by the deadline of the first,
- * so that a client with many timeouts costs log n and no more. A heap of all
- * questions was measured at twenty times the cost of a queue.
+ * Deadlines: the requests of one timeout are a queue in the order in which they
+ * were opened, which is that of their deadlines, so opening and ending one is a
+ * list operation. The queues are few (applications have a handful of timeouts);
+ * two trees hold them, by timeout and by the deadline of the first, so that a
+ * client with many timeouts costs log n and no more. A heap of all requests was
+ * measured at twenty times the cost of a queue.
  *
  * Ids count up, so the buckets are indexed with the low bits, and no peer can
  * choose them. Peers choose the ids of their requests, so these have buckets by
@@ -69,7 +69,8 @@ by_deadline(const struct request_class *a, const struct request_class *b)
 	return r != 0 ? r : by_timeout(a, b);
 }
 
-/* Not static: what the library's macros make of that, glibc doesn't know. */
+/* Not static: libbsd's static variants use __unused, which glibc does not
+ * define. */
 RB_PROTOTYPE(request_timeouts, request_class, by_timeout, by_timeout)
 RB_PROTOTYPE(request_deadlines, request_class, by_deadline, by_deadline)
 RB_GENERATE(request_timeouts, request_class, by_timeout, by_timeout)
@@ -380,7 +381,7 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	return request;
 }
 
-/* What owner owes to the question of that id. Returns 0 or REQUEST_E_*. */
+/* Finds the debt of `owner` to the question `id`. Returns 0 or REQUEST_E_*. */
 static int
 find_debt(struct request_registry *reg, const struct request_owner *owner,
     uint64_t id, struct debt **out)

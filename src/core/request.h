@@ -1,11 +1,12 @@
 /*
- * request - open questions: who still owes an answer, what has come, and when
- * each ends.
+ * request - open requests: the answers still owed, the answers received, and
+ * the deadlines.
  *
- * The registry is the index of open questions and deadlines; a request_owner is
- * embedded in each asker and answerer, and lists what it has opened and owes.
- * This module knows nobody but owners, is told the time, and calls nobody: a
- * question that has ended goes on a list, from which the broker takes it.
+ * The registry is the index of open requests and deadlines; a request_owner is
+ * embedded in a member, and lists the requests that it has opened and the
+ * answers that it owes. This module knows only owners, gets the time as an
+ * argument, and calls nobody: a request that has ended goes on a list, from
+ * which the broker takes it.
  */
 #ifndef PM2A_CORE_REQUEST_H
 #define PM2A_CORE_REQUEST_H
@@ -22,12 +23,12 @@
 #include "core/gather.h"
 #include "core/question.h"
 
-/* What one owner owes to one question. */
+/* The answer that one owner owes to one question. */
 struct debt {
 	LIST_ENTRY(debt) in_owner; /* while DEBT_OWED */
 	struct request *request;
 	struct request_owner *owner; /* while DEBT_OWED */
-	uint64_t id;                 /* of the owner, who may be gone */
+	uint64_t id;                 /* of the owner, which may be gone */
 	struct blob *name;           /* likewise, with a reference */
 	enum debt_state state;
 };
@@ -40,10 +41,11 @@ struct request_owner {
 	uint32_t n_debts, n_asked;
 };
 
-/* What each question counts of gather_max_bytes, besides its owner's name. */
+/* The count of each question against gather_max_bytes, in addition to its
+ * owner's name. */
 #define REQUEST_ROW_BYTES 32
 
-/* What of a label is kept. */
+/* Bytes of a label that are kept. */
 #define REQUEST_LABEL_SIZE 64
 
 struct request_class;
@@ -76,13 +78,13 @@ struct request_registry;
 struct request_registry *request_registry_new(struct hash_key key)
     __attribute__((returns_nonnull));
 
-/* What all open questions may have gathered; 0: any. */
+/* Limits the gathered bytes of all open requests; 0: no limit. */
 void request_set_max_bytes(struct request_registry *reg, size_t max_bytes);
 
-/* Every owner must have been ended before. */
+/* Every owner must have been ended. */
 void request_registry_free(struct request_registry *reg);
 
-/* Ids are unique; name is copied. */
+/* Ids are unique; `name` is copied. */
 void request_owner_init(
     struct request_owner *owner, uint64_t id, const char *name);
 
@@ -123,10 +125,10 @@ int must_check request_waive(
 void request_release(struct request_registry *reg, struct request_owner *owner,
     const void *scope);
 
-/* Ends what is due at now. */
+/* Ends every request whose deadline is at or before `now`. */
 void request_expire(struct request_registry *reg, struct instant now);
 
-/* The earliest deadline, or INSTANT_NEVER. */
+/* Returns the earliest deadline, or INSTANT_NEVER. */
 struct instant request_next_deadline(struct request_registry *reg);
 
 /* The next question that has ended, which is the caller's to free; or NULL. */
@@ -134,11 +136,11 @@ struct request *request_take_ended(struct request_registry *reg);
 
 void request_free(struct request *request);
 
-/* Calls each(request, arg) for every open question. */
+/* Calls each(request, arg) for every open request. */
 void request_for_each(const struct request_registry *reg,
     void (*each)(const struct request *request, void *arg), void *arg);
 
-/* How many are open, and how many bytes of answers they hold. */
+/* Return the number of open requests, and the bytes of their answers. */
 size_t request_n_open(const struct request_registry *reg);
 size_t request_n_gathered_bytes(const struct request_registry *reg);
 

@@ -1,6 +1,6 @@
 /*
- * sink - what the broker says, and through what: the face of an edge that it
- * sees. All of it is borrowed for the time of the call.
+ * sink - the interface through which the broker sends to an edge. All arguments
+ * are borrowed for the call.
  */
 #ifndef PM2A_CORE_SINK_H
 #define PM2A_CORE_SINK_H
@@ -16,7 +16,7 @@
 struct member;
 struct request;
 
-/* Somebody joined or left a topic. */
+/* A member joined or left a topic. */
 struct presence {
 	const char *topic;
 	size_t topic_len;

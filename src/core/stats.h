@@ -1,6 +1,6 @@
 /*
- * stats - what the broker and its members count. Plain numbers that only grow;
- * how they are shown is for others.
+ * stats - the counters of the broker and its members. Plain numbers that only
+ * grow; other modules show them.
  */
 #ifndef PM2A_CORE_STATS_H
 #define PM2A_CORE_STATS_H

@@ -292,8 +292,8 @@ reversed(uint32_t v)
 /*
  * A bucket has all hashes of the same low bits. With their bits reversed these
  * follow each other, and splitting a bucket cuts them in two. So a walk in that
- * order stands between two hashes, whatever buckets come and go: what is before
- * it has been visited, and what is behind it has not.
+ * order stands between two hashes, whatever buckets come and go: it has visited
+ * all entries before it, and none behind it.
  */
 static uint64_t
 bucket_end(const struct table *t, uint32_t hash)

@@ -10,15 +10,15 @@
 
 /*
  * The way of a message to its receivers is bucket, topic, subscription, owner.
- * With many topics none of it is in a cache but the owners, so each step is
- * one line, or none: the hash is compared in the bucket, and the subscription
- * of a topic that has one lies in it, before the name. With a crowd there is an
+ * With many topics none of it is in a cache but the owners, so each step is one
+ * line, or none: the hash is compared in the bucket, and the subscription of a
+ * topic that has one lies in it, before the name. With a crowd there is an
  * array to read in between.
  *
- * The way back, from who leaves to what it has subscribed to, is an array of
+ * The way back, from an owner that leaves to its topics, is an array of
  * pointers to topics; a subscription knows its place there. Lists would be two
  * pointers in each subscription instead of one and a half, and two lines to
- * write to for each that comes or goes.
+ * write to for each that is added or ends.
  */
 
 /* How far ahead of the work an owner's topics are fetched, in subscriptions. */
@@ -70,7 +70,7 @@ topic_registry_free(struct topic_registry *reg)
 	free(reg);
 }
 
-/* The first entry of lengths that is not shorter than len. */
+/* Returns the first entry of `lengths` that is not shorter than `len`. */
 static size_t
 length_position(const struct topic_lengths *lengths, size_t len)
 {
@@ -146,7 +146,8 @@ topic_n_lengths_left(const struct topic_registry *reg)
 	return TOPIC_LENGTHS_MAX - reg->lengths.n;
 }
 
-/* Whether owner can have a prefix of that length: see TOPIC_LENGTHS_MAX. */
+/* Returns whether `owner` can have a prefix of that length: see
+ * TOPIC_LENGTHS_MAX. */
 static bool
 may_have_length(const struct topic_registry *reg,
     const struct topic_owner *owner, size_t len)
@@ -223,7 +224,7 @@ owner_resize(struct topic_owner *owner, uint32_t size)
 	owner->size = size;
 }
 
-/* Returns the place of topic among the owner's. */
+/* Returns the place of `topic` among the owner's. */
 static uint32_t
 owner_add(struct topic_owner *owner, struct topic *topic)
 {

@@ -1,12 +1,11 @@
 /*
  * topic - the index from topic names to subscriptions, exact and by prefix.
  *
- * A registry holds the topics that somebody has subscribed to; a topic_owner is
- * what one subscriber has subscribed to and is embedded in it. So this module
- * knows who owns a subscription only as a topic_owner, and never what that is
- * part of. Topics appear with their first subscription and go with their last,
- * and don't move in between. The registry owns topics and subscriptions; the
- * names are copies.
+ * A registry holds the topics that have subscriptions. A topic_owner is the set
+ * of one subscriber's subscriptions and is embedded in it, so this module never
+ * knows the subscriber. Topics are created with their first subscription, freed
+ * with their last, and don't move in between. The registry owns topics and
+ * subscriptions; names are copied.
  */
 #ifndef PM2A_CORE_TOPIC_H
 #define PM2A_CORE_TOPIC_H
@@ -48,8 +47,8 @@ struct topic {
 	uint32_t n_subs;
 	uint32_t n_members; /* of them */
 	union {
-		struct subscription one; /* where n_subs is 1 */
-		struct crowd *crowd;     /* where it is more */
+		struct subscription one; /* if n_subs is 1 */
+		struct crowd *crowd;     /* if it is more */
 	};
 	char name[]; /* len bytes, then a zero for readers of logs */
 };
@@ -58,30 +57,30 @@ struct topic_lengths;
 
 struct topic_owner {
 	struct topic **topics;         /* n_subs of them, in no order */
-	struct topic_lengths *lengths; /* of its prefixes; NULL: it has none */
+	struct topic_lengths *lengths; /* of its prefixes; NULL if none */
 	uint32_t n_subs;
-	uint32_t size; /* how many there is room for */
+	uint32_t size; /* allocated entries */
 };
 
-/* A topic's name in somebody's buffer. */
+/* A topic's name in a borrowed buffer. */
 struct topic_name {
 	const void *bytes;
 	size_t len;    /* at most TOPIC_NAME_MAX */
-	uint32_t hash; /* as topic_hash() has it, or 0 where that is allowed */
+	uint32_t hash; /* as topic_hash() returns it, or 0 if allowed */
 };
 
 struct topic_registry;
 
-/* An empty registry whose hash is keyed with key. */
+/* Creates an empty registry whose hash is keyed with `key`. */
 struct topic_registry *topic_registry_new(struct hash_key key)
     __attribute__((returns_nonnull));
 
-/* Every owner must have been ended before. */
+/* Every owner must have been ended. */
 void topic_registry_free(struct topic_registry *reg);
 
 void topic_owner_init(struct topic_owner *owner);
 
-/* Ends all subscriptions of owner. Idempotent. */
+/* Ends all subscriptions of `owner`. Idempotent. */
 void topic_owner_fini(struct topic_registry *reg, struct topic_owner *owner);
 
 /*
@@ -91,29 +90,29 @@ void topic_owner_fini(struct topic_registry *reg, struct topic_owner *owner);
 bool topic_owner_pop(
     struct topic_registry *reg, struct topic_owner *owner, struct topic **out);
 
-/* The hash of a name in this registry; never 0. */
+/* Returns the hash of a name in this registry; never 0. */
 uint32_t topic_hash(
     const struct topic_registry *reg, const void *name, size_t len);
 
-/* Subscribes owner in one way to name, whose hash is set. Returns 0,
+/* Subscribes `owner` in one way to `name`, whose hash is set. Returns 0,
  * TOPIC_E_ALREADY or TOPIC_E_LENGTHS. *out, if not NULL, is the topic. */
 int must_check topic_subscribe(struct topic_registry *reg,
     struct topic_owner *owner, enum topic_kind kind,
     const struct topic_name *name, struct topic **out);
 
-/* Ends one way of owner's subscription. Returns 0 or TOPIC_E_ABSENT; the topic
- * may be gone then. */
+/* Ends one way of the owner's subscription. Returns 0 or TOPIC_E_ABSENT. The
+ * topic may be freed. */
 int must_check topic_unsubscribe(struct topic_registry *reg,
     struct topic_owner *owner, enum topic_kind kind,
     const struct topic_name *name);
 
-/* The topic of this very name that owner has subscribed to in a way; NULL when
- * there is none. */
+/* Returns the topic of this name if `owner` has subscribed to it in this way;
+ * NULL if not. */
 struct topic *topic_find_subscribed(struct topic_registry *reg,
     struct topic_owner *owner, enum topic_kind kind,
     const struct topic_name *name);
 
-/* The topic of that name that is subscribed exactly, or NULL. */
+/* Returns the topic of that name that has exact subscriptions, or NULL. */
 struct topic *topic_find(
     struct topic_registry *reg, const void *name, size_t len);
 struct topic *topic_find_hashed(
@@ -128,14 +127,15 @@ void topic_prefetch(const struct topic_registry *reg, uint32_t hash);
 void topic_prefetch_entry(const struct topic_registry *reg, uint32_t hash);
 void topic_prefetch_subs(const struct topic_registry *reg, uint32_t hash);
 
-/* The subscriptions of topic, n_subs of them, until one comes or goes. */
+/* Returns the n_subs subscriptions of `topic`, valid until one is added or
+ * ends. */
 static inline const struct subscription *
 topic_subs(const struct topic *topic)
 {
 	return topic->n_subs == 1 ? &topic->one : topic->crowd->at;
 }
 
-/* A walk over the prefixes that a name begins with. */
+/* A walk over the subscribed prefixes of a name. */
 struct topic_prefixes {
 	const struct topic_registry *reg;
 	struct hash_prefixes hashes;
@@ -147,19 +147,19 @@ struct topic_prefixes {
 void topic_prefixes_begin(struct topic_prefixes *walk,
     const struct topic_registry *reg, const void *name, size_t len);
 
-/* The next one, the shortest first; NULL when there are no more. Costs one
- * lookup for each length that prefixes have. */
+/* Returns the next one, the shortest first; NULL at the end. Costs one lookup
+ * for each length that prefixes have. */
 struct topic *topic_prefixes_next(struct topic_prefixes *walk);
 
-/* Whether anybody has subscribed by prefix. */
+/* Returns whether there are subscriptions by prefix. */
 bool topic_has_prefixes(const struct topic_registry *reg);
 
-/* How many lengths the owner's prefixes have, and how many are left for new
- * ones of all. */
+/* Return how many lengths the owner's prefixes have, and how many are left for
+ * new ones of all owners. */
 size_t topic_owner_n_lengths(const struct topic_owner *owner);
 size_t topic_n_lengths_left(const struct topic_registry *reg);
 
-/* Numbers: topics subscribed exactly, prefixes, and subscriptions in all. */
+/* Return the numbers of exact topics, of prefixes, and of all subscriptions. */
 size_t topic_n_exact(const struct topic_registry *reg);
 size_t topic_n_prefixes(const struct topic_registry *reg);
 size_t topic_n_subscriptions(const struct topic_registry *reg);

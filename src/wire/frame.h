@@ -13,9 +13,7 @@
 
 #include "base/err.h"
 
-#define FRAME_LENGTH_SIZE                                  \
-	4 /* the length field, which does not count itself \
-	   */
+#define FRAME_LENGTH_SIZE 4 /* of the length, not counted by it */
 #define FRAME_HEADER_SIZE 8
 #define FRAME_TOPICS_MAX 65536 /* of one SUBSCRIBE or UNSUBSCRIBE */
 

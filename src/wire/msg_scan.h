@@ -19,8 +19,7 @@
 #define MSG_DEPTH_MAX 4
 
 enum msg_error {
-	MSG_E_MALFORMED =
-	    1, /* truncated, too deep, too many values, or not msgpack */
+	MSG_E_MALFORMED = 1, /* invalid, too deep or too many values */
 };
 
 enum msg_type {
