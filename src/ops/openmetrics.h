@@ -1,5 +1,5 @@
 /*
- * exposition - the figures as text for Prometheus: OpenMetrics 1.0, or the
+ * openmetrics - the figures as text for Prometheus: OpenMetrics 1.0, or the
  * older text format 0.0.4, which differ in how counters are named and in how
  * the text ends. Pure but for the native that is asked.
  */

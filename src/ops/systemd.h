@@ -1,5 +1,5 @@
 /*
- * notify - tells the service manager how the daemon is: the datagrams of
+ * systemd - tells the service manager the daemon's state: the datagrams of
  * sd_notify(3), spoken here since they are few.
  *
  * Reports to the manager: ready, STATUS, reloading, stopping, and, from the

@@ -1,5 +1,5 @@
 /*
- * rows - the table of clients of STATS: one row for each connection, of
+ * clients - the table of clients of STATS: one row for each connection, of
  * whatever protocol, in the same columns.
  */
 #ifndef PM2A_STATS_CLIENTS_H
