@@ -74,8 +74,8 @@ BELOW_config := base
 BELOW_stats := core net wire base
 BELOW_edge := stats core net wire base
 BELOW_edge/native := edge stats core net wire base
-BELOW_edge/redis := edge/native edge stats core net wire base
-BELOW_ops := edge/redis edge/native edge stats core net wire base
+BELOW_edge/redis := edge stats core net wire base
+BELOW_ops := stats core net wire base
 BELOW_client := wire base
 BELOW_cli := client config wire base
 BELOW_daemon := ops edge/redis edge/native edge cli client stats core net config wire base
@@ -209,8 +209,11 @@ $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(B)/tests/unit/support.o $(B)/test
 		$$(LDLIBS_ALL) $$(CHECK_LDLIBS))
 endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
+# What the rig of a layer needs besides: it has a native edge for its daemon.
+RIG_ops := edge/native edge
+RIG_edge/redis := edge/native
 $(foreach l,$(LAYERS),$(eval $(filter $(B)/tests/unit/$(l)/test_%,$(UNIT_BINARIES)): \
-	$(call archives,$(l))))
+	$(foreach a,$(l) $(RIG_$(l)) $(BELOW_$(l)),$(B)/layers/$(a).a)))
 
 -include $(SOURCES:src/%.c=$(B)/%.d) $(LIB_OBJECTS:.o=.d) $(LIBEVENT_OBJECTS:.o=.d)
 -include $(wildcard $(B)/tests/*/*.d $(B)/tests/*/*/*.d $(B)/tests/*/*/*/*.d)

@@ -29,6 +29,7 @@ struct daemon {
 	struct loop *loop;
 	struct conn_set *set;
 	struct broker *broker;
+	struct hub *hub;
 	struct native *native;
 	struct redis *redis;
 	struct metrics *metrics;
@@ -93,6 +94,7 @@ configure_all(struct daemon *daemon)
 {
 	struct conn_limits net = settings_conn(&daemon->config);
 	struct broker_limits core = settings_broker(&daemon->config);
+	struct hub_settings hub = settings_hub(&daemon->config);
 	struct native_settings native = settings_native(&daemon->config);
 	struct redis_settings redis = settings_redis(&daemon->config);
 
@@ -103,6 +105,7 @@ configure_all(struct daemon *daemon)
 	conn_set_splice_above(
 	    daemon->set, settings_splice_above(&daemon->config));
 	broker_set_limits(daemon->broker, &core);
+	hub_configure(daemon->hub, &hub);
 	native_configure(daemon->native, &native);
 	redis_configure(daemon->redis, &redis);
 }
@@ -206,7 +209,7 @@ reload(char *said, size_t size, void *arg)
 	if (!daemon->is_draining)
 		notify_reloading(daemon->notify);
 	is_done = read_again(daemon, said, size);
-	native_note_reload(daemon->native, is_done, said);
+	hub_note_reload(daemon->hub, is_done, said);
 	if (!daemon->is_draining)
 		notify_ready(daemon->notify);
 	return is_done;
@@ -274,8 +277,7 @@ meet_pm2(struct daemon *daemon)
 	};
 	int fd = pm2_inherited();
 
-	return fd < 0 ? NULL
-		      : pm2_new(daemon->loop, fd, daemon->native, &hooks);
+	return fd < 0 ? NULL : pm2_new(daemon->loop, fd, daemon->hub, &hooks);
 }
 
 static void
@@ -342,6 +344,7 @@ make_parts(struct daemon *daemon)
 {
 	struct conn_limits net = settings_conn(&daemon->config);
 	struct broker_limits core = settings_broker(&daemon->config);
+	struct hub_settings hub = settings_hub(&daemon->config);
 	struct native_settings settings = settings_native(&daemon->config);
 	struct redis_settings redis = settings_redis(&daemon->config);
 
@@ -350,16 +353,17 @@ make_parts(struct daemon *daemon)
 	conn_set_splice_above(
 	    daemon->set, settings_splice_above(&daemon->config));
 	daemon->broker = broker_new(&core, hash_key_random());
-	daemon->native =
-	    native_new(daemon->loop, daemon->set, daemon->broker, &settings);
-	daemon->redis = redis_new(daemon->loop, daemon->set, daemon->broker,
-	    &redis, native_closed(daemon->native));
-	redis_report_to(daemon->redis, daemon->native);
-	daemon->metrics = metrics_new(daemon->loop, daemon->native);
+	daemon->hub = hub_new(daemon->loop, daemon->set, daemon->broker, &hub);
+	daemon->native = native_new(
+	    daemon->loop, daemon->set, daemon->broker, daemon->hub, &settings);
+	daemon->redis = redis_new(
+	    daemon->loop, daemon->set, daemon->broker, daemon->hub, &redis);
+	daemon->metrics = metrics_new(daemon->loop, daemon->hub);
 	daemon->pm2 = meet_pm2(daemon);
-	daemon->notify = notify_new(daemon->loop, daemon->native);
+	daemon->notify = notify_new(daemon->loop, daemon->hub);
 	daemon->sockets = (struct sockets){
 		.loop = daemon->loop,
+		.hub = daemon->hub,
 		.native = daemon->native,
 		.redis = daemon->redis,
 		.metrics = daemon->metrics,
@@ -374,6 +378,7 @@ free_parts(struct daemon *daemon)
 	metrics_free(daemon->metrics);
 	redis_free(daemon->redis);
 	native_free(daemon->native);
+	hub_free(daemon->hub);
 	broker_free(daemon->broker);
 	conn_set_free(daemon->set);
 	blob_trim();

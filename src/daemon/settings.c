@@ -56,6 +56,16 @@ settings_broker(const struct config *config)
 	};
 }
 
+int
+settings_allowed(
+    const struct config *config, struct allowed **out, struct config_why *why)
+{
+	_Static_assert(sizeof(why->text) >= ALLOWED_WHY_SIZE, "it fits");
+
+	return allowed_new(
+	    config->allow_users, config->allow_groups, out, why->text);
+}
+
 static void
 put_config(struct msg_writer *w, void *arg)
 {
@@ -69,22 +79,24 @@ put_config(struct msg_writer *w, void *arg)
 	msg_end_map(w, map);
 }
 
-int
-settings_allowed(
-    const struct config *config, struct allowed **out, struct config_why *why)
+struct hub_settings
+settings_hub(struct config *config)
 {
-	_Static_assert(sizeof(why->text) >= ALLOWED_WHY_SIZE, "it fits");
-
-	return allowed_new(
-	    config->allow_users, config->allow_groups, out, why->text);
+	return (struct hub_settings){
+		.server = SERVER_NAME,
+		.socket = config->socket,
+		.slow_turn_us = config->slow_turn_ms * 1000,
+		.slow_question_us = config->slow_question_ms * 1000,
+		.put_config = put_config,
+		.put_config_arg = config,
+	};
 }
 
 struct native_settings
-settings_native(struct config *config)
+settings_native(const struct config *config)
 {
 	return (struct native_settings){
 		.server = SERVER_NAME,
-		.socket = config->socket,
 		.max_frame = (uint32_t)config->max_frame_bytes,
 		.max_connections = (uint32_t)config->max_connections,
 		.hello_timeout_ms = config->hello_timeout_ms,
@@ -95,10 +107,6 @@ settings_native(struct config *config)
 		.questions_max = (uint32_t)config->max_questions,
 		.questions_all_max = (uint32_t)config->max_questions_all,
 		.answer_max_bytes = fitting(config, config->max_answer_bytes),
-		.slow_turn_us = config->slow_turn_ms * 1000,
-		.slow_question_us = config->slow_question_ms * 1000,
-		.put_config = put_config,
-		.put_config_arg = config,
 	};
 }
 

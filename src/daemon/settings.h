@@ -10,6 +10,7 @@
 #include "edge/native/native.h"
 #include "edge/redis/redis.h"
 #include "net/conn.h"
+#include "stats/hub.h"
 
 struct conn_limits settings_conn(const struct config *config);
 struct broker_limits settings_broker(const struct config *config);
@@ -20,7 +21,10 @@ struct broker_limits settings_broker(const struct config *config);
 int must_check settings_allowed(
     const struct config *config, struct allowed **out, struct config_why *why);
 
-struct native_settings settings_native(struct config *config);
+/* `config` must outlive them: statistics show it. */
+struct hub_settings settings_hub(struct config *config);
+
+struct native_settings settings_native(const struct config *config);
 struct redis_settings settings_redis(const struct config *config);
 
 /* For conn_set_splice_above(): 0 where the kernel is not known to be good at

@@ -335,8 +335,8 @@ sockets_open(struct sockets *sockets, const struct config *config)
 		code = start(&sockets->open[i]);
 	for (size_t i = 0; code == 0 && i < sockets->n; i++)
 		if (sockets->open[i].role == SOCKETS_NATIVE)
-			native_set_listener(
-			    sockets->native, sockets->open[i].listener);
+			hub_set_listener(
+			    sockets->hub, sockets->open[i].listener);
 	return code;
 }
 
@@ -352,7 +352,7 @@ close_entry(struct sockets_entry *entry)
 void
 sockets_close(struct sockets *sockets)
 {
-	native_set_listener(sockets->native, NULL);
+	hub_set_listener(sockets->hub, NULL);
 	for (size_t i = 0; i < sockets->n; i++)
 		if (!roles[sockets->open[i].role].stays)
 			close_entry(&sockets->open[i]);

@@ -37,6 +37,7 @@ struct sockets_entry {
 /* The edges that accept connections, and the listeners. Embedded. */
 struct sockets {
 	struct loop *loop;
+	struct hub *hub;
 	struct native *native;
 	struct redis *redis;
 	struct metrics *metrics;

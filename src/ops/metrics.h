@@ -7,7 +7,7 @@
 #ifndef PM2A_OPS_METRICS_H
 #define PM2A_OPS_METRICS_H
 
-#include "edge/native/native.h"
+#include "stats/hub.h"
 #include "net/listen.h"
 #include "net/loop.h"
 
@@ -26,8 +26,8 @@ extern const struct listen_ops metrics_listen_ops;
  */
 extern const struct listen_ops metrics_http_listen_ops;
 
-/* Adds its figures to those of native, which must outlive it. */
-struct metrics *metrics_new(struct loop *loop, struct native *native)
+/* Adds its figures to those of hub, which must outlive it. */
+struct metrics *metrics_new(struct loop *loop, struct hub *hub)
     __attribute__((returns_nonnull));
 
 /* Closes everything. NULL is fine. */

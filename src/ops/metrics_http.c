@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "ops/openmetrics.h"
 #include "ops/page.h"
+#include "stats/report.h"
 #include "wire/control.h"
 #include "wire/http.h"
 #include "wire/json.h"
@@ -23,7 +24,7 @@
  */
 
 struct metrics_http {
-	struct native *native;
+	struct hub *hub;
 	struct visitors *visitors;
 	bool is_draining;
 	uint64_t n_refused;
@@ -142,7 +143,7 @@ send_metrics(const struct asked *asked)
 	char *text = NULL;
 	FILE *out = xmemstream(&text, &len);
 
-	exposition_write(out, asked->http->native, is_open);
+	openmetrics_write(out, asked->http->hub, is_open);
 	fclose(out);
 	send_reply(asked, 200,
 	    is_open ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, text, len);
@@ -221,7 +222,7 @@ read_sort(const struct http_text *query, struct control_stats *wanted,
 		strcpy(wanted->sort, value);
 	else if (r != HTTP_E_ABSENT)
 		return "sort: a key of clients or topics\n";
-	return native_can_sort(wanted) ? NULL
+	return report_can_sort(wanted) ? NULL
 				       : "sort: a key of clients or topics\n";
 }
 
@@ -256,7 +257,7 @@ cancel_stats(void *arg)
 {
 	struct pending *pending = arg;
 
-	native_report_cancel(pending->report);
+	report_cancel(pending->report);
 	free(pending);
 }
 
@@ -270,7 +271,7 @@ on_report(struct report *report, void *arg)
 	char *text = NULL;
 	FILE *out = xmemstream(&text, &len);
 
-	native_report(report, &w);
+	report_put(report, &w);
 	if (w.fault)
 		log_fatal("out-of-memory", "writing=STATS");
 	bytes = bytes_over(w.data, w.len);
@@ -297,8 +298,7 @@ send_stats(const struct asked *asked)
 	pending = xcalloc(1, sizeof(*pending));
 	pending->asked = *asked;
 	pending->asked.request = NULL;
-	report =
-	    native_gather(asked->http->native, &wanted, on_report, pending);
+	report = report_gather(asked->http->hub, &wanted, on_report, pending);
 	if (report == NULL)
 		return;
 	pending->report = report;
@@ -424,11 +424,11 @@ static const struct visitors_ops ops = {
 };
 
 struct metrics_http *
-metrics_http_new(struct loop *loop, struct native *native)
+metrics_http_new(struct loop *loop, struct hub *hub)
 {
 	struct metrics_http *http = xcalloc(1, sizeof(*http));
 
-	http->native = native;
+	http->hub = hub;
 	http->visitors = visitors_new(loop, "metrics-listen", &ops, http);
 	return http;
 }

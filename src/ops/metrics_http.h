@@ -7,14 +7,14 @@
 
 #include <stdint.h>
 
-#include "edge/native/native.h"
+#include "stats/hub.h"
 #include "net/loop.h"
 #include "ops/visitors.h"
 
 struct metrics_http;
 
-/* native must outlive it. */
-struct metrics_http *metrics_http_new(struct loop *loop, struct native *native)
+/* `hub` must outlive it. */
+struct metrics_http *metrics_http_new(struct loop *loop, struct hub *hub)
     __attribute__((returns_nonnull));
 
 /* NULL is fine. */

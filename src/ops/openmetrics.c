@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "edge/native/figures.h"
-#include "edge/native/native.h"
+#include "stats/figures.h"
+#include "stats/hub.h"
 #include "stats/clients.h"
 
 #define PREFIX "pm2adapterd_"
@@ -58,25 +58,22 @@ put_label(FILE *out, const char *value)
 }
 
 static void
-put_figures(const struct text *text, const struct figures *figures)
+put_figure(const struct figure_info *info, int64_t value, void *arg)
 {
-	for (int i = 0; i < N_FIGURES; i++) {
-		const struct figure_info *info = &figures_info[i];
-		bool is_counter = info->kind == FIGURE_COUNTER;
+	const struct text *text = arg;
+	bool is_counter = info->kind == FIGURE_COUNTER;
+	double unit = 1;
 
-		put_head(text, info->metric, is_counter ? "counter" : "gauge",
-		    info->help);
-		fprintf(text->out, "%s%s ", info->metric,
-		    is_counter ? "_total" : "");
-		if (i == FIGURE_TURN_CPU_MAX_US)
-			fprintf(text->out, "%.6f\n",
-			    (double)figures->values[i] / 1e6);
-		else if (i == FIGURE_UPTIME_MS)
-			fprintf(text->out, "%.3f\n",
-			    (double)figures->values[i] / 1000);
-		else
-			fprintf(text->out, "%" PRId64 "\n", figures->values[i]);
-	}
+	for (int i = 0; i < info->decimals; i++)
+		unit *= 10;
+	put_head(
+	    text, info->metric, is_counter ? "counter" : "gauge", info->help);
+	fprintf(text->out, "%s%s ", info->metric, is_counter ? "_total" : "");
+	if (info->decimals == 0)
+		fprintf(text->out, "%" PRId64 "\n", value);
+	else
+		fprintf(
+		    text->out, "%.*f\n", info->decimals, (double)value / unit);
 }
 
 /* Buckets at powers of four: 16 us to 16.8 s. Times are whole microseconds, the
@@ -119,8 +116,8 @@ static void
 put_of_clients(const struct text *text, const struct client_rows *rows,
     const char *name, bool is_counter, size_t field, const char *help)
 {
-	size_t n =
-	    rows->n < EXPOSITION_CLIENTS_MAX ? rows->n : EXPOSITION_CLIENTS_MAX;
+	size_t n = rows->n < OPENMETRICS_CLIENTS_MAX ? rows->n
+						     : OPENMETRICS_CLIENTS_MAX;
 
 	put_head(text, name, is_counter ? "counter" : "gauge", help);
 	for (size_t i = 0; i < n; i++) {
@@ -138,11 +135,11 @@ put_of_clients(const struct text *text, const struct client_rows *rows,
 }
 
 static void
-put_clients(const struct text *text, struct native *native)
+put_clients(const struct text *text, struct hub *hub)
 {
 	struct client_rows rows = { 0 };
 
-	native_each_client(native, rows_add, &rows);
+	hub_each_client(hub, rows_add, &rows);
 	rows_sort(rows.at, rows.n, "queue_bytes");
 	put_of_clients(text, &rows, PREFIX "client_queue_bytes", false,
 	    offsetof(struct client_row, queue_bytes),
@@ -160,16 +157,16 @@ put_clients(const struct text *text, struct native *native)
 }
 
 void
-exposition_write(FILE *out, struct native *native, bool is_openmetrics)
+openmetrics_write(FILE *out, struct hub *hub, bool is_openmetrics)
 {
 	struct text text = { out, is_openmetrics };
 	struct figures figures;
 
-	native_figures(native, &figures);
+	hub_figures(hub, &figures);
 	put_head(&text, PREFIX "build_info", "gauge",
 	    "1, with the version as a label");
 	fprintf(out, PREFIX "build_info{version=\"" VERSION "\"} 1\n");
-	put_figures(&text, &figures);
+	hub_each_figure(hub, &figures, put_figure, &text);
 	put_head(&text, PREFIX "loop_busy_ratio", "gauge",
 	    "Share of the last ten seconds in which the loop was busy");
 	fprintf(out, PREFIX "loop_busy_ratio %.6f\n", figures.busy);
@@ -182,11 +179,11 @@ exposition_write(FILE *out, struct native *native, bool is_openmetrics)
 	    "Busy time of a turn of the loop", figures.turn);
 	put_head(&text, PREFIX "closed_connections", "counter",
 	    "Connections ended, by reason");
-	native_each_close(native, put_close, &text);
+	hub_each_close(hub, put_close, &text);
 	put_head(&text, PREFIX "refused_frames", "counter",
 	    "Frames refused, by code");
-	native_each_refusal(native, put_refusal, &text);
-	put_clients(&text, native);
+	hub_each_refusal(hub, put_refusal, &text);
+	put_clients(&text, hub);
 	if (is_openmetrics)
 		fputs("# EOF\n", out);
 }

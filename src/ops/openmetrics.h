@@ -9,17 +9,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-struct native;
+struct hub;
 
 /* The clients with the longest queues, of which there are so many at most, have
  * metrics of their own. */
-#define EXPOSITION_CLIENTS_MAX 100
+#define OPENMETRICS_CLIENTS_MAX 100
 
 #define EXPOSITION_OPENMETRICS \
 	"application/openmetrics-text; version=1.0.0; charset=utf-8"
 #define EXPOSITION_TEXT "text/plain; version=0.0.4; charset=utf-8"
 
 /* Writes all metrics. docs/METRICS.md lists them. */
-void exposition_write(FILE *out, struct native *native, bool is_openmetrics);
+void openmetrics_write(FILE *out, struct hub *hub, bool is_openmetrics);
 
 #endif

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/xalloc.h"
-#include "edge/native/figures.h"
+#include "stats/report.h"
 #include "ops/pm2_channel.h"
 #include "wire/control.h"
 #include "wire/json.h"
@@ -29,7 +29,7 @@ struct pm2 {
 	struct loop *loop;
 	struct loop_source source;
 	struct instant next_telling; /* INSTANT_NEVER until it is ready */
-	struct native *native;
+	struct hub *hub;
 	struct pm2_hooks hooks;
 	uint64_t n_dropped_told; /* of the channel's, in the log */
 };
@@ -151,7 +151,7 @@ tell(struct pm2 *pm2)
 	struct figures f;
 	json_t *values = json_object();
 
-	native_figures(pm2->native, &f);
+	hub_figures(pm2->hub, &f);
 	put_value(values, "Connections", "", "%" PRId64,
 	    f.values[FIGURE_CONNECTIONS]);
 	put_value(values, "Workers", "", "%" PRId64, f.values[FIGURE_MEMBERS]);
@@ -217,7 +217,7 @@ section(struct pm2 *pm2, enum control_section which)
 	FILE *out = xmemstream(&text, &len);
 
 	wanted.wanted[which] = true;
-	native_report_now(pm2->native, &wanted, &w);
+	report_now(pm2->hub, &wanted, &w);
 	bytes = bytes_over(w.data, w.len);
 	if (w.fault)
 		log_fatal("out-of-memory", "writing=STATS");
@@ -344,13 +344,13 @@ on_line(const char *line, size_t len, void *arg)
 }
 
 struct pm2 *
-pm2_new(struct loop *loop, int fd, struct native *native,
-    const struct pm2_hooks *hooks)
+pm2_new(
+    struct loop *loop, int fd, struct hub *hub, const struct pm2_hooks *hooks)
 {
 	struct pm2 *pm2 = xcalloc(1, sizeof(*pm2));
 
 	pm2->loop = loop;
-	pm2->native = native;
+	pm2->hub = hub;
 	pm2->hooks = *hooks;
 	pm2->next_telling = INSTANT_NEVER;
 	pm2->channel.on_line = on_line;

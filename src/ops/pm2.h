@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "edge/native/native.h"
+#include "stats/hub.h"
 #include "net/loop.h"
 
 struct pm2;
@@ -38,8 +38,8 @@ struct pm2_hooks {
  */
 int pm2_inherited(void);
 
-/* Takes fd; native must outlive it. */
-struct pm2 *pm2_new(struct loop *loop, int fd, struct native *native,
+/* Takes fd; `hub` must outlive it. */
+struct pm2 *pm2_new(struct loop *loop, int fd, struct hub *hub,
     const struct pm2_hooks *hooks) __attribute__((returns_nonnull));
 
 /* NULL is fine here, and means that pm2 isn't there. */

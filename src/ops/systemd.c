@@ -14,7 +14,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "edge/native/figures.h"
+#include "stats/figures.h"
 
 #define STATUS_MS 5000
 #define TEXT_SIZE 256
@@ -22,7 +22,7 @@
 struct notify {
 	struct loop *loop;
 	struct loop_source source;
-	struct native *native;
+	struct hub *hub;
 	int fd;
 	struct sockaddr_un to;
 	socklen_t to_len;
@@ -86,7 +86,7 @@ tell_status(struct notify *notify)
 	char text[TEXT_SIZE];
 	struct figures f;
 
-	native_figures(notify->native, &f);
+	hub_figures(notify->hub, &f);
 	snprintf(text, sizeof(text),
 	    "STATUS=%" PRId64 " workers, %.0f deliveries/s",
 	    f.values[FIGURE_MEMBERS], f.rates[RATES_DELIVERED]);
@@ -120,13 +120,13 @@ expire(struct loop_source *source, struct instant now)
 }
 
 struct notify *
-notify_new(struct loop *loop, struct native *native)
+notify_new(struct loop *loop, struct hub *hub)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	struct notify *notify = xcalloc(1, sizeof(*notify));
 
 	notify->loop = loop;
-	notify->native = native;
+	notify->hub = hub;
 	notify->fd = -1;
 	notify->next_status = notify->next_watchdog = INSTANT_NEVER;
 	if (name != NULL && read_address(notify, name))

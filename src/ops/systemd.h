@@ -9,7 +9,7 @@
 #ifndef PM2A_OPS_SYSTEMD_H
 #define PM2A_OPS_SYSTEMD_H
 
-#include "edge/native/native.h"
+#include "stats/hub.h"
 #include "net/loop.h"
 
 struct notify;
@@ -17,7 +17,7 @@ struct notify;
 /* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and takes them out of
  * the environment. NULL: there is no manager that listens. native must outlive
  * it. */
-struct notify *notify_new(struct loop *loop, struct native *native);
+struct notify *notify_new(struct loop *loop, struct hub *hub);
 
 /* All of these: NULL is fine. */
 void notify_free(struct notify *notify);

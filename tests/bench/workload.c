@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "edge/native/native.h"
+#include "stats/hub.h"
 #include "wire/frame.h"
 
 #define N_RECEIVERS 4
@@ -42,7 +43,6 @@ static const struct broker_limits broker_limits = {
 };
 static const struct native_settings settings = {
 	.server = "pm2adapterd",
-	.socket = "",
 	.max_frame = 1 << 20,
 	.max_connections = N_RECEIVERS + N_STOPPED + 1,
 	.hello_timeout_ms = 3600000,
@@ -54,6 +54,7 @@ static const struct native_settings settings = {
 };
 
 static struct loop *loop;
+static struct hub *hub;
 static struct native *native;
 static int publisher, receivers[N_RECEIVERS];
 static uint32_t chance = 1;
@@ -361,7 +362,9 @@ main(int argc, char **argv)
 		errx(1, "loop_new");
 	set = conn_set_new(loop, &conn_limits);
 	broker = broker_new(&broker_limits, (struct hash_key){ 1, 2 });
-	native = native_new(loop, set, broker, &settings);
+	hub = hub_new(loop, set, broker,
+	    &(const struct hub_settings){ .server = "bench" });
+	native = native_new(loop, set, broker, hub, &settings);
 	publisher = join();
 	for (size_t i = 0; i < N_RECEIVERS; i++)
 		receivers[i] = join();

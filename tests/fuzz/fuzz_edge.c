@@ -14,6 +14,7 @@
 #include "base/blob.h"
 #include "base/log.h"
 #include "edge/native/native.h"
+#include "stats/hub.h"
 #include "edge/redis/redis.h"
 
 #define N_PEERS 4
@@ -37,6 +38,7 @@ struct peer_end {
 static struct loop *loop;
 static struct conn_set *set;
 static struct broker *broker;
+static struct hub *hub;
 static struct native *native;
 static struct redis *redis;
 static struct peer_end peers[N_PEERS];
@@ -100,9 +102,13 @@ begin(void)
 		.gather_max_bytes = 100,
 		.gather_all_max_bytes = 150,
 	};
-	const struct native_settings native_settings = {
+	const struct hub_settings hub_settings = {
 		.server = "fuzz",
 		.socket = "/run/s",
+		.put_config = put_config,
+	};
+	const struct native_settings native_settings = {
+		.server = "fuzz",
 		.max_frame = 4096,
 		.max_connections = 2 * N_PEERS,
 		.hello_timeout_ms = 3600000,
@@ -112,7 +118,6 @@ begin(void)
 		.questions_max = core.questions_max,
 		.questions_all_max = core.questions_all_max,
 		.answer_max_bytes = core.answer_max_bytes,
-		.put_config = put_config,
 	};
 	const struct redis_settings redis_settings = {
 		.version = "0",
@@ -132,10 +137,9 @@ begin(void)
 	assert(r == 0);
 	set = conn_set_new(loop, &net);
 	broker = broker_new(&core, (struct hash_key){ 1, 2 });
-	native = native_new(loop, set, broker, &native_settings);
-	redis = redis_new(
-	    loop, set, broker, &redis_settings, native_closed(native));
-	redis_report_to(redis, native);
+	hub = hub_new(loop, set, broker, &hub_settings);
+	native = native_new(loop, set, broker, hub, &native_settings);
+	redis = redis_new(loop, set, broker, hub, &redis_settings);
 	for (size_t i = 0; i < N_PEERS; i++)
 		dial(i, true);
 	turn();
@@ -153,6 +157,7 @@ end(void)
 	assert(request_n_open(broker_requests(broker)) == 0);
 	redis_free(redis);
 	native_free(native);
+	hub_free(hub);
 	broker_free(broker);
 	conn_set_free(set);
 	loop_free(loop);

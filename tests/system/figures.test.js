@@ -16,14 +16,20 @@ const names = fs.readdirSync(SRC, { recursive: true })
 const headers = names.filter((name) => name.endsWith('.h')).map(read);
 const sources = names.filter((name) => name.endsWith('.c')).map(read).join('\n');
 
-const [, list] = headers.map((text) => text.match(/^enum figure \{([^]*?)^\}/m)).find(Boolean);
-const FIGURES = [...list.matchAll(/^\t(FIGURE_\w+),$/gm)].map(([, name]) => name);
-const INFO = [...sources.matchAll(/\[(FIGURE_\w+)\]\s*=\s*\{\s*(NULL|"(\w+)"),\s*"(\w+)"/g)]
+const ROW = /\[(\w+)\]\s*=\s*\{\s*(NULL|"(\w+)"),\s*"(\w+)",\s*"pm2adapterd_/g;
+const rowsOf = (text) => [...text.matchAll(ROW)]
 	.map(([, figure, , group, key]) => ({ figure, group, key }));
+const namesOf = (list, prefix) => [...list.matchAll(/^\t(\w+),$/gm)].map(([, name]) => name)
+	.filter((name) => name.startsWith(prefix) && !name.startsWith('N_'));
 
-test('each figure has a row in the table of figures', () => {
-	assert.ok(FIGURES.length > 50, String(FIGURES.length));
-	assert.deepStrictEqual(INFO.map(({ figure }) => figure), FIGURES);
+const [, list] = headers.map((text) => text.match(/^enum figure \{([^]*?)^\}/m)).find(Boolean);
+const FIGURES = namesOf(list, 'FIGURE_');
+const INFO = rowsOf(sources);
+
+test('each shared figure has a row in the table of figures', () => {
+	assert.ok(FIGURES.length > 35, String(FIGURES.length));
+	assert.deepStrictEqual(INFO.map(({ figure }) => figure)
+		.filter((name) => name.startsWith('FIGURE_')), FIGURES);
 });
 
 for (const figure of FIGURES)
@@ -32,6 +38,24 @@ for (const figure of FIGURES)
 		const passed = new RegExp(`\\b\\w*(set|add|put|count)\\w*\\([^;]*?\\b${figure}\\b`);
 		assert.ok(assigned.test(sources) || passed.test(sources),
 			`no file below src/ assigns ${figure}: the figure would stay 0`);
+	});
+
+/* A source of statistics has its own figures in one file: enum, table, and where they are set. */
+const OWNERS = names.filter((name) => name.endsWith('.c') &&
+	/struct figure_info own\[/.test(read(name)));
+
+test('the sources with figures of their own are Redis and the metrics', () => {
+	assert.deepStrictEqual(OWNERS.sort(), ['edge/redis/figures.c', 'ops/metrics.c']);
+});
+
+for (const owner of OWNERS)
+	test(`${owner} sets each figure of its own`, () => {
+		const text = read(owner);
+		const figures = namesOf(text.match(/^enum \{([^]*?)N_OWN/m)[1], '');
+		assert.ok(figures.length > 3);
+		assert.deepStrictEqual(rowsOf(text).map(({ figure }) => figure), figures);
+		for (const figure of figures)
+			assert.match(text, new RegExp(`v\\[${figure}\\] \\+?=`), figure);
 	});
 
 scenario('STATS has the key of each figure', async (start) => {

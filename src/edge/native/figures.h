@@ -1,120 +1,12 @@
 /*
- * figures - every number that the daemon tells of itself, once: what it is
- * called, whether it only grows, and what it means. STATS, the metrics and pm2
- * show them from here, so that they agree.
+ * figures - what the native edge adds to the daemon's statistics.
  */
 #ifndef PM2A_EDGE_NATIVE_FIGURES_H
 #define PM2A_EDGE_NATIVE_FIGURES_H
 
-#include <stdint.h>
+#include "edge/native/session.h"
 
-#include "stats/histogram.h"
-#include "stats/rates.h"
-
-struct native;
-
-enum figure {
-	FIGURE_UPTIME_MS,
-	FIGURE_CONNECTIONS,
-	FIGURE_MEMBERS,
-	FIGURE_TOPICS,
-	FIGURE_PREFIXES,
-	FIGURE_SUBSCRIPTIONS,
-	FIGURE_PUBLISHED,
-	FIGURE_PUBLISHED_BYTES,
-	FIGURE_DELIVERED,
-	FIGURE_DELIVERED_BYTES,
-	FIGURE_UNROUTED,
-	FIGURE_BYTES_IN,
-	FIGURE_BYTES_OUT,
-	FIGURE_QUEUE_BYTES,
-	FIGURE_BLOB_BYTES,
-	FIGURE_MEMORY_BYTES,
-	FIGURE_MEMORY_PEAK_BYTES,
-	FIGURE_MEMORY_LIMIT_BYTES,
-	FIGURE_ACCEPTED,
-	FIGURE_ACCEPT_PAUSES,
-	FIGURE_TURN_CPU_MAX_US,
-	FIGURE_LOG_DROPPED,
-	FIGURE_LOG_SUPPRESSED,
-	FIGURE_RELOAD_DONE,
-	FIGURE_RELOAD_REFUSED,
-	FIGURE_RELOAD_LAST_REFUSED,
-	FIGURE_DROPS_VOLATILE,
-	FIGURE_DROPS_OBSERVED,
-	FIGURE_DROPS_UNDELIVERED,
-	FIGURE_DROPS_UNWRITTEN_BYTES,
-	FIGURE_SPLICED_MESSAGES,
-	FIGURE_SPLICED_BYTES,
-	FIGURE_SPLICED_SETTLED,
-	FIGURE_SPLICED_FAILED,
-	FIGURE_QUESTIONS_ASKED,
-	FIGURE_QUESTIONS_OPEN,
-	FIGURE_QUESTIONS_GATHERED_BYTES,
-	FIGURE_QUESTIONS_SENT,
-	FIGURE_QUESTIONS_ANSWERS,
-	FIGURE_QUESTIONS_TIMEOUT,
-	FIGURE_QUESTIONS_ABANDONED,
-	FIGURE_QUESTIONS_LATE,
-	FIGURE_QUESTIONS_DOUBLED,
-	FIGURE_QUESTIONS_FOREIGN,
-	FIGURE_REDIS_CLIENTS,
-	FIGURE_REDIS_CONNECTIONS,
-	FIGURE_REDIS_COMMANDS,
-	FIGURE_REDIS_ERRORS,
-	FIGURE_REDIS_AUTH_FAILURES,
-	FIGURE_REDIS_PUBLISHED,
-	FIGURE_REDIS_DELIVERED,
-	FIGURE_REDIS_PATTERNS,
-	FIGURE_REDIS_TRANSLATED,
-	FIGURE_REDIS_MALFORMED,
-	FIGURE_REDIS_TOO_DEEP,
-	FIGURE_REDIS_TOO_COSTLY,
-	FIGURE_METRICS_CONNECTIONS,
-	FIGURE_METRICS_REQUESTS,
-	FIGURE_METRICS_REFUSED,
-	FIGURE_METRICS_CROWDED_OUT,
-	FIGURE_METRICS_TIMED_OUT,
-	N_FIGURES,
-};
-
-enum figure_kind {
-	FIGURE_COUNTER, /* only grows */
-	FIGURE_GAUGE,
-};
-
-struct figure_info {
-	const char *group;  /* the map of STATS' overview, or NULL: itself */
-	const char *name;   /* its key there */
-	const char *metric; /* OpenMetrics' name, without _total */
-	enum figure_kind kind;
-	const char *help; /* a sentence without a full stop */
-};
-
-extern const struct figure_info figures_info[N_FIGURES];
-
-struct figures {
-	int64_t values[N_FIGURES];
-	/* Per second, over the last ten: see figures_rate_name(). */
-	double rates[RATES_COUNTERS];
-	/* The share of the last ten seconds that the loop worked, 0 to 1. */
-	double busy;
-	/* Borrowed from the native. From reading a message to having written it
-	 * or queued it to all receivers; from ASK to RESULT; a turn's work. */
-	const struct histogram *transit, *gather, *turn;
-};
-
-/* All of them as they are now; looks at each connection once. */
-void native_figures(struct native *native, struct figures *out);
-
-/* "published", "delivered", "bytes_in", "bytes_out", "busy_us". */
-const char *figures_rate_name(enum rates_counter counter);
-
-/* Counters with a label: how many connections ended for which reason, and how
- * many frames were refused with which code. Those that are 0 too. */
-void native_each_close(struct native *native,
-    void (*each)(const char *reason, uint64_t n, void *arg), void *arg);
-void native_each_refusal(struct native *native,
-    void (*each)(const char *code, uint64_t n, void *arg), void *arg);
+/* Adds native->stats to native->hub. */
+void native_figures_add(struct native *native);
 
 #endif

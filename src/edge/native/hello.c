@@ -51,9 +51,9 @@ ending_of(const struct native *native, const struct control_previous *previous)
 	const struct session *session;
 	const struct conn_cause *cause;
 
-	if (previous->epoch_ms != native->epoch_ms)
+	if (previous->epoch_ms != hub_epoch_ms(native->hub))
 		return (struct control_ending){ "unknown", 0 };
-	entry = closed_find(&native->closed, previous->id);
+	entry = closed_find(hub_closed(native->hub), previous->id);
 	if (entry != NULL)
 		return (
 		    struct control_ending){ entry->reason, entry->queue_bytes };
@@ -78,7 +78,7 @@ welcome(struct session *session, const struct control_previous *previous)
 	    &(struct control_welcome){
 		.server = native->settings.server,
 		.id = session->member->id,
-		.epoch_ms = native->epoch_ms,
+		.epoch_ms = hub_epoch_ms(native->hub),
 		.max_frame = native->settings.max_frame,
 		.max_topic = (uint32_t)native->settings.topic_max_bytes,
 		.ping_interval_ms = native->settings.ping_interval_ms,
@@ -91,8 +91,8 @@ welcome(struct session *session, const struct control_previous *previous)
 static void
 note_app(struct session *session)
 {
-	const char *other =
-	    apps_add(&session->native->apps, session->key, session->script);
+	const char *other = apps_add(
+	    hub_apps(session->native->hub), session->key, session->script);
 	char text[3][CONTROL_SCRIPT_MAX * 4 + 3];
 
 	if (other == NULL)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "edge/native/drain.h"
+#include "edge/native/figures.h"
 #include "edge/native/frames.h"
 #include "edge/native/observer.h"
 #include "edge/native/reply.h"
@@ -28,6 +29,7 @@
  */
 
 #define RETRY_AFTER_MS 100
+#define TIDY_MS 1000
 #define SCRATCH_KEPT 65536 /* bytes of one */
 
 static void
@@ -105,7 +107,7 @@ static const struct turns_ops turns_ops = { stage_handle, on_turn_done };
 static void
 note_closed(const struct session *session)
 {
-	struct closed *closed = &session->native->closed;
+	struct closed *closed = hub_closed(session->native->hub);
 
 	if (session->is_hushed)
 		closed_count(closed, session->conn);
@@ -133,11 +135,12 @@ on_gone(struct conn *conn)
 	struct native *native = session->native;
 
 	turns_run_own(&native->turns, &session->turns);
-	native_report_cancel(session->report);
+	report_cancel(session->report);
 	subscribe_drop(session);
 	note_closed(session);
 	if (session->member != NULL && session->role == CONTROL_MEMBER)
-		apps_remove(&native->apps, session->key, session->script);
+		apps_remove(
+		    hub_apps(native->hub), session->key, session->script);
 	if (session->member != NULL)
 		broker_leave(native->broker, session->member);
 	timeouts_leave(&native->hellos, &session->hello);
@@ -216,26 +219,10 @@ next_deadline(struct loop_source *source)
 	struct instant deadline = timeouts_deadline(
 	    &native->hellos, native->settings.hello_timeout_ms);
 
-	deadline = instant_earlier(deadline, rates_due(&native->rates));
+	deadline = instant_earlier(deadline, native->tidy_at);
 	deadline =
 	    instant_earlier(deadline, broker_next_deadline(native->broker));
 	return instant_earlier(deadline, native->drain_deadline);
-}
-
-static void
-sample_rates(struct native *native, struct instant now)
-{
-	const struct broker_stats *broker = broker_stats(native->broker);
-	const struct conn_set_stats *net = conn_set_stats(native->set);
-	const uint64_t counters[RATES_COUNTERS] = {
-		broker->n_published,
-		broker->n_delivered,
-		net->bytes_in,
-		net->bytes_out,
-		native->timing.turn.sum_us,
-	};
-
-	rates_add(&native->rates, now, counters);
 }
 
 static void
@@ -254,8 +241,8 @@ expire(struct loop_source *source, struct instant now)
 {
 	struct native *native = container_of(source, struct native, source);
 
-	if (instant_reached(rates_due(&native->rates), now)) {
-		sample_rates(native, now);
+	if (instant_reached(native->tidy_at, now)) {
+		native->tidy_at = instant_after(now, TIDY_MS);
 		trim_scratch(native);
 		observer_tell_all(native);
 	}
@@ -266,31 +253,9 @@ expire(struct loop_source *source, struct instant now)
 		expire_drain(native);
 }
 
-static struct timing_work
-work_so_far(void *arg)
-{
-	const struct native *native = arg;
-	const struct broker_stats *broker = broker_stats(native->broker);
-	const struct conn_set_stats *net = conn_set_stats(native->set);
-
-	return (struct timing_work){
-		.messages = broker->n_published,
-		.deliveries = broker->n_delivered,
-		.bytes_in = net->bytes_in,
-		.bytes_out = net->bytes_out,
-	};
-}
-
-static void
-set_slow(struct native *native)
-{
-	native->timing.slow_turn_us = native->settings.slow_turn_us;
-	native->timing.slow_question_us = native->settings.slow_question_us;
-}
-
 struct native *
 native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
-    const struct native_settings *settings)
+    struct hub *hub, const struct native_settings *settings)
 {
 	struct native *native = xcalloc(1, sizeof(*native));
 
@@ -298,17 +263,15 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	native->set = set;
 	native->broker = broker;
 	native->settings = *settings;
-	timing_init(&native->timing, loop, work_so_far, native);
-	set_slow(native);
-	native->started = loop_now(loop);
-	closed_register(&native->closed, conn_causes);
-	closed_register(&native->closed, native_causes);
-	native->epoch_ms = clock_wall_ms();
+	native->hub = hub;
+	native->tidy_at = loop_now(loop);
+	native_figures_add(native);
+	closed_register(hub_closed(hub), native_causes);
 	native->drain_deadline = INSTANT_NEVER;
 	TAILQ_INIT(&native->sessions);
 	timeouts_init(&native->hellos);
 	turns_init(&native->turns, loop, broker, &turns_ops);
-	native->turns.timing = &native->timing;
+	native->turns.timing = hub_timing(hub);
 	native->source.next_deadline = next_deadline;
 	native->source.expire = expire;
 	loop_add_source(loop, &native->source);
@@ -322,10 +285,9 @@ native_free(struct native *native)
 		return;
 	assert(TAILQ_EMPTY(&native->sessions));
 	loop_remove_source(native->loop, &native->source);
-	timing_fini(&native->timing);
+	hub_remove_source(native->hub, &native->stats);
 	msg_writer_fini(&native->out);
 	blob_discharge(native->n_scratch);
-	closed_fini(&native->closed);
 	blob_unref(native->news.blob);
 	blob_unref(native->question.blob);
 	free(native->names);
@@ -338,41 +300,6 @@ void
 native_configure(struct native *native, const struct native_settings *settings)
 {
 	native->settings = *settings;
-	set_slow(native);
-}
-
-void
-native_note_reload(struct native *native, bool is_done, const char *said)
-{
-	native->n_reloaded += is_done;
-	native->n_reloads_refused += !is_done;
-	native->is_reload_refused = !is_done;
-	snprintf(native->reload_said, sizeof(native->reload_said), "%s", said);
-}
-
-struct closed *
-native_closed(struct native *native)
-{
-	return &native->closed;
-}
-
-struct timing *
-native_timing(struct native *native)
-{
-	return &native->timing;
-}
-
-void
-native_add_others(struct native *native, const struct native_others *others)
-{
-	assert(native->n_others < NATIVE_OTHERS_MAX);
-	native->others[native->n_others++] = *others;
-}
-
-void
-native_set_listener(struct native *native, const struct listener *listener)
-{
-	native->listener = listener;
 }
 
 static void

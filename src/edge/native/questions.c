@@ -144,7 +144,7 @@ list_missing(const struct request *request, char *out, size_t size)
 static void
 note_time(struct native *native, const struct request *request, int64_t took_us)
 {
-	struct timing *timing = &native->timing;
+	struct timing *timing = hub_timing(native->hub);
 	struct slow_entry *entry;
 	char line[2048];
 
@@ -178,7 +178,7 @@ questions_on_result(struct member *to, const struct request *request)
 	size_t start;
 
 	note_time(native, request,
-	    timing_gathered(&native->timing, request->opened_us));
+	    timing_gathered(hub_timing(native->hub), request->opened_us));
 	if (conn_is_closing(session->conn))
 		return;
 	if (request->outcome == OUTCOME_FULL) {

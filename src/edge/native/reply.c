@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "edge/native/stage.h"
+#include "net/allowed.h"
 
 void
 reply_send(struct session *session, const struct slice *frame)

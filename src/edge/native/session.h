@@ -11,15 +11,13 @@
 #include <bsd/sys/queue.h>
 
 #include "base/timeouts.h"
-#include "stats/rates.h"
-#include "edge/native/apps.h"
 #include "edge/native/causes.h"
-#include "stats/closed.h"
 #include "stats/drops.h"
-#include "edge/native/native.h"
+#include "edge/native/settings.h"
 #include "edge/turns.h"
 #include "net/job.h"
-#include "stats/timing.h"
+#include "stats/hub.h"
+#include "stats/report.h"
 #include "wire/control.h"
 
 /* Refusals that leave the connection open; the rest are causes of its end. */
@@ -78,10 +76,10 @@ struct native {
 	struct loop_source source;
 	struct conn_set *set;
 	struct broker *broker;
-	const struct listener *listener;
+	struct hub *hub;
+	struct stats_source stats;
+	struct instant tidy_at; /* when scratch is trimmed next */
 	struct native_settings settings;
-	struct native_others others[NATIVE_OTHERS_MAX];
-	size_t n_others;
 	TAILQ_HEAD(session_list, session) sessions; /* oldest first */
 	struct timeouts hellos; /* sessions that must send HELLO */
 	struct msg_writer out;  /* scratch: frames on their way to a blob */
@@ -98,15 +96,6 @@ struct native {
 	size_t strings_size;
 	size_t n_scratch; /* bytes of out, names and strings that are in the
 			   * account of memory */
-	struct apps apps;
-	struct closed closed;
-	struct rates rates;
-	struct timing timing;
-	uint64_t n_reloaded, n_reloads_refused;
-	bool is_reload_refused; /* the last one */
-	char reload_said[256];  /* of the last one */
-	struct instant started;
-	int64_t epoch_ms;
 	uint64_t n_refused[N_REFUSALS];
 	struct drops drops;
 	uint64_t n_observed_dropped; /* messages to observers */

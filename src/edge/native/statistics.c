@@ -10,7 +10,7 @@ on_report(struct report *report, void *arg)
 	struct msg_writer *w = &session->native->out;
 	size_t start = control_begin(w);
 
-	native_report(report, w);
+	report_put(report, w);
 	control_end(w, start, FRAME_STATS_REPLY);
 	session->report = NULL;
 	session->is_polling = false;
@@ -24,7 +24,7 @@ gather(struct session *session, const struct control_stats *wanted)
 	session->has_polled = true;
 	session->is_polling = true;
 	session->report =
-	    native_gather(session->native, wanted, on_report, session);
+	    report_gather(session->native->hub, wanted, on_report, session);
 }
 
 void
@@ -37,7 +37,7 @@ statistics_handle(struct session *session, const struct incoming *in)
 
 	switch (r) {
 	case 0:
-		if (!native_can_sort(&wanted)) {
+		if (!report_can_sort(&wanted)) {
 			reply_refuse(session, REFUSED_BAD_BODY,
 			    "STATS: sort: no section that is wanted has a "
 			    "column '%s' to sort by",

@@ -17,8 +17,8 @@
 #include "net/conn.h"
 #include "net/job.h"
 #include "net/listen.h"
-#include "stats/closed.h"
 #include "stats/drops.h"
+#include "stats/hub.h"
 #include "wire/resp.h"
 #include "wire/resp_write.h"
 
@@ -74,7 +74,8 @@ struct redis {
 	int credit; /* small requests before the clock is read again */
 	struct conn_set *set;
 	struct broker *broker;
-	struct closed *closed;
+	struct hub *hub;
+	struct stats_source stats_source;
 	struct redis_settings settings;
 	const struct redis_verb *verbs; /* the table of commands */
 	size_t n_verbs;

@@ -1,31 +1,92 @@
-#include "edge/native/figures.h"
+#include "edge/redis/figures.h"
+
+#include "base/container.h"
 #include "edge/redis/client.h"
-#include "edge/redis/redis.h"
 #include "stats/clients.h"
 
-/* What redis adds to STATS: figures, and its clients as rows beside native
- * ones. */
+/* What the Redis edge adds to the daemon's statistics. */
+
+enum {
+	CLIENTS,
+	CONNECTIONS,
+	COMMANDS,
+	ERRORS,
+	AUTH_FAILURES,
+	PUBLISHED,
+	DELIVERED,
+	PATTERNS,
+	TRANSLATED,
+	MALFORMED,
+	TOO_DEEP,
+	TOO_COSTLY,
+	N_OWN,
+};
+
+static const struct figure_info own[N_OWN] = {
+	[CLIENTS] = { "redis", "clients", "pm2adapterd_redis_clients",
+	    FIGURE_GAUGE, "Connected Redis clients" },
+	[CONNECTIONS] = { "redis", "connections",
+	    "pm2adapterd_redis_connections", FIGURE_COUNTER,
+	    "Connections accepted on resp-listen" },
+	[COMMANDS] = { "redis", "commands", "pm2adapterd_redis_commands",
+	    FIGURE_COUNTER, "Commands of Redis clients" },
+	[ERRORS] = { "redis", "errors", "pm2adapterd_redis_errors",
+	    FIGURE_COUNTER,
+	    "Commands of Redis clients answered with an error" },
+	[AUTH_FAILURES] = { "redis", "auth_failures",
+	    "pm2adapterd_redis_auth_failures", FIGURE_COUNTER,
+	    "Wrong passwords sent by Redis clients" },
+	[PUBLISHED] = { "redis", "published",
+	    "pm2adapterd_redis_published_messages", FIGURE_COUNTER,
+	    "Messages published by Redis clients" },
+	[DELIVERED] = { "redis", "delivered",
+	    "pm2adapterd_redis_delivered_messages", FIGURE_COUNTER,
+	    "Messages queued to Redis clients" },
+	[PATTERNS] = { "redis", "patterns", "pm2adapterd_redis_patterns",
+	    FIGURE_GAUGE, "Patterns with a subscription" },
+	[TRANSLATED] = { "redis", "translated",
+	    "pm2adapterd_redis_translated_messages", FIGURE_COUNTER,
+	    "Native messages translated for Redis clients" },
+	[MALFORMED] = { "redis", "malformed",
+	    "pm2adapterd_redis_malformed_messages", FIGURE_COUNTER,
+	    "Messages not translated because they are malformed" },
+	[TOO_DEEP] = { "redis", "too_deep",
+	    "pm2adapterd_redis_too_deep_messages", FIGURE_COUNTER,
+	    "Messages not translated because they nest deeper than 512" },
+	[TOO_COSTLY] = { "redis", "too_costly",
+	    "pm2adapterd_redis_too_costly_messages", FIGURE_COUNTER,
+	    "Messages not translated because they would delay others" },
+};
 
 static void
-figures(struct figures *out, void *arg)
+set_figures(struct stats_source *source, int64_t *v)
 {
-	const struct redis *redis = arg;
+	const struct redis *redis =
+	    container_of(source, struct redis, stats_source);
 	const struct redis_stats *stats = &redis->stats;
+
+	v[CLIENTS] = (int64_t)stats->n_open;
+	v[CONNECTIONS] = (int64_t)stats->n_connections;
+	v[COMMANDS] = (int64_t)stats->n_commands;
+	v[ERRORS] = (int64_t)stats->n_errors;
+	v[AUTH_FAILURES] = (int64_t)stats->n_auth_failures;
+	v[PUBLISHED] = (int64_t)stats->n_published;
+	v[DELIVERED] = (int64_t)stats->n_delivered;
+	v[TRANSLATED] = (int64_t)stats->n_translated;
+	v[MALFORMED] = (int64_t)stats->n_malformed;
+	v[TOO_DEEP] = (int64_t)stats->n_too_deep;
+	v[TOO_COSTLY] = (int64_t)stats->n_too_costly;
+	v[PATTERNS] = (int64_t)topic_n_exact(redis->patterns);
+}
+
+static void
+add_figures(struct stats_source *source, struct figures *out)
+{
+	const struct redis *redis =
+	    container_of(source, struct redis, stats_source);
 	const struct redis_client *client;
 	int64_t *v = out->values;
 
-	v[FIGURE_REDIS_CLIENTS] = (int64_t)stats->n_open;
-	v[FIGURE_REDIS_CONNECTIONS] = (int64_t)stats->n_connections;
-	v[FIGURE_REDIS_COMMANDS] = (int64_t)stats->n_commands;
-	v[FIGURE_REDIS_ERRORS] = (int64_t)stats->n_errors;
-	v[FIGURE_REDIS_AUTH_FAILURES] = (int64_t)stats->n_auth_failures;
-	v[FIGURE_REDIS_PUBLISHED] = (int64_t)stats->n_published;
-	v[FIGURE_REDIS_DELIVERED] = (int64_t)stats->n_delivered;
-	v[FIGURE_REDIS_TRANSLATED] = (int64_t)stats->n_translated;
-	v[FIGURE_REDIS_MALFORMED] = (int64_t)stats->n_malformed;
-	v[FIGURE_REDIS_TOO_DEEP] = (int64_t)stats->n_too_deep;
-	v[FIGURE_REDIS_TOO_COSTLY] = (int64_t)stats->n_too_costly;
-	v[FIGURE_REDIS_PATTERNS] = (int64_t)topic_n_exact(redis->patterns);
 	v[FIGURE_DROPS_VOLATILE] += (int64_t)redis->drops.n_volatile;
 	v[FIGURE_DROPS_UNDELIVERED] += (int64_t)redis->drops.n_undelivered;
 	TAILQ_FOREACH (client, &redis->clients, in_redis)
@@ -34,10 +95,11 @@ figures(struct figures *out, void *arg)
 }
 
 static void
-each_client(void (*each)(const struct client_row *row, void *each_arg),
-    void *each_arg, void *arg)
+each_client(struct stats_source *source,
+    void (*each)(const struct client_row *row, void *arg), void *arg)
 {
-	const struct redis *redis = arg;
+	const struct redis *redis =
+	    container_of(source, struct redis, stats_source);
 	const struct redis_client *client;
 	struct client_row row;
 
@@ -52,19 +114,19 @@ each_client(void (*each)(const struct client_row *row, void *each_arg),
 		row.subscriptions =
 		    redis_n_subscriptions(client) + client->shards.n_subs;
 		row.errors = (int64_t)client->n_errors;
-		each(&row, each_arg);
+		each(&row, arg);
 	}
 }
 
 void
-redis_report_to(struct redis *redis, struct native *native)
+redis_figures_add(struct redis *redis)
 {
-	const struct native_others others = {
-		.arg = redis,
-		.figures = figures,
+	redis->stats_source = (struct stats_source){
+		.figures = own,
+		.n_figures = N_OWN,
+		.set_figures = set_figures,
+		.add_figures = add_figures,
 		.each_client = each_client,
 	};
-
-	redis->turns.timing = native_timing(native);
-	native_add_others(native, &others);
+	hub_add_source(redis->hub, &redis->stats_source);
 }

@@ -13,6 +13,7 @@
 #include "edge/redis/causes.h"
 #include "edge/redis/commands.h"
 #include "edge/redis/deliver.h"
+#include "edge/redis/figures.h"
 #include "edge/redis/input.h"
 #include "edge/redis/long.h"
 #include "edge/redis/patterns.h"
@@ -52,7 +53,7 @@ on_eof(struct conn *conn)
 static void
 note_closed(const struct redis_client *client)
 {
-	struct closed *closed = client->redis->closed;
+	struct closed *closed = hub_closed(client->redis->hub);
 
 	if (client->is_hushed)
 		closed_count(closed, client->conn);
@@ -220,7 +221,7 @@ expire(struct loop_source *source, struct instant now)
 
 struct redis *
 redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
-    const struct redis_settings *settings, struct closed *closed)
+    struct hub *hub, const struct redis_settings *settings)
 {
 	struct redis *redis = xcalloc(1, sizeof(*redis));
 	struct hash_key key = hash_key_random();
@@ -228,8 +229,10 @@ redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	redis->loop = loop;
 	redis->set = set;
 	redis->broker = broker;
-	redis->closed = closed;
-	closed_register(closed, redis_causes);
+	redis->hub = hub;
+	redis->turns.timing = hub_timing(hub);
+	closed_register(hub_closed(hub), redis_causes);
+	redis_figures_add(redis);
 	redis->settings = *settings;
 	redis->started = loop_now(loop);
 	redis_requests_init(redis);
@@ -257,6 +260,7 @@ redis_free(struct redis *redis)
 	topic_registry_free(redis->patterns);
 	topic_registry_free(redis->shards);
 	loop_remove_source(redis->loop, &redis->source);
+	hub_remove_source(redis->hub, &redis->stats_source);
 	redis_requests_fini(redis);
 	forms_drop(&redis->forms);
 	pending_joins_fini(&redis->joins);

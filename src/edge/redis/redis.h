@@ -14,24 +14,22 @@
 #include <stdint.h>
 
 #include "core/broker.h"
-#include "stats/closed.h"
-#include "edge/native/native.h"
 #include "edge/redis/settings.h"
 #include "net/allowed.h"
 #include "net/conn.h"
 #include "net/listen.h"
 #include "net/loop.h"
 
+struct hub;
 struct redis;
 
 /* The ops for a listener whose user is the redis. */
 extern const struct listen_ops redis_listen_ops;
 
-/* settings is copied; its strings must outlive the redis, and so must closed,
- * which takes who has gone. */
+/* Copies `settings`, whose strings it borrows, like the rest. */
 struct redis *redis_new(struct loop *loop, struct conn_set *set,
-    struct broker *broker, const struct redis_settings *settings,
-    struct closed *closed) __attribute__((returns_nonnull));
+    struct broker *broker, struct hub *hub,
+    const struct redis_settings *settings) __attribute__((returns_nonnull));
 
 /* All connections must be gone. NULL is fine. */
 void redis_free(struct redis *redis);
@@ -44,10 +42,6 @@ void redis_configure(
  * written or at the drain timeout, and calls done(arg) when all are gone. To be
  * called once, after the listeners are closed. */
 void redis_drain(struct redis *redis, void (*done)(void *arg), void *arg);
-
-/* Has STATS of native tell of this too; redis must outlive native's sessions.
- */
-void redis_report_to(struct redis *redis, struct native *native);
 
 const struct redis_stats *redis_stats(const struct redis *redis);
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "edge/native/session.h"
 #include "unit/rig/edges.h"
 
 /* The text for the daemon as it is, to be freed. */
@@ -16,7 +15,7 @@ expose(void)
 	size_t len = 0;
 	FILE *out = xmemstream(&text, &len);
 
-	exposition_write(out, native, true);
+	openmetrics_write(out, hub, true);
 	fclose(out);
 	return text;
 }
@@ -48,8 +47,8 @@ TEST_EACH(a_time_is_in_no_bucket_that_ends_before_it, times)
 	char *text;
 
 	begin();
-	histogram_add(&native_timing(native)->transit, times[row].us, 3);
-	histogram_add(&native_timing(native)->transit, times[row].us - 1, 2);
+	histogram_add(&hub_timing(hub)->transit, times[row].us, 3);
+	histogram_add(&hub_timing(hub)->transit, times[row].us - 1, 2);
 	text = expose();
 	expect_bucket(text, times[row].below, 2);
 	expect_bucket(text, times[row].within, 5);
@@ -67,8 +66,7 @@ TEST(no_loop_is_more_than_busy)
 
 	begin();
 	settle();
-	rates_add(
-	    &native->rates, instant_after(loop_now(loop), 10000), counters);
+	rates_add(&hub->rates, instant_after(loop_now(loop), 10000), counters);
 	text = expose();
 	ck_assert_ptr_nonnull(
 	    strstr(text, "\npm2adapterd_loop_busy_ratio 1.000000\n"));

@@ -57,7 +57,7 @@ meet(void)
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	far = fds[0];
-	pm2 = pm2_new(loop, fds[1], native, &hooks);
+	pm2 = pm2_new(loop, fds[1], hub, &hooks);
 	heard = NULL;
 	n_heard = 0;
 }

@@ -11,6 +11,7 @@
 
 struct loop *loop;
 struct conn_set *set;
+struct hub *hub;
 struct native *native;
 struct client clients[N_PEERS_MAX];
 size_t n_clients;
@@ -27,7 +28,6 @@ put_config(struct msg_writer *w, void *arg)
 
 const struct native_settings settings = {
 	.server = "pm2adapterd/0.1.0",
-	.socket = "/run/s",
 	.max_frame = 1 << 20,
 	.max_connections = N_PEERS_MAX - 1,
 	.hello_timeout_ms = 3600000,
@@ -38,6 +38,11 @@ const struct native_settings settings = {
 	.questions_max = 8,
 	.questions_all_max = 12,
 	.answer_max_bytes = 4096,
+};
+
+const struct hub_settings hub_settings = {
+	.server = "pm2adapterd/0.1.0",
+	.socket = "/run/s",
 	.put_config = put_config,
 };
 
@@ -61,7 +66,8 @@ begin(void)
 	ck_assert_int_eq(loop_new(&loop), 0);
 	set = conn_set_new(loop, &net);
 	rig_open(&core);
-	native = native_new(loop, set, broker, &settings);
+	hub = hub_new(loop, set, broker, &hub_settings);
+	native = native_new(loop, set, broker, hub, &settings);
 }
 
 void
@@ -110,6 +116,7 @@ end(void)
 	}
 	settle();
 	native_free(native);
+	hub_free(hub);
 	rig_close();
 	conn_set_free(set);
 	loop_free(loop);

@@ -6,6 +6,7 @@
 #define PM2A_TESTS_UNIT_RIG_EDGES_H
 
 #include "edge/native/native.h"
+#include "stats/hub.h"
 #include "unit/rig/rig.h"
 #include "wire/control.h"
 #include "wire/frame.h"
@@ -20,11 +21,13 @@ struct client {
 
 extern struct loop *loop;
 extern struct conn_set *set;
+extern struct hub *hub;
 extern struct native *native;
 extern struct client clients[N_PEERS_MAX];
 extern size_t n_clients;
 extern struct vectors golden;
 extern const struct native_settings settings;
+extern const struct hub_settings hub_settings;
 
 void begin(void);
 

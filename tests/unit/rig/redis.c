@@ -19,7 +19,7 @@ begin_redis(const char *password)
 	};
 
 	begin();
-	redis = redis_new(loop, set, broker, &resp, native_closed(native));
+	redis = redis_new(loop, set, broker, hub, &resp);
 }
 
 void

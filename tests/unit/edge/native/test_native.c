@@ -324,7 +324,7 @@ TEST(a_drain_ends_at_its_timeout_whatever_clients_do)
 	expect_end(a);
 	expect_nothing(waiting);
 	expect_end(waiting);
-	ck_assert_uint_eq(closed_n(native_closed(native), &conn_shutdown), 2);
+	ck_assert_uint_eq(closed_n(hub_closed(hub), &conn_shutdown), 2);
 	end();
 }
 

@@ -382,7 +382,7 @@ TEST(an_open_question_has_a_row_with_who_still_owes)
 
 TEST(what_is_slow_is_kept_the_newest_first)
 {
-	struct native_settings slow = settings;
+	struct hub_settings slow = hub_settings;
 	const struct msg_node *entry, *rows;
 	struct client *asker, *observer;
 	struct msg_tree *tree;
@@ -391,7 +391,7 @@ TEST(what_is_slow_is_kept_the_newest_first)
 	begin();
 	log_set_level((enum log_level)(LOG_ERROR + 1));
 	slow.slow_question_us = 1;
-	native_configure(native, &slow);
+	hub_configure(hub, &slow);
 	asker = join();
 	ask_two(asker);
 	hang_up(&clients[1]);
@@ -399,7 +399,7 @@ TEST(what_is_slow_is_kept_the_newest_first)
 	settle();
 	slow.slow_question_us = 0;
 	slow.slow_turn_us = 1;
-	native_configure(native, &slow);
+	hub_configure(hub, &slow);
 	publish(asker, "nobody", 0, 1);
 	settle();
 	observer = join_as("watch", CONTROL_OBSERVER);

@@ -229,7 +229,7 @@ TEST(what_a_client_said_before_it_died_is_delivered)
 	hang_up(a);
 	settle();
 	ck_assert_uint_eq(next_frame(b).type, FRAME_PUBLISH);
-	ck_assert_uint_eq(closed_n(native_closed(native), &conn_reset), 1);
+	ck_assert_uint_eq(closed_n(hub_closed(hub), &conn_reset), 1);
 	end();
 }
 
@@ -663,8 +663,7 @@ TEST(who_does_not_read_is_cut_and_the_others_get_everything)
 		read_some(good);
 	}
 	ck_assert_uint_eq(conn_set_n_open(set), 2);
-	ck_assert_uint_eq(
-	    closed_n(native_closed(native), &conn_slow_consumer), 1);
+	ck_assert_uint_eq(closed_n(hub_closed(hub), &conn_slow_consumer), 1);
 	publish(a, "t", 0, n);
 	settle();
 	for (uint32_t i = 0; i < n; i++)

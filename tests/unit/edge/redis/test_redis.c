@@ -149,8 +149,7 @@ TEST(a_stranger_who_does_not_read_is_cut)
 	say(c, many, sizeof(many) / 6 * 6);
 	for (int i = 0; i < 20; i++)
 		turn();
-	ck_assert_uint_eq(
-	    closed_n(native_closed(native), &conn_slow_consumer), 1);
+	ck_assert_uint_eq(closed_n(hub_closed(hub), &conn_slow_consumer), 1);
 	end_redis();
 }
 
@@ -304,8 +303,7 @@ TEST(who_does_not_read_is_cut_and_nobody_else)
 		read_some(b);
 	}
 	settle();
-	ck_assert_uint_eq(
-	    closed_n(native_closed(native), &conn_slow_consumer), 1);
+	ck_assert_uint_eq(closed_n(hub_closed(hub), &conn_slow_consumer), 1);
 	b->n_taken = b->n_got;
 	ask(b, "PUBLISH t x\r\n", ":0\r\n");
 	end_redis();
@@ -436,7 +434,7 @@ TEST_EACH(http_ends_the_connection_and_is_not_obeyed, https)
 		expect_end(c);
 		ck_assert_uint_eq(redis_stats(redis)->n_published, 0);
 		ck_assert_uint_eq(
-		    closed_n(native_closed(native), &redis_bad_request), 1);
+		    closed_n(hub_closed(hub), &redis_bad_request), 1);
 		end_redis();
 	}
 }
@@ -686,8 +684,7 @@ TEST(a_client_that_sends_no_password_in_time_is_ended)
 	wait_for(again, "-NOAUTH no AUTH within 0 ms\r\n");
 	expect_end(c);
 	expect_end(again);
-	ck_assert_uint_eq(
-	    closed_n(native_closed(native), &redis_auth_timeout), 2);
+	ck_assert_uint_eq(closed_n(hub_closed(hub), &redis_auth_timeout), 2);
 	ask(in, "PING\r\n", "+PONG\r\n");
 	end_redis();
 }
@@ -704,8 +701,7 @@ TEST(three_wrong_passwords_end_a_connection)
 	wait_for(c, WRONG WRONG);
 	expect_end(c);
 	ck_assert_uint_eq(redis_stats(redis)->n_auth_failures, 3);
-	ck_assert_uint_eq(
-	    closed_n(native_closed(native), &redis_auth_failed), 1);
+	ck_assert_uint_eq(closed_n(hub_closed(hub), &redis_auth_failed), 1);
 	end_redis();
 }
 

@@ -1,10 +1,9 @@
+#include "stats/report_questions.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "edge/native/report.h"
-#include "edge/native/questions.h"
-#include "edge/native/session.h"
 
 /* Open questions, and those and the turns that were slow. */
 
@@ -56,30 +55,30 @@ put_owed(struct msg_writer *w, const struct request *request)
 
 static void
 put_request(
-    struct native *native, struct msg_writer *w, const struct request *request)
+    struct hub *hub, struct msg_writer *w, const struct request *request)
 {
-	int64_t age_us = loop_began_us(native->loop) - request->opened_us;
+	int64_t age_us = loop_began_us(hub->loop) - request->opened_us;
 
 	msg_put_map(w, 11);
-	report_put_int(w, "id", (int64_t)request->id);
-	report_put_int(w, "asker_id", (int64_t)request->asker->id);
-	report_put_str(w, "asker", (const char *)request->asker->name->data);
+	msg_put_pair_int(w, "id", (int64_t)request->id);
+	msg_put_pair_int(w, "asker_id", (int64_t)request->asker->id);
+	msg_put_pair_str(w, "asker", (const char *)request->asker->name->data);
 	msg_put_str(w, "topic");
 	msg_put_strn(w, request->label, request->label_len);
-	report_put_str(w, "gather", gather_name(request->gather));
-	report_put_int(w, "age_ms", age_us / 1000);
-	report_put_int(
-	    w, "left_ms", request->deadline.ms - loop_now(native->loop).ms);
-	report_put_int(w, "expected", request->n_debts);
-	report_put_int(w, "answered", request->n_answered);
+	msg_put_pair_str(w, "gather", gather_name(request->gather));
+	msg_put_pair_int(w, "age_ms", age_us / 1000);
+	msg_put_pair_int(
+	    w, "left_ms", request->deadline.ms - loop_now(hub->loop).ms);
+	msg_put_pair_int(w, "expected", request->n_debts);
+	msg_put_pair_int(w, "answered", request->n_answered);
 	put_owed(w, request);
 }
 
 void
-report_put_requests(struct native *native, const struct control_stats *wanted,
-    struct msg_writer *w)
+report_put_requests(
+    struct hub *hub, const struct control_stats *wanted, struct msg_writer *w)
 {
-	const struct request_registry *reg = broker_requests(native->broker);
+	const struct request_registry *reg = broker_requests(hub->broker);
 	struct open open = { .n = 0 };
 	size_t n;
 
@@ -90,7 +89,7 @@ report_put_requests(struct native *native, const struct control_stats *wanted,
 	n = open.n < wanted->n_rows ? open.n : wanted->n_rows;
 	msg_put_array(w, n);
 	for (size_t i = 0; i < n; i++)
-		put_request(native, w, open.requests[i]);
+		put_request(hub, w, open.requests[i]);
 	free(open.requests);
 }
 
@@ -98,28 +97,28 @@ static void
 put_slow_entry(struct msg_writer *w, const struct slow_entry *e)
 {
 	msg_put_map(w, 15);
-	report_put_str(w, "kind", e->is_question ? "question" : "turn");
-	report_put_int(w, "ended_at", e->wall_ms);
-	report_put_int(w, "took_us", e->took_us);
-	report_put_int(w, "messages", e->messages);
-	report_put_int(w, "deliveries", e->deliveries);
-	report_put_int(w, "bytes_in", e->bytes_in);
-	report_put_int(w, "bytes_out", e->bytes_out);
-	report_put_int(w, "asker_id", e->asker_id);
-	report_put_str(w, "asker", e->asker);
-	report_put_str(w, "topic", e->topic);
-	report_put_str(w, "gather", e->gather);
-	report_put_str(w, "outcome", e->outcome);
-	report_put_int(w, "expected", e->expected);
-	report_put_int(w, "answered", e->answered);
-	report_put_str(w, "missing", e->missing);
+	msg_put_pair_str(w, "kind", e->is_question ? "question" : "turn");
+	msg_put_pair_int(w, "ended_at", e->wall_ms);
+	msg_put_pair_int(w, "took_us", e->took_us);
+	msg_put_pair_int(w, "messages", e->messages);
+	msg_put_pair_int(w, "deliveries", e->deliveries);
+	msg_put_pair_int(w, "bytes_in", e->bytes_in);
+	msg_put_pair_int(w, "bytes_out", e->bytes_out);
+	msg_put_pair_int(w, "asker_id", e->asker_id);
+	msg_put_pair_str(w, "asker", e->asker);
+	msg_put_pair_str(w, "topic", e->topic);
+	msg_put_pair_str(w, "gather", e->gather);
+	msg_put_pair_str(w, "outcome", e->outcome);
+	msg_put_pair_int(w, "expected", e->expected);
+	msg_put_pair_int(w, "answered", e->answered);
+	msg_put_pair_str(w, "missing", e->missing);
 }
 
 void
-report_put_slow(struct native *native, const struct control_stats *wanted,
-    struct msg_writer *w)
+report_put_slow(
+    struct hub *hub, const struct control_stats *wanted, struct msg_writer *w)
 {
-	const struct slow *slow = &native->timing.slow;
+	const struct slow *slow = &hub->timing.slow;
 	size_t n = slow->n < wanted->n_rows ? slow->n : wanted->n_rows;
 
 	msg_put_array(w, n);

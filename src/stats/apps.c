@@ -1,4 +1,4 @@
-#include "edge/native/apps.h"
+#include "stats/apps.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * between applications; two different scripts under one are most likely two
  * applications whose broadcasts mix, which nobody notices by looking at either.
  */
-#ifndef PM2A_EDGE_NATIVE_APPS_H
-#define PM2A_EDGE_NATIVE_APPS_H
+#ifndef PM2A_STATS_APPS_H
+#define PM2A_STATS_APPS_H
 
 #include <bsd/sys/queue.h>
 #include <stdbool.h>

@@ -1,9 +1,9 @@
+#include "stats/report_topics.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/xalloc.h"
-#include "edge/native/report.h"
-#include "edge/native/session.h"
 
 /*
  * There may be millions of topics, and the first hundred are wanted: those are
@@ -208,9 +208,9 @@ put_topic(struct msg_writer *w, const struct topic_row *row)
 	msg_put_map(w, 4);
 	msg_put_str(w, "topic");
 	msg_put_strn(w, row->name, row->len);
-	report_put_str(w, "kind", row->is_prefix ? "prefix" : "exact");
-	report_put_int(w, "subscribers", row->n_subs);
-	report_put_int(w, "members", row->n_members);
+	msg_put_pair_str(w, "kind", row->is_prefix ? "prefix" : "exact");
+	msg_put_pair_int(w, "subscribers", row->n_subs);
+	msg_put_pair_int(w, "members", row->n_members);
 }
 
 void
