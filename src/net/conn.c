@@ -20,7 +20,8 @@
  * Output. conn_send() queues, and puts the conn on the flush list. The flush
  * writes first, and watches for writability only after a short write. A socket
  * that took less than it was given is not tried again before it is writable: a
- * stalled receiver costs its queue's appends, and no system call.
+ * stalled receiver costs its queue's appends, and no system call. All
+ * writing is in the flush list, since the loop bounds its time in a turn.
  *
  * Memory. A conn whose output has stalled, or that has an unfinished unit, is a
  * holder; net/memory cuts holders if they hold too much.
@@ -43,6 +44,7 @@ struct conn {
 	struct input in;
 	struct holder holder;
 	struct timeout slow; /* queued while above the soft limit */
+	bool is_writable;    /* again, after a stall: to be flushed */
 	bool is_deaf;        /* it has stopped reading */
 	bool is_paused;      /* by its owner: neither shown nor watched */
 	struct instant since;
@@ -115,8 +117,10 @@ on_flush(struct loop_task *task)
 {
 	struct conn *conn = container_of(task, struct conn, flush);
 
-	if (!conn->out.is_stalled)
-		flush(conn);
+	if (conn->out.is_stalled && !conn->is_writable)
+		return;
+	conn->is_writable = false;
+	flush(conn);
 }
 
 static void
@@ -124,8 +128,10 @@ on_writable(struct loop_event *event)
 {
 	struct conn *conn = container_of(event, struct conn, writable);
 
-	if (conn->cause == NULL)
-		flush(conn);
+	if (conn->cause != NULL)
+		return;
+	conn->is_writable = true;
+	loop_flush_later(conn->set->loop, &conn->flush);
 }
 
 /* Drops volatile messages first: those to a slow receiver, and if memory is
@@ -156,29 +162,35 @@ is_deaf(const struct conn *conn)
 	return conn->cause != NULL || conn->out.is_mute;
 }
 
-enum conn_sent
-conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
+/* Whether `len` bytes more may be queued: CONN_QUEUED if so. */
+static enum conn_sent
+admit(struct conn *conn, size_t len, bool is_volatile)
 {
-	struct conn_set *set = conn->set;
-	struct outq *queue = &conn->out.queue;
+	const struct outq *queue = &conn->out.queue;
+	size_t max = conn->set->limits.hard_bytes;
 
 	if (is_deaf(conn))
 		return CONN_UNREAD;
 	if (is_volatile && is_unwelcome(conn))
 		return CONN_DROPPED;
-	if (queue->n_bytes + s->len > set->limits.hard_bytes) {
+	if (queue->n_bytes + len > max && len <= max) {
 		flush(conn);
 		if (is_deaf(conn))
 			return CONN_UNREAD;
 	}
-	if (queue->n_bytes + s->len > set->limits.hard_bytes) {
+	if (queue->n_bytes + len > max) {
 		conn_cut(conn, &conn_slow_consumer, "queue-limit");
 		return CONN_CUT;
 	}
-	if (conn->out.is_stalled)
-		push_stalled(conn, s);
-	else
-		outq_push(queue, s, NULL);
+	return CONN_QUEUED;
+}
+
+static enum conn_sent
+note_queued(struct conn *conn)
+{
+	struct conn_set *set = conn->set;
+	struct outq *queue = &conn->out.queue;
+
 	if (conn->cause != NULL)
 		return CONN_CUT;
 	if (queue->n_bytes > conn->stats.queue_peak)
@@ -187,6 +199,41 @@ conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 		timeouts_enter(&set->slow, &conn->slow, loop_now(set->loop));
 	loop_flush_later(set->loop, &conn->flush);
 	return CONN_QUEUED;
+}
+
+enum conn_sent
+conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
+{
+	enum conn_sent verdict = admit(conn, s->len, is_volatile);
+
+	if (verdict != CONN_QUEUED)
+		return verdict;
+	if (conn->out.is_stalled)
+		push_stalled(conn, s);
+	else
+		outq_push(&conn->out.queue, s, NULL);
+	return note_queued(conn);
+}
+
+enum conn_sent
+conn_send_parts(
+    struct conn *conn, const struct slice *parts, size_t n, bool is_volatile)
+{
+	enum conn_sent verdict;
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		len += parts[i].len;
+	verdict = admit(conn, len, is_volatile);
+	if (verdict != CONN_QUEUED)
+		return verdict;
+	/* Memory may run out at any of them. */
+	for (size_t i = 0; i < n && conn->cause == NULL; i++)
+		if (conn->out.is_stalled)
+			push_stalled(conn, &parts[i]);
+		else
+			outq_push(&conn->out.queue, &parts[i], NULL);
+	return note_queued(conn);
 }
 
 /* Stops reading until memory is available: the socket would be readable in each

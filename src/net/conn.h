@@ -62,6 +62,10 @@ enum conn_sent {
 enum conn_sent conn_send(
     struct conn *conn, const struct slice *s, bool is_volatile);
 
+/* As conn_send(), for a message in `n` parts: queues all of them or none. */
+enum conn_sent conn_send_parts(
+    struct conn *conn, const struct slice *parts, size_t n, bool is_volatile);
+
 /*
  * Hints that in the unfinished unit of `size` bytes, or else in the last one,
  * only the first `head` bytes are looked at. For ops->input. A large unit's

@@ -9,6 +9,11 @@
 #include "net/job.h"
 #include "net/loop_memory.h"
 
+/* Writing to thousands of receivers takes longer than a turn may: the rest is
+ * written in the next one. */
+#define FLUSH_SLICE_US 5000
+#define FLUSHES_UNTIMED 4 /* tasks between two looks at the clock */
+
 TAILQ_HEAD(task_list, loop_task);
 
 struct loop {
@@ -87,6 +92,22 @@ run_tasks(struct task_list *list)
 	}
 }
 
+/* Returns false when end_us is over and tasks are left. */
+static bool
+run_flushes(struct loop *loop, int64_t end_us)
+{
+	struct loop_task *task;
+
+	for (int n = 1; (task = TAILQ_FIRST(&loop->flush)) != NULL; n++) {
+		TAILQ_REMOVE(&loop->flush, task, link);
+		task->is_queued = false;
+		task->run(task);
+		if (n % FLUSHES_UNTIMED == 0 && clock_us() >= end_us)
+			return TAILQ_EMPTY(&loop->flush);
+	}
+	return true;
+}
+
 /* A task that queues itself again runs in the next turn. */
 static void
 run_work(struct loop *loop)
@@ -114,21 +135,25 @@ expire_due(struct loop *loop)
 }
 
 /*
- * A turn ends with both lists empty: tasks that a deadline or a reaping puts on
- * the flush list, such as the PRESENCE of a member that has left, run in this
- * turn.
+ * A turn ends with both lists empty, unless its time is over: what a deadline
+ * or a reaping puts on the flush list, such as the PRESENCE of a member that
+ * has left, is written in this turn.
  */
 static void
 end_turn(struct loop *loop)
 {
+	int64_t end_us;
+	bool is_in_time;
+
 	expire_due(loop);
 	run_work(loop);
 	if (!TAILQ_EMPTY(&loop->jobs))
 		job_run_slice(&loop->jobs);
+	end_us = clock_us() + FLUSH_SLICE_US;
 	do {
-		run_tasks(&loop->flush);
+		is_in_time = run_flushes(loop, end_us);
 		run_tasks(&loop->reap);
-	} while (!TAILQ_EMPTY(&loop->flush));
+	} while (is_in_time && !TAILQ_EMPTY(&loop->flush));
 	if (loop->watch != NULL)
 		loop->watch->turned(
 		    loop->watch, loop_began_us(loop), clock_us());
@@ -160,8 +185,8 @@ arm_timer(struct loop *loop)
 int
 loop_turn(struct loop *loop, bool may_wait)
 {
-	bool waits =
-	    may_wait && TAILQ_EMPTY(&loop->work) && TAILQ_EMPTY(&loop->jobs);
+	bool waits = may_wait && TAILQ_EMPTY(&loop->work) &&
+		     TAILQ_EMPTY(&loop->jobs) && TAILQ_EMPTY(&loop->flush);
 
 	if (arm_timer(loop) != 0)
 		return err_trace(-ENOMEM);

@@ -20,4 +20,8 @@ struct drops {
 enum sink_verdict drops_send(
     struct drops *drops, struct conn *conn, const struct message_run *run);
 
+/* As drops_send(), for n messages whose bytes are those of n_parts slices. */
+enum sink_verdict drops_send_parts(struct drops *drops, struct conn *conn,
+    const struct slice *parts, size_t n_parts, size_t n, bool is_volatile);
+
 #endif

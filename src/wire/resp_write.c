@@ -41,9 +41,15 @@ resp_put_int(struct msg_writer *w, int64_t v)
 }
 
 void
-resp_put_bulk(struct msg_writer *w, const void *data, size_t len)
+resp_put_bulk_head(struct msg_writer *w, size_t len)
 {
 	put_head(w, '$', (int64_t)len);
+}
+
+void
+resp_put_bulk(struct msg_writer *w, const void *data, size_t len)
+{
+	resp_put_bulk_head(w, len);
 	msg_put_raw(w, data, len);
 	msg_put_raw(w, "\r\n", 2);
 }

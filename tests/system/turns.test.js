@@ -184,3 +184,45 @@ scenario('no request makes a turn long, whatever it asks for', async (start, t) 
 	});
 	assert.strictEqual(count(), 0);
 }, { timeout: 600000 });
+
+/* Patterns that begin alike and match the same channels. */
+const alike = (n) => Array.from({ length: n }, (_, i) => `r*${'*'.repeat(i)}`);
+
+/* A client may be cut for what it would get: then its PING is not answered. */
+scenario('no message makes a turn long, by however many patterns it goes', async (start, t) => {
+	const dir = folder();
+	const where = { path: path.join(dir, 'redis') };
+	const daemon = await start({ dir, args: ['--resp-listen', where.path] });
+	const step = stepper(daemon, t);
+	const asker = daemon.own(new Tail(where));
+	const native = await daemon.member();
+	const sizes = [1, 1000, 65536, 1 << 20, (16 << 20) - 64];
+	const publish = async (name) => {
+		for (const size of sizes.slice(0, isSanitized ? 3 : 5)) {
+			await step(`PUBLISH of ${size} bytes to ${name}`, () =>
+				asker.ask(command('PUBLISH', 'room', Buffer.alloc(size))));
+			await step(`native PUBLISH of ${size} bytes to ${name}`, async () => {
+				native.write(frames.publish('room', Buffer.alloc(size)));
+				native.write(frames.ping());
+				while ((await native.next()).type !== TYPE.PONG)
+					continue;
+			});
+		}
+	};
+	const join = async (n, each) => {
+		const names = alike(each);
+		for (let i = 0; i < n; i++) {
+			const peer = daemon.own(new Tail(where));
+			await peer.ask(many('PSUBSCRIBE', names));
+			peers.push(peer);
+		}
+	};
+	const peers = [];
+
+	await join(1, 1024);
+	await publish('one with 1024 patterns');
+	await join(isSanitized ? 50 : 500, 8);
+	await publish('many with 8 patterns');
+	const { reason } = daemon.rows('closed').find((row) => row.reason === 'slow-consumer') ?? {};
+	assert.ok(isSanitized || reason, 'nobody was cut');
+}, { timeout: 600000 });

@@ -11,6 +11,7 @@
 #include "base/timeouts.h"
 #include "edge/redis/forms.h"
 #include "edge/redis/guessers.h"
+#include "edge/redis/parts.h"
 #include "edge/redis/pending_joins.h"
 #include "edge/redis/settings.h"
 #include "edge/turns.h"
@@ -86,6 +87,7 @@ struct redis {
 	size_t pattern_steps;            /* of all clients' patterns */
 	struct msg_writer out; /* replies to the client that is handled */
 	struct msg_writer scratch;
+	struct parts parts;    /* of scratch, for one client at a time */
 	struct resp_arg *args; /* of the request that is handled */
 	LIST_HEAD(redis_listings, redis_long) listings; /* of clients */
 	int64_t n_extra; /* deliveries at hand beyond one for each receiver */

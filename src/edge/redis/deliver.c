@@ -13,12 +13,16 @@
  * broker walks.
  *
  * A message is written once for each version of the protocol, and all clients
- * that have it by their channel share the bytes.
+ * that have it by their channel share the bytes. Clients with patterns receive
+ * bytes of their own and share long strings (parts.c); so do all clients if the
+ * message is large.
  */
 
-/* Writes what the client gets of one frame. */
+#define FORM_MAX (1 << 18) /* bytes of a run that is copied for a form */
+
+/* Puts what the client receives of one frame. */
 static size_t
-put_frame(struct msg_writer *w, const struct redis_client *client,
+put_frame(struct parts *parts, const struct redis_client *client,
     const struct frame *f)
 {
 	struct redis_message m = { f->topic, f->topic_len, f->body,
@@ -27,11 +31,11 @@ put_frame(struct msg_writer *w, const struct redis_client *client,
 	size_t n = 0;
 
 	if (!(f->flags & FRAME_SEVERAL))
-		return redis_put_matches(w, client, &m);
+		return redis_put_matches(parts, client, &m);
 	if (msg_topics_open(f->topic, f->topic_len, &topics) != 0)
 		return 0;
 	while (msg_topics_next(&topics, &m.topic, &m.topic_len)) {
-		n += redis_put_matches(w, client, &m);
+		n += redis_put_matches(parts, client, &m);
 		if (client->redis->is_widened ||
 		    (n > 0 && f->flags & REDIS_FIRST_TOPIC))
 			break;
@@ -39,9 +43,9 @@ put_frame(struct msg_writer *w, const struct redis_client *client,
 	return n;
 }
 
-/* Writes what the client gets of a run. */
+/* Puts what the client receives of a run. */
 static size_t
-put_run(struct msg_writer *w, const struct redis_client *client,
+put_run(struct parts *parts, const struct redis_client *client,
     const struct slice *run)
 {
 	struct slice rest = *run;
@@ -50,7 +54,7 @@ put_run(struct msg_writer *w, const struct redis_client *client,
 
 	while (rest.len > 0 && frame_peek(slice_data(&rest), rest.len,
 				   UINT32_MAX, &f) == FRAME_READY) {
-		n += put_frame(w, client, &f);
+		n += put_frame(parts, client, &f);
 		rest.off += f.size;
 		rest.len -= f.size;
 	}
@@ -75,12 +79,13 @@ shared_form(struct redis_client *client, const struct slice *run)
 {
 	struct redis *redis = client->redis;
 	struct forms_written *form = &redis->forms.written[client->version - 2];
+	struct parts parts = parts_written_to(&redis->scratch);
 
 	if (form->source.blob != NULL && is_same(&form->source, run))
 		return &form->bytes;
 	blob_unref(form->source.blob);
 	blob_unref(form->bytes.blob);
-	put_run(&redis->scratch, client, run);
+	put_run(&parts, client, run);
 	form->bytes = redis_take_scratch(redis);
 	form->source = *run;
 	blob_ref(run->blob);
@@ -102,8 +107,6 @@ redis_on_message(struct member *to, const struct message_run *run)
 	struct redis *redis = client->redis;
 	const struct forms_translation *t;
 	bool has_one_topic = !has_several_topics(&run->bytes);
-	struct slice own;
-	enum sink_verdict verdict;
 	size_t n;
 
 	if (redis->sharded != NULL)
@@ -116,15 +119,13 @@ redis_on_message(struct member *to, const struct message_run *run)
 	}
 	if (run->n == 0)
 		return SINK_PASSED;
-	if (has_no_prefix(client) && has_one_topic)
+	if (has_no_prefix(client) && has_one_topic && run->bytes.len < FORM_MAX)
 		return redis_send_message(client,
 		    shared_form(client, &run->bytes), run->n, run->is_volatile);
-	n = put_run(&redis->scratch, client, &run->bytes);
+	n = put_run(
+	    redis_begin_parts(redis, run->bytes.blob), client, &run->bytes);
 	if (n == 0)
 		return SINK_PASSED;
 	redis->n_extra += (int64_t)n - run->n;
-	own = redis_take_scratch(redis);
-	verdict = redis_send_message(client, &own, n, run->is_volatile);
-	blob_unref(own.blob);
-	return verdict;
+	return redis_send_parts(client, n, run->is_volatile);
 }

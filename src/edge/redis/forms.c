@@ -39,13 +39,37 @@ forms_drop_translation(struct forms *forms)
 	*t = (struct forms_translation){ 0 };
 }
 
+static void
+drop_written(struct forms_written *written)
+{
+	blob_unref(written->source.blob);
+	blob_unref(written->bytes.blob);
+	*written = (struct forms_written){ 0 };
+}
+
+struct slice
+forms_copy(struct forms *forms, size_t i, const struct slice *s)
+{
+	struct forms_written *copy = &forms->strings[i];
+
+	if (copy->source.blob != s->blob || copy->source.off != s->off ||
+	    copy->source.len != s->len) {
+		drop_written(copy);
+		copy->source = *s;
+		blob_ref(s->blob);
+		copy->bytes = (struct slice){ blob_copy(slice_data(s), s->len),
+			0, s->len };
+		forms_drop_later(forms);
+	}
+	return copy->bytes;
+}
+
 void
 forms_drop(struct forms *forms)
 {
 	for (size_t i = 0; i < 2; i++) {
-		blob_unref(forms->written[i].source.blob);
-		blob_unref(forms->written[i].bytes.blob);
-		forms->written[i] = (struct forms_written){ 0 };
+		drop_written(&forms->written[i]);
+		drop_written(&forms->strings[i]);
 	}
 	forms_drop_translation(forms);
 	blob_unref(forms->room);

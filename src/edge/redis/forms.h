@@ -27,6 +27,9 @@ struct forms {
 		struct slice source, bytes;
 	} written[2];
 	struct forms_translation translation; /* of the last run */
+	/* The last topic and payload that lay in a much larger blob, and their
+	 * copies. */
+	struct forms_written strings[2];
 	struct blob *room; /* of this turn's small messages, or NULL */
 	size_t room_used;  /* bytes */
 };
@@ -47,5 +50,10 @@ void forms_drop_later(struct forms *forms);
  * share a blob: one allocation for many, and in queues they become one slice.
  */
 struct slice forms_take_room(struct forms *forms, size_t size);
+
+/* A copy of s, without a reference, in a blob of its own: the same one for the
+ * same s until the end of the turn, as long as i, which is 0 or 1, is used for
+ * no other. */
+struct slice forms_copy(struct forms *forms, size_t i, const struct slice *s);
 
 #endif

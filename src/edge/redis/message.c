@@ -1,21 +1,26 @@
 #include "edge/redis/message.h"
 
+#include "edge/redis/reply.h"
 #include "wire/glob.h"
 
 void
-redis_put_message(struct msg_writer *w, int version, const char *event,
+redis_put_message(struct parts *parts, int version, const char *event,
     const struct topic *pattern, const struct redis_message *m)
 {
+	struct msg_writer *w = parts->w;
+
+	if (parts_is_over(parts))
+		return;
 	resp_put_push(w, version, pattern == NULL ? 3 : 4);
 	resp_put_text(w, event);
 	if (pattern != NULL)
 		resp_put_bulk(w, pattern->name, pattern->len);
-	resp_put_bulk(w, m->topic, m->topic_len);
-	resp_put_bulk(w, m->payload, m->payload_len);
+	parts_put(parts, PARTS_TOPIC, m->topic, m->topic_len);
+	parts_put(parts, PARTS_PAYLOAD, m->payload, m->payload_len);
 }
 
 size_t
-redis_put_matches(struct msg_writer *w, const struct redis_client *client,
+redis_put_matches(struct parts *parts, const struct redis_client *client,
     const struct redis_message *m)
 {
 	const struct topic_owner *patterns = &client->patterns;
@@ -25,7 +30,7 @@ redis_put_matches(struct msg_writer *w, const struct redis_client *client,
 	if (client->n_channels > 0 &&
 	    broker_is_subscribed(
 		client->redis->broker, client->member, TOPIC_EXACT, &name)) {
-		redis_put_message(w, client->version, "message", NULL, m);
+		redis_put_message(parts, client->version, "message", NULL, m);
 		n++;
 	}
 	for (size_t i = 0; i < patterns->n_subs; i++) {
@@ -34,7 +39,8 @@ redis_put_matches(struct msg_writer *w, const struct redis_client *client,
 		if (!glob_match((const uint8_t *)pattern->name, pattern->len,
 			m->topic, m->topic_len))
 			continue;
-		redis_put_message(w, client->version, "pmessage", pattern, m);
+		redis_put_message(
+		    parts, client->version, "pmessage", pattern, m);
 		n++;
 	}
 	return n;
@@ -45,6 +51,29 @@ redis_count_delivered(struct redis_client *client, size_t n)
 {
 	client->n_delivered += n;
 	client->redis->stats.n_delivered += n;
+}
+
+struct parts *
+redis_begin_parts(struct redis *redis, struct blob *source)
+{
+	parts_begin(&redis->parts, &redis->scratch, &redis->forms, source,
+	    conn_set_limits(redis->set)->hard_bytes);
+	return &redis->parts;
+}
+
+enum sink_verdict
+redis_send_parts(struct redis_client *client, size_t n, bool is_volatile)
+{
+	struct redis *redis = client->redis;
+	enum sink_verdict verdict = parts_send(
+	    &redis->parts, &redis->drops, client->conn, n, is_volatile);
+
+	redis_trim_later(redis);
+	if (verdict == SINK_QUEUED)
+		redis_count_delivered(client, n);
+	else
+		client->n_dropped += n;
+	return verdict;
 }
 
 enum sink_verdict

@@ -18,15 +18,16 @@
  *
  * One message may be matched against all patterns of all clients. So each has a
  * price, known when it is subscribed to: the steps that it takes to match the
- * longest channel. A client has a budget of steps and so have all clients
- * together, which bounds the cost of one message. A pattern of adapters costs
- * about a hundred steps; one that must be searched for, "*a*", costs as many as
- * a channel may have bytes, and some hundred more.
+ * longest channel and to write a message for it. A client has a budget of steps
+ * and so have all clients together, which bounds the cost of one message. A
+ * pattern of adapters costs about four hundred steps; one that must be searched
+ * for, "*a*", costs as many more as a channel may have bytes, and some hundred.
  */
 
 #define PATTERNS_MAX 1024        /* of a client */
 #define STEPS_MAX (2u << 20)     /* of a client */
 #define STEPS_ALL_MAX (8u << 20) /* about as many nanoseconds a message */
+#define STEPS_DELIVERY 300
 
 /* The prefix of all matches of the pattern, in *bytes, which the caller frees.
  */
@@ -69,14 +70,25 @@ forget_prefix(struct redis_prefixes *prefixes, uint32_t hash)
 	return n - 1;
 }
 
+/* As glob_cost(), with what it takes to deliver a message by the pattern. */
+static bool
+find_steps(
+    const struct redis *redis, const struct resp_arg *pattern, size_t *steps)
+{
+	bool is_known = glob_cost(pattern->data, pattern->len,
+	    redis->settings.topic_max_bytes, steps);
+
+	*steps += STEPS_DELIVERY + pattern->len;
+	return is_known;
+}
+
 /* The steps that the pattern, which has been accepted, costs each message. */
 static size_t
 steps_of(const struct redis *redis, const struct resp_arg *pattern)
 {
 	size_t steps = 0;
 
-	if (!glob_cost(pattern->data, pattern->len,
-		redis->settings.topic_max_bytes, &steps))
+	if (!find_steps(redis, pattern, &steps))
 		log_fatal("pattern", "cost=unknown");
 	return steps;
 }
@@ -111,8 +123,7 @@ redis_check_pattern(
 		    settings->topic_max_bytes);
 		return false;
 	}
-	if (!glob_cost(pattern->data, pattern->len, settings->topic_max_bytes,
-		steps)) {
+	if (!find_steps(call->client->redis, pattern, steps)) {
 		redis_error(call,
 		    "ERR the pattern has more than %d characters between two "
 		    "stars",

@@ -4,8 +4,11 @@
 
 #include "base/log.h"
 #include "edge/redis/message.h"
+#include "edge/redis/reply.h"
 #include "edge/redis/sharded.h"
 #include "wire/frame.h"
+
+#define IN_PLACE_FROM (1 << 18) /* bytes of a payload */
 
 /* The message as the frame that native workers get. */
 static struct slice
@@ -20,6 +23,32 @@ frame_of(struct redis *redis, uint8_t flags, const struct resp_arg *topic,
 
 	memcpy(out + head, payload->data, payload->len);
 	return s;
+}
+
+/*
+ * As frame_of(), for a large message, which is not copied. What stands before
+ * the payload is the request's own: the channel, and a length with as many
+ * digits as the head of a frame needs. False if that is not so.
+ */
+static bool
+frame_in_place(struct redis_call *call, struct slice *out)
+{
+	struct resp_arg *channel = &call->client->redis->args[1];
+	const struct resp_arg *payload = &call->args[2];
+	struct blob *blob = call->request->blob;
+	size_t head = FRAME_HEADER_SIZE + channel->len;
+	size_t end = (size_t)(payload->data - blob->data);
+	uint8_t *at = blob->data + end - head;
+
+	if (payload->len < IN_PLACE_FROM || at < channel->data)
+		return false;
+	memmove(at + FRAME_HEADER_SIZE, channel->data, channel->len);
+	channel->data = at + FRAME_HEADER_SIZE;
+	frame_write_head(
+	    at, FRAME_PUBLISH, 0, channel->data, channel->len, payload->len);
+	*out =
+	    (struct slice){ blob_ref(blob), end - head, head + payload->len };
+	return true;
 }
 
 /* The channel and the topic of all in its namespace, as the topics of one
@@ -51,9 +80,16 @@ publish_to_self(struct redis_call *call)
 {
 	struct redis_message m = { call->args[1].data, call->args[1].len,
 		call->args[2].data, call->args[2].len };
-	size_t n = redis_put_matches(call->out, call->client, &m);
+	struct redis_client *client = call->client;
+	size_t n;
 
-	redis_count_delivered(call->client, n);
+	if (!redis_is_in_pubsub(client))
+		return 0;
+	redis_flush(client);
+	n = redis_put_matches(
+	    redis_begin_parts(client->redis, call->request->blob), client, &m);
+	if (n > 0)
+		redis_send_parts(client, n, false);
 	return n;
 }
 
@@ -66,7 +102,7 @@ publish_to(struct redis_call *call)
 	const struct resp_arg *channel = &call->args[1];
 	const struct pending_join *join = pending_joins_find(
 	    &redis->joins, channel, loop_now(redis->loop).ms);
-	struct topic_name names[2] = { redis_name(channel) };
+	struct topic_name names[2] = { 0 };
 	struct resp_arg field = *channel;
 	struct message_run run = { .n = 1 };
 	struct slice topics = { 0 };
@@ -81,8 +117,11 @@ publish_to(struct redis_call *call)
 		field.data = slice_data(&topics);
 		field.len = topics.len;
 	}
-	run.bytes = frame_of(redis, redis->is_widened ? FRAME_SEVERAL : 0,
-	    &field, &call->args[2]);
+	if (redis->is_widened || !frame_in_place(call, &run.bytes))
+		run.bytes =
+		    frame_of(redis, redis->is_widened ? FRAME_SEVERAL : 0,
+			&field, &call->args[2]);
+	names[0] = redis_name(channel);
 	redis->n_extra = 0;
 	redis->stats.n_published++;
 	redis->is_own = true;

@@ -263,6 +263,7 @@ redis_free(struct redis *redis)
 	hub_remove_source(redis->hub, &redis->stats_source);
 	redis_requests_fini(redis);
 	forms_drop(&redis->forms);
+	parts_fini(&redis->parts);
 	pending_joins_fini(&redis->joins);
 	free(redis);
 }

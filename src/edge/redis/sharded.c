@@ -27,6 +27,7 @@ redis_send_shard(struct redis *redis, struct redis_call *call,
 	struct redis_message m = { channel->data, channel->len, payload->data,
 		payload->len };
 	const struct subscription *subs = topic_subs(topic);
+	struct parts own = { 0 }, parts = parts_written_to(&redis->scratch);
 	struct slice forms[2] = { 0 };
 
 	for (size_t i = 0; i < topic->n_subs; i++) {
@@ -34,14 +35,15 @@ redis_send_shard(struct redis *redis, struct redis_call *call,
 		struct slice *form = &forms[to->version - 2];
 
 		if (call != NULL && to == call->client) {
+			own = parts_written_to(call->out);
 			redis_put_message(
-			    call->out, to->version, "smessage", NULL, &m);
+			    &own, to->version, "smessage", NULL, &m);
 			redis_count_delivered(to, 1);
 			continue;
 		}
 		if (form->blob == NULL) {
 			redis_put_message(
-			    &redis->scratch, to->version, "smessage", NULL, &m);
+			    &parts, to->version, "smessage", NULL, &m);
 			*form = redis_take_scratch(redis);
 		}
 		if (redis_send_message(to, form, 1, is_volatile) == SINK_QUEUED)

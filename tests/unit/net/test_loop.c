@@ -130,6 +130,36 @@ on_work_again(struct loop_task *task)
 		loop_work_later(loop, task);
 }
 
+static void
+on_long_flush(struct loop_task *task)
+{
+	int64_t end_us = clock_us() + 20000;
+
+	(void)task;
+	while (clock_us() < end_us)
+		;
+	note('l');
+}
+
+/* As many as go on without a look at the clock, and one more. */
+TEST(flushes_that_take_long_are_left_for_the_next_turn_which_does_not_wait)
+{
+	struct loop_task tasks[5] = { 0 };
+
+	begin();
+	for (size_t i = 0; i < 5; i++) {
+		tasks[i].run = i == 0 ? on_long_flush : on_flush;
+		loop_flush_later(loop, &tasks[i]);
+	}
+	reaped.run = on_reap;
+	loop_reap_later(loop, &reaped);
+	turn();
+	ck_assert_str_eq(order, "lfffr");
+	ck_assert_int_eq(loop_turn(loop, true), 0);
+	ck_assert_str_eq(order, "lfffrf");
+	loop_free(loop);
+}
+
 TEST(work_comes_before_flushing)
 {
 	begin();

@@ -188,6 +188,39 @@ TEST(publish_counts_what_is_delivered)
 	end_redis();
 }
 
+/* Copied, and shared. */
+static const size_t payload_sizes[] = { 255, 256, 20000 };
+
+TEST_EACH(a_message_has_the_same_bytes_by_channel_and_by_pattern, payload_sizes)
+{
+	static char payload[20001], said[21000], reply[63000];
+	size_t size = payload_sizes[row];
+	struct client *a, *b;
+
+	for (size_t i = 0; i < size; i++)
+		payload[i] = (char)('a' + i % 23);
+	payload[size] = '\0';
+	begin_redis("");
+	a = dial_redis();
+	b = dial_redis();
+	do_it(a, "PSUBSCRIBE n*\r\nSUBSCRIBE news\r\n");
+	do_it(b, "HELLO 3\r\nPSUBSCRIBE ne*\r\n");
+	snprintf(said, sizeof(said),
+	    "*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$%zu\r\n%s\r\n", size,
+	    payload);
+	snprintf(reply, sizeof(reply),
+	    ">4\r\n$8\r\npmessage\r\n$3\r\nne*\r\n$4\r\nnews\r\n$%zu\r\n%s\r\n"
+	    ":3\r\n",
+	    size, payload);
+	ask_patiently(b, said, reply);
+	snprintf(reply, sizeof(reply),
+	    "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$%zu\r\n%s\r\n"
+	    "*4\r\n$8\r\npmessage\r\n$2\r\nn*\r\n$4\r\nnews\r\n$%zu\r\n%s\r\n",
+	    size, payload, size, payload);
+	ask_patiently(a, "", reply);
+	end_redis();
+}
+
 TEST(patterns_that_begin_alike_share_a_prefix_and_go_one_by_one)
 {
 	struct client *a, *b;
