@@ -192,6 +192,7 @@ turns_init(struct turns *turns, struct loop *loop, struct broker *broker,
 void
 turns_fini(struct turns *turns)
 {
+	loop_cancel_work(turns->loop, &turns->task);
 	turns_stage_fini(&turns->fresh);
 	turns_stage_fini(&turns->ripe);
 }
