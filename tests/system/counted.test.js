@@ -4,9 +4,11 @@
 
 const assert = require('node:assert');
 const path = require('node:path');
-const { folder, scenario } = require('../support/daemon');
+const { folder } = require('../support/daemon');
+const { scenario } = require('./support/scenario');
 const { publish } = require('./support/frames');
 const { RespPeer, command } = require('./support/resp');
+const { until } = require('../support/wait');
 
 /*
  * A message of a Redis client or of a native one, and how many receive it: what
@@ -63,6 +65,7 @@ for (const [what, subscriptions, native, topic, expected] of CASES) {
 			const dir = folder();
 			const redis = { path: path.join(dir, 'redis') };
 			const daemon = await start({ dir, args: ['--resp-listen', redis.path] });
+			await until(() => daemon.stderr.includes(' resp='), 'listener');
 			const reader = await RespPeer.connect(redis);
 			for (const args of subscriptions)
 				await send(reader, ...args);

@@ -29,6 +29,7 @@ class Bed {
 		const dir = folder();
 		bed.daemon = await start({ dir,
 			args: ['--resp-listen', path.join(dir, 'redis'), ...ARGS] });
+		await until(() => bed.daemon.stderr.includes(' resp='), 'listener');
 		bed.publisher = await bed.daemon.member({ name: 'publisher' });
 		bed.daemon.own(await Peer.connect(path.join(dir, name),
 			{ paused: true })).write(greeting);
