@@ -112,7 +112,7 @@ archives = $(foreach l,$(1) $(BELOW_$(1)),$(B)/layers/$(l).a)
 
 .PHONY: all deps deps-test demo test check check-unit check-system check-node \
 	check-instructions check-fuzz asan \
-	bench fuzz soak coverage lint layers words format format-check generated \
+	bench fuzz soak coverage lint layers circles words format format-check generated \
 	check-generated install uninstall dist deb clean help system-programs test-programs
 
 all: $(B)/pm2adapterd $(LIBRARIES) ## build daemon and libraries (VARIANT=release, asan or coverage)
@@ -209,7 +209,7 @@ $(B)/tests/unit/$(1): $(B)/tests/unit/$(1).o $(B)/tests/unit/support.o $(B)/test
 		$$(LDLIBS_ALL) $$(CHECK_LDLIBS))
 endef
 $(foreach u,$(UNITS),$(eval $(call UNIT_RULE,$(u))))
-# What the rig of a layer needs besides: it has a native edge for its daemon.
+# Layers that the rig of a layer's tests needs too: its daemon has a native edge.
 RIG_ops := edge/native edge
 RIG_edge/redis := edge/native
 $(foreach l,$(LAYERS),$(eval $(filter $(B)/tests/unit/$(l)/test_%,$(UNIT_BINARIES)): \
@@ -320,7 +320,7 @@ coverage: ## line coverage of src/ by the unit tests, with gcov
 	@$(MAKE) --no-print-directory VARIANT=coverage check-unit
 	@tests/coverage
 
-lint: layers words format-check check-generated ## layers, words, format, cppcheck, ESLint, shellcheck
+lint: layers words circles format-check check-generated ## layers, words, format, cppcheck, ESLint, shellcheck
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
@@ -335,6 +335,9 @@ words: ## check that no clause of comments and documents begins with a headless 
 
 layers: ## check that no file includes upward or sideways
 	@tests/layers
+
+circles: ## check that no modules include or require each other in a circle
+	@tests/circles
 
 format: ## format all C with clang-format
 	clang-format -i $(C_FILES)

@@ -331,8 +331,9 @@ sockets_open(struct sockets *sockets, const struct config *config)
 
 	if (code == 0)
 		code = open_all(sockets, config);
-	for (size_t i = 0; code == 0 && i < sockets->n; i++)
-		code = start(&sockets->open[i]);
+	/* The native one last: a client that reaches it can use the others. */
+	for (size_t i = sockets->n; code == 0 && i > 0; i--)
+		code = start(&sockets->open[i - 1]);
 	for (size_t i = 0; code == 0 && i < sockets->n; i++)
 		if (sockets->open[i].role == SOCKETS_NATIVE)
 			hub_set_listener(

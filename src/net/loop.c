@@ -11,8 +11,8 @@
 
 /* Writing to thousands of receivers takes longer than a turn may: the rest is
  * written in the next one. */
-#define FLUSH_SLICE_US 5000
-#define FLUSHES_UNTIMED 4 /* tasks between two looks at the clock */
+#define FLUSH_UNTIL_US 10000 /* since the turn began to work */
+#define FLUSHES_UNTIMED 8    /* tasks between two looks at the clock */
 
 TAILQ_HEAD(task_list, loop_task);
 
@@ -149,7 +149,7 @@ end_turn(struct loop *loop)
 	run_work(loop);
 	if (!TAILQ_EMPTY(&loop->jobs))
 		job_run_slice(&loop->jobs);
-	end_us = clock_us() + FLUSH_SLICE_US;
+	end_us = loop_began_us(loop) + FLUSH_UNTIL_US;
 	do {
 		is_in_time = run_flushes(loop, end_us);
 		run_tasks(&loop->reap);

@@ -30,7 +30,7 @@ struct apps {
 };
 
 /*
- * A member has come. Who gives no key or no script isn't counted. Returns
+ * A member has come. One without a key or a script isn't counted. Returns
  * another script of the same key where this is the first time that there are
  * two, for as long as the key has members; else NULL.
  */

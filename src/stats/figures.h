@@ -1,6 +1,6 @@
 /*
- * figures - every number that the daemon tells of itself, once: what it is
- * called, whether it only grows, and what it means. STATS, the metrics and pm2
+ * figures - every number that the daemon shows of itself, once: its names,
+ * whether it only grows, and its meaning. STATS, the metrics and pm2
  * show them from here, so that they agree.
  */
 #ifndef PM2A_STATS_FIGURES_H

@@ -26,8 +26,8 @@
 #include "stats/timing.h"
 #include "wire/msg.h"
 
-/* What one edge, or another part of the daemon, adds. Embedded in its owner,
- * which removes it before it goes. Functions may be NULL. */
+/* The part of one edge, or of another module. Embedded in its owner, which
+ * removes it before it ends. Functions may be NULL. */
 struct stats_source {
 	TAILQ_ENTRY(stats_source) link;
 	/* Figures of its own, and how many. */
@@ -50,7 +50,7 @@ struct stats_source {
 struct hub_settings {
 	const char *server;   /* name and version */
 	const char *socket;   /* where the daemon listens */
-	int64_t slow_turn_us; /* what takes as long is kept; 0: nothing */
+	int64_t slow_turn_us; /* turns of that length are kept; 0: none */
 	int64_t slow_question_us;
 	/* Puts a map of the configuration. */
 	void (*put_config)(struct msg_writer *w, void *arg);
@@ -99,8 +99,8 @@ void hub_note_reload(struct hub *hub, bool is_done, const char *said);
 /* When the daemon started, milliseconds since 1970. */
 int64_t hub_epoch_ms(const struct hub *hub);
 
-/* What edges report to: how connections end, which scripts use which key, how
- * long things take. */
+/* The modules that edges report to: how connections end, which scripts use
+ * which key, how long things take. */
 struct closed *hub_closed(struct hub *hub);
 struct apps *hub_apps(struct hub *hub);
 struct timing *hub_timing(struct hub *hub);

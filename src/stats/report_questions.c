@@ -7,7 +7,7 @@
 
 /* Open questions, and those and the turns that were slow. */
 
-#define OWED_MAX 16 /* who still owes an answer: so many are named */
+#define OWED_MAX 16 /* names of members that still owe an answer */
 
 struct open {
 	const struct request **requests;

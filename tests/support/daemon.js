@@ -28,8 +28,8 @@ function folder() {
 }
 
 /*
- * Runs the binary to its end: {status, stdout, stderr}. Where no socket is
- * named, it is one that can't be: no test listens in the home of who runs it.
+ * Runs the binary to its end: {status, stdout, stderr}. Without a socket in
+ * `args` it uses a path that cannot exist, and never one in the user's home.
  */
 function run(args, options = {}) {
 	const env = { ...process.env, PM2ADAPTERD_SOCKET: '/nonexistent/s' };

@@ -142,7 +142,8 @@ scenario('volatile messages are dropped before anybody is cut for memory',
 			assert.ok(o.memory_bytes > LIMIT / 2);
 			assert.strictEqual(o.subscriptions, N_RECEIVERS);
 			signal('SIGCONT');
-			await until(() => daemon.rows('overview').queue_bytes === 0,
+			/* The PONG to the reader of the figures may wait. */
+			await until(() => daemon.rows('overview').queue_bytes < 64,
 				'reading of what has waited');
 		});
 	}, PATIENT);

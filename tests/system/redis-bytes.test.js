@@ -201,7 +201,7 @@ scenario('a pattern hears members, once for each subscription that matches',
 			client.pmessage('socket.io#/#*', 'socket.io#/#', 'everybody'));
 	});
 
-scenario('a channel of shards is nobody\'s topic', async (start) => {
+scenario('a channel of shards reaches native subscribers, and not the other way', async (start) => {
 	const daemon = await startWithRedis(start);
 	const member = await daemon.member();
 	const client = await Client.connect(daemon);
@@ -210,7 +210,9 @@ scenario('a channel of shards is nobody\'s topic', async (start) => {
 		list('*', 'ssubscribe', 'shard', 1));
 	member.write(publish('shard', 'of a member'));
 	const other = await Client.connect(daemon);
-	await other.ask(['SPUBLISH', 'shard', 'of a client'], number(1));
+	await other.ask(['SPUBLISH', 'shard', 'of a client'], number(2));
 	await client.expect(list('*', 'smessage', 'shard', 'of a client'));
+	const { raw } = await member.expect(TYPE.PUBLISH);
+	assert.ok(raw.equals(publish('shard', 'of a client')));
 	await within(member.barrier(), 'barrier with nothing before it');
 });

@@ -42,8 +42,10 @@ redis_count_untranslated(struct redis *redis, const struct frame *f, int e)
 {
 	char shown[TOPIC_SHOWN];
 
-	if (e < 0)
+	if (e < 0) {
 		log_fatal("out-of-memory", "translating=%zu", f->body_len);
+		return;
+	}
 	++*(uint64_t *)((char *)&redis->stats + failures[e].counter);
 	log_warn("redis-untranslated", "reason=%s bytes=%zu topic=%s",
 	    failures[e].reason, f->body_len,
