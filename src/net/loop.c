@@ -135,9 +135,9 @@ expire_due(struct loop *loop)
 }
 
 /*
- * A turn ends with both lists empty, unless its time is over: what a deadline
- * or a reaping puts on the flush list, such as the PRESENCE of a member that
- * has left, is written in this turn.
+ * A turn ends with both lists empty, unless its time is over: tasks that a
+ * deadline or a reaping puts on the flush list, such as the PRESENCE of a
+ * member that has left, run in this turn.
  */
 static void
 end_turn(struct loop *loop)

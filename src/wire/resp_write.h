@@ -17,7 +17,7 @@ void resp_put_int(struct msg_writer *w, int64_t v);
 void resp_put_bulk(struct msg_writer *w, const void *data, size_t len);
 void resp_put_text(struct msg_writer *w, const char *text);
 
-/* What stands before len bytes of a bulk string; "\r\n" ends it. */
+/* The head of a bulk string of `len` bytes; "\r\n" ends it. */
 void resp_put_bulk_head(struct msg_writer *w, size_t len);
 
 void resp_put_null(struct msg_writer *w, int version);
