@@ -65,9 +65,13 @@ drain(struct daemon *daemon, const char *why)
 	notify_stopping(daemon->notify);
 	sockets_close(&daemon->sockets);
 	metrics_drain(daemon->metrics);
-	daemon->n_drains = 2;
+	/* One for this function, so that no edge that is empty ends it. */
+	daemon->n_drains = 1;
+	daemon->n_drains++;
 	redis_drain(daemon->redis, on_drained, daemon);
+	daemon->n_drains++;
 	native_drain(daemon->native, on_drained, daemon);
+	on_drained(daemon);
 }
 
 static void
