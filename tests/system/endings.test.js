@@ -68,7 +68,7 @@ class Bed {
 			wrap: preload && ((line) => preload(bed.dir, line)),
 			settle: false, // a probe's connection would count
 		});
-		await until(() => bed.daemon.stderr.includes('"metrics":'), 'daemon');
+		await until(() => bed.daemon.stderr.includes('"socket":'), 'daemon');
 		bed.witness = await bed.daemon.member({ name: 'witness' });
 		return bed;
 	}

@@ -12,6 +12,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { answers, folder, run } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
+const { until } = require('../support/wait');
 
 const EX_CONFIG = 78;
 const NOBODY = 65534;
@@ -119,6 +120,6 @@ scenario('nobody is let in by a daemon that can\'t have all its sockets',
 			server.close();
 		}
 		const daemon = await start();
-		assert.match(daemon.stderr, /\blistening\b.*socket=/);
+		await until(() => /\blistening\b.*socket=/.test(daemon.stderr), 'line of the log');
 		assert.ok(await answers(daemon.socket));
 	});
