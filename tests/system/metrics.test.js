@@ -275,6 +275,8 @@ for (const [who, ask, answer] of [
 			const socket = visit(t, port, ask);
 			if (answer)
 				await said(socket, answer);
+			else // what it sends has left this process
+				await new Promise((resolve) => { socket.write('a', resolve); });
 		}
 		await until(() => daemon.rows('overview').metrics.connections === 16, 'sixteen');
 		for (let n = 0; n < 20; n++)

@@ -213,7 +213,7 @@ difference('what is malformed is refused as Redis refuses it', [], [],
 const PASSWORD = 'correct horse';
 
 difference('who is not authenticated is answered as Redis answers it',
-	['--requirepass', PASSWORD], ['--resp-password', PASSWORD],
+	['--requirepass', PASSWORD], ['--resp-password', PASSWORD, '--hello-timeout', '60s'],
 	async (both, t) => {
 		const chance = new Chance(SEED);
 		t.diagnostic(`SEED=${SEED}`);
