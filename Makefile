@@ -281,7 +281,7 @@ FUZZ_adapter := wire base
 FUZZ_broker := core wire base
 FUZZ_config := config base
 FUZZ_client := client wire base
-FUZZ_edge := edge/redis $(BELOW_edge/redis)
+FUZZ_edge := edge/redis edge/native $(BELOW_edge/redis)
 FUZZERS := frame msg adapter resp http broker client config edge
 
 define FUZZ_RULE
