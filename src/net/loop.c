@@ -12,7 +12,7 @@
 /* Writing to thousands of receivers takes longer than a turn may: the rest is
  * written in the next one. */
 #define FLUSH_UNTIL_US 5000 /* since the turn began to work */
-#define FLUSHES_UNTIMED 6    /* tasks between two looks at the clock */
+#define FLUSHES_UNTIMED 6   /* tasks between two looks at the clock */
 
 TAILQ_HEAD(task_list, loop_task);
 
