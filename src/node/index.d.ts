@@ -31,6 +31,25 @@ declare namespace adapter {
 		| 'PM2A_ERR_ENCODE'
 		| 'PM2A_ERR_RECEIVE';
 
+	/**
+	 * Codes of the warnings that this package emits with process.emitWarning(); their
+	 * name is `PM2AdapterWarning`. The README has a table.
+	 */
+	type WarningCode =
+		| 'PM2A_WARN_AWAY'
+		| 'PM2A_WARN_BACK'
+		| 'PM2A_WARN_TOO_BIG'
+		| 'PM2A_WARN_QUEUE_FULL'
+		| 'PM2A_WARN_EXPIRED'
+		| 'PM2A_WARN_TOPIC'
+		| 'PM2A_WARN_ROOM'
+		| 'PM2A_WARN_EVENT'
+		| 'PM2A_WARN_MALFORMED'
+		| 'PM2A_WARN_RECEIVE'
+		| 'PM2A_WARN_UNSENT'
+		| 'PM2A_WARN_POLLING'
+		| 'PM2A_WARN_RECOVERY';
+
 	class Pm2aError extends Error {
 		readonly name: 'Pm2aError';
 		readonly code: ErrorCode;
@@ -75,6 +94,11 @@ declare namespace adapter {
 		 * congested; beyond it the oldest are dropped. Default: 16 MiB.
 		 */
 		queueMaxBytes?: number;
+		/**
+		 * How long a message is queued, in ms, 1 to 86,400,000; older ones are
+		 * dropped. Default: 30,000.
+		 */
+		queueMaxAge?: number;
 		/**
 		 * First reconnect delay in ms, 1 to 600,000. It doubles with each attempt
 		 * and is jittered. If the daemon's socket appears, the client connects at
@@ -150,15 +174,15 @@ declare namespace adapter {
 	}
 
 	/**
-	 * `queue-full`: queueMaxBytes was reached. `volatile`: a volatile message would
-	 * have had to wait. `too-big`: larger than the daemon's max-frame.
+	 * `queue-full`: queueMaxBytes was reached. `expired`: it had waited longer than
+	 * queueMaxAge. `volatile`: a volatile message would have had to wait. `too-big`: larger than the daemon's max-frame.
 	 * `topic-too-long`: a topic, or the name of a namespace, is longer than
 	 * max-topic. `bad-room`: none of its rooms is a string or a number, so no other
 	 * process can have them. `bad-event`: the event's name is one that clients or
 	 * workers refuse. `disconnect`: the connection ended. `closed`: the client was
 	 * closed.
 	 */
-	type DropReason = 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'bad-room' |
+	type DropReason = 'queue-full' | 'expired' | 'volatile' | 'too-big' | 'topic-too-long' | 'bad-room' |
 		'bad-event' | 'disconnect' | 'closed';
 
 	interface Drop {
@@ -536,7 +560,7 @@ declare namespace adapter {
 		readonly volatile: BroadcastOperator<Events>;
 		/**
 		 * Emits to the clients. While there is no connection it waits, up to
-		 * queueMaxBytes.
+		 * queueMaxBytes and queueMaxAge.
 		 *
 		 * @returns false where it was dropped at once
 		 * @throws {Pm2aError} PM2A_ERR_OPTION for a reserved event name or an

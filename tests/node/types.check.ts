@@ -14,7 +14,7 @@ client.on('missed', ({ reason, disconnect, unwritten, awayMs }) => {
 });
 client.on('drop', ({ messages, bytes, reason }) => {
 	const n: number = messages + bytes;
-	const why: 'queue-full' | 'volatile' | 'too-big' | 'topic-too-long' | 'bad-room' | 'bad-event' |
+	const why: 'queue-full' | 'expired' | 'volatile' | 'too-big' | 'topic-too-long' | 'bad-room' | 'bad-event' |
 		'disconnect' | 'closed' = reason;
 	const many: number = client.stats.droppedFor[reason];
 	return [n, why, many];
@@ -48,6 +48,8 @@ client.on('question', (question) => {
 	return question.topics.length;
 });
 const why: string | undefined = new pm2Adapter.Pm2aError().reason;
+const warning: pm2Adapter.WarningCode = 'PM2A_WARN_AWAY';
+pm2Adapter({ queueMaxAge: 1000 });
 const adapter = io.of('/').adapter as pm2Adapter.PM2Adapter;
 const uid: string = adapter.uid;
 adapter.requestsTimeout = 1000;

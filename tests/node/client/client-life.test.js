@@ -4,6 +4,7 @@ const assert = require('assert/strict');
 const { describe, test } = require('node:test');
 
 const { Client, Pm2aError } = require('../../../src/node');
+const { AWAY_MS } = require('../../../src/node/lib/client/warnings');
 const { TYPE, WELCOME } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
 const { script } = require('../support/script');
@@ -11,15 +12,16 @@ const { next, until, within } = require('../../support/wait');
 
 const CLOSED = { name: 'Pm2aError', code: 'PM2A_ERR_CLOSED' };
 const TIMEOUT = 4321; // no delay of a retry in these tests is the same
+const OTHERS = [TIMEOUT, AWAY_MS];
 
 /* The delays of the retries from now on, which pass at once. */
 function delaysOf(t) {
 	const delays = [];
 	const { setTimeout: original } = global;
 	t.mock.method(global, 'setTimeout', (run, ms, ...args) => {
-		if (ms !== TIMEOUT)
+		if (!OTHERS.includes(ms))
 			delays.push(ms);
-		return original(run, ms === TIMEOUT ? ms : 0, ...args);
+		return original(run, OTHERS.includes(ms) ? ms : 0, ...args);
 	});
 	return delays;
 }

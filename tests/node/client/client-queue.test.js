@@ -84,6 +84,32 @@ describe('client: the queue while the daemon is away', () => {
 		assert.deepEqual(numbers(daemon.links[0]), [1]);
 	});
 
+	test('what has waited longer than queueMaxAge is dropped by itself, and counted', async (t) => {
+		const { client, daemon } = await pair(t, { daemon: null, queueMaxAge: 20 });
+		client.publish('x', numbered(0));
+		client.publish('x', numbered(1));
+		await until(() => client.queued.messages === 0, 'end of the messages');
+		assert.equal(client.stats.droppedFor.expired, 2);
+		assert.equal(client.stats.droppedBytes, 2 * (HEAD + 4));
+		await daemon.start();
+		client.connect();
+		await within(client.ready(), 'connection');
+		client.publish('x', numbered(2));
+		await daemon.links[0].count('PUBLISH', 1);
+		assert.deepEqual(numbers(daemon.links[0]), [2]);
+	});
+
+	test('nor does it leave because the process was blocked when its time was over', async (t) => {
+		const { client, daemon } = await pair(t, { queueMaxAge: 20 });
+		client.publish('x', numbered(0));
+		client.connect();
+		const end = performance.now() + 30;
+		while (performance.now() < end);
+		await within(client.ready(), 'connection');
+		assert.deepEqual(numbers(daemon.links[0]), []);
+		assert.equal(client.stats.droppedFor.expired, 1);
+	});
+
 	test('volatile messages don\'t wait', async (t) => {
 		const { client, daemon } = await pair(t);
 		assert.equal(client.publish('x', numbered(0), { volatile: true }), false);

@@ -262,6 +262,8 @@ describe('client: options', () => {
 		[{ queueMaxBytes: 1.5 }, /^queueMaxBytes: 1.5 is not an integer/],
 		[{ queueMaxBytes: '16m' }, /^queueMaxBytes: 16m is not an integer/],
 		[{ queueMaxBytes: Infinity }, /^queueMaxBytes: Infinity is not an integer/],
+		[{ queueMaxAge: 0 }, /^queueMaxAge: 0 is not an integer from 1 to 86400000/],
+		[{ queueMaxAge: 86_400_001 }, /^queueMaxAge: 86400001 is not/],
 		[{ reconnectDelay: 0 }, /^reconnectDelay: 0 is not an integer from 1 to 600000/],
 		[{ reconnectDelay: NaN }, /^reconnectDelay: NaN is not/],
 		[{ reconnectDelay: 100, reconnectDelayMax: 99 },
@@ -302,7 +304,7 @@ describe('client: options', () => {
 
 	test('taken at their bounds', () => {
 		for (const options of [{}, undefined, { socket: '/'.padEnd(107, 'x') }, { key: K256 },
-			{ name: 'n'.repeat(128) }, { queueMaxBytes: 0 }, { reconnectDelay: 1 },
+			{ name: 'n'.repeat(128) }, { queueMaxBytes: 0 }, { queueMaxAge: 1 }, { queueMaxAge: 86_400_000 }, { reconnectDelay: 1 },
 			{ reconnectDelay: 2000 }, { reconnectDelay: 600_000, reconnectDelayMax: 600_000 },
 			{ connectTimeout: 10 }, { connectTimeout: 600_000 }, { ref: true }, { unknown: 1 }])
 			assert.doesNotThrow(() => new Client(options));

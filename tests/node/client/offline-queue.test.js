@@ -36,6 +36,20 @@ test('a frame above the bound goes itself, after all others', () => {
 	assert.equal(queue.bytes, 0);
 });
 
+test('what has waited since before a time goes, wherever it stands', () => {
+	const queue = new OfflineQueue(100);
+	['a', 'bb', 'ccc'].forEach((text, i) => queue.push(frame(text), 10 * (i + 1)));
+	assert.equal(queue.oldest, 10);
+	assert.deepEqual(queue.dropBefore(10), { messages: 0, bytes: 0 });
+	assert.deepEqual(queue.dropBefore(21), { messages: 2, bytes: 3 });
+	assert.equal(queue.oldest, 30);
+	queue.unshift([frame('d')], 50);
+	assert.equal(queue.oldest, 30); // it goes before what waits since 30
+	assert.deepEqual(queue.dropBefore(40), { messages: 2, bytes: 4 });
+	assert.deepEqual(queue.dropBefore(40), { messages: 0, bytes: 0 });
+	assert.equal(queue.bytes, 0);
+});
+
 test('a bound of zero keeps nothing', () => {
 	const queue = new OfflineQueue(0);
 	assert.deepEqual(queue.push(frame('a')), { messages: 1, bytes: 1 });

@@ -9,6 +9,7 @@
 const { listOf } = require('../socketio/topics');
 const { ClusterMethods } = require('./cluster-methods');
 const { Namespace, namespaceOf } = require('./namespace');
+const { warnOfUnsupported } = require('./unsupported');
 
 const methods = new WeakMap(); // adapter → its ClusterMethods
 
@@ -159,6 +160,7 @@ function clusterAdapter(Base, view) {
 			this.on('create-room', (room) => namespace.onRoomCreated(room));
 			this.on('delete-room', (room) => namespace.onRoomDeleted(room));
 			namespace.open();
+			warnOfUnsupported(this, () => namespace.serverCount);
 		}
 
 		/** Returns a promise while the daemon does not know all rooms yet. */

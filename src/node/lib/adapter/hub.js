@@ -11,6 +11,7 @@
 
 const debug = require('debug')('socket.io-pm2adapter');
 const { Client, onDelivery } = require('../client/client');
+const { warn } = require('../client/warnings');
 const { EncodedPacket } = require('../socketio/encoded-packet');
 const { faultOf } = require('../wire/msgpack');
 const { decodePayload, decodeQuestion } = require('../socketio/payload');
@@ -180,7 +181,7 @@ class Hub {
 		if (!this.#hasWarned) {
 			this.#hasWarned = true;
 			const why = faultOf(bytes) ?? 'it is not of the form of docs/PROTOCOL.md';
-			process.emitWarning(`socket.io-pm2adapter: dropped a malformed ${what} of ` +
+			warn('PM2A_WARN_MALFORMED', `dropped a malformed ${what} of ` +
 				`${bytes.length} bytes on ${JSON.stringify(topics[0].slice(0, 100))}: ` +
 				`${why}; from now on they are only counted, in stats.malformed`);
 		}

@@ -20,6 +20,7 @@ const { randomBytes } = require('node:crypto');
 const debug = require('debug')('socket.io-pm2adapter');
 const { dropUnsent } = require('../client/client');
 const { Pm2aError } = require('../client/errors');
+const { warn } = require('../client/warnings');
 const { isRoom } = require('../socketio/payload');
 const { PendingJoins } = require('../socketio/pending-joins');
 const {
@@ -265,7 +266,8 @@ class Namespace {
 			new Pm2aError('PM2A_ERR_RECEIVE', error?.message ?? String(error), error));
 		if (!hasListener && !this.#hasWarned) {
 			this.#hasWarned = true;
-			process.emitWarning(error instanceof Error ? error : String(error));
+			warn('PM2A_WARN_RECEIVE', `a received message could not be delivered: ${
+				error?.message ?? String(error)}`, error?.stack);
 		}
 	}
 

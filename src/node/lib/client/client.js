@@ -54,6 +54,7 @@ const { Requests, requestOptions } = require('./requests');
 const { StartGate } = require('./start-gate');
 const { counters } = require('./stats');
 const { Subscriptions } = require('./subscriptions');
+const { Warnings } = require('./warnings');
 
 const { FLAG } = sender;
 /* Names of methods that only this package calls. */
@@ -77,6 +78,7 @@ class Client extends EventEmitter {
 	#questions;
 	#reconnect;
 	#missed = new Missed();
+	#warnings;
 	#deliver = null; // see onDelivery
 	#waiters = []; // of ready()
 
@@ -85,9 +87,12 @@ class Client extends EventEmitter {
 		super();
 		this.#options = clientOptions(opts);
 		this.stats = counters();
+		this.#warnings = new Warnings(this.#options.socket, this.stats);
 		this.#reconnect = new Reconnect(this.#options, () => this.#open());
 		this.#outgoing = new Outgoing(this.stats, this.#gate, {
 			queueMaxBytes: this.#options.queueMaxBytes,
+			queueMaxAge: this.#options.queueMaxAge,
+			warnings: this.#warnings,
 			onDrop: (drop) => this.emit('drop', drop),
 		});
 		this.#subscriptions = new Subscriptions(this.#outgoing,
@@ -135,6 +140,7 @@ class Client extends EventEmitter {
 		if (this.#life !== 'started') {
 			this.#life = 'started';
 			this.#reconnect.reset();
+			this.#warnings.onAway();
 			this.#open();
 		}
 		return this;
@@ -290,6 +296,7 @@ class Client extends EventEmitter {
 		this.#isReady = false;
 		this.#use(null);
 		this.#missed.forget();
+		this.#warnings.onStop();
 		this.#outgoing.clearTurns();
 		this.#requests.failAll('PM2A_ERR_CLOSED');
 		this.#reconnect.stop();
@@ -339,6 +346,7 @@ class Client extends EventEmitter {
 		this.#welcome = body;
 		this.#outgoing.limits = limitsOf(body);
 		this.#requests.onWelcome(body);
+		this.#warnings.onWelcome(this.queued);
 		this.#missed.onWelcome(body);
 		this.#subscriptions.sendLong();
 		if (this.#missed.previous !== undefined || !this.#outgoing.isEmpty) {
@@ -357,6 +365,7 @@ class Client extends EventEmitter {
 		this.#isReady = true;
 		this.#reconnect.reset();
 		this.stats.connects++;
+		this.#warnings.onReady();
 		debug('connected as %d', this.#welcome.id);
 		for (const { resolve } of this.#waiters.splice(0)) {
 			resolve();
@@ -400,8 +409,11 @@ class Client extends EventEmitter {
 		if (LASTING.has(code)) {
 			this.#reconnect.slowDown();
 		}
-		this.#tell('daemon_error', new Pm2aError('PM2A_ERR_DAEMON',
-			`${code}: ${message}`), { code, message, fatal });
+		const error = new Pm2aError('PM2A_ERR_DAEMON', `${code}: ${message}`);
+		if (fatal) {
+			this.#warnings.onRefusal(error);
+		}
+		this.#tell('daemon_error', error, { code, message, fatal });
 	}
 
 	/* The daemon ends: sends what waits, as far as the stream takes it. */
@@ -422,7 +434,9 @@ class Client extends EventEmitter {
 			this.#welcome === null ? 'PM2A_ERR_AWAY' : 'PM2A_ERR_LOST', what);
 		if (wasReady) {
 			this.#missed.onEnd(reason);
+			this.#warnings.onAway();
 		}
+		this.#warnings.onFailure(error);
 		this.#gate.onEnd(wasReady);
 		this.#outgoing.requeue(this.#connection.destroy());
 		this.#use(null);

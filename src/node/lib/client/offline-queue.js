@@ -1,7 +1,8 @@
 'use strict';
 
 /*
- * Published frames that wait, oldest first, within a limit in bytes. Taking the
+ * Published frames that wait, oldest first, within a limit in bytes, each with the
+ * time since when. The caller removes those that have waited too long. Taking the
  * oldest takes constant time: while the daemon is away for long, each new message
  * pushes one out.
  *
@@ -13,6 +14,7 @@ const COMPACT_ABOVE = 1024; // taken frames that are still in the array
 
 class OfflineQueue {
 	#frames = [];
+	#times = []; // in ms, of the frames at the same places
 	#head = 0; // of the oldest
 	#bytes = 0;
 	#taken = 0; // frames that have left, minus those that came back
@@ -36,6 +38,11 @@ class OfflineQueue {
 		return this.#turns.length;
 	}
 
+	/* Since when the oldest waits. There must be one. */
+	get oldest() {
+		return this.#times[this.#head];
+	}
+
 	get isEmpty() {
 		return this.length === 0 && this.#turns.length === 0;
 	}
@@ -55,9 +62,10 @@ class OfflineQueue {
 		this.#turns = [];
 	}
 
-	/* Returns what it pushed out: { messages, bytes }. */
-	push(frame) {
+	/* now: in ms. Returns what it pushed out: { messages, bytes }. */
+	push(frame, now) {
 		this.#frames.push(frame);
+		this.#times.push(now);
 		this.#bytes += frame.length;
 		return this.#trim();
 	}
@@ -70,14 +78,17 @@ class OfflineQueue {
 		this.#bytes -= frame.length;
 		if (this.#head > COMPACT_ABOVE && this.#head * 2 > this.#frames.length) {
 			this.#frames = this.#frames.slice(this.#head);
+			this.#times = this.#times.slice(this.#head);
 			this.#head = 0;
 		}
 		return frame;
 	}
 
-	/* Puts frames back that are older than all others; returns as push(). */
-	unshift(frames) {
+	/* Puts frames back that go before all others; returns as push(). */
+	unshift(frames, now) {
+		const since = Math.min(now, this.#times[this.#head] ?? now);
 		this.#frames = [...frames, ...this.#frames.slice(this.#head)];
+		this.#times = [...frames.map(() => since), ...this.#times.slice(this.#head)];
 		this.#head = 0;
 		this.#taken -= frames.length;
 		this.#bytes = this.#frames.reduce((n, frame) => n + frame.length, 0);
@@ -89,14 +100,24 @@ class OfflineQueue {
 		const gone = { messages: this.length, bytes: this.#bytes };
 		this.#taken += gone.messages;
 		this.#frames = [];
+		this.#times = [];
 		this.#head = 0;
 		this.#bytes = 0;
 		return gone;
 	}
 
+	/* Removes the frames that have waited since before `time`; returns as push(). */
+	dropBefore(time) {
+		return this.#dropWhile(() => this.length > 0 && this.oldest < time);
+	}
+
 	#trim() {
+		return this.#dropWhile(() => this.#bytes > this.#maxBytes);
+	}
+
+	#dropWhile(isDue) {
 		const gone = { messages: 0, bytes: 0 };
-		while (this.#bytes > this.#maxBytes) {
+		while (isDue()) {
 			gone.messages++;
 			gone.bytes += this.shift().length;
 		}

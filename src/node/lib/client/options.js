@@ -105,6 +105,7 @@ function clip(text, max) {
 }
 
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
 function clientOptions(opts = {}) {
 	if (typeof opts !== 'object' || opts === null) {
@@ -117,6 +118,7 @@ function clientOptions(opts = {}) {
 		role: opts.role ?? 'member',
 		ref: opts.ref ?? false,
 		queueMaxBytes: opts.queueMaxBytes ?? 16 * 1024 * 1024,
+		queueMaxAge: opts.queueMaxAge ?? 30_000,
 		reconnectDelay: opts.reconnectDelay ?? 50,
 		reconnectDelayMax: opts.reconnectDelayMax ?? 2000,
 		connectTimeout: opts.connectTimeout ?? 5000,
@@ -130,6 +132,7 @@ function clientOptions(opts = {}) {
 	oneOf('role', all.role, ['member', 'emitter', 'observer']);
 	boolean('ref', all.ref);
 	integer('queueMaxBytes', all.queueMaxBytes, 0, Number.MAX_SAFE_INTEGER);
+	integer('queueMaxAge', all.queueMaxAge, 1, 24 * HOUR);
 	integer('reconnectDelay', all.reconnectDelay, 1, 10 * MINUTE);
 	integer('reconnectDelayMax', all.reconnectDelayMax,
 		all.reconnectDelay, 10 * MINUTE);

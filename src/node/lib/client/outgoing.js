@@ -6,13 +6,14 @@
  * sent at once, waits, or is dropped.
  *
  * While there is no connection, or while the kernel takes no more, messages wait
- * in a queue with a limit in bytes; beyond it the oldest are dropped. A message
+ * in a queue with limits in bytes and in time; beyond them the oldest are dropped,
+ * so that nothing arrives that its receivers take for new hours later. A message
  * that was handed to the stream is never sent again, since it may have arrived:
  * the promise is at most once. So messages that a connection leaves unwritten
  * when it breaks are counted as dropped.
  */
 
-const { FLAG, LENGTH_SIZE, flagsOf } = require('../wire/frame-writer');
+const { FLAG, FRAME_MAX, LENGTH_SIZE, flagsOf } = require('../wire/frame-writer');
 const { Drops } = require('./drops');
 const { LIMITS_UNTOLD } = require('./limits');
 const { OfflineQueue } = require('./offline-queue');
@@ -24,14 +25,20 @@ class Outgoing {
 	#stats;
 	#gate;
 	#queue;
+	#queueLimits;
 	#drops;
+	#warnings;
+	#timer = null; // drops the oldest message that waits when its time is over
 	#connection = null;
 
-	/* stats, gate: the client's. onDrop(drop): see Drops. */
-	constructor(stats, gate, { queueMaxBytes, onDrop }) {
+	/* stats, gate, warnings: the client's. queueMaxAge: ms. onDrop(drop): see
+	 * Drops. */
+	constructor(stats, gate, { queueMaxBytes, queueMaxAge, warnings, onDrop }) {
 		this.#stats = stats;
 		this.#gate = gate;
+		this.#queueLimits = { queueMaxBytes, queueMaxAge };
 		this.#queue = new OfflineQueue(queueMaxBytes);
+		this.#warnings = warnings;
 		this.#drops = new Drops(stats, onDrop);
 		this.limits = LIMITS_UNTOLD; // of the last WELCOME
 	}
@@ -101,7 +108,8 @@ class Outgoing {
 			return this.#drop(frame.length, 'volatile');
 		}
 		const kept = frame.length > COPY_MAX ? frame : Buffer.from(frame);
-		this.#drops.add(this.#queue.push(kept), 'queue-full');
+		this.#count(this.#queue.push(kept, performance.now()), 'queue-full');
+		this.#watchAge();
 		return this.#queue.length > 0;
 	}
 
@@ -122,6 +130,7 @@ class Outgoing {
 
 	/* Hands what waits to the stream, until that has about maxBytes. */
 	sendQueue(maxBytes = WRITE_AHEAD_BYTES) {
+		this.#dropExpired();
 		while (!this.#gate.isShut && !this.#queue.isEmpty &&
 			this.#connection.isOpen && this.#connection.pending < maxBytes) {
 			const turn = this.#queue.nextTurn();
@@ -139,18 +148,19 @@ class Outgoing {
 		const dropped = frames.filter(isVolatile);
 		const bytes = dropped.reduce((n, frame) => n + frame.length, 0);
 		const kept = frames.filter((frame) => !isVolatile(frame));
-		this.#drops.add({ messages: dropped.length, bytes }, 'volatile');
-		this.#drops.add(this.#queue.unshift(kept), 'queue-full');
+		this.#count({ messages: dropped.length, bytes }, 'volatile');
+		this.#count(this.#queue.unshift(kept, performance.now()), 'queue-full');
+		this.#watchAge();
 	}
 
 	/* Counts messages that were lost with a connection: { messages, bytes }. */
 	onLost(lost) {
-		this.#drops.add(lost, 'disconnect');
+		this.#count(lost, 'disconnect');
 	}
 
 	/* Drops the messages that wait, since the client is closed. */
 	clear() {
-		this.#drops.add(this.#queue.clear(), 'closed');
+		this.#count(this.#queue.clear(), 'closed');
 	}
 
 	#sendMessage(frame) {
@@ -162,8 +172,39 @@ class Outgoing {
 	}
 
 	#drop(bytes, reason) {
-		this.#drops.add({ messages: 1, bytes }, reason);
+		this.#count({ messages: 1, bytes }, reason);
 		return false;
+	}
+
+	#count(lost, reason) {
+		if (lost.messages > 0) {
+			this.#drops.add(lost, reason);
+			this.#warnings.onDrop(reason, {
+				bytes: lost.bytes, ...this.#queueLimits,
+				maxFrame: this.limits === LIMITS_UNTOLD ? FRAME_MAX : this.limits.maxFrame,
+				maxTopic: this.limits.maxTopic,
+			});
+		}
+	}
+
+	#dropExpired() {
+		if (this.#queue.length > 0) {
+			const { queueMaxAge } = this.#queueLimits;
+			this.#count(this.#queue.dropBefore(performance.now() - queueMaxAge), 'expired');
+		}
+	}
+
+	/* The timer is of the oldest at the time that it was set: it may find others. */
+	#watchAge() {
+		if (this.#timer !== null || this.#queue.length === 0) {
+			return;
+		}
+		const age = performance.now() - this.#queue.oldest;
+		this.#timer = setTimeout(() => {
+			this.#timer = null;
+			this.#dropExpired();
+			this.#watchAge();
+		}, Math.max(1, Math.ceil(this.#queueLimits.queueMaxAge - age))).unref();
 	}
 }
 

@@ -2,7 +2,7 @@
 
 /* Reasons for which published messages are not sent. */
 const DROP_REASONS = [
-	'queue-full', 'volatile', 'too-big', 'topic-too-long', 'bad-room', 'bad-event',
+	'queue-full', 'expired', 'volatile', 'too-big', 'topic-too-long', 'bad-room', 'bad-event',
 	'disconnect', 'closed',
 ];
 

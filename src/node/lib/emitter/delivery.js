@@ -21,6 +21,7 @@
 
 const { countDrop } = require('../client/stats');
 const { Pm2aError } = require('../client/errors');
+const { warn } = require('../client/warnings');
 
 const LOST = 'messages were dropped, or the connection broke before the daemon had them';
 
@@ -215,11 +216,11 @@ class Delivery {
 
 	/* Warns, once, if no promise reports it: the process may end now, and the messages
 	 * that wait would be lost silently. */
-	#warn({ message, code }) {
+	#warn({ message }) {
 		if (!this.#hasWarned) {
 			this.#hasWarned = true;
-			process.emitWarning(`${message}; messages that wait: ${
-				this.#taken - this.#settled}`, { code });
+			warn('PM2A_WARN_UNSENT',
+				`${message}; messages that wait: ${this.#taken - this.#settled}`);
 		}
 	}
 
