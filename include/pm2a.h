@@ -392,7 +392,8 @@ enum pm2a_outcome {
 struct pm2a_missing {
 	uint64_t id; /* of the connection */
 	const char *name;
-	const char *reason; /* "left", "timeout" or "too-big" */
+	const char *reason; /* "left", "timeout", "too-big", "unencodable" or
+			     * "failed"; docs/PROTOCOL.md */
 };
 
 /* With PM2A_GATHER_UNION `id` is 0, `name` is "" and `body` is one string. */
@@ -467,8 +468,9 @@ PM2A_API PM2A_MUST_CHECK int pm2a_ask(
  *
  * Return 0; PM2A_E_GONE if the question is not open, because it was answered or
  * its connection has ended; PM2A_E_TOO_BIG (over max_frame) or PM2A_E_FULL: the
- * question stays open; PM2A_E_ARGUMENT for a part with another gather; or
- * -ENOMEM.
+ * question stays open; after PM2A_E_TOO_BIG, pm2a_decline() reports this client
+ * as missing with the reason "too-big"; PM2A_E_ARGUMENT for a part with another
+ * gather; or -ENOMEM.
  */
 PM2A_API PM2A_MUST_CHECK int pm2a_answer(
     struct pm2a *p, uint64_t question, struct pm2a_bytes body);

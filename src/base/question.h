@@ -25,7 +25,8 @@ enum gather {
 enum verdict {
 	VERDICT_NO,
 	VERDICT_YES,
-	VERDICT_MORE, /* a part; the debt stands. GATHER_STREAM alone */
+	VERDICT_MORE,   /* a part; the debt stands. GATHER_STREAM alone */
+	VERDICT_FAILED, /* no answer can be given; the payload is the reason */
 	N_VERDICTS,
 };
 

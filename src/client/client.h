@@ -101,7 +101,7 @@ struct pm2a {
 	int64_t epoch_ms;
 	char server[CLIENT_SERVER_MAX + 1];
 	uint32_t max_frame, max_topic;
-	bool takes_requests, takes_stats;
+	bool takes_requests, takes_stats, takes_failures;
 
 	unsigned n_attempts;    /* that failed in a row */
 	int64_t retry_after_ms; /* of GOODBYE */

@@ -47,6 +47,7 @@ on_welcome(struct pm2a *p, const struct frame *f)
 	p->max_frame = welcome.max_frame;
 	p->max_topic = welcome.max_topic;
 	p->takes_requests = welcome.has_requests;
+	p->takes_failures = welcome.has_failures;
 	p->takes_stats = welcome.has_stats;
 	return connection_join(p);
 }

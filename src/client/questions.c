@@ -12,6 +12,7 @@
 struct question {
 	struct table_node node; /* the first, so that it is the question too */
 	enum pm2a_gather gather;
+	bool is_too_big; /* the answer was */
 };
 
 void
@@ -52,7 +53,11 @@ answer(
 		return PM2A_E_GONE;
 	if (verdict == VERDICT_MORE && question->gather != PM2A_GATHER_STREAM)
 		return PM2A_E_ARGUMENT;
-	r = send_answer(p, id, verdict, body);
+	if (verdict == VERDICT_NO && question->is_too_big && p->takes_failures)
+		r = send_answer(p, id, VERDICT_FAILED, pm2a_str("too-big"));
+	else
+		r = send_answer(p, id, verdict, body);
+	question->is_too_big |= r == PM2A_E_TOO_BIG;
 	if (r == 0 && verdict != VERDICT_MORE) {
 		table_remove(&p->questions, node);
 		free(question);

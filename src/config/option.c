@@ -121,10 +121,10 @@ const struct option config_options[] = {
 	{ "max-answer", SIZE, FIELD(max_answer_bytes), 0, GIB, 16 * MIB, true,
 	    "Maximum size of an answer to a request; never quite max-frame. A "
 	    "larger one is refused, and the result names its sender." },
-	{ "max-gather", SIZE, FIELD(max_gather_bytes), 0, GIB, 16 * MIB, true,
+	{ "max-gather", SIZE, FIELD(max_gather_bytes), 0, GIB, 48 * MIB, true,
 	    "Maximum size of all answers to a request; beyond it the request "
-	    "ends with an error. Never above max-frame, since the result is "
-	    "one frame." },
+	    "ends with an error. Answers that the daemon gathers also have to "
+	    "fit into one frame (max-frame); answers in parts do not." },
 	{ "max-gather-all", SIZE, FIELD(max_gather_all_bytes), MIB, 64 * GIB,
 	    256 * MIB, true,
 	    "Maximum size of the answers to all open requests; a request "

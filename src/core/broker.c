@@ -459,6 +459,17 @@ put_question(
 	}
 }
 
+/* Streams whose askers give no limit have none, since acknowledgements of many
+ * clients add up. */
+static uint64_t
+limit_parts(const struct broker *broker, const struct broker_request *opening)
+{
+	uint64_t asked = opening->parts_max_bytes;
+	uint64_t max = broker->limits.parts_max_bytes;
+
+	return asked == 0 || max == 0 || asked < max ? asked : max;
+}
+
 int
 broker_open_request(struct broker *broker, struct member *from,
     const struct broker_request *opening, struct instant now)
@@ -470,6 +481,7 @@ broker_open_request(struct broker *broker, struct member *from,
 				  ? BROKER_TIMEOUT_DEFAULT_MS
 				  : opening->timeout_ms,
 		.gather_max_bytes = broker->limits.gather_max_bytes,
+		.parts_max_bytes = limit_parts(broker, opening),
 		.opened_us = opening->opened_us,
 	};
 	struct request *request;
@@ -534,7 +546,8 @@ pass_part(const struct request *request, const struct member *from,
 {
 	struct member *asker = member_of_requests(request->asker);
 
-	if (request->gather == GATHER_STREAM && answer->verdict != VERDICT_NO)
+	if (request->gather == GATHER_STREAM &&
+	    request->outcome != OUTCOME_FULL && answer->verdict != VERDICT_NO)
 		asker->sink->part(asker, request, from, answer);
 }
 
@@ -543,21 +556,21 @@ broker_answer(
     struct broker *broker, struct member *from, const struct answer *answer)
 {
 	bool is_big = answer->len > broker->limits.answer_max_bytes;
+	bool is_waived = is_big || answer->verdict == VERDICT_FAILED;
 	struct request *request;
 	int r;
 
-	if (is_big)
-		r = request_waive(
-		    broker->requests, &from->requests, answer->question);
+	if (is_waived)
+		r = request_waive(broker->requests, &from->requests,
+		    answer->question, is_big ? DEBT_TOO_BIG : answer->failure);
 	else
 		r = request_answer(
 		    broker->requests, &from->requests, answer, &request);
 	if (r != 0)
 		return count_odd_answer(&broker->stats, r);
-	if (!is_big) {
-		broker->stats.n_answers++;
+	broker->stats.n_answers += !is_big;
+	if (!is_waived)
 		pass_part(request, from, answer);
-	}
 	tell_results(broker);
 	return is_big ? BROKER_E_ANSWER_BIG : 0;
 }

@@ -47,6 +47,7 @@ struct broker_limits {
 	size_t answer_max_bytes;     /* of one answer */
 	size_t gather_max_bytes;     /* of the answers to one question */
 	size_t gather_all_max_bytes; /* of all answers; 0: no limit */
+	uint64_t parts_max_bytes;    /* of a stream with a limit; 0: any */
 };
 
 /* Sees each run that is published, and returns how many receivers it has

@@ -21,10 +21,12 @@ enum request_error {
 enum debt_state {
 	DEBT_OWED,
 	DEBT_PAID,
-	DEBT_LEFT,      /* its owner has gone */
-	DEBT_LATE,      /* the deadline came first */
-	DEBT_TOO_BIG,   /* the answer was */
-	DEBT_DISMISSED, /* the request ended without it */
+	DEBT_LEFT,        /* its owner has gone */
+	DEBT_LATE,        /* the deadline came first */
+	DEBT_TOO_BIG,     /* the answer was */
+	DEBT_UNENCODABLE, /* likewise, for its form */
+	DEBT_FAILED,      /* there is none, for another reason */
+	DEBT_DISMISSED,   /* the request ended without it */
 };
 
 /* How a request is opened. */
@@ -34,14 +36,16 @@ struct request_spec {
 	int64_t timeout_ms; /* at least 1 */
 	const void *scope;  /* see request_release(); NULL: none */
 	size_t gather_max_bytes;
-	int64_t opened_us; /* kept for the asker */
-	const void *label; /* its name in statistics */
+	uint64_t parts_max_bytes; /* of a stream; 0: no limit */
+	int64_t opened_us;        /* kept for the asker */
+	const void *label;        /* its name in statistics */
 	size_t label_len;
 };
 
 struct answer {
 	uint64_t question; /* the request's id */
 	enum verdict verdict;
+	enum debt_state failure; /* VERDICT_FAILED: of the debt */
 	const void *bytes;
 	size_t len;
 	/* GATHER_UNION: the strings in `bytes`. */

@@ -363,6 +363,8 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	request->scope = spec->scope;
 	request->deadline = instant_after(now, spec->timeout_ms);
 	gather_init(&request->gathered, spec->gather_max_bytes);
+	if (spec->gather == GATHER_STREAM)
+		request->parts_max_bytes = spec->parts_max_bytes;
 	request->debts = xcalloc(n == 0 ? 1 : n, sizeof(*request->debts));
 	if (n > 1)
 		qsort(owners, n, sizeof(*owners), compare_owners);
@@ -443,6 +445,19 @@ gather_answer(struct request_registry *reg, const struct debt *debt,
 	return r;
 }
 
+/* Counts a payload of a stream, which is not kept. Returns 0 or GATHER_E_FULL.
+ */
+static int
+count_part(struct request *request, const struct answer *answer)
+{
+	if (request->parts_max_bytes == 0 || answer->verdict == VERDICT_NO)
+		return 0;
+	if (answer->len > request->parts_max_bytes - request->n_part_bytes)
+		return GATHER_E_FULL;
+	request->n_part_bytes += answer->len;
+	return 0;
+}
+
 int
 request_answer(struct request_registry *reg, struct request_owner *owner,
     const struct answer *answer, struct request **out)
@@ -454,8 +469,14 @@ request_answer(struct request_registry *reg, struct request_owner *owner,
 	if (r != 0)
 		return r;
 	*out = request = debt->request;
+	if (answer->verdict == VERDICT_MORE && request->gather != GATHER_STREAM)
+		return REQUEST_E_VERDICT;
+	if (count_part(request, answer) != 0) {
+		end(reg, request, OUTCOME_FULL);
+		return 0;
+	}
 	if (answer->verdict == VERDICT_MORE)
-		return request->gather == GATHER_STREAM ? 0 : REQUEST_E_VERDICT;
+		return 0;
 	settle(debt, DEBT_PAID);
 	request->n_answered++;
 	if (answer->verdict == VERDICT_YES) {
@@ -469,15 +490,15 @@ request_answer(struct request_registry *reg, struct request_owner *owner,
 }
 
 int
-request_waive(
-    struct request_registry *reg, struct request_owner *owner, uint64_t id)
+request_waive(struct request_registry *reg, struct request_owner *owner,
+    uint64_t id, enum debt_state state)
 {
 	struct debt *debt;
 	int r = find_debt(reg, owner, id, &debt);
 
 	if (r != 0)
 		return r;
-	settle(debt, DEBT_TOO_BIG);
+	settle(debt, state);
 	end_if_settled(reg, debt->request);
 	return 0;
 }

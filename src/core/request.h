@@ -60,6 +60,7 @@ struct request {
 	const void *scope; /* see request_release() */
 	struct instant deadline;
 	struct gathered gathered;
+	uint64_t parts_max_bytes, n_part_bytes; /* of a stream */
 	uint8_t label[REQUEST_LABEL_SIZE];
 	size_t label_len;
 	uint32_t n_owed, n_answered;
@@ -117,9 +118,10 @@ int must_check request_answer(struct request_registry *reg,
     struct request_owner *owner, const struct answer *answer,
     struct request **out);
 
-/* The owner's answer can't be taken: DEBT_TOO_BIG. Returns 0 or REQUEST_E_*. */
-int must_check request_waive(
-    struct request_registry *reg, struct request_owner *owner, uint64_t id);
+/* The owner gives no answer to the question, or none that can be taken: its
+ * debt becomes `state`. Returns 0 or REQUEST_E_*. */
+int must_check request_waive(struct request_registry *reg,
+    struct request_owner *owner, uint64_t id, enum debt_state state);
 
 /* Settles what owner owes to questions of a scope (NULL: all) as DEBT_LEFT. */
 void request_release(struct request_registry *reg, struct request_owner *owner,

@@ -36,7 +36,8 @@ struct message_run {
 struct broker_request {
 	int64_t ask_id;
 	enum gather gather;
-	int64_t timeout_ms; /* 0: BROKER_TIMEOUT_DEFAULT_MS */
+	int64_t timeout_ms;       /* 0: BROKER_TIMEOUT_DEFAULT_MS */
+	uint64_t parts_max_bytes; /* of a stream; 0: no limit */
 	/* Whether the questions go to those that have subscribed to one of the
 	 * topics exactly; else they go to the members of the one topic. */
 	bool to_subscribers;

@@ -42,6 +42,15 @@ fitting(const struct config *config, int64_t max)
 	return (size_t)(max < room ? max : room);
 }
 
+/* Not 0, which would be no limit. */
+static uint64_t
+parts_max(const struct config *config)
+{
+	int64_t max = config->max_gather_bytes;
+
+	return (uint64_t)(max > 0 ? max : 1);
+}
+
 struct broker_limits
 settings_broker(const struct config *config)
 {
@@ -53,6 +62,7 @@ settings_broker(const struct config *config)
 		.answer_max_bytes = fitting(config, config->max_answer_bytes),
 		.gather_max_bytes = fitting(config, config->max_gather_bytes),
 		.gather_all_max_bytes = (size_t)config->max_gather_all_bytes,
+		.parts_max_bytes = parts_max(config),
 	};
 }
 

@@ -306,6 +306,7 @@ control_write_welcome(
 		"presence",
 		"stats",
 		"ask",
+		"failed",
 	};
 	const size_t n_features = sizeof(features) / sizeof(*features);
 	size_t start = control_begin(w);

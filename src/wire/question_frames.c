@@ -53,6 +53,12 @@ read_ask(const struct msg_node *array, struct question_request *out,
 		return refuse(why, "the timeout is not an integer");
 	if (!msg_str(msg_at(array, 3), &out->payload, &out->payload_len))
 		return refuse(why, "the payload is not a bin or str");
+	out->parts_max_bytes = 0;
+	if (msg_count(array) > 4 && msg_type(msg_at(array, 4)) != MSG_NIL &&
+	    (!msg_int(msg_at(array, 4), &out->parts_max_bytes) ||
+		out->parts_max_bytes < 1))
+		return refuse(
+		    why, "the limit of the parts is not an integer from 1");
 	return 0;
 }
 
@@ -80,7 +86,7 @@ read_answer(const struct msg_node *array, struct question_answer *out,
 		return refuse(why, "the question id is not an integer from 0");
 	if (!msg_int(msg_at(array, 1), &verdict) || verdict < 0 ||
 	    verdict >= N_VERDICTS)
-		return refuse(why, "the verdict is none of 0, 1, 2");
+		return refuse(why, "the verdict is none of 0, 1, 2, 3");
 	*out = (struct question_answer){
 		.question = (uint64_t)id,
 		.verdict = (enum verdict)verdict,

@@ -21,6 +21,7 @@ struct question_request {
 	int64_t timeout_ms; /* of any value */
 	const char *payload;
 	size_t payload_len;
+	int64_t parts_max_bytes; /* 0: none given */
 };
 
 struct question_answer {

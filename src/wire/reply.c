@@ -233,6 +233,7 @@ take_features(struct bytes *b, void *out)
 		if (!take_str(b, &name))
 			return false;
 		welcome->has_requests |= text_is(&name, "ask");
+		welcome->has_failures |= text_is(&name, "failed");
 		welcome->has_stats |= text_is(&name, "stats");
 	}
 	return true;

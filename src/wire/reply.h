@@ -41,6 +41,7 @@ struct reply_welcome {
 	uint32_t max_frame, max_topic; /* bytes; at least 1 */
 	int64_t ping_interval_ms;      /* 0: never */
 	bool has_requests;             /* the feature `ask` */
+	bool has_failures;             /* the feature `failed` */
 	bool has_stats;                /* the feature `stats` */
 	struct reply_ending previous;
 };

@@ -185,6 +185,7 @@ ask(struct receiver *from, const struct frame *f)
 		.ask_id = in.id,
 		.gather = (enum gather)in.gather,
 		.timeout_ms = in.timeout_ms,
+		.parts_max_bytes = (uint64_t)in.parts_max_bytes,
 		.to_subscribers = flags & FRAME_TO_SUBSCRIBERS,
 		.topics = names.at,
 		.n_topics = names.n,
@@ -235,6 +236,7 @@ answer(struct receiver *from, const struct frame *f)
 		return;
 	out.question = in.question;
 	out.verdict = (enum verdict)in.verdict;
+	out.failure = DEBT_FAILED;
 	out.bytes = in.payload;
 	out.len = in.payload_len;
 	if (!read_strings(from, &out, &strings))

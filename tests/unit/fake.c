@@ -422,11 +422,14 @@ fake_welcome(struct fake *fake, bool has_requests, uint32_t max_frame,
 	msg_put_str(&w, "ping_interval_ms");
 	msg_put_int(&w, ping_interval_ms);
 	msg_put_str(&w, "features");
-	msg_put_array(&w, has_requests + !fake->lacks_stats);
+	msg_put_array(
+	    &w, has_requests + !fake->lacks_stats + fake->has_failures);
 	if (has_requests)
 		msg_put_str(&w, "ask");
 	if (!fake->lacks_stats)
 		msg_put_str(&w, "stats");
+	if (fake->has_failures)
+		msg_put_str(&w, "failed");
 	if (fake->reason != NULL) {
 		msg_put_str(&w, "previous");
 		msg_put_map(&w, 2);

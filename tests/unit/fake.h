@@ -29,6 +29,7 @@ struct fake {
 	const char *reason; /* that WELCOME gives for the last end, or NULL */
 	bool is_restarted;  /* WELCOME has another epoch */
 	bool lacks_stats;   /* WELCOME lists no such feature */
+	bool has_failures;  /* WELCOME lists the feature `failed` */
 	bool is_driven;     /* by an event loop: nothing here dispatches */
 	struct events events;
 };

@@ -57,6 +57,7 @@ struct question {
 	struct person *asker;
 	size_t scope; /* the topic whose members were asked, or N_TOPICS */
 	size_t max_bytes, n_bytes;
+	uint64_t parts_max, n_part_bytes;
 	unsigned n_rows, n_owed, n_answered;
 	struct row rows[N_PEOPLE];
 	unsigned n_answers;
@@ -340,6 +341,10 @@ expect_question(struct person *from, const struct broker_request *ask,
 		    now.ms + (ask->timeout_ms == 0 ? BROKER_TIMEOUT_DEFAULT_MS
 						   : ask->timeout_ms),
 		.max_bytes = limits.gather_max_bytes,
+		.parts_max = ask->parts_max_bytes == 0 ? 0
+			     : ask->parts_max_bytes < limits.parts_max_bytes
+				 ? ask->parts_max_bytes
+				 : limits.parts_max_bytes,
 	};
 	from->n_asked++;
 	from->stats.n_asked++;
@@ -432,6 +437,16 @@ take_yes(struct question *q, const struct row *row, const struct answer *answer,
 	return true;
 }
 
+static inline bool
+has_room_for_part(struct question *q, const struct answer *answer)
+{
+	if (q->gather != GATHER_STREAM || q->parts_max == 0 ||
+	    answer->verdict == VERDICT_NO)
+		return true;
+	q->n_part_bytes += answer->len;
+	return q->n_part_bytes <= q->parts_max;
+}
+
 /* The answer of who owes one. */
 static inline int
 expect_answer(struct question *q, struct row *row, const struct answer *answer,
@@ -442,9 +457,19 @@ expect_answer(struct question *q, struct row *row, const struct answer *answer,
 		finish_if_settled(q);
 		return BROKER_E_ANSWER_BIG;
 	}
+	if (answer->verdict == VERDICT_FAILED) {
+		stats.n_answers++;
+		settle(q, row, answer->failure);
+		finish_if_settled(q);
+		return 0;
+	}
 	if (answer->verdict == VERDICT_MORE && q->gather != GATHER_STREAM)
 		return BROKER_E_ANSWER;
 	stats.n_answers++;
+	if (!has_room_for_part(q, answer)) {
+		finish(q, OUTCOME_FULL);
+		return 0;
+	}
 	if (q->gather == GATHER_STREAM && answer->verdict != VERDICT_NO) {
 		seen.parts++;
 		put_part(&q->asker->expected, q->ask_id, row->id, answer);

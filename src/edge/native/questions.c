@@ -1,5 +1,6 @@
 #include "edge/native/questions.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ static const char *const missing_reasons[] = {
 	[DEBT_LEFT] = "left",
 	[DEBT_LATE] = "timeout",
 	[DEBT_TOO_BIG] = "too-big",
+	[DEBT_UNENCODABLE] = "unencodable",
+	[DEBT_FAILED] = "failed",
 	[DEBT_DISMISSED] = NULL,
 };
 
@@ -169,6 +172,23 @@ note_time(struct native *native, const struct request *request, int64_t took_us)
 	log_warn("slow-question", "%s", slow_line(entry, line, sizeof(line)));
 }
 
+static void
+refuse_result(struct session *session, const struct request *request)
+{
+	if (request->gather == GATHER_STREAM)
+		reply_refuse_request(session, REFUSED_GATHER_TOO_BIG,
+		    request->ask_id,
+		    "ASK: the parts of the answers are more than %" PRIu64
+		    " bytes, the lesser of max-gather and the asker's limit",
+		    request->parts_max_bytes);
+	else
+		reply_refuse_request(session, REFUSED_GATHER_TOO_BIG,
+		    request->ask_id,
+		    "ASK: the answers are more than max-gather (%zu bytes) or "
+		    "max-gather-all allow",
+		    request->gathered.max_bytes);
+}
+
 void
 questions_on_result(struct member *to, const struct request *request)
 {
@@ -182,11 +202,7 @@ questions_on_result(struct member *to, const struct request *request)
 	if (conn_is_closing(session->conn))
 		return;
 	if (request->outcome == OUTCOME_FULL) {
-		reply_refuse_request(session, REFUSED_GATHER_TOO_BIG,
-		    request->ask_id,
-		    "ASK: the answers are more than max-gather (%zu bytes) or "
-		    "max-gather-all allow",
-		    request->gathered.max_bytes);
+		refuse_result(session, request);
 		return;
 	}
 	start = question_begin_result(w, request->ask_id,
@@ -255,6 +271,7 @@ open_request(struct session *session, const struct frame *f,
 		.ask_id = in->id,
 		.gather = in->gather,
 		.timeout_ms = in->timeout_ms,
+		.parts_max_bytes = (uint64_t)in->parts_max_bytes,
 		.to_subscribers = f->flags & FRAME_TO_SUBSCRIBERS,
 		.payload = in->payload,
 		.payload_len = in->payload_len,
@@ -328,6 +345,23 @@ read_strings(struct native *native, struct answer *answer)
 	return true;
 }
 
+/* The reason that a failed answer gives; DEBT_FAILED if it is another. */
+static enum debt_state
+failure_of(const struct question_answer *in)
+{
+	static const enum debt_state states[] = { DEBT_TOO_BIG,
+		DEBT_UNENCODABLE };
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		const char *name = missing_reasons[states[i]];
+
+		if (in->payload_len == strlen(name) &&
+		    memcmp(in->payload, name, in->payload_len) == 0)
+			return states[i];
+	}
+	return DEBT_FAILED;
+}
+
 static void
 answer(struct session *session, const struct question_answer *in)
 {
@@ -335,6 +369,7 @@ answer(struct session *session, const struct question_answer *in)
 	struct answer answer = {
 		.question = in->question,
 		.verdict = in->verdict,
+		.failure = failure_of(in),
 		.bytes = in->payload,
 		.len = in->payload_len,
 	};

@@ -358,9 +358,10 @@ const WRONG_ASKS = [[], [1], [1, 'list'], [1, 'list', 0], ['1', 'list', 0, 'q'],
 	[-1, 'list', 0, 'q'], [2n ** 64n - 1n, 'list', 0, 'q'],
 	[null, 'list', 0, 'q'], [1, 'lists', 0, 'q'], [1, '', 0, 'q'],
 	[1, 0, 0, 'q'], [1, 'list', '5', 'q'], [1, 'list', null, 'q'],
+	[1, 'list', 0, 'q', 0], [1, 'list', 0, 'q', -1], [1, 'list', 0, 'q', 'x'],
 	[1, 'list', 0, 7], [1, 'list', 0, null], [1, 'list', 0, ['q']],
 	{ id: 1 }];
-const WRONG_ANSWERS = [[], [1], ['1', 0], [null, 0], [-1, 0], [1, -1], [1, 3],
+const WRONG_ANSWERS = [[], [1], ['1', 0], [null, 0], [-1, 0], [1, -1], [1, 3], [1, 3, 7], [1, 4, 'x'],
 	[1, 'yes'], [1, null], [1, 1], [1, 2], [1, 1, 7], [1, 1, null],
 	[1, 1, ['x']], { question: 1 }];
 
@@ -425,6 +426,8 @@ const questions = [
 		{ role: 'observer' }),
 	taken('ANSWER to a question that never was', Buffer.concat(
 		[answer(1, YES, 'x'), answer(0, NO), answer(2 ** 40, MORE, 'x')])),
+	taken('ANSWER that fails a question that never was', Buffer.concat(
+		['too-big', '', 'x'.repeat(1000)].map((why) => answering([1, 3, why])))),
 ];
 
 const others = [

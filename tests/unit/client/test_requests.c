@@ -494,6 +494,26 @@ TEST(an_answer_that_is_too_big_leaves_the_question_open)
 	fake_stop(&fake);
 }
 
+TEST(declining_after_an_answer_that_was_too_big_names_the_reason)
+{
+	static char big[70000];
+
+	fake_connect(&fake, defaults);
+	fake.has_failures = true;
+	fake_hang_up(&fake);
+	fake_expect(&fake, "disconnect 2");
+	fake_rejoin(&fake);
+	fake_say_golden(&fake, "question-room");
+	ck_assert_int_eq(pm2a_answer(fake.p, 12, pm2a_bytes(big, sizeof(big))),
+	    PM2A_E_TOO_BIG);
+	ck_assert_int_eq(pm2a_decline(fake.p, 12), 0);
+	(void)fake_settle(&fake);
+	(void)fake_hear(&fake, FRAME_PING);
+	fake_hear_golden(&fake, "answer-too-big");
+	fake_hear_nothing(&fake);
+	fake_stop(&fake);
+}
+
 TEST(an_answer_over_the_bound_waits_for_the_caller)
 {
 	static char big[5000];

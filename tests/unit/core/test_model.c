@@ -255,6 +255,7 @@ put_a_question(struct person *from)
 	struct broker_request ask = {
 		.ask_id = ++last_ask_id,
 		.gather = below(N_GATHERS),
+		.parts_max_bytes = below(2) == 0 ? 0 : 1 + below(60),
 		.timeout_ms =
 		    below(50) == 0 ? ONE_OF(bad_timeouts) : ONE_OF(timeouts),
 		.to_subscribers = below(2) == 0,
@@ -332,6 +333,7 @@ give_an_answer(struct person *from)
 	struct answer answer = {
 		.question = choose_question(&from),
 		.verdict = below(N_VERDICTS),
+		.failure = below(2) == 0 ? DEBT_FAILED : DEBT_UNENCODABLE,
 		.strings = strings,
 		.n_strings = below(N_STRINGS_MAX + 1),
 	};
@@ -543,6 +545,7 @@ TEST(a_million_random_operations_agree_with_the_model)
 		.questions_all_max = N_OPEN_MAX,
 		.answer_max_bytes = 40,
 		.gather_max_bytes = 100000,
+		.parts_max_bytes = 50,
 	};
 	rng.state = SEED;
 	broker = broker_new(&limits, (struct hash_key){ 3, 5 });

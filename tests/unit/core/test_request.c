@@ -27,6 +27,41 @@ TEST(all_questions_together_have_a_limit_and_the_one_over_it_ends)
 	owners_end();
 }
 
+TEST(a_failed_answer_keeps_its_reason)
+{
+	uint64_t id;
+
+	owners_begin();
+	id = owner_ask(GATHER_LIST, 100, "123");
+	ck_assert_int_eq(
+	    request_waive(reg, &owners[1], id, DEBT_UNENCODABLE), 0);
+	ck_assert_int_eq(request_waive(reg, &owners[2], id, DEBT_FAILED), 0);
+	ck_assert_int_eq(owner_yes(3, id, "c"), 0);
+	ck_assert_str_eq(ended(), "1 complete 1/3 unencodable:1 failed:2 = c");
+	owners_end();
+}
+
+TEST(the_parts_of_a_stream_together_have_the_limit_that_its_asker_gives)
+{
+	struct request_spec spec = {
+		.ask_id = 1,
+		.gather = GATHER_STREAM,
+		.timeout_ms = 100,
+		.gather_max_bytes = ROOM,
+		.parts_max_bytes = 5,
+	};
+	uint64_t id;
+
+	owners_begin();
+	id = open_spec(0, &spec, "12")->id;
+	ck_assert_int_eq(owner_give(1, id, VERDICT_MORE, "123"), 0);
+	ck_assert_int_eq(owner_yes(1, id, "45"), 0);
+	ck_assert_str_eq(ended(), "");
+	ck_assert_int_eq(owner_give(2, id, VERDICT_MORE, "6"), 0);
+	ck_assert_str_eq(ended(), "1 full 1/2 dismissed:2");
+	owners_end();
+}
+
 TEST(an_ask_id_is_taken_until_its_question_has_ended)
 {
 	uint64_t ids[200];
@@ -207,9 +242,11 @@ TEST_EACH(a_question_ends_once, ways)
 			request_release(reg, &owners[2], NULL);
 			break;
 		case 3:
-			ck_assert_int_eq(request_waive(reg, &owners[1], id),
+			ck_assert_int_eq(
+			    request_waive(reg, &owners[1], id, DEBT_TOO_BIG),
 			    i == 0 ? 0 : REQUEST_E_LATE);
-			ck_assert_int_eq(request_waive(reg, &owners[2], id),
+			ck_assert_int_eq(
+			    request_waive(reg, &owners[2], id, DEBT_TOO_BIG),
 			    i == 0 ? 0 : REQUEST_E_LATE);
 			break;
 		default:
@@ -275,7 +312,8 @@ TEST(a_late_answer_is_late_for_everybody)
 	ck_assert_int_eq(owner_no(2, id), REQUEST_E_LATE);
 	ck_assert_int_eq(owner_give(2, id, VERDICT_MORE, ""), REQUEST_E_LATE);
 	ck_assert_int_eq(owner_yes(5, id, "x"), REQUEST_E_LATE);
-	ck_assert_int_eq(request_waive(reg, &owners[1], id), REQUEST_E_LATE);
+	ck_assert_int_eq(
+	    request_waive(reg, &owners[1], id, DEBT_TOO_BIG), REQUEST_E_LATE);
 	ck_assert_str_eq(ended(), "");
 	owners_end();
 }
@@ -289,7 +327,8 @@ TEST(repliers_are_counted_and_not_replies)
 	ck_assert_int_eq(owner_yes(1, id, "a"), 0);
 	ck_assert_int_eq(owner_yes(1, id, "a"), REQUEST_E_DOUBLED);
 	ck_assert_int_eq(owner_no(1, id), REQUEST_E_DOUBLED);
-	ck_assert_int_eq(request_waive(reg, &owners[1], id), REQUEST_E_DOUBLED);
+	ck_assert_int_eq(request_waive(reg, &owners[1], id, DEBT_TOO_BIG),
+	    REQUEST_E_DOUBLED);
 	ck_assert_uint_eq(request_find(reg, id)->n_owed, 1);
 	ck_assert_str_eq(ended(), "");
 	owners_pass(100);
@@ -307,7 +346,8 @@ TEST(who_was_not_asked_has_no_answer)
 		if (i != 1 && i != 3 && i != 5) {
 			ck_assert_int_eq(
 			    owner_yes(i, id, "x"), REQUEST_E_FOREIGN);
-			ck_assert_int_eq(request_waive(reg, &owners[i], id),
+			ck_assert_int_eq(
+			    request_waive(reg, &owners[i], id, DEBT_TOO_BIG),
 			    REQUEST_E_FOREIGN);
 		}
 	ck_assert_uint_eq(request_find(reg, id)->n_owed, 3);
@@ -556,13 +596,13 @@ TEST(an_answer_that_can_not_be_taken_settles_the_debt)
 
 	owners_begin();
 	id = owner_ask(GATHER_LIST, 100, "12");
-	ck_assert_int_eq(request_waive(reg, &owners[1], id), 0);
+	ck_assert_int_eq(request_waive(reg, &owners[1], id, DEBT_TOO_BIG), 0);
 	ck_assert_int_eq(owner_yes(1, id, "smaller"), REQUEST_E_DOUBLED);
 	ck_assert_uint_eq(request_find(reg, id)->n_answered, 0);
 	ck_assert_int_eq(owner_yes(2, id, "b"), 0);
 	ck_assert_str_eq(ended(), "1 complete 1/2 big:1 = b");
-	ck_assert_int_eq(
-	    request_waive(reg, &owners[1], id + 1), REQUEST_E_FOREIGN);
+	ck_assert_int_eq(request_waive(reg, &owners[1], id + 1, DEBT_TOO_BIG),
+	    REQUEST_E_FOREIGN);
 	owners_end();
 }
 
@@ -573,7 +613,7 @@ TEST(the_last_who_waives_ends_it)
 	owners_begin();
 	id = owner_ask(GATHER_FIRST, 100, "12");
 	ck_assert_int_eq(owner_no(2, id), 0);
-	ck_assert_int_eq(request_waive(reg, &owners[1], id), 0);
+	ck_assert_int_eq(request_waive(reg, &owners[1], id, DEBT_TOO_BIG), 0);
 	ck_assert_str_eq(ended(), "1 unknown 1/2 big:1");
 	owners_end();
 }

@@ -57,6 +57,7 @@ begin(void)
 		.questions_all_max = 12,
 		.answer_max_bytes = 4096,
 		.gather_max_bytes = 8192,
+		.parts_max_bytes = 8192,
 	};
 
 	log_set_level(LOG_ERROR);

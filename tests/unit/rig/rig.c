@@ -18,6 +18,8 @@ const char *const rig_states[] = {
 	[DEBT_LEFT] = "left",
 	[DEBT_LATE] = "late",
 	[DEBT_TOO_BIG] = "big",
+	[DEBT_UNENCODABLE] = "unencodable",
+	[DEBT_FAILED] = "failed",
 	[DEBT_DISMISSED] = "dismissed",
 };
 

@@ -15,11 +15,12 @@ static const struct {
 	const char *name;
 	struct question_request ask;
 } asks[] = {
-	{ "ask-list", { 1, GATHER_LIST, 5000, NULL, 27 } },
-	{ "ask-union", { 2, GATHER_UNION, 0, NULL, 17 } },
-	{ "ask-room", { 3, GATHER_LIST, 250, NULL, 21 } },
-	{ "ask-several", { 4, GATHER_STREAM, 300000, NULL, 0 } },
-	{ "ask-first", { 5, GATHER_FIRST, 1, NULL, 24 } },
+	{ "ask-list", { 1, GATHER_LIST, 5000, NULL, 27, 0 } },
+	{ "ask-union", { 2, GATHER_UNION, 0, NULL, 17, 0 } },
+	{ "ask-room", { 3, GATHER_LIST, 250, NULL, 21, 0 } },
+	{ "ask-several", { 4, GATHER_STREAM, 300000, NULL, 0, 0 } },
+	{ "ask-first", { 5, GATHER_FIRST, 1, NULL, 24, 0 } },
+	{ "ask-parts", { 6, GATHER_STREAM, 0, NULL, 19, 50331648 } },
 };
 
 TEST_EACH(an_ask_is_read, asks)
@@ -35,6 +36,7 @@ TEST_EACH(an_ask_is_read, asks)
 	ck_assert_int_eq(out.gather, asks[row].ask.gather);
 	ck_assert_int_eq(out.timeout_ms, asks[row].ask.timeout_ms);
 	ck_assert_uint_eq(out.payload_len, asks[row].ask.payload_len);
+	ck_assert_int_eq(out.parts_max_bytes, asks[row].ask.parts_max_bytes);
 	if (row == 0)
 		ck_assert_mem_eq(out.payload, CUSTOM, sizeof(CUSTOM) - 1);
 	vectors_free(&vectors);
@@ -48,6 +50,7 @@ static const struct {
 	{ "answer-no", { 12, VERDICT_NO, NULL, 0 } },
 	{ "answer-more", { 12, VERDICT_MORE, NULL, 2 } },
 	{ "answer-union", { 13, VERDICT_YES, NULL, 13 } },
+	{ "answer-failed", { 12, VERDICT_FAILED, NULL, 11 } },
 };
 
 TEST_EACH(an_answer_is_read, answers)
@@ -70,7 +73,7 @@ TEST_EACH(an_answer_is_read, answers)
  * good as a bin. */
 TEST(elements_to_come_are_ignored)
 {
-	struct buffer body = hex("95 07 a5 6669727374 cd1388 a2 6869 c0");
+	struct buffer body = hex("96 07 a5 6669727374 cd1388 a2 6869 c0 c0");
 	struct control_why why;
 	struct question_request out;
 
@@ -101,6 +104,9 @@ static const struct {
 	{ "94 01 a46c697374 00 c0", "payload" },
 	{ "94 01 a46c697374 00 90", "payload" },
 	{ "94 01 a46c697374 00 c400 00", "msgpack" },
+	{ "95 01 a46c697374 00 c400 00", "limit of the parts" },
+	{ "95 01 a46c697374 00 c400 ff", "limit of the parts" },
+	{ "95 01 a46c697374 00 c400 a0", "limit of the parts" },
 };
 
 TEST_EACH(a_bad_ask_is_refused_by_name, bad_asks)
@@ -127,7 +133,8 @@ static const struct {
 	{ "92 a0 00", "question id" },
 	{ "92 ff 00", "question id" },
 	{ "92 01 c2", "verdict" },
-	{ "92 01 03", "verdict" },
+	{ "92 01 03", "payload" },
+	{ "93 01 04 a0", "verdict" },
 	{ "92 01 ff", "verdict" },
 	{ "92 01 01", "payload" },
 	{ "92 01 02", "payload" },

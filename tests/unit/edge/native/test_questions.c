@@ -142,6 +142,38 @@ TEST(the_parts_of_a_stream_come_before_its_result)
 	end();
 }
 
+static const struct {
+	const char *said, *heard; /* as hex */
+} failures[] = {
+	{ "a7746f6f2d626967", "a7746f6f2d626967" },
+	{ "ab756e656e636f6461626c65", "ab756e656e636f6461626c65" },
+	{ "c40b756e656e636f6461626c65", "ab756e656e636f6461626c65" },
+	{ "a0", "a66661696c6564" },
+	{ "a46c656674", "a66661696c6564" },
+};
+
+TEST_EACH(a_worker_that_fails_to_answer_is_missing_with_its_reason, failures)
+{
+	char said[64], heard[128];
+	struct client *a, *b, *c;
+
+	begin();
+	a = join_topic("a");
+	b = join_topic("b");
+	c = join_topic("c");
+	skip_all(a);
+	ask_members(a, LIST);
+	snprintf(said, sizeof(said), "93 01 03 %s", failures[row].said);
+	snprintf(heard, sizeof(heard),
+	    "96 05 a8636f6d706c657465 02 01 91 93 02 a162 %s 90",
+	    failures[row].heard);
+	answer(b, said);
+	expect_nothing(a);
+	answer(c, "92 01 00");
+	expect_body(a, FRAME_RESULT, heard);
+	end();
+}
+
 TEST(who_goes_is_missing_and_presence_is_told_first)
 {
 	struct client *a, *b, *c;
@@ -376,6 +408,34 @@ answer_much(struct client *c, uint8_t question, uint16_t n)
 	settle();
 	msg_writer_fini(&w);
 	free(payload);
+}
+
+TEST(the_parts_of_a_stream_have_the_limit_of_its_asker_or_that_of_the_broker)
+{
+	struct client *a, *b, *c, *d;
+
+	begin();
+	a = join_topic("a");
+	b = join_topic("b");
+	skip_all(a);
+	ask_members(a, "95 05 a673747265616d cd03e8 c400 02");
+	answer(b, "93 01 02 c40102");
+	expect_body(a, FRAME_PART, "93 05 02 c40102");
+	answer(b, "93 01 02 c4020304");
+	ck_assert_uint_eq(a->got[a->n_got - 1], 5);
+	expect_error(a, "gather-too-big", false);
+	c = join_topic("c");
+	d = join_topic("d");
+	skip_all(a);
+	ask_members(a, "95 05 a673747265616d cd03e8 c400 ce7fffffff");
+	answer_much(b, 2, 4096);
+	ck_assert_int_eq(next_frame(a).type, FRAME_PART);
+	answer_much(c, 2, 4096);
+	ck_assert_int_eq(next_frame(a).type, FRAME_PART);
+	answer_much(d, 2, 1);
+	ck_assert_uint_eq(a->got[a->n_got - 1], 5);
+	expect_error(a, "gather-too-big", false);
+	end();
 }
 
 TEST(an_answer_over_the_limit_is_refused_and_its_giver_is_missing)
