@@ -222,6 +222,10 @@ struct pm2a_options {
 	/* The most bytes that may wait to be sent; 0: 16 MiB. */
 	size_t queue_max_bytes;
 
+	/* How long a message may wait for a connection, in ms, 1 to
+	 * 86,400,000; 0: 30,000. Older ones are dropped. */
+	int queue_max_age_ms;
+
 	/* ms, 1 to 600,000; 0: 50 and 2000. The delay before an attempt is a
 	 * random part of a ceiling that doubles from the first value to the
 	 * second. */
@@ -543,6 +547,8 @@ struct pm2a_stats {
 	uint64_t received;      /* messages */
 	uint64_t dropped;       /* messages that were not sent */
 	uint64_t dropped_bytes; /* bytes of these messages */
+	uint64_t expired;       /* of these messages: waited for longer than
+				 * queue_max_age_ms */
 	uint64_t asked;         /* requests of pm2a_ask() */
 	uint64_t questions;     /* questions received */
 	uint64_t connects;      /* calls of on_connect */

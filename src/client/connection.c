@@ -84,7 +84,7 @@ settle_outboxes(struct pm2a *p, int why)
 {
 	struct outbox_loss lost = { 0, 0 };
 
-	outbox_rescue(&p->out, &p->waiting, &lost);
+	outbox_rescue(&p->out, &p->waiting, clock_now(), &lost);
 	outbox_remove_requests(&p->waiting);
 	if (state_is_closing(p->state))
 		outbox_drop(&p->waiting, &lost);
@@ -191,6 +191,7 @@ connection_start(struct pm2a *p, struct instant now)
 {
 	int error = open_socket(p);
 
+	limits_drop_expired(p);
 	if (error == ENOENT || error == ECONNREFUSED || error == EAGAIN) {
 		connection_end(p, PM2A_E_AWAY, strerror(error));
 		return 0;
@@ -225,6 +226,7 @@ send_waiting(struct pm2a *p)
 	struct outbox_item *item;
 	struct instant now = clock_now();
 
+	limits_drop_expired(p);
 	outbox_init(&refused);
 	while ((item = outbox_pop(&p->waiting)) != NULL) {
 		if (limits_is_too_big(p, item->len) ||

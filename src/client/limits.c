@@ -43,6 +43,19 @@ limits_check_topics(
 }
 
 void
+limits_drop_expired(struct pm2a *p)
+{
+	struct outbox_loss lost = { 0, 0 };
+
+	if (outbox_is_empty(&p->waiting))
+		return;
+	outbox_drop_before(&p->waiting,
+	    instant_after(clock_now(), -p->options.queue_max_age_ms), &lost);
+	limits_count_lost(p, &lost);
+	p->stats.expired += lost.n;
+}
+
+void
 limits_count_lost(struct pm2a *p, const struct outbox_loss *lost)
 {
 	p->stats.dropped += lost->n;

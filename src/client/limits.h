@@ -29,6 +29,9 @@ int must_check limits_check_frame(const struct pm2a *p, size_t size);
 int must_check limits_check_topics(
     const struct pm2a *p, const struct pm2a_bytes *topics, size_t n);
 
+/* Drops the messages that have waited longer than queue_max_age_ms. */
+void limits_drop_expired(struct pm2a *p);
+
 /* Counts messages that are dropped. */
 void limits_count_lost(struct pm2a *p, const struct outbox_loss *lost);
 

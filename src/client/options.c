@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define MINUTES (60 * 1000)
+#define HOURS (60 * MINUTES)
 
 static const char *
 environment(const char *name)
@@ -95,6 +96,9 @@ read_times(const struct pm2a_options *options, struct options *out)
 	if (r == 0)
 		r = read_range(options->connect_timeout_ms, 5000, 10,
 		    10 * MINUTES, &out->connect_timeout_ms);
+	if (r == 0)
+		r = read_range(options->queue_max_age_ms, 30000, 1, 24 * HOURS,
+		    &out->queue_max_age_ms);
 	if (r == 0 && out->reconnect_max_ms < out->reconnect_min_ms)
 		r = PM2A_E_ARGUMENT;
 	return r;

@@ -21,6 +21,7 @@ struct options {
 	enum pm2a_role role;
 	size_t queue_max_bytes;
 	int64_t pm_id; /* -1: none */
+	int64_t queue_max_age_ms;
 	int64_t reconnect_min_ms, reconnect_max_ms, connect_timeout_ms;
 	struct pm2a_callbacks callbacks;
 	void *user;

@@ -54,6 +54,7 @@ outbox_item_new(enum outbox_kind kind, uint64_t request_id, size_t len)
 	if (item == NULL)
 		return NULL;
 	item->kind = kind;
+	item->since = (struct instant){ 0 };
 	item->request_id = request_id;
 	item->len = len;
 	return item;
@@ -197,8 +198,8 @@ lose(struct outbox_item *item, struct outbox_loss *lost)
 }
 
 void
-outbox_rescue(
-    struct outbox *box, struct outbox *waiting, struct outbox_loss *lost)
+outbox_rescue(struct outbox *box, struct outbox *waiting, struct instant now,
+    struct outbox_loss *lost)
 {
 	struct outbox kept;
 	struct outbox_item *item;
@@ -206,6 +207,8 @@ outbox_rescue(
 
 	outbox_init(&kept);
 	while ((item = outbox_pop(box)) != NULL) {
+		if (item->since.ms == 0)
+			item->since = now;
 		if (item->kind == OUTBOX_MESSAGE && !is_begun)
 			outbox_add(&kept, item);
 		else
@@ -228,4 +231,26 @@ outbox_drop(struct outbox *box, struct outbox_loss *lost)
 	while ((item = outbox_pop(box)) != NULL)
 		lose(item, lost);
 	box->written = 0;
+}
+
+/* Requests are few, and have deadlines of their own. */
+void
+outbox_drop_before(
+    struct outbox *box, struct instant since, struct outbox_loss *lost)
+{
+	struct outbox kept;
+	struct outbox_item *item;
+
+	outbox_init(&kept);
+	while ((item = STAILQ_FIRST(&box->items)) != NULL &&
+	       (!is_message(item) || item->since.ms < since.ms)) {
+		item = outbox_pop(box);
+		if (is_message(item))
+			lose(item, lost);
+		else
+			outbox_add(&kept, item);
+	}
+	box->bytes += kept.bytes;
+	STAILQ_CONCAT(&kept.items, &box->items);
+	STAILQ_CONCAT(&box->items, &kept.items);
 }

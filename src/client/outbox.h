@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 
 enum outbox_error {
@@ -38,6 +39,7 @@ struct outbox_item {
 	STAILQ_ENTRY(outbox_item) link;
 	enum outbox_kind kind;
 	uint64_t request_id;
+	struct instant since; /* when it began to wait; 0: not yet */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -96,8 +98,13 @@ void outbox_shut(struct outbox *box, int fd);
  * one to the head of `waiting`, in their order, and frees the others. Adds the
  * messages among these to *lost. The next connection can use `box`.
  */
-void outbox_rescue(
-    struct outbox *box, struct outbox *waiting, struct outbox_loss *lost);
+void outbox_rescue(struct outbox *box, struct outbox *waiting,
+    struct instant now, struct outbox_loss *lost);
+
+/* Frees the messages that have waited since before `since`, and adds them to
+ * *lost. No frame may be partly written. */
+void outbox_drop_before(
+    struct outbox *box, struct instant since, struct outbox_loss *lost);
 
 /* Frees all frames, and adds the messages among them to *lost. */
 void outbox_drop(struct outbox *box, struct outbox_loss *lost);

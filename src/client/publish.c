@@ -34,8 +34,10 @@ queue_message(struct pm2a *p, const struct topic_field *topic,
 	bool is_volatile = (flags & PM2A_VOLATILE) != 0;
 	size_t size = FRAME_HEADER_SIZE + topic->len + body.len, head;
 	struct outbox_item *item;
-	int r = check_room(p, size, is_volatile);
+	int r;
 
+	limits_drop_expired(p);
+	r = check_room(p, size, is_volatile);
 	if (r != 0)
 		return drop(p, r, size);
 	item = outbox_item_new(

@@ -38,7 +38,12 @@ send_ping(struct pm2a *p)
 void
 send_item(struct pm2a *p, struct outbox_item *item)
 {
-	outbox_add(state_can_send(p->state) ? &p->out : &p->waiting, item);
+	if (state_can_send(p->state)) {
+		outbox_add(&p->out, item);
+		return;
+	}
+	item->since = clock_now();
+	outbox_add(&p->waiting, item);
 }
 
 int

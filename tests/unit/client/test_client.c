@@ -270,6 +270,27 @@ TEST(messages_wait_for_a_connection_up_to_the_bound)
 	fake_stop(&fake);
 }
 
+TEST(a_message_that_waited_longer_than_its_age_is_dropped_and_counted)
+{
+	fake_start(&fake, (struct pm2a_options){ .queue_max_age_ms = 1 });
+	ck_assert_int_eq(publish("t", "old", 0), 0);
+	ck_assert_int_eq(publish("t", "old", 0), 0);
+	fake_now_ms += 2;
+	ck_assert_int_eq(publish("t", "x", PM2A_VOLATILE), PM2A_E_AWAY);
+	ck_assert_uint_eq(stats().expired, 2);
+	ck_assert_uint_eq(stats().dropped, 3);
+	ck_assert_uint_eq(stats().queued, 0);
+	ck_assert_int_eq(publish("t", "old", 0), 0);
+	fake_now_ms += 100;
+	(void)fake_settle(&fake);
+	fake_welcome(&fake, true, 65536, 0);
+	(void)fake_hear(&fake, FRAME_PING);
+	fake_hear_nothing(&fake);
+	ck_assert_uint_eq(stats().expired, 3);
+	ck_assert_uint_eq(stats().queued_bytes, 0);
+	fake_stop(&fake);
+}
+
 TEST(a_message_above_the_limits_that_welcome_tells_is_dropped)
 {
 	static char body[5000];
@@ -887,6 +908,8 @@ static const struct pm2a_options wrong_options[] = {
 	{ .key = "" },
 	{ .key = "a#b" },
 	{ .role = (enum pm2a_role)3 },
+	{ .queue_max_age_ms = -1 },
+	{ .queue_max_age_ms = 86400001 },
 	{ .reconnect_min_ms = -1 },
 	{ .reconnect_min_ms = 600001 },
 	{ .reconnect_max_ms = 49 },
