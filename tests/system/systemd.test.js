@@ -17,6 +17,8 @@ const { folder, run } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
 const { until } = require('../support/wait');
 
+// The flag of a socket that listens, from linux/net.h.
+const SO_ACCEPTCON = 1 << 16;
 const SANITIZERS = ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS']
 	.filter((name) => name in process.env);
 
@@ -26,6 +28,14 @@ function freePort() {
 			const { port } = server.address();
 			server.close(() => resolve(port));
 		});
+	});
+}
+
+/* Seen without a connection, which would start the daemon. */
+function listens(where) {
+	return fs.readFileSync('/proc/net/unix', 'latin1').split('\n').some((line) => {
+		const [, , , flags, , , , name] = line.split(' ');
+		return name === where && parseInt(flags, 16) & SO_ACCEPTCON;
 	});
 }
 
@@ -65,7 +75,7 @@ scenario('sockets for native, resp and metrics are told apart by their names', a
 		wrap: activated([[at('redis'), 'resp'], [at('native'), 'native'],
 			[at('metrics'), 'metrics'], [`127.0.0.1:${port}`, 'metrics']]),
 	});
-	await until(() => fs.existsSync(at('metrics')), 'sockets of systemd');
+	await until(() => listens(at('metrics')), 'sockets of systemd');
 	const peer = await daemon.member();
 	await peer.subscribe(['t']);
 	assert.strictEqual(await said(at('redis'), 'PUBLISH t x\r\nQUIT\r\n'), ':1\r\n+OK\r\n');
@@ -85,7 +95,7 @@ scenario('one socket is native, whatever it is called', async (start, t) => {
 		socket: path.join(dir, 's'),
 		wrap: activated([[path.join(dir, 's'), 'chat.socket']]),
 	});
-	await until(() => fs.existsSync(daemon.socket), 'socket of systemd');
+	await until(() => listens(daemon.socket), 'socket of systemd');
 	const [a, b] = [await daemon.member(), await daemon.member()];
 	await a.subscribe(['t']);
 	b.write(publish('t', 'x'));
@@ -102,7 +112,7 @@ async function refused(sockets) {
 		let stderr = '';
 		child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text; });
 		const [address] = sockets(dir)[0];
-		await until(() => fs.existsSync(address), 'socket of systemd');
+		await until(() => listens(address), 'socket of systemd');
 		net.connect(address).on('error', () => {});
 		const code = await new Promise((resolve) => { child.once('close', resolve); });
 		return { code, stderr };
