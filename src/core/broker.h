@@ -60,7 +60,7 @@ struct broker_tap {
 struct broker *broker_new(const struct broker_limits *limits,
     struct hash_key key) __attribute__((returns_nonnull));
 
-/* All members must have left. NULL is allowed. */
+/* All members must have left; releases them. NULL is allowed. */
 void broker_free(struct broker *broker);
 
 /* Replaces the limits, for later calls. */
@@ -73,13 +73,27 @@ struct member *broker_join(struct broker *broker, const char *name,
     const struct broker_sink *sink, void *user)
     __attribute__((returns_nonnull));
 
-/* Ends the member's subscriptions and questions, tells the other members of its
- * topics and who waits for its answers, and frees it. */
-void broker_leave(struct broker *broker, struct member *member);
+/*
+ * Ends a member: it receives nothing more, its sink and `user` are not used any
+ * more, its requests are dropped and its debts are settled. Its subscriptions
+ * end too, those as a member of a topic before all others, and the topic's
+ * other members receive PRESENCE, until about `n_steps` are used: one for each
+ * subscription and for each receiver of PRESENCE. The rest counts, in
+ * topics and their members too, until broker_release() has ended it. Returns
+ * whether something is left, of this or another member.
+ */
+bool broker_leave(
+    struct broker *broker, struct member *member, uint32_t n_steps);
+
+/* Goes on ending subscriptions of members that have left, the last to leave
+ * first, for about `n_steps`. Returns whether something is left. */
+bool broker_release(struct broker *broker, uint32_t n_steps);
 
 /*
  * In force at once. To do it again changes nothing and is 0. BROKER_E_* says
- * why it was not done. An empty prefix is allowed and matches everything.
+ * why it was not done. An empty prefix is allowed and matches everything. While
+ * members are to be released it calls broker_release() for two steps, so that
+ * new subscriptions can't outnumber those that end.
  */
 int must_check broker_subscribe(struct broker *broker, struct member *member,
     enum topic_kind kind, const struct topic_name *name);

@@ -1,7 +1,7 @@
 /*
- * broker_state - the broker itself, for the files of the broker alone: broker
- * (its life, names), broker_subscribe (subscriptions, and the end of members),
- * broker_publish and broker_requests. Not included from elsewhere.
+ * broker_state - the broker itself, for its own files alone: broker_life (the
+ * broker, names, members that come), broker_subscribe (subscriptions, members
+ * that leave), broker_publish and broker_requests. Not included from elsewhere.
  */
 #ifndef PM2A_CORE_BROKER_STATE_H
 #define PM2A_CORE_BROKER_STATE_H
@@ -14,8 +14,8 @@ struct broker {
 	struct request_registry *requests;
 	struct request_owner **owners; /* scratch: of a request's questions */
 	size_t n_owners, owners_size;
-	LIST_HEAD(member_list, member) members;
 	size_t n_members;
+	LIST_HEAD(member_list, member) gone; /* the last to leave first */
 	uint64_t last_id;
 	uint64_t serial;              /* of the last publish that marks */
 	const struct broker_tap *tap; /* or NULL */

@@ -1,5 +1,6 @@
 #include "core/member.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
@@ -20,10 +21,9 @@ member_new(
 }
 
 void
-member_free(struct topic_registry *topics, struct member *member)
+member_free(struct request_registry *requests, struct member *member)
 {
-	if (member == NULL)
-		return;
-	topic_owner_fini(topics, &member->topics);
+	assert(member->topics.n_subs == 0);
+	request_owner_fini(requests, &member->requests);
 	free(member);
 }

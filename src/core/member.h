@@ -20,7 +20,7 @@
 struct broker_sink;
 
 struct member {
-	LIST_ENTRY(member) in_broker;
+	LIST_ENTRY(member) in_gone; /* once it has left */
 	struct topic_owner topics;
 	struct request_owner requests;
 	uint64_t id;      /* of the connection; unique while the daemon runs */
@@ -36,9 +36,8 @@ struct member *member_new(
     uint64_t id, const char *name, const struct broker_sink *sink, void *user)
     __attribute__((returns_nonnull));
 
-/* Ends its subscriptions; its requests must have ended before. NULL is allowed.
- */
-void member_free(struct topic_registry *topics, struct member *member);
+/* Its subscriptions and requests must have ended. */
+void member_free(struct request_registry *requests, struct member *member);
 
 /* The member that embeds this owner. */
 static inline struct member *

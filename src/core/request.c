@@ -285,7 +285,7 @@ request_owner_init(struct request_owner *owner, uint64_t id, const char *name)
 }
 
 uint32_t
-request_owner_fini(struct request_registry *reg, struct request_owner *owner)
+request_owner_end(struct request_registry *reg, struct request_owner *owner)
 {
 	struct request *request;
 	uint32_t n_dropped = 0;
@@ -297,6 +297,14 @@ request_owner_fini(struct request_registry *reg, struct request_owner *owner)
 		n_dropped++;
 	}
 	request_release(reg, owner, NULL);
+	return n_dropped;
+}
+
+uint32_t
+request_owner_fini(struct request_registry *reg, struct request_owner *owner)
+{
+	uint32_t n_dropped = request_owner_end(reg, owner);
+
 	blob_unref(owner->name);
 	owner->name = NULL;
 	return n_dropped;

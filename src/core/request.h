@@ -89,8 +89,12 @@ void request_registry_free(struct request_registry *reg);
 void request_owner_init(
     struct request_owner *owner, uint64_t id, const char *name);
 
-/* Drops what the owner has opened; settles what it owes as DEBT_LEFT.
- * Returns how many questions were dropped. Idempotent. */
+/* Drops what the owner has opened; settles what it owes as DEBT_LEFT. Returns
+ * how many requests were dropped. Keeps its name. */
+uint32_t request_owner_end(
+    struct request_registry *reg, struct request_owner *owner);
+
+/* As request_owner_end(), and frees the name. Idempotent. */
 uint32_t request_owner_fini(
     struct request_registry *reg, struct request_owner *owner);
 

@@ -272,6 +272,34 @@ owner_remove(struct topic_owner *owner, uint32_t place)
 	}
 }
 
+/* Has two of the owner's topics change places. */
+static void
+owner_swap(struct topic_owner *owner, uint32_t a, uint32_t b)
+{
+	struct topic *topic = owner->topics[a];
+
+	if (a == b)
+		return;
+	owner->topics[a] = owner->topics[b];
+	owner->topics[b] = topic;
+	get_subscription(owner->topics[a], owner)->place = a;
+	get_subscription(topic, owner)->place = b;
+}
+
+/* Takes the topic at `place` up among the first; and out of them. */
+static void
+owner_promote(struct topic_owner *owner, uint32_t place)
+{
+	owner_swap(owner, place, owner->n_first++);
+}
+
+static void
+owner_demote(struct topic_owner *owner, uint32_t place)
+{
+	owner_swap(owner, place, --owner->n_first);
+}
+
+/* Returns the subscription, which has no kind yet. */
 static struct subscription *
 subscription_new(
     struct topic_registry *reg, struct topic *topic, struct topic_owner *owner)
@@ -316,13 +344,14 @@ bool
 topic_owner_pop(
     struct topic_registry *reg, struct topic_owner *owner, struct topic **out)
 {
+	uint32_t n = owner->n_first > 0 ? owner->n_first : owner->n_subs;
 	struct topic *topic;
 	struct subscription *sub;
 
 	*out = NULL;
-	if (owner->n_subs == 0)
+	if (n == 0)
 		return false;
-	topic = owner->topics[owner->n_subs - 1];
+	topic = owner->topics[n - 1];
 	sub = get_subscription(topic, owner);
 	if (owner->n_subs > AHEAD)
 		__builtin_prefetch(owner->topics[owner->n_subs - 1 - AHEAD]);
@@ -331,6 +360,8 @@ topic_owner_pop(
 		    owner->topics[owner->n_subs - 1 - AHEAD / 2]->hash);
 	if (sub->kinds & TOPIC_MEMBER && --topic->n_members > 0)
 		*out = topic;
+	if (owner->n_first > 0)
+		owner_demote(owner, sub->place);
 	if (topic->is_prefix)
 		owner_remove_length(owner, topic->len);
 	owner_remove(owner, sub->place);
@@ -380,8 +411,9 @@ topic_subscribe(struct topic_registry *reg, struct topic_owner *owner,
 	if (sub == NULL)
 		sub = subscription_new(reg, topic, owner);
 	sub->kinds |= (uint8_t)kind;
-	if (kind == TOPIC_MEMBER)
-		topic->n_members++;
+	if (kind != TOPIC_EXACT)
+		owner_promote(owner, sub->place);
+	topic->n_members += kind == TOPIC_MEMBER;
 	return 0;
 }
 
@@ -421,8 +453,9 @@ topic_unsubscribe(struct topic_registry *reg, struct topic_owner *owner,
 	sub = find_both(reg, owner, kind, name, &topic);
 	if (sub == NULL)
 		return TOPIC_E_ABSENT;
-	if (kind == TOPIC_MEMBER)
-		topic->n_members--;
+	topic->n_members -= kind == TOPIC_MEMBER;
+	if (kind != TOPIC_EXACT)
+		owner_demote(owner, sub->place);
 	sub->kinds &= (uint8_t)~kind;
 	if (sub->kinds == 0) {
 		if (topic->is_prefix)

@@ -56,10 +56,12 @@ struct topic {
 struct topic_lengths;
 
 struct topic_owner {
-	struct topic **topics;         /* n_subs of them, in no order */
+	struct topic **topics;         /* n_subs of them: see n_first */
 	struct topic_lengths *lengths; /* of its prefixes; NULL if none */
 	uint32_t n_subs;
-	uint32_t size; /* allocated entries */
+	uint32_t n_first; /* of them: prefixes, and topics that it is a member
+			   * of; they lie before all others */
+	uint32_t size;    /* allocated entries */
 };
 
 /* A topic's name in a borrowed buffer. */
@@ -84,8 +86,9 @@ void topic_owner_init(struct topic_owner *owner);
 void topic_owner_fini(struct topic_registry *reg, struct topic_owner *owner);
 
 /*
- * Ends the last of owner's subscriptions. False when it has none. *out is the
- * topic where owner was a member of it and others still are, or NULL.
+ * Ends one of the owner's subscriptions; prefixes and those as a member go
+ * before all others. Returns false if it has none. *out is the topic if the
+ * owner was a member of it and others still are; else NULL.
  */
 bool topic_owner_pop(
     struct topic_registry *reg, struct topic_owner *owner, struct topic **out);

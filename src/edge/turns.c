@@ -127,13 +127,12 @@ run_own(struct turns *turns, struct turns_stage *stage,
 static struct turns_entry *
 only_entry(const struct turns_stage *fresh, const struct turns_owner *owner)
 {
-	struct turns_entry *entry =
-	    (struct turns_entry *)(void *)(fresh->at + fresh->last);
+	struct turns_entry *entry;
 
-	return owner->n_staged == 1 && fresh->last < fresh->len &&
-		       entry->owner == owner
-		   ? entry
-		   : NULL;
+	if (owner->n_staged != 1 || fresh->last >= fresh->len)
+		return NULL;
+	entry = (struct turns_entry *)(void *)(fresh->at + fresh->last);
+	return entry->owner == owner ? entry : NULL;
 }
 
 void

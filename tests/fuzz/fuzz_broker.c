@@ -2,7 +2,9 @@
  * A whole broker with four members, driven by frames: the upper bits of a
  * frame's flags say who sends it. Whatever comes, a publisher never gets its
  * own message, nobody gets one twice, a question ends exactly once, and
- * everything can be taken down. A PING lets as many ms pass as it has bytes.
+ * everything can be taken down. A PING lets as many ms pass as it has bytes; a
+ * HELLO has its sender leave and come again, and as many steps of that are done
+ * at once as it has bytes, and some more at each PONG.
  *
  * A frame is refused only for what the edge refuses, and topics are judged by
  * the broker itself: a peer may send any number of them, and none.
@@ -79,6 +81,9 @@ static const struct broker_sink sink = {
 	.part = on_part,
 	.result = on_result,
 };
+
+/* Whether members that have left are not all released. */
+static bool has_gone;
 
 /* The strings of an array, at most as many as it has bytes. */
 struct names {
@@ -255,10 +260,19 @@ pass_time(const struct frame *f)
 }
 
 static void
-come_again(struct receiver *who)
+come_again(struct receiver *who, const struct frame *f)
 {
-	broker_leave(broker, who->member);
+	has_gone = broker_leave(broker, who->member, (uint32_t)f->body_len);
 	who->member = broker_join(broker, "again", &sink, who);
+}
+
+static void
+release(const struct frame *f)
+{
+	bool had_gone = has_gone;
+
+	has_gone = broker_release(broker, (uint32_t)f->body_len);
+	assert(had_gone || !has_gone);
 }
 
 static void
@@ -287,7 +301,10 @@ take(const struct frame *f)
 		broker_silence(broker, who->member);
 		break;
 	case FRAME_HELLO:
-		come_again(who);
+		come_again(who, f);
+		break;
+	case FRAME_PONG:
+		release(f);
 		break;
 	default:
 		break;
@@ -321,7 +338,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		len -= f.size;
 	}
 	for (int i = 0; i < N_MEMBERS; i++)
-		broker_leave(broker, receivers[i].member);
+		has_gone =
+		    broker_leave(broker, receivers[i].member, UINT32_MAX);
+	assert(broker_release(broker, UINT32_MAX) == false);
 	assert(topic_n_subscriptions(broker_topics(broker)) == 0);
 	assert(topic_n_exact(broker_topics(broker)) == 0);
 	assert(request_n_open(broker_requests(broker)) == 0);

@@ -7,6 +7,7 @@
  */
 
 const assert = require('node:assert');
+const { once } = require('node:events');
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
@@ -15,7 +16,7 @@ const { folder } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
 const { command } = require('./support/resp');
 const { encode } = require('./support/msgpack');
-const { within } = require('../support/wait');
+const { until, within } = require('../support/wait');
 
 const isSanitized = /asan/.test(process.env.PM2ADAPTERD ?? '');
 const N = isSanitized ? 50000 : 1e6;
@@ -50,6 +51,13 @@ class Tail {
 			}), `answer to ${bytes.toString('latin1', 0, 40)}`);
 		}
 		return this.n - before;
+	}
+
+	/* Resolves when the daemon has closed the connection. */
+	quit() {
+		const closed = once(this.#socket, 'close');
+		this.#socket.write(command('QUIT'));
+		return within(closed, 'end of the connection');
 	}
 
 	destroy() {
@@ -199,6 +207,69 @@ scenario('no request makes a turn long, whatever it asks for', thrice(async (sta
 		await owner.ask(command('RESET'));
 	});
 	assert.strictEqual(count(), 0);
+}), { timeout: 600000 });
+
+/* How a client of Redis's protocol with a million subscriptions leaves them. */
+const REDIS_ENDS = [
+	['UNSUBSCRIBE of each', 'SUBSCRIBE', (tail, names) => tail.ask(many('UNSUBSCRIBE', names))],
+	['SUNSUBSCRIBE of each', 'SSUBSCRIBE', (tail, names) => tail.ask(many('SUNSUBSCRIBE', names))],
+	['QUIT', 'SUBSCRIBE', (tail) => tail.quit()],
+	['its end', 'SUBSCRIBE', (tail) => tail.destroy()],
+	['its end with shard channels', 'SSUBSCRIBE', (tail) => tail.destroy()],
+];
+
+/* Frames of a native client that subscribe to the names or end that. */
+function topicFrames(make, names, flags) {
+	const parts = [];
+	for (let i = 0; i < names.length; i += FRAME_TOPICS)
+		parts.push(make(names.slice(i, i + FRAME_TOPICS), flags));
+	return Buffer.concat(parts);
+}
+
+async function answered(peer, bytes) {
+	peer.write(bytes);
+	peer.write(frames.ping());
+	while ((await peer.next()).type !== TYPE.PONG)
+		continue;
+}
+
+const NATIVE_ENDS = [
+	['UNSUBSCRIBE', 0, (peer, names) =>
+		answered(peer, topicFrames(frames.unsubscribe, names, 0))],
+	['UNSUBSCRIBE as a member', AS_MEMBER, (peer, names) =>
+		answered(peer, topicFrames(frames.unsubscribe, names, AS_MEMBER))],
+	['its end', 0, (peer) => peer.destroy()],
+	['its end as a member', AS_MEMBER, (peer) => peer.destroy()],
+];
+
+function allEnd(daemon) {
+	return until(() => daemon.rows('overview').subscriptions === 0, 'end of subscriptions');
+}
+
+scenario('no end of a million subscriptions makes a turn long', thrice(async (start, t) => {
+	const dir = folder();
+	const where = { path: path.join(dir, 'redis') };
+	const daemon = await start({ dir, args: ['--resp-listen', where.path,
+		'--max-subscriptions', '10000000', '--max-connections', '100000'] });
+	const step = stepper(daemon, t);
+	const names = channels(N);
+
+	for (const [end, verb, body] of REDIS_ENDS)
+		await step(`Redis: ${end}`, async () => {
+			const tail = daemon.own(new Tail(where));
+			await tail.ask(many(verb, names));
+			await body(tail, names);
+			await allEnd(daemon);
+			tail.destroy();
+		});
+	for (const [end, flags, body] of NATIVE_ENDS)
+		await step(`native: ${end}`, async () => {
+			const peer = await daemon.member();
+			await answered(peer, topicFrames(frames.subscribe, names, flags));
+			await body(peer, names);
+			await allEnd(daemon);
+			peer.destroy();
+		});
 }), { timeout: 600000 });
 
 /* Patterns that begin alike and match the same channels. */

@@ -14,6 +14,7 @@
 #define SEED 9482761
 #endif
 #define N_TOPICS 12
+#define N_HEARD_MAX 16
 
 struct log {
 	size_t n, used;
@@ -24,9 +25,12 @@ struct log {
 	char text[16384];
 	bool any_presence, any_result;
 	struct heard {
-		uint64_t who; /* 0: nothing */
-		uint32_t count;
-		bool joined;
+		size_t n;
+		struct {
+			uint64_t who;
+			uint32_t count;
+			bool joined;
+		} at[N_HEARD_MAX];
 	} presence[N_TOPICS];
 };
 
@@ -158,9 +162,13 @@ static inline void
 put_presence(
     struct log *log, size_t topic, uint64_t who, bool joined, uint32_t count)
 {
-	require(log->presence[topic].who == 0, "presence told twice");
+	struct heard *heard = &log->presence[topic];
+
+	require(heard->n < N_HEARD_MAX, "too much presence");
 	log->any_presence = true;
-	log->presence[topic] = (struct heard){ who, count, joined };
+	heard->at[heard->n].who = who;
+	heard->at[heard->n].count = count;
+	heard->at[heard->n++].joined = joined;
 }
 
 static inline void
@@ -189,11 +197,19 @@ same_entry(const struct log *a, const struct log *b, size_t i)
 static inline bool
 same_presence(const struct log *a, const struct log *b)
 {
-	for (size_t t = 0; t < N_TOPICS; t++)
-		if (a->presence[t].who != b->presence[t].who ||
-		    a->presence[t].count != b->presence[t].count ||
-		    a->presence[t].joined != b->presence[t].joined)
+	if (a->any_presence != b->any_presence)
+		return false;
+	for (size_t t = 0; a->any_presence && t < N_TOPICS; t++) {
+		const struct heard *x = &a->presence[t], *y = &b->presence[t];
+
+		if (x->n != y->n)
 			return false;
+		for (size_t i = 0; i < x->n; i++)
+			if (x->at[i].who != y->at[i].who ||
+			    x->at[i].count != y->at[i].count ||
+			    x->at[i].joined != y->at[i].joined)
+				return false;
+	}
 	return true;
 }
 
@@ -202,8 +218,8 @@ forget(struct log *log)
 {
 	log->n = log->used = 0;
 	log->any_result = false;
-	if (log->any_presence)
-		memset(log->presence, 0, sizeof(log->presence));
+	for (size_t t = 0; log->any_presence && t < N_TOPICS; t++)
+		log->presence[t].n = 0;
 	log->any_presence = false;
 }
 

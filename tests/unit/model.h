@@ -11,6 +11,7 @@
 
 #define N_PEOPLE 24
 #define N_PREFIXES 6
+#define N_GONE_MAX 8
 #define N_OPEN_MAX 64
 #define N_ENDED 64
 #define N_CHOICE_MAX 3
@@ -40,6 +41,13 @@ struct person {
 	uint32_t n_asked; /* open ones */
 	struct member_stats stats;
 	struct log told, expected;
+};
+
+/* Somebody who has left, and whose subscriptions are not all ended. */
+struct gone {
+	struct member *member;
+	uint64_t id;
+	bool in[N_WAYS][N_TOPICS];
 };
 
 struct row {
@@ -73,6 +81,8 @@ struct question {
 static struct broker_limits limits; /* for what comes */
 static struct instant now;
 static struct person people[N_PEOPLE];
+static struct gone gone[N_GONE_MAX]; /* in the order in which they left */
+static size_t n_gone;
 static struct question questions[N_OPEN_MAX];
 static struct broker_stats stats;
 static uint64_t ended[N_ENDED]; /* the last ones */
@@ -83,6 +93,7 @@ static struct {
 	unsigned outcomes[N_OUTCOMES], states[DEBT_DISMISSED + 1];
 	unsigned errors[BROKER_E_ANSWER + 1];
 	unsigned full_at_once, of_nobody, parts, strings_again;
+	unsigned half_gone, gone_to_members;
 } seen;
 
 /* The model's result. */
@@ -168,6 +179,8 @@ n_members(size_t topic)
 
 	for (size_t i = 0; i < N_PEOPLE; i++)
 		n += people[i].in[MEMBER][topic];
+	for (size_t i = 0; i < n_gone; i++)
+		n += gone[i].in[MEMBER][topic];
 	return n;
 }
 
@@ -180,15 +193,24 @@ expect_presence(size_t topic, uint64_t who, bool joined)
 			    n_members(topic));
 }
 
-/* What a member's going brings about. */
+/* Expects PRESENCE for the topics that `who`, which has left, is not a member
+ * of any more. */
+static inline void
+expect_released(struct gone *who, bool (*left)[N_TOPICS])
+{
+	for (size_t t = 0; t < N_TOPICS; t++)
+		if (who->in[MEMBER][t] && !left[MEMBER][t]) {
+			who->in[MEMBER][t] = false;
+			seen.gone_to_members += n_members(t) > 0;
+			expect_presence(t, who->id, false);
+		}
+	memcpy(who->in, left, sizeof(who->in));
+}
+
+/* Expects all that the end of a member brings about, but for PRESENCE. */
 static inline void
 expect_departure(struct person *person)
 {
-	for (size_t t = 0; t < N_TOPICS; t++)
-		if (person->in[MEMBER][t]) {
-			person->in[MEMBER][t] = false;
-			expect_presence(t, person->id, false);
-		}
 	for (size_t i = 0; i < N_OPEN_MAX; i++)
 		if (questions[i].is_open && questions[i].asker == person) {
 			stats.n_abandoned++;
@@ -202,15 +224,21 @@ expect_departure(struct person *person)
 
 /* A topic and one as two ways have one subscription, a prefix has another. */
 static inline uint32_t
-n_subscriptions(const struct person *person)
+n_in(const bool (*in)[N_TOPICS])
 {
 	uint32_t n = 0;
 
 	for (size_t t = 0; t < N_TOPICS; t++) {
-		n += person->in[EXACT][t] || person->in[MEMBER][t];
-		n += person->in[PREFIX][t];
+		n += in[EXACT][t] || in[MEMBER][t];
+		n += in[PREFIX][t];
 	}
 	return n;
+}
+
+static inline uint32_t
+n_subscriptions(const struct person *person)
+{
+	return n_in((const bool(*)[N_TOPICS])person->in);
 }
 
 static inline bool

@@ -142,7 +142,7 @@ on_gone(struct conn *conn)
 		apps_remove(
 		    hub_apps(native->hub), session->key, session->script);
 	if (session->member != NULL)
-		broker_leave(native->broker, session->member);
+		leaving_end(&native->leaving, session->member);
 	timeouts_leave(&native->hellos, &session->hello);
 	TAILQ_REMOVE(&native->sessions, session, in_native);
 	observer_gone(session);
@@ -272,6 +272,7 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	timeouts_init(&native->hellos);
 	turns_init(&native->turns, loop, broker, &turns_ops);
 	native->turns.timing = hub_timing(hub);
+	leaving_init(&native->leaving, loop, broker);
 	native->source.next_deadline = next_deadline;
 	native->source.expire = expire;
 	loop_add_source(loop, &native->source);
@@ -293,6 +294,7 @@ native_free(struct native *native)
 	free(native->names);
 	free(native->strings);
 	turns_fini(&native->turns);
+	leaving_fini(&native->leaving);
 	free(native);
 }
 

@@ -13,6 +13,7 @@
 #include "base/timeouts.h"
 #include "edge/native/causes.h"
 #include "stats/drops.h"
+#include "edge/leaving.h"
 #include "edge/native/settings.h"
 #include "edge/turns.h"
 #include "net/job.h"
@@ -73,6 +74,7 @@ struct session {
 struct native {
 	struct loop *loop;
 	struct turns turns;
+	struct leaving leaving;
 	struct loop_source source;
 	struct conn_set *set;
 	struct broker *broker;

@@ -122,9 +122,10 @@ put_number_of_channel(struct redis_call *call, const struct resp_arg *name)
 static void
 put_number_of_shard(struct redis_call *call, const struct resp_arg *name)
 {
-	const struct topic *topic = find(call->client->redis->shards, name);
+	const struct shards_registry *shards = &call->client->redis->shards;
 
-	put_number(call, name, topic == NULL ? 0 : topic->n_subs);
+	put_number(
+	    call, name, shards_n_clients(shards, find(shards->topics, name)));
 }
 
 static void
@@ -168,7 +169,7 @@ redis_pubsub_numpat(struct redis_call *call)
 void
 redis_pubsub_shardchannels(struct redis_call *call)
 {
-	put_channels(call, call->client->redis->shards);
+	put_channels(call, call->client->redis->shards.topics);
 }
 
 void

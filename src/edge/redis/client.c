@@ -16,5 +16,5 @@ redis_n_subscriptions(const struct redis_client *client)
 bool
 redis_is_in_pubsub(const struct redis_client *client)
 {
-	return redis_n_subscriptions(client) + client->shards.n_subs > 0;
+	return redis_n_subscriptions(client) + client->shards->owner.n_subs > 0;
 }

@@ -9,11 +9,13 @@
 #include <stdbool.h>
 
 #include "base/timeouts.h"
+#include "edge/leaving.h"
 #include "edge/redis/forms.h"
 #include "edge/redis/guessers.h"
 #include "edge/redis/parts.h"
 #include "edge/redis/pending_joins.h"
 #include "edge/redis/settings.h"
+#include "edge/redis/shards.h"
 #include "edge/turns.h"
 #include "net/conn.h"
 #include "net/job.h"
@@ -38,8 +40,8 @@ struct redis_client {
 		uint32_t *hashes;
 		size_t n, size;
 	} prefixes;
-	size_t pattern_steps; /* of its patterns, for each message */
-	struct topic_owner shards;
+	size_t pattern_steps;  /* of its patterns, for each message */
+	struct shards *shards; /* its shard channels */
 	struct peer peer;
 	bool is_unwelcome; /* its user may not connect */
 	bool is_hushed;    /* that is not logged: see allowed_judge() */
@@ -72,6 +74,7 @@ struct redis_client {
 struct redis {
 	struct loop *loop;
 	struct turns turns;
+	struct leaving leaving;
 	int credit; /* small requests before the clock is read again */
 	struct conn_set *set;
 	struct broker *broker;
@@ -83,7 +86,7 @@ struct redis {
 	uint32_t n_unwelcome;                                /* clients */
 	TAILQ_HEAD(redis_client_list, redis_client) clients; /* oldest first */
 	struct topic_registry *patterns; /* whose: pattern → clients */
-	struct topic_registry *shards;   /* shard channel → clients */
+	struct shards_registry shards;   /* shard channel → clients */
 	size_t pattern_steps;            /* of all clients' patterns */
 	struct msg_writer out; /* replies to the client that is handled */
 	struct msg_writer scratch;

@@ -111,8 +111,8 @@ each_client(struct stats_source *source,
 		row.client = client->version == 3 ? "RESP3" : "RESP2";
 		row.messages_out = (int64_t)client->n_delivered;
 		row.drops = (int64_t)client->n_dropped;
-		row.subscriptions =
-		    redis_n_subscriptions(client) + client->shards.n_subs;
+		row.subscriptions = redis_n_subscriptions(client) +
+				    client->shards->owner.n_subs;
 		row.errors = (int64_t)client->n_errors;
 		each(&row, arg);
 	}

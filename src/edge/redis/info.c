@@ -67,7 +67,8 @@ put_stats(const struct redis *redis, struct msg_writer *w)
 	put_line(w, "pubsub_channels:%zu",
 	    topic_n_exact(broker_topics(redis->broker)));
 	put_line(w, "pubsub_patterns:%zu", topic_n_exact(redis->patterns));
-	put_line(w, "pubsubshard_channels:%zu", topic_n_exact(redis->shards));
+	put_line(
+	    w, "pubsubshard_channels:%zu", topic_n_exact(redis->shards.topics));
 }
 
 /* A program that waits until a dataset is loaded looks here. */
@@ -138,7 +139,8 @@ put_client(struct msg_writer *w, const struct redis_client *client)
 	char text[CLIENT_LINE_MAX];
 	int64_t age_s =
 	    (loop_now(redis->loop).ms - conn_since(client->conn).ms) / 1000;
-	size_t n_all = redis_n_subscriptions(client) + client->shards.n_subs;
+	size_t n_all =
+	    redis_n_subscriptions(client) + client->shards->owner.n_subs;
 
 	snprintf(text, sizeof(text),
 	    "id=%" PRIu64 " addr=%s:0 laddr=%s:0 name=%s age=%" PRId64
@@ -147,7 +149,7 @@ put_client(struct msg_writer *w, const struct redis_client *client)
 	    client->member->id, redis->settings.socket, redis->settings.socket,
 	    client->name == NULL ? "" : client->name, age_s,
 	    n_all > 0 ? "P" : "N", client->n_channels, client->patterns.n_subs,
-	    client->shards.n_subs, conn_queue_bytes(client->conn),
+	    client->shards->owner.n_subs, conn_queue_bytes(client->conn),
 	    client->command, client->version);
 	msg_put_raw(w, text, strlen(text));
 }

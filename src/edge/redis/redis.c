@@ -90,9 +90,8 @@ on_gone(struct conn *conn)
 	redis_auth_forget(client);
 	note_closed(client);
 	redis_drop_patterns(client);
-	topic_owner_fini(redis->shards, &client->shards);
-	redis_watch_shards(redis);
-	broker_leave(redis->broker, client->member);
+	shards_end(&redis->shards, client->shards);
+	leaving_end(&redis->leaving, client->member);
 	TAILQ_REMOVE(&redis->clients, client, in_redis);
 	redis->stats.n_open--;
 	redis->n_unwelcome -= client->is_unwelcome;
@@ -166,7 +165,7 @@ on_accepted(void *user, int fd, const struct peer *peer)
 	redis_requests_init_client(client);
 	resp_parser_init(&client->parser);
 	topic_owner_init(&client->patterns);
-	topic_owner_init(&client->shards);
+	client->shards = shards_new(client);
 	client->member = broker_join(redis->broker, "redis", &sink, client);
 	broker_silence(redis->broker, client->member);
 	TAILQ_INSERT_TAIL(&redis->clients, client, in_redis);
@@ -219,6 +218,12 @@ expire(struct loop_source *source, struct instant now)
 		expire_drain(redis);
 }
 
+static void
+on_shards_ended(struct shards_registry *shards)
+{
+	redis_watch_shards(container_of(shards, struct redis, shards));
+}
+
 struct redis *
 redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
     struct hub *hub, const struct redis_settings *settings)
@@ -240,7 +245,8 @@ redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	redis->verbs = redis_verbs;
 	redis->n_verbs = redis_n_verbs;
 	redis->patterns = topic_registry_new(key);
-	redis->shards = topic_registry_new(key);
+	shards_init(&redis->shards, loop, key, on_shards_ended);
+	leaving_init(&redis->leaving, loop, broker);
 	TAILQ_INIT(&redis->clients);
 	TAILQ_INIT(&redis->waiting);
 	timeouts_init(&redis->strangers);
@@ -258,7 +264,8 @@ redis_free(struct redis *redis)
 		return;
 	assert(TAILQ_EMPTY(&redis->clients));
 	topic_registry_free(redis->patterns);
-	topic_registry_free(redis->shards);
+	shards_fini(&redis->shards);
+	leaving_fini(&redis->leaving);
 	loop_remove_source(redis->loop, &redis->source);
 	hub_remove_source(redis->hub, &redis->stats_source);
 	redis_requests_fini(redis);

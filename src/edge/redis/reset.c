@@ -33,7 +33,7 @@ unsubscribe_some(struct redis_client *client)
 	if (leave_some(broker_topics(redis->broker), &client->member->topics))
 		return true;
 	client->n_channels = 0;
-	is_more = leave_some(redis->shards, &client->shards);
+	is_more = leave_some(redis->shards.topics, &client->shards->owner);
 	redis_watch_shards(redis);
 	return is_more;
 }

@@ -1,6 +1,5 @@
 #include "edge/redis/sharded.h"
 
-#include "base/container.h"
 #include "edge/redis/message.h"
 #include "edge/redis/reply.h"
 #include "edge/redis/translate.h"
@@ -13,12 +12,6 @@
  * the sharded adapter have, whatever its subscriptionMode is.
  */
 
-static struct redis_client *
-client_of_shards(struct topic_owner *owner)
-{
-	return container_of(owner, struct redis_client, shards);
-}
-
 size_t
 redis_send_shard(struct redis *redis, struct redis_call *call,
     const struct topic *topic, const struct resp_arg *channel,
@@ -29,11 +22,16 @@ redis_send_shard(struct redis *redis, struct redis_call *call,
 	const struct subscription *subs = topic_subs(topic);
 	struct parts own = { 0 }, parts = parts_written_to(&redis->scratch);
 	struct slice forms[2] = { 0 };
+	size_t n = 0;
 
 	for (size_t i = 0; i < topic->n_subs; i++) {
-		struct redis_client *to = client_of_shards(subs[i].owner);
-		struct slice *form = &forms[to->version - 2];
+		struct redis_client *to = shards_client(&subs[i]);
+		struct slice *form;
 
+		if (to == NULL)
+			continue;
+		n++;
+		form = &forms[to->version - 2];
 		if (call != NULL && to == call->client) {
 			own = parts_written_to(call->out);
 			redis_put_message(
@@ -52,7 +50,7 @@ redis_send_shard(struct redis *redis, struct redis_call *call,
 	}
 	blob_unref(forms[0].blob);
 	blob_unref(forms[1].blob);
-	return topic->n_subs;
+	return n;
 }
 
 /* A message that native workers have published, for shard channels. */
@@ -88,7 +86,7 @@ tap_frame(void *arg, const struct frame *f)
 {
 	static struct redis_topic nsp;
 	struct tapping *tapping = arg;
-	struct topic_registry *shards = tapping->redis->shards;
+	struct topic_registry *shards = tapping->redis->shards.topics;
 	struct adapter_message m;
 	const struct topic *topic;
 	const uint8_t *first;
@@ -121,9 +119,9 @@ send_own(struct redis *redis)
 
 	if (call == NULL)
 		return 0;
-	name = redis_hashed(redis->shards, &call->args[1]);
-	topic =
-	    topic_find_hashed(redis->shards, name.hash, name.bytes, name.len);
+	name = redis_hashed(redis->shards.topics, &call->args[1]);
+	topic = topic_find_hashed(
+	    redis->shards.topics, name.hash, name.bytes, name.len);
 	if (topic == NULL)
 		return 0;
 	n = redis_send_shard(
@@ -150,5 +148,5 @@ redis_watch_shards(struct redis *redis)
 {
 	redis->tap = (struct broker_tap){ on_published, redis };
 	broker_set_tap(redis->broker,
-	    topic_n_exact(redis->shards) > 0 ? &redis->tap : NULL);
+	    topic_n_exact(redis->shards.topics) > 0 ? &redis->tap : NULL);
 }

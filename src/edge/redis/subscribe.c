@@ -78,8 +78,9 @@ step_leave(struct redis_long *work)
 		return true;
 	if (work->n_found == 0)
 		redis_put_event(&work->call, work->event, NULL,
-		    owner == &client->shards ? 0
-					     : redis_n_subscriptions(client));
+		    owner == &client->shards->owner
+			? 0
+			: redis_n_subscriptions(client));
 	return false;
 }
 
@@ -115,9 +116,9 @@ judge_shard(struct redis_client *client, const struct topic_name *name)
 
 	if (name->len > settings->topic_max_bytes)
 		return BROKER_E_TOPIC_LONG;
-	if (client->shards.n_subs >= settings->subscriptions_max &&
-	    topic_find_subscribed(client->redis->shards, &client->shards,
-		TOPIC_EXACT, name) == NULL)
+	if (client->shards->owner.n_subs >= settings->subscriptions_max &&
+	    topic_find_subscribed(client->redis->shards.topics,
+		&client->shards->owner, TOPIC_EXACT, name) == NULL)
 		return BROKER_E_SUBSCRIPTIONS;
 	return 0;
 }
@@ -126,16 +127,18 @@ static void
 join_shard(struct redis_call *call, const struct resp_arg *channel)
 {
 	struct redis_client *client = call->client;
-	struct topic_registry *shards = client->redis->shards;
+	struct topic_registry *shards = client->redis->shards.topics;
 	struct topic_name name = redis_hashed(shards, channel);
 
+	shards_make_room(&client->redis->shards);
 	if (!redis_check(call, judge_shard(client, &name)))
 		return;
-	if (topic_subscribe(shards, &client->shards, TOPIC_EXACT, &name,
+	if (topic_subscribe(shards, &client->shards->owner, TOPIC_EXACT, &name,
 		NULL) == TOPIC_E_LENGTHS)
 		log_fatal("exact-topic", "refused=lengths");
 	redis_watch_shards(client->redis);
-	redis_put_event(call, "ssubscribe", channel, client->shards.n_subs);
+	redis_put_event(
+	    call, "ssubscribe", channel, client->shards->owner.n_subs);
 }
 
 void
@@ -148,18 +151,20 @@ static void
 leave_shard(struct redis_call *call, const struct resp_arg *channel)
 {
 	struct redis_client *client = call->client;
-	struct topic_registry *shards = client->redis->shards;
+	struct topic_registry *shards = client->redis->shards.topics;
 	struct topic_name name = redis_hashed(shards, channel);
-	int r = topic_unsubscribe(shards, &client->shards, TOPIC_EXACT, &name);
+	int r = topic_unsubscribe(
+	    shards, &client->shards->owner, TOPIC_EXACT, &name);
 
 	(void)r; /* the reply is the same if it was not subscribed */
 	redis_watch_shards(client->redis);
-	redis_put_event(call, "sunsubscribe", channel, client->shards.n_subs);
+	redis_put_event(
+	    call, "sunsubscribe", channel, client->shards->owner.n_subs);
 }
 
 void
 redis_sunsubscribe(struct redis_call *call)
 {
 	redis_leave_each(
-	    call, &call->client->shards, "sunsubscribe", leave_shard);
+	    call, &call->client->shards->owner, "sunsubscribe", leave_shard);
 }

@@ -163,6 +163,108 @@ TEST(who_goes_leaves_all_its_topics)
 	members_end();
 }
 
+static size_t
+n_subscriptions(void)
+{
+	return topic_n_subscriptions(broker_topics(broker));
+}
+
+TEST(a_member_that_has_left_in_part_receives_nothing_and_owes_nothing)
+{
+	members_begin_with(3);
+	subscribe("012", TOPIC_MEMBER, "t");
+	subscribe("02", TOPIC_EXACT, "e");
+	ck_assert_int_eq(ask(1, 1, GATHER_LIST, " t"), 0);
+	expect(0, " q1:t:?");
+	yes(2, 1, "two");
+	expect(2, " q1:t:?");
+	ck_assert(leave_some(0, 0));
+	ck_assert_uint_eq(broker_n_members(broker), 2);
+	expect(1, " r1:complete:1/2:left.0:two");
+	member_publish(1, "x", "t", "e");
+	expect(2, " m:x");
+	ck_assert_int_eq(ask(1, 2, GATHER_LIST, " t"), 0);
+	no(2, 2);
+	expect(1, " r2:complete:1/1::");
+	expect(2, " q2:t:?");
+	ck_assert_uint_eq(n_subscriptions(), 5);
+	ck_assert(!broker_release(broker, UINT32_MAX));
+	ck_assert_uint_eq(n_subscriptions(), 3);
+	expect(1, " l0:t=2");
+	expect(2, " l0:t=2");
+	expect_silence();
+	members_end();
+}
+
+TEST(a_message_that_only_one_that_has_left_would_get_is_unrouted)
+{
+	members_begin_with(2);
+	subscribe("1", TOPIC_EXACT, "t");
+	ck_assert(leave_some(1, 0));
+	member_publish(0, "x", "t", NULL);
+	ck_assert_uint_eq(broker_stats(broker)->n_unrouted, 1);
+	ck_assert_uint_eq(broker_stats(broker)->n_delivered, 0);
+	members_end();
+}
+
+TEST(memberships_end_first_and_in_the_first_steps)
+{
+	members_begin_with(2);
+	subscribe("0", TOPIC_EXACT, "a");
+	subscribe("01", TOPIC_MEMBER, "t");
+	subscribe("0", TOPIC_EXACT, "b");
+	ck_assert(leave_some(0, 1));
+	expect(1, " l0:t=1");
+	ck_assert_uint_eq(n_subscriptions(), 3);
+	ck_assert(broker_release(broker, 1));
+	ck_assert_uint_eq(n_subscriptions(), 2);
+	ck_assert(!broker_release(broker, 1));
+	ck_assert_uint_eq(n_subscriptions(), 1);
+	members_end();
+}
+
+TEST(each_receiver_of_presence_is_a_step)
+{
+	members_begin_with(6);
+	subscribe("012345", TOPIC_MEMBER, "t");
+	subscribe("012345", TOPIC_MEMBER, "u");
+	subscribe("012345", TOPIC_MEMBER, "v");
+	ck_assert(leave_some(0, 7)); /* one topic takes six */
+	ck_assert_uint_eq(n_subscriptions(), 16);
+	ck_assert(!broker_release(broker, 12));
+	ck_assert_uint_eq(n_subscriptions(), 15);
+	members_end();
+}
+
+TEST(one_that_comes_again_at_once_is_another_member)
+{
+	members_begin_with(2);
+	subscribe("01", TOPIC_MEMBER, "t");
+	ck_assert(leave_some(0, 0));
+	member_join(0);
+	ck_assert_int_eq(try_subscribe(0, TOPIC_EXACT, "t"), 0);
+	expect(1, " l0:t=1");
+	member_publish(1, "x", "t", NULL);
+	expect(0, " m:x");
+	members_end();
+}
+
+/* Else the topics of those that have left could fill the memory. */
+TEST(a_new_subscription_ends_two_of_those_that_have_left)
+{
+	members_begin_with(2);
+	subscribe("0", TOPIC_EXACT, "a");
+	subscribe("0", TOPIC_EXACT, "b");
+	subscribe("0", TOPIC_EXACT, "c");
+	ck_assert(leave_some(0, 0));
+	ck_assert_int_eq(try_subscribe(1, TOPIC_EXACT, "d"), 0);
+	ck_assert_uint_eq(n_subscriptions(), 2);
+	ck_assert_int_eq(try_subscribe(1, TOPIC_EXACT, "e"), 0);
+	ck_assert_uint_eq(n_subscriptions(), 2);
+	ck_assert(!broker_release(broker, 0));
+	members_end();
+}
+
 TEST(a_name_may_bring_its_hash)
 {
 	struct topic_name hashed = name_of("t");

@@ -156,12 +156,106 @@ join(struct person *person)
 	person->here = true;
 }
 
+/* The number of subscriptions of members that have left. */
+static size_t
+n_unreleased(void)
+{
+	size_t n = topic_n_subscriptions(broker_topics(broker));
+
+	for (size_t i = 0; i < N_PEOPLE; i++)
+		n -= n_subscriptions(&people[i]);
+	return n;
+}
+
+/* Prefixes, and topics that it was a member of, go before all others. */
+static void
+check_order(const struct gone *who, bool (*left)[N_TOPICS])
+{
+	bool any_first = false, all_others = true;
+
+	for (size_t t = 0; t < N_TOPICS; t++) {
+		any_first |= left[MEMBER][t] || left[PREFIX][t];
+		all_others &=
+		    left[EXACT][t] || !who->in[EXACT][t] || who->in[MEMBER][t];
+	}
+	require(!any_first || all_others, "the order of ends");
+}
+
+static void
+look_at_gone(struct gone *who)
+{
+	bool left[N_WAYS][N_TOPICS] = { { false } };
+
+	for (size_t w = 0; w < N_WAYS; w++)
+		for (size_t t = 0; t < (w == PREFIX ? N_PREFIXES : N_TOPICS);
+		     t++) {
+			const char *text =
+			    w == PREFIX ? prefixes[t] : topics[t];
+
+			left[w][t] =
+			    broker_is_subscribed(broker, who->member, kinds[w],
+				&(struct topic_name){
+				    .bytes = text, .len = strlen(text) });
+			require(who->in[w][t] || !left[w][t], "a new one");
+		}
+	check_order(who, left);
+	expect_released(who, left);
+	seen.half_gone++;
+}
+
+/* Those that left last are released first. How far the broker has come is its
+ * own business; the model sees it in the number of subscriptions. */
+static void
+expect_releases(size_t n_left)
+{
+	bool none[N_WAYS][N_TOPICS] = { { false } };
+	size_t n_whole = 0, n;
+
+	for (; n_whole < n_gone; n_whole++) {
+		n = n_in((const bool(*)[N_TOPICS])gone[n_whole].in);
+		if (n > n_left)
+			break;
+		n_left -= n;
+	}
+	while (n_gone > n_whole + (n_left > 0)) {
+		expect_released(&gone[n_gone - 1], none);
+		n_gone--;
+	}
+	if (n_left > 0)
+		look_at_gone(&gone[n_whole]);
+}
+
+static void
+release(uint32_t n_steps)
+{
+	bool is_more = broker_release(broker, n_steps);
+
+	expect_releases(n_unreleased());
+	require(is_more == (n_gone > 0), "whether somebody is left");
+	require(n_steps < UINT32_MAX || n_gone == 0, "all steps");
+}
+
 static void
 leave(struct person *person)
 {
+	uint32_t n_steps = below(3) == 0 ? below(12) : UINT32_MAX;
+	bool is_more;
+
+	if (n_gone == N_GONE_MAX)
+		release(UINT32_MAX);
 	any_order = true;
-	broker_leave(broker, person->member);
+	is_more = broker_leave(broker, person->member, n_steps);
+	gone[n_gone] =
+	    (struct gone){ .member = person->member, .id = person->id };
+	memcpy(gone[n_gone].in, person->in, sizeof(person->in));
+	memset(person->in, 0, sizeof(person->in));
+	if (n_subscriptions(person) +
+		n_in((const bool(*)[N_TOPICS])gone[n_gone].in) >
+	    0)
+		n_gone++;
+	expect_releases(n_unreleased());
 	expect_departure(person);
+	require(is_more == (n_gone > 0), "whether somebody is left");
 }
 
 static void
@@ -183,12 +277,17 @@ change_subscription(struct person *person)
 	struct topic_name name = { .bytes = text, .len = strlen(text) };
 	bool on = below(26) < (way == PREFIX ? 2 : t + 1);
 	bool *has = &person->in[way][t], had = *has;
+	size_t n_left;
 	int r;
 
 	snprintf(operation, sizeof(operation), "%s %ssubscribes way %d to '%s'",
 	    person->name, on ? "" : "un", way, text);
 	if (on) {
 		r = broker_subscribe(broker, person->member, kinds[way], &name);
+		*has = on && r == 0;
+		n_left = n_unreleased();
+		*has = had;
+		expect_releases(n_left);
 		if (!had &&
 		    n_subscriptions(person) >= limits.subscriptions_max) {
 			seen.errors[BROKER_E_SUBSCRIPTIONS]++;
@@ -486,12 +585,21 @@ compare_all(void)
 }
 
 static void
+let_go(void)
+{
+	snprintf(operation, sizeof(operation), "%zu are gone", n_gone);
+	release(below(4));
+}
+
+static void
 random_step(void)
 {
 	struct person *person = &people[below(N_PEOPLE)];
 	uint32_t dice = below(1000);
 
-	if (dice < 15 || !person->here)
+	if (dice < 5)
+		let_go();
+	else if (dice < 15 || !person->here)
 		come_or_go(person);
 	else if (dice < 180)
 		change_subscription(person);
@@ -520,7 +628,7 @@ all_has_been_seen(void)
 	const uint64_t counters[] = { stats.n_refused, stats.n_unrouted,
 		stats.n_abandoned, stats.n_late, stats.n_doubled,
 		stats.n_foreign, seen.full_at_once, seen.of_nobody, seen.parts,
-		seen.strings_again };
+		seen.strings_again, seen.half_gone, seen.gone_to_members };
 
 	for (int i = OUTCOME_COMPLETE; i < N_OUTCOMES; i++)
 		ck_assert_msg(seen.outcomes[i] >= N_SEEN_MIN, "outcome %d: %u",
@@ -558,6 +666,7 @@ TEST(a_million_random_operations_agree_with_the_model)
 			leave(&people[i]);
 			compare_all();
 		}
+	release(UINT32_MAX);
 	ck_assert_uint_eq(n_results + stats.n_abandoned, stats.n_asked);
 	all_has_been_seen();
 	broker_free(broker);

@@ -338,7 +338,7 @@ TEST(each_topic_is_visited_once_exact_ones_first)
 	end();
 }
 
-TEST(the_last_topics_go_first_and_say_who_is_still_a_member)
+TEST(memberships_and_prefixes_go_first_and_say_who_is_still_a_member)
 {
 	struct topic *topic, *shared;
 
@@ -349,16 +349,35 @@ TEST(the_last_topics_go_first_and_say_who_is_still_a_member)
 	ck_assert_int_eq(subscribe(&b, TOPIC_MEMBER, "shared"), 0);
 	ck_assert_int_eq(subscribe(&a, TOPIC_EXACT, "heard"), 0);
 	ck_assert_int_eq(subscribe(&b, TOPIC_MEMBER, "heard"), 0);
+	ck_assert_int_eq(subscribe(&a, TOPIC_EXACT, "joined"), 0);
+	ck_assert_int_eq(subscribe(&a, TOPIC_MEMBER, "joined"), 0);
+	ck_assert_int_eq(unsubscribe(&a, TOPIC_EXACT, "joined"), 0);
+	ck_assert_int_eq(subscribe(&a, TOPIC_EXACT, "left"), 0);
+	ck_assert_int_eq(subscribe(&a, TOPIC_MEMBER, "left"), 0);
+	ck_assert_int_eq(unsubscribe(&a, TOPIC_MEMBER, "left"), 0);
+	ck_assert_int_eq(subscribe(&a, TOPIC_PREFIX, "pre"), 0);
+	ck_assert_uint_eq(a.n_first, 4);
 	shared = find("shared");
+	ck_assert_uint_eq(topic_n_prefixes(reg), 1);
 	ck_assert(topic_owner_pop(reg, &a, &topic));
 	ck_assert_ptr_null(topic);
-	ck_assert_uint_eq(find("heard")->n_members, 1);
+	ck_assert_uint_eq(topic_n_prefixes(reg), 0);
+	ck_assert(topic_owner_pop(reg, &a, &topic));
+	ck_assert_ptr_null(topic);
+	ck_assert_ptr_null(find("joined"));
 	ck_assert(topic_owner_pop(reg, &a, &topic));
 	ck_assert_ptr_eq(topic, shared);
 	ck_assert_uint_eq(topic->n_members, 1);
 	ck_assert(topic_owner_pop(reg, &a, &topic));
 	ck_assert_ptr_null(topic);
 	ck_assert_ptr_null(find("alone"));
+	ck_assert(topic_owner_pop(reg, &a, &topic));
+	ck_assert_ptr_null(topic);
+	ck_assert_uint_eq(find("heard")->n_subs + (find("left") != NULL), 2);
+	ck_assert(topic_owner_pop(reg, &a, &topic));
+	ck_assert_ptr_null(topic);
+	ck_assert_uint_eq(find("heard")->n_members, 1);
+	ck_assert_ptr_null(find("left"));
 	ck_assert(!topic_owner_pop(reg, &a, &topic));
 	end();
 }

@@ -301,6 +301,19 @@ check_counts(const struct model *m)
 	ck_assert_uint_eq(topic_n_prefixes(reg), n_prefixes);
 }
 
+/* Prefixes and those as a member lie before all others. */
+static void
+check_places(const struct topic_owner *owner)
+{
+	for (uint32_t i = 0; i < owner->n_subs; i++) {
+		unsigned found = kinds_in(owner->topics[i], owner);
+
+		ck_assert_uint_ne(found, 0);
+		ck_assert((i < owner->n_first) ==
+			  ((found & ~(unsigned)TOPIC_EXACT) != 0));
+	}
+}
+
 static void
 random_step(struct model *m, struct random *random)
 {
@@ -323,6 +336,7 @@ random_step(struct model *m, struct random *random)
 		*has &= ~(unsigned)kind;
 	}
 	check_name(m, i);
+	check_places(&m->owners[o]);
 }
 
 TEST(random_operations_agree_with_a_plain_table)

@@ -141,11 +141,19 @@ members_begin(void)
 	members_begin_with(6);
 }
 
+bool
+leave_some(int i, uint32_t n_steps)
+{
+	bool is_more = broker_leave(broker, members[i], n_steps);
+
+	members[i] = NULL;
+	return is_more;
+}
+
 void
 leave(int i)
 {
-	broker_leave(broker, members[i]);
-	members[i] = NULL;
+	leave_some(i, UINT32_MAX);
 }
 
 void
@@ -154,6 +162,7 @@ members_end(void)
 	for (int i = 0; i < N_MEMBERS; i++)
 		if (members[i] != NULL)
 			leave(i);
+	ck_assert(!broker_release(broker, UINT32_MAX));
 	rig_close();
 	rig_expect_no_blobs();
 }

@@ -31,6 +31,9 @@ void members_end(void);
 void member_join(int i);
 void leave(int i);
 
+/* As leave(), in so many steps. Returns whether something is left. */
+bool leave_some(int i, uint32_t n_steps);
+
 /* The log of member i must be this text; the log is empty afterwards. */
 void expect(int i, const char *text);
 

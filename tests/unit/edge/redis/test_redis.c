@@ -655,6 +655,66 @@ TEST_EACH(a_client_has_so_many_of_a_kind_and_no_more, manies)
 	end_redis();
 }
 
+/* `command` and the channels c0 to c999. */
+static void
+put_channels(char *text, const char *command)
+{
+	size_t len = (size_t)sprintf(text, "%s", command);
+
+	for (int i = 0; i < 1000; i++)
+		len += (size_t)sprintf(text + len, " c%d", i);
+	sprintf(text + len, "\r\n");
+}
+
+/* The requests are read in the turn that ends the client, and carried out in
+ * the next one, before its subscriptions are. */
+TEST(a_client_that_is_gone_receives_nothing_while_its_subscriptions_end)
+{
+	static char text[16384];
+	struct client *c, *other;
+
+	begin_redis("");
+	c = dial_redis();
+	other = dial_redis();
+	put_channels(text, "SUBSCRIBE");
+	do_it(c, text);
+	put_channels(text, "SSUBSCRIBE");
+	do_it(c, text);
+	tell(other,
+	    "PUBLISH c0 x\r\nSPUBLISH c0 x\r\nPUBSUB SHARDNUMSUB c0\r\n");
+	hang_up(c);
+	turn();
+	ck_assert_uint_eq(broker_n_members(broker), 1);
+	ck_assert_uint_gt(topic_n_subscriptions(broker_topics(broker)), 500);
+	ck_assert_uint_gt(topic_n_subscriptions(redis->shards.topics), 500);
+	settle();
+	expect(other, ":0\r\n:0\r\n*2\r\n$2\r\nc0\r\n:0\r\n");
+	ck_assert_uint_eq(topic_n_subscriptions(broker_topics(broker)), 0);
+	ck_assert_uint_eq(topic_n_subscriptions(redis->shards.topics), 0);
+	ck_assert(LIST_EMPTY(&redis->shards.gone));
+	end_redis();
+}
+
+/* Nothing is left to a job when the edge ends. */
+TEST(an_edge_ends_while_subscriptions_of_its_last_client_do)
+{
+	static char text[16384];
+	struct client *c;
+
+	begin_redis("");
+	c = dial_redis();
+	put_channels(text, "SUBSCRIBE");
+	do_it(c, text);
+	put_channels(text, "SSUBSCRIBE");
+	do_it(c, text);
+	hang_up(c);
+	turn();
+	ck_assert_uint_gt(topic_n_subscriptions(redis->shards.topics), 500);
+	redis_free(redis);
+	ck_assert(!broker_release(broker, UINT32_MAX));
+	end();
+}
+
 /* "*[…]N*": a class is dear where it must be searched for. */
 static size_t
 put_dear_patterns(char *text, const char *command, int n)

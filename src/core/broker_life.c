@@ -13,7 +13,7 @@ broker_new(const struct broker_limits *limits, struct hash_key key)
 
 	broker->topics = topic_registry_new(key);
 	broker->requests = request_registry_new(key);
-	LIST_INIT(&broker->members);
+	LIST_INIT(&broker->gone);
 	broker_set_limits(broker, limits);
 	return broker;
 }
@@ -24,6 +24,8 @@ broker_free(struct broker *broker)
 	if (broker == NULL)
 		return;
 	assert(broker->n_members == 0);
+	while (broker_release(broker, UINT32_MAX))
+		;
 	topic_registry_free(broker->topics);
 	request_registry_free(broker->requests);
 	free(broker->owners);
@@ -44,7 +46,6 @@ broker_join(struct broker *broker, const char *name,
 {
 	struct member *member = member_new(++broker->last_id, name, sink, user);
 
-	LIST_INSERT_HEAD(&broker->members, member, in_broker);
 	broker->n_members++;
 	return member;
 }
