@@ -155,7 +155,10 @@ struct pm2a_missed {
 	const char *reason;
 	uint64_t unwritten; /* bytes that waited for this client and were
 			     * dropped */
-	int64_t away_ms;    /* from that end to now */
+	uint64_t messages;  /* of these bytes; 0 if the daemon does not count
+			     * them */
+	int64_t away_ms;    /* from the oldest of them, by the daemon's clock,
+			     * or from that end, to now */
 };
 
 /* NULL: the event is ignored. `user` is that of struct pm2a_options. */

@@ -61,8 +61,9 @@ on_missed(struct pm2a *p, const struct pm2a_missed *missed, void *user)
 	(void)user;
 	fprintf(stderr,
 	    "pm2adapterd: messages of %" PRId64 " ms were missed: %s, %" PRIu64
-	    " bytes thrown away\n",
-	    missed->away_ms, missed->reason, missed->unwritten);
+	    " messages (%" PRIu64 " bytes) thrown away\n",
+	    missed->away_ms, missed->reason, missed->messages,
+	    missed->unwritten);
 }
 
 static void

@@ -57,6 +57,7 @@ struct client_previous {
 	struct instant ended_at; /* never, if there is nothing to report */
 	char reason[CLIENT_REASON_MAX + 1]; /* as the next WELCOME gives it */
 	uint64_t n_unwritten;               /* bytes, likewise */
+	uint64_t n_messages;                /* likewise */
 };
 
 /* Requests for the daemon's statistics, one of which is sent at a time. */

@@ -4,6 +4,8 @@
 
 #include "client/client.h"
 
+#define SINCE_MAX_MS ((uint64_t)1 << 40)
+
 void
 missed_on_end(struct pm2a *p, int why)
 {
@@ -15,6 +17,20 @@ missed_on_end(struct pm2a *p, int why)
 	previous->ended_at = clock_now();
 }
 
+/* The daemon may have cut the connection long before this process noticed: it
+ * was blocked or stopped. */
+static void
+note_since(struct client_previous *previous, const struct reply_ending *ending)
+{
+	struct instant since;
+
+	if (previous->ended_at.ms == INSTANT_NEVER.ms ||
+	    ending->since_ms > SINCE_MAX_MS)
+		return;
+	since = instant_after(clock_now(), -(int64_t)ending->since_ms);
+	previous->ended_at = instant_earlier(previous->ended_at, since);
+}
+
 void
 missed_on_welcome(struct pm2a *p, const struct reply_welcome *welcome)
 {
@@ -23,6 +39,8 @@ missed_on_welcome(struct pm2a *p, const struct reply_welcome *welcome)
 	size_t len = ending->reason.len;
 
 	previous->n_unwritten = ending->n_unwritten;
+	previous->n_messages = ending->n_messages;
+	note_since(previous, ending);
 	if (len > CLIENT_REASON_MAX)
 		len = CLIENT_REASON_MAX;
 	memcpy(previous->reason, ending->reason.data, len);
@@ -53,6 +71,7 @@ missed_on_open(struct pm2a *p)
 			.why = previous->why,
 			.reason = previous->reason,
 			.unwritten = previous->n_unwritten,
+			.messages = previous->n_messages,
 			.away_ms = clock_now().ms - ended_at.ms,
 		    },
 		    p->options.user);

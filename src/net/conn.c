@@ -8,6 +8,7 @@
 #include "base/container.h"
 #include "base/timeouts.h"
 #include "base/xalloc.h"
+#include "net/lag.h"
 #include "net/output.h"
 #include "net/piped.h"
 
@@ -43,10 +44,12 @@ struct conn {
 	struct output out;
 	struct input in;
 	struct holder holder;
-	struct timeout slow; /* queued while above the soft limit */
-	bool is_writable;    /* again, after a stall: to be flushed */
-	bool is_deaf;        /* it has stopped reading */
-	bool is_paused;      /* by its owner: neither shown nor watched */
+	struct lag *lag;           /* of a stalled output, or NULL */
+	struct instant lost_since; /* never, until output is dropped */
+	struct timeout slow;       /* queued while above the soft limit */
+	bool is_writable;          /* again, after a stall: to be flushed */
+	bool is_deaf;              /* it has stopped reading */
+	bool is_paused;            /* by its owner: neither shown nor watched */
 	struct instant since;
 	const struct conn_cause
 	    *finish; /* cause of its end after all is written */
@@ -55,11 +58,33 @@ struct conn {
 	struct conn_stats stats;
 };
 
+static struct instant
+oldest_queued(const struct conn *conn)
+{
+	return conn->lag != NULL ? lag_since(conn->lag, conn->stats.bytes_out)
+				 : loop_now(conn->set->loop);
+}
+
+/* Marks the end of the queue, by its place in everything that is written. */
+static void
+note_lag(struct conn *conn)
+{
+	lag_note(conn->lag, conn->stats.bytes_out + conn->out.queue.n_bytes,
+	    loop_now(conn->set->loop));
+}
+
 static void
 drop_output(struct conn *conn)
 {
-	size_t n = output_drop(&conn->out);
+	size_t n;
 
+	if (conn->out.queue.n_bytes > 0) {
+		conn->lost_since =
+		    instant_earlier(conn->lost_since, oldest_queued(conn));
+		if (conn->ops->unwritten != NULL)
+			conn->ops->unwritten(conn);
+	}
+	n = output_drop(&conn->out);
 	conn->stats.n_unwritten += n;
 	conn->set->stats.n_unwritten += n;
 	timeouts_leave(&conn->set->slow, &conn->slow);
@@ -80,6 +105,13 @@ set_stalled(struct conn *conn, bool is_stalled)
 	if (conn->out.is_stalled == is_stalled)
 		return;
 	conn->out.is_stalled = is_stalled;
+	if (is_stalled) {
+		conn->lag = xcalloc(1, sizeof(*conn->lag));
+		note_lag(conn);
+	} else {
+		free(conn->lag);
+		conn->lag = NULL;
+	}
 	memory_hold_output(&conn->set->memory, &conn->holder, is_stalled);
 	if (!is_stalled)
 		loop_event_del(&conn->writable);
@@ -151,6 +183,7 @@ push_stalled(struct conn *conn, const struct slice *s)
 
 	piped_set_waiting(s->blob);
 	outq_push(&conn->out.queue, s, &set->memory.copies);
+	note_lag(conn);
 	conn_set_end_turn_later(set);
 	if (memory_is_over(&set->memory))
 		memory_make_room(&set->memory, loop_now(set->loop));
@@ -396,6 +429,7 @@ on_reap(struct loop_task *task)
 	loop_event_del(&conn->writable);
 	close(conn->fd);
 	input_fini(&conn->in);
+	free(conn->lag);
 	conn->set->n_conns--;
 	free(conn);
 }
@@ -426,6 +460,7 @@ conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 	conn->user = user;
 	conn->fd = fd;
 	conn->since = loop_now(set->loop);
+	conn->lost_since = INSTANT_NEVER;
 	conn->flush.run = on_flush;
 	conn->reap.run = on_reap;
 	conn->resume.run = on_resume;
@@ -547,6 +582,21 @@ size_t
 conn_queue_bytes(const struct conn *conn)
 {
 	return conn->out.queue.n_bytes;
+}
+
+void
+conn_walk_queue(const struct conn *conn,
+    void (*visit)(const struct slice *s, void *arg), void *arg)
+{
+	outq_walk(&conn->out.queue, visit, arg);
+}
+
+struct instant
+conn_oldest(const struct conn *conn)
+{
+	if (conn->out.queue.n_bytes == 0)
+		return conn->lost_since;
+	return instant_earlier(conn->lost_since, oldest_queued(conn));
 }
 
 struct instant

@@ -33,6 +33,9 @@ struct conn_ops {
 	    struct conn *conn, const struct slice *data, size_t *want);
 	/* The peer has closed its sending side. */
 	void (*eof)(struct conn *conn);
+	/* The conn ends, and drops its queue after this call. NULL is
+	 * allowed. */
+	void (*unwritten)(struct conn *conn);
 	/* The conn is about to be freed. */
 	void (*gone)(struct conn *conn);
 };
@@ -107,6 +110,16 @@ void conn_cut(
     struct conn *conn, const struct conn_cause *cause, const char *limit);
 const struct conn_cause *conn_cause(const struct conn *conn);
 size_t conn_queue_bytes(const struct conn *conn);
+
+/* Calls visit() with each queued slice, the first one from its beginning, of
+ * which a part may be written. */
+void conn_walk_queue(const struct conn *conn,
+    void (*visit)(const struct slice *s, void *arg), void *arg);
+
+/* Returns about when the oldest byte was queued that waits or was dropped at
+ * the end; INSTANT_NEVER if there is none. */
+struct instant conn_oldest(const struct conn *conn);
+
 struct instant conn_since(const struct conn *conn);
 const struct conn_stats *conn_stats(const struct conn *conn);
 

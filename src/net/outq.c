@@ -254,15 +254,42 @@ outq_consume(struct outq *q, size_t len)
 		if (len < s->len) {
 			s->off += len;
 			s->len -= len;
+			q->n_gone += len;
 			return;
 		}
 		len -= s->len;
+		q->n_gone = 0;
 		blob_unref(s->blob);
 		q->head = (q->head + 1) & (q->size - 1);
 		q->n--;
 	}
 	if (q->n == 0)
 		outq_fini(q);
+}
+
+/* Entry number i as outq_walk() shows it. */
+static struct slice
+whole(const struct outq *q, uint32_t i)
+{
+	struct slice s = *entry(q, i);
+
+	if (i == 0) {
+		s.off -= q->n_gone;
+		s.len += q->n_gone;
+	}
+	return s;
+}
+
+void
+outq_walk(const struct outq *q, void (*visit)(const struct slice *s, void *arg),
+    void *arg)
+{
+	struct slice s;
+
+	for (uint32_t i = 0; i < q->n; i++) {
+		s = whole(q, i);
+		visit(&s, arg);
+	}
 }
 
 size_t
@@ -301,13 +328,15 @@ outq_squeeze(struct outq *q, struct outq_copies *copies)
 		old.ring = old.few;
 	outq_init(q);
 	for (uint32_t i = 0; i < old.n; i++) {
-		const struct slice *s = entry(&old, i);
+		const struct slice s = whole(&old, i);
 
-		if (s->blob != copies->blob && s->blob->size >= SQUEEZE_FROM &&
-		    s->blob->demand < s->blob->size / 4)
-			append_own_copy(q, s, copies);
+		if (s.blob != copies->blob && s.blob->size >= SQUEEZE_FROM &&
+		    s.blob->demand < s.blob->size / 4)
+			append_own_copy(q, &s, copies);
 		else
-			append(q, s);
+			append(q, &s);
 	}
+	if (old.n_gone > 0)
+		outq_consume(q, old.n_gone);
 	outq_fini(&old);
 }

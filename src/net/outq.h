@@ -22,6 +22,7 @@ struct outq {
 	uint32_t size;
 	uint32_t head; /* index of the first slice */
 	uint32_t n;
+	size_t n_gone;              /* bytes of the first slice, written */
 	size_t n_bytes;             /* of all slices */
 	struct slice few[OUTQ_FEW]; /* most queues never have more */
 };
@@ -66,6 +67,11 @@ int outq_fill(const struct outq *q, struct iovec *iov, int n, uint8_t *scratch);
 
 /* Removes the first `len` bytes, at most n_bytes, which have been written. */
 void outq_consume(struct outq *q, size_t len);
+
+/* Calls visit() with each slice as it was pushed or merged: the first one with
+ * what is written of it. */
+void outq_walk(const struct outq *q,
+    void (*visit)(const struct slice *s, void *arg), void *arg);
 
 /* Returns the queue's part of the memory that it pins, in bytes: the share of
  * one reference in each blob, and the ring. */

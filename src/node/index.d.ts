@@ -205,7 +205,15 @@ declare namespace adapter {
 		disconnect: string;
 		/** Bytes that were queued for this process and thrown away. */
 		unwritten: number;
-		/** Time from that end until the subscriptions were active again, in ms. */
+		/**
+		 * Number of these messages; above 65,536 an estimate, 0 with a daemon that
+		 * does not count them.
+		 */
+		messages: number;
+		/**
+		 * Time in ms from the oldest of them, by the daemon's clock, or from that end,
+		 * until the subscriptions were active again.
+		 */
 		awayMs: number;
 	}
 

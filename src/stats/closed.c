@@ -66,6 +66,9 @@ entry_of(const struct closed_note *note)
 		.bytes_in = stats->bytes_in,
 		.bytes_out = stats->bytes_out,
 		.queue_bytes = stats->n_unwritten,
+		.n_unwritten = note->n_unwritten,
+		.lost_since =
+		    instant_earlier(conn_oldest(note->conn), note->now),
 		.queue_peak_bytes = stats->queue_peak,
 		.reason = conn_cause(note->conn)->name,
 	};

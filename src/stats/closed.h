@@ -26,6 +26,8 @@ struct closed_entry {
 	uint64_t bytes_in;
 	uint64_t bytes_out;
 	uint64_t queue_bytes; /* that waited at the end, and are lost */
+	uint64_t n_unwritten; /* messages of them, if the edge counts them */
+	struct instant lost_since; /* of the oldest of them, or of the end */
 	uint64_t queue_peak_bytes;
 	const char *reason;              /* static */
 	char name[CLOSED_NAME_SIZE];     /* empty before HELLO */
@@ -53,9 +55,10 @@ struct closed_note {
 	const char *name; /* or NULL, or empty */
 	int64_t pid;
 	int64_t uid;
-	const char *detail; /* of the error that ends it, or NULL */
-	bool is_quiet;      /* an orderly end is logged at the level debug */
-	bool is_unkept;     /* an end by eof is not kept in the ring */
+	const char *detail;   /* of the error that ends it, or NULL */
+	uint64_t n_unwritten; /* messages that waited at the end */
+	bool is_quiet;        /* an orderly end is logged at the level debug */
+	bool is_unkept;       /* an end by eof is not kept in the ring */
 };
 
 /* Adds a counter of 0 for each cause of the list, which ends with NULL. */

@@ -293,6 +293,10 @@ put_ending(struct msg_writer *w, const struct control_ending *ending)
 	map = msg_begin_map(w);
 	msg_put_pair_str(w, "reason", ending->reason);
 	msg_put_pair_int(w, "unwritten", (int64_t)ending->n_unwritten);
+	if (ending->since_ms >= 0) {
+		msg_put_pair_int(w, "messages", (int64_t)ending->n_messages);
+		msg_put_pair_int(w, "since_ms", ending->since_ms);
+	}
 	msg_end_map(w, map);
 }
 

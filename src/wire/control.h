@@ -91,6 +91,9 @@ int must_check control_read_stats(const void *body, size_t len,
 struct control_ending {
 	const char *reason;
 	uint64_t n_unwritten; /* bytes */
+	uint64_t n_messages;  /* of them */
+	int64_t since_ms;     /* ms from the oldest of them, or the end, to now;
+			       * -1: unknown */
 };
 
 struct control_welcome {

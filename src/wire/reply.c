@@ -252,11 +252,25 @@ take_unwritten(struct bytes *b, void *out)
 }
 
 static bool
+take_messages(struct bytes *b, void *out)
+{
+	return take_id(b, &((struct reply_ending *)out)->n_messages);
+}
+
+static bool
+take_since(struct bytes *b, void *out)
+{
+	return take_id(b, &((struct reply_ending *)out)->since_ms);
+}
+
+static bool
 take_previous(struct bytes *b, void *out)
 {
 	static const struct field fields[] = {
 		{ "reason", take_ending_reason, true },
 		{ "unwritten", take_unwritten, false },
+		{ "messages", take_messages, false },
+		{ "since_ms", take_since, false },
 	};
 	struct reply_welcome *welcome = out;
 	struct msg_token t;
@@ -281,7 +295,7 @@ reply_read_welcome(const void *body, size_t len, struct reply_welcome *out)
 	};
 
 	*out = (struct reply_welcome){ .server = { "", 0 },
-		.previous = { { "", 0 }, 0 } };
+		.previous = { .reason = { "", 0 } } };
 	return read_map(body, len, fields, N_ELEMENTS(fields), out);
 }
 

@@ -32,6 +32,8 @@ struct reply_text {
 struct reply_ending {
 	struct reply_text reason; /* empty: not told */
 	uint64_t n_unwritten;     /* bytes */
+	uint64_t n_messages;      /* of them */
+	uint64_t since_ms; /* from the oldest of them, or the end, to now */
 };
 
 struct reply_welcome {

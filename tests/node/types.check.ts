@@ -8,8 +8,8 @@ io.adapter(pm2Adapter());
 io.adapter(pm2Adapter.adapter());
 
 const client: pm2Adapter.Client = make.client;
-client.on('missed', ({ reason, disconnect, unwritten, awayMs }) => {
-	const told: [string, string, number, number] = [reason, disconnect, unwritten, awayMs];
+client.on('missed', ({ reason, disconnect, unwritten, messages, awayMs }) => {
+	const told: [string, string, number, number, number] = [reason, disconnect, unwritten, messages, awayMs];
 	console.log(told, client.stats.missed, client.stats.missedBytes);
 });
 client.on('drop', ({ messages, bytes, reason }) => {

@@ -159,9 +159,9 @@ static void
 on_missed(struct pm2a *p, const struct pm2a_missed *missed, void *user)
 {
 	ck_assert(pm2a_is_connected(p));
-	fake_note(user, "missed %d %s %llu %lld ms", missed->why,
+	fake_note(user, "missed %d %s %llu %llu %lld ms", missed->why,
 	    missed->reason, (unsigned long long)missed->unwritten,
-	    (long long)missed->away_ms);
+	    (unsigned long long)missed->messages, (long long)missed->away_ms);
 }
 
 static void
@@ -432,11 +432,17 @@ fake_welcome(struct fake *fake, bool has_requests, uint32_t max_frame,
 		msg_put_str(&w, "failed");
 	if (fake->reason != NULL) {
 		msg_put_str(&w, "previous");
-		msg_put_map(&w, 2);
+		msg_put_map(&w, fake->since_ms > 0 ? 4 : 2);
 		msg_put_str(&w, "reason");
 		msg_put_str(&w, fake->reason);
 		msg_put_str(&w, "unwritten");
 		msg_put_int(&w, 1234);
+		if (fake->since_ms > 0) {
+			msg_put_str(&w, "messages");
+			msg_put_int(&w, 99);
+			msg_put_str(&w, "since_ms");
+			msg_put_int(&w, fake->since_ms);
+		}
 	}
 	frame_write_head(
 	    w.data, FRAME_WELCOME, 0, NULL, 0, w.len - FRAME_HEADER_SIZE);

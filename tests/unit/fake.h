@@ -27,6 +27,7 @@ struct fake {
 	size_t len, off;
 	struct pm2a *p;
 	const char *reason; /* that WELCOME gives for the last end, or NULL */
+	int64_t since_ms;   /* likewise, with 99 messages; 0: not given */
 	bool is_restarted;  /* WELCOME has another epoch */
 	bool lacks_stats;   /* WELCOME lists no such feature */
 	bool has_failures;  /* WELCOME lists the feature `failed` */

@@ -9,6 +9,7 @@
 #include "edge/native/publish.h"
 #include "edge/native/questions.h"
 #include "edge/native/reply.h"
+#include "edge/native/unwritten.h"
 
 #define PREVIOUS_LOOKED_AT 1024 /* sessions */
 
@@ -47,24 +48,38 @@ find_session(const struct native *native, uint64_t id)
 static struct control_ending
 ending_of(const struct native *native, const struct control_previous *previous)
 {
+	static const struct control_ending unknown = {
+		.reason = "unknown",
+		.since_ms = -1,
+	};
 	const struct closed_entry *entry;
 	const struct session *session;
 	const struct conn_cause *cause;
 
+	struct instant now = loop_now(native->loop);
+
 	if (previous->epoch_ms != hub_epoch_ms(native->hub))
-		return (struct control_ending){ "unknown", 0 };
+		return unknown;
 	entry = closed_find(hub_closed(native->hub), previous->id);
 	if (entry != NULL)
-		return (
-		    struct control_ending){ entry->reason, entry->queue_bytes };
+		return (struct control_ending){
+			.reason = entry->reason,
+			.n_unwritten = entry->queue_bytes,
+			.n_messages = entry->n_unwritten,
+			.since_ms = now.ms - entry->lost_since.ms,
+		};
 	session = find_session(native, previous->id);
 	if (session == NULL)
-		return (struct control_ending){ "unknown", 0 };
+		return unknown;
 	cause = conn_cause(session->conn);
 	return (struct control_ending){
-		(cause == NULL ? &conn_eof : cause)->name,
-		conn_queue_bytes(session->conn) +
-		    conn_stats(session->conn)->n_unwritten,
+		.reason = (cause == NULL ? &conn_eof : cause)->name,
+		.n_unwritten = conn_queue_bytes(session->conn) +
+			       conn_stats(session->conn)->n_unwritten,
+		.n_messages =
+		    session->n_unwritten + unwritten_count(session->conn),
+		.since_ms = now.ms -
+			    instant_earlier(conn_oldest(session->conn), now).ms,
 	};
 }
 

@@ -16,6 +16,7 @@
 #include "edge/native/reply.h"
 #include "edge/native/stage.h"
 #include "edge/native/subscribe.h"
+#include "edge/native/unwritten.h"
 
 /*
  * The life of sessions: accepted, waiting for HELLO, at work, gone. What they
@@ -122,6 +123,7 @@ note_closed(const struct session *session)
 			.pid = session_pid(session),
 			.uid = session->peer.uid,
 			.detail = session->detail,
+			.n_unwritten = session->n_unwritten,
 			.is_quiet = session->role == CONTROL_OBSERVER,
 			.is_unkept =
 			    session->has_polled && session->n_errors == 0,
@@ -170,9 +172,18 @@ on_hello_timeout(struct timeout *entry)
 		    session->native->settings.hello_timeout_ms);
 }
 
+static void
+on_unwritten(struct conn *conn)
+{
+	struct session *session = conn_user(conn);
+
+	session->n_unwritten += unwritten_count(conn);
+}
+
 static const struct conn_ops conn_ops = {
 	.input = frames_input,
 	.eof = on_eof,
+	.unwritten = on_unwritten,
 	.gone = on_gone,
 };
 

@@ -67,6 +67,7 @@ struct session {
 	bool is_hushed; /* that is no news: see allowed_judge() */
 	bool is_owing;  /* a drain waits for the end of its sending side */
 	uint64_t n_errors;
+	uint64_t n_unwritten; /* messages that its queue had at the end */
 	uint64_t
 	    n_lost; /* messages to an observer that it hasn't been told of */
 };

@@ -37,7 +37,7 @@ describe('client: what it has missed', () => {
 		client.once('missed', () => assert.equal(client.connected, true));
 		assert.deepEqual(
 			await again(pair, { previous: { reason: 'slow-consumer', unwritten: 4711 } }),
-			{ reason: 'slow-consumer', disconnect: 'eof', unwritten: 4711 });
+			{ reason: 'slow-consumer', disconnect: 'eof', unwritten: 4711, messages: 0 });
 		assert.deepEqual(events.map(([name]) => name), ['disconnect', 'connect', 'missed']);
 		assert.deepEqual(daemon.links[1].named('SUBSCRIBE').map(({ body }) => body), [['room']]);
 		assert.equal(client.stats.missed, 1);
@@ -45,6 +45,17 @@ describe('client: what it has missed', () => {
 		await again(pair, { previous: { reason: 'memory-limit', unwritten: 9 } });
 		assert.equal(client.stats.missed, 2);
 		assert.equal(client.stats.missedBytes, 4720);
+	});
+
+	test('is as many messages as the daemon says, since when its clock says', async (t) => {
+		const { client, daemon } = await connected(t);
+		const missed = next(client, 'missed');
+		const previous = { reason: 'slow-consumer', unwritten: 9, messages: 5, since_ms: 7000 };
+		daemon.welcome = { ...WELCOME, id: 2, previous };
+		daemon.links[0].socket.end();
+		const [{ awayMs, messages }] = await missed;
+		assert.equal(messages, 5);
+		assert.ok(awayMs >= 7000, `${awayMs}`);
 	});
 
 	test('is asked for with the connection that ended, and not with the first', async (t) => {
@@ -58,9 +69,10 @@ describe('client: what it has missed', () => {
 
 	test('has no reason where the daemon says none, or nonsense', async (t) => {
 		const pair = await connected(t);
-		const nothing = { reason: 'unknown', disconnect: 'eof', unwritten: 0 };
+		const nothing = { reason: 'unknown', disconnect: 'eof', unwritten: 0, messages: 0 };
 		for (const previous of [undefined, null, 'slow', 7, [], {}, { reason: 7, unwritten: 8 },
-			{ reason: 'unknown', unwritten: -1 }, { reason: 'unknown', unwritten: 0.5 }])
+			{ reason: 'unknown', unwritten: -1 }, { reason: 'unknown', unwritten: 0.5 },
+			{ reason: 'unknown', messages: -1, since_ms: -1 }, { reason: 'unknown', messages: '1', since_ms: 'x' }])
 			assert.deepEqual(await again(pair, { previous }), nothing, JSON.stringify(previous));
 		assert.equal(pair.client.stats.missedBytes, 0);
 		assert.equal(pair.client.stats.malformed, 0);
@@ -68,7 +80,7 @@ describe('client: what it has missed', () => {
 
 	test('has the daemon\'s restart as its reason where it is another daemon', async (t) => {
 		const pair = await connected(t);
-		const restart = { reason: 'restart', disconnect: 'eof', unwritten: 0 };
+		const restart = { reason: 'restart', disconnect: 'eof', unwritten: 0, messages: 0 };
 		const previous = { reason: 'unknown' };
 		assert.deepEqual(await again(pair, { epoch: WELCOME.epoch + 1, previous }), restart);
 		assert.deepEqual(await again(pair, { epoch: WELCOME.epoch + 1, previous }),

@@ -27,8 +27,9 @@ expect_missed(int why, const char *reason, unsigned n_bytes)
 {
 	char text[160];
 
-	snprintf(text, sizeof(text), "missed %d %s %u %lld ms", why, reason,
-	    n_bytes, (long long)(fake_now_ms - lost_at));
+	snprintf(text, sizeof(text), "missed %d %s %u %d %lld ms", why, reason,
+	    n_bytes, fake.since_ms > 0 ? 99 : 0,
+	    (long long)(fake_now_ms - lost_at));
 	fake_expect(&fake, text);
 	fake_expect_none(&fake);
 }
@@ -76,6 +77,28 @@ TEST(who_is_back_is_told_how_its_connection_was_ended)
 	expect_missed(PM2A_E_LOST, "slow-consumer", 1234);
 	ck_assert_int_ge(fake_now_ms - lost_at, 300);
 	ck_assert_uint_eq(n_missed(), 1);
+	fake_stop(&fake);
+}
+
+TEST(the_loss_begins_with_the_oldest_message_that_the_daemon_threw_away)
+{
+	begin_lost();
+	fake.reason = "slow-consumer";
+	fake.since_ms = 7000;
+	fake_rejoin(&fake);
+	lost_at = fake_now_ms - 7000;
+	expect_missed(PM2A_E_LOST, "slow-consumer", 1234);
+	fake_stop(&fake);
+}
+
+TEST(a_loss_does_not_begin_after_the_end_that_was_seen)
+{
+	begin_lost();
+	fake.reason = "eof";
+	fake.since_ms = 1;
+	(void)fake_after(&fake, 300);
+	fake_rejoin(&fake);
+	expect_missed(PM2A_E_LOST, "eof", 1234);
 	fake_stop(&fake);
 }
 

@@ -45,6 +45,46 @@ TEST(neighbours_in_one_blob_are_one_slice)
 	blob_unref(blob);
 }
 
+static void
+add_up(const struct slice *s, void *arg)
+{
+	*(size_t *)arg += s->len;
+}
+
+static size_t
+walked(const struct outq *q)
+{
+	size_t n = 0;
+
+	outq_walk(q, add_up, &n);
+	return n;
+}
+
+TEST(a_walk_shows_the_first_slice_from_its_beginning)
+{
+	struct blob *blob = numbered(8192, 0);
+	struct outq q;
+
+	outq_init(&q);
+	push(&q, blob, 0, 2000);
+	push(&q, blob, 4000, 1000);
+	ck_assert_uint_eq(walked(&q), 3000);
+	outq_consume(&q, 700);
+	outq_consume(&q, 700);
+	ck_assert_uint_eq(q.n_bytes, 1600);
+	ck_assert_uint_eq(walked(&q), 3000);
+	outq_consume(&q, 601);
+	ck_assert_uint_eq(walked(&q), 1000);
+	outq_clear_demand(&q);
+	outq_add_demand(&q);
+	outq_squeeze(&q, &copies);
+	ck_assert_uint_eq(q.n_bytes, 999);
+	ck_assert_uint_eq(walked(&q), 1000);
+	outq_fini(&q);
+	outq_copies_fini(&copies);
+	blob_unref(blob);
+}
+
 TEST(what_does_not_follow_in_the_blob_is_a_slice_of_its_own)
 {
 	struct blob *blob = numbered(8192, 0);

@@ -309,10 +309,10 @@ put_welcome(struct msg_writer *w)
 static void
 put_welcome_again(struct msg_writer *w)
 {
-	control_write_welcome(
-	    w, &(struct control_welcome){ "pm2adapterd/0.1.0", 9, 1700000000000,
-		   16777216, 4096, 30000,
-		   &(struct control_ending){ "slow-consumer", 67108800 } });
+	control_write_welcome(w, &(struct control_welcome){ "pm2adapterd/0.1.0",
+				     9, 1700000000000, 16777216, 4096, 30000,
+				     &(struct control_ending){ "slow-consumer",
+					 67108800, 70000, 7412 } });
 }
 
 static void

@@ -59,6 +59,8 @@ TEST(a_welcome_says_how_the_connection_before_has_ended)
 	    reply_read_welcome(body->data, body->len, &welcome), 0);
 	check_text(&welcome.previous.reason, "slow-consumer");
 	ck_assert_uint_eq(welcome.previous.n_unwritten, 67108800);
+	ck_assert_uint_eq(welcome.previous.n_messages, 70000);
+	ck_assert_uint_eq(welcome.previous.since_ms, 7412);
 	vectors_free(&vectors);
 }
 

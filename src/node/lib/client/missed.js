@@ -23,7 +23,7 @@ class Missed {
 	#previous; // { epoch, id } of the last connection that was in force
 	#current; // the same, of the one that was welcomed last
 	#loss = null; // set while none is in force after one that was
-	#since = 0;
+	#since = 0; // on this process's clock: when the loss began
 
 	/* A field of HELLO; undefined if there was no such connection. */
 	get previous() {
@@ -33,7 +33,7 @@ class Missed {
 	/* A connection that was in force is over. disconnect: the reason seen here. */
 	onEnd(disconnect) {
 		this.#since = performance.now();
-		this.#loss = { reason: UNTOLD, disconnect, unwritten: 0 };
+		this.#loss = { reason: UNTOLD, disconnect, unwritten: 0, messages: 0 };
 	}
 
 	onWelcome({ epoch, id, previous }) {
@@ -46,8 +46,9 @@ class Missed {
 
 	/*
 	 * The connection is in force. Returns null for the first one, else { reason,
-	 * disconnect, unwritten, awayMs }: unwritten is the bytes that the daemon threw
-	 * away, awayMs the time since the end of the last one.
+	 * disconnect, unwritten, messages, awayMs }: unwritten is the bytes that the
+	 * daemon threw away, messages their number, awayMs the time since the oldest of
+	 * them came to the daemon, or since the end of the last connection.
 	 */
 	onReady() {
 		const loss = this.#loss;
@@ -62,12 +63,22 @@ class Missed {
 		this.#loss = null;
 	}
 
+	/* The daemon may have cut the connection long before this process noticed: it was
+	 * blocked or stopped. */
+	#moveSince(ms) {
+		if (isCount(ms)) {
+			this.#since = Math.min(this.#since, performance.now() - ms);
+		}
+	}
+
 	#learn(epoch, previous) {
 		if (this.#previous && this.#previous.epoch !== epoch) {
 			this.#loss.reason = RESTART;
 		} else if (typeof previous?.reason === 'string') {
 			this.#loss.reason = previous.reason;
 			this.#loss.unwritten = isCount(previous.unwritten) ? previous.unwritten : 0;
+			this.#loss.messages = isCount(previous.messages) ? previous.messages : 0;
+			this.#moveSince(previous.since_ms);
 		}
 	}
 }

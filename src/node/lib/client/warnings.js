@@ -60,7 +60,7 @@ const DENIED = () => `the user with uid ${process.getuid()} may not connect; run
 	'daemon as the same user, or see its options socket-mode and allow-users';
 const DESCRIPTORS = () => 'raise the limit of open files (ulimit -n)';
 
-/* What to do about a failed attempt, by the code of its error. */
+/* Remedies for a failed attempt, by the code of its error. */
 const REMEDIES = {
 	ENOENT: (socket) => (fs.existsSync(path.dirname(socket)) ?
 		`no daemon listens there; ${START}` :
@@ -92,8 +92,8 @@ function listed(counts) {
 	return entries.map(([reason, n]) => `${reason}: ${n}`).join(', ');
 }
 
-/* What is said about the first drop for a reason; the others end silently, or are
- * what the application has asked for. */
+/* The text about the first drop for a reason. The application has asked for the
+ * other drops, or sees their cause. */
 const DROPS = {
 	'too-big': {
 		code: 'PM2A_WARN_TOO_BIG',
@@ -135,8 +135,8 @@ class Warnings {
 	#since; // ms: when the connection was needed first or ended
 	#before; // stats.droppedFor at that time
 	#cause = null; // of the last failed attempt
-	#refusal = null; // what the daemon said in this attempt
-	#waited; // what was queued when WELCOME came
+	#refusal = null; // the daemon's, in this attempt
+	#waited; // { messages, bytes } in the queue at the time of WELCOME
 	#hasTold = false; // of the absence, by this client
 	#dropped = new Set(); // reasons of drops so far
 
@@ -185,7 +185,7 @@ class Warnings {
 		this.#forget();
 	}
 
-	/* A message was dropped. limits: what the texts of DROPS need. */
+	/* A message was dropped. limits: the values in the texts of DROPS. */
 	onDrop(reason, limits) {
 		if (this.#dropped.has(reason)) {
 			return;

@@ -58,12 +58,15 @@ struct greeting {
 	int64_t id, epoch_ms;
 	char reason[32]; /* of the connection before; empty: not told */
 	int64_t n_unwritten;
+	int64_t n_messages, since_ms; /* -1: not told */
 };
 
 static struct greeting
 read_greeting(struct client *c)
 {
-	struct greeting g = { .n_unwritten = -1 };
+	struct greeting g = {
+		.n_unwritten = -1, .n_messages = -1, .since_ms = -1
+	};
 	const struct msg_node *previous;
 	struct msg_tree *tree = NULL;
 	struct frame f;
@@ -82,6 +85,12 @@ read_greeting(struct client *c)
 		snprintf(g.reason, sizeof(g.reason), "%.*s", (int)len, s);
 		ck_assert(
 		    msg_int(msg_find(previous, "unwritten"), &g.n_unwritten));
+		if (msg_find(previous, "messages") != NULL) {
+			ck_assert(msg_int(
+			    msg_find(previous, "messages"), &g.n_messages));
+			ck_assert(msg_int(
+			    msg_find(previous, "since_ms"), &g.since_ms));
+		}
 	}
 	msg_tree_free(tree);
 	return g;
@@ -144,9 +153,27 @@ TEST(who_comes_again_is_told_how_its_connection_ended)
 	again = greet_again(first.epoch_ms, first.id);
 	ck_assert_str_eq(again.reason, "eof");
 	ck_assert_int_eq(again.n_unwritten, 0);
+	ck_assert_int_eq(again.n_messages, 0);
+	ck_assert_int_ge(again.since_ms, 0);
 	again = greet_again(second.epoch_ms, second.id);
 	ck_assert_str_eq(again.reason, "unknown-type");
 	end();
+}
+
+/* The whole messages that came, to the end of the connection. */
+static int64_t
+count_messages(struct client *c)
+{
+	struct frame f;
+	int64_t n = 0;
+
+	read_some(c);
+	while (frame_peek(c->got + c->n_taken, c->n_got - c->n_taken,
+		   UINT32_MAX, &f) == FRAME_READY) {
+		c->n_taken += f.size;
+		n += f.type == FRAME_PUBLISH;
+	}
+	return n;
 }
 
 TEST(who_was_too_slow_is_told_so_and_how_many_bytes_are_lost)
@@ -155,6 +182,7 @@ TEST(who_was_too_slow_is_told_so_and_how_many_bytes_are_lost)
 	struct client *a, *publisher;
 	struct greeting first, again;
 	uint64_t n_unwritten;
+	int64_t n_published = 0, n_got = 0;
 
 	begin();
 	conn_set_limit(set, &narrow);
@@ -164,6 +192,7 @@ TEST(who_was_too_slow_is_told_so_and_how_many_bytes_are_lost)
 	settle();
 	while (conn_set_n_open(set) == 2) {
 		publish(publisher, "t", 0, 1);
+		n_published++;
 		turn();
 	}
 	n_unwritten = conn_set_stats(set)->n_unwritten;
@@ -172,6 +201,13 @@ TEST(who_was_too_slow_is_told_so_and_how_many_bytes_are_lost)
 	again = greet_again(first.epoch_ms, first.id);
 	ck_assert_str_eq(again.reason, "slow-consumer");
 	ck_assert_int_eq(again.n_unwritten, (int64_t)n_unwritten);
+	ck_assert_int_ge(again.since_ms, 0);
+	n_got = count_messages(a);
+	ck_assert_int_gt(n_got, 0);
+	/* The message that was one too many was never queued, and the turn
+	 * before the last may have read another one. */
+	ck_assert_int_le(n_got + again.n_messages + 1, n_published);
+	ck_assert_int_ge(n_got + again.n_messages + 2, n_published);
 	end();
 }
 
@@ -198,6 +234,7 @@ TEST(of_a_connection_that_is_not_known_nothing_is_made_up)
 	settle();
 	again = greet_again(first.epoch_ms, first.id + 100);
 	ck_assert_str_eq(again.reason, "unknown");
+	ck_assert_int_eq(again.since_ms, -1);
 	ck_assert_int_eq(again.n_unwritten, 0);
 	again = greet_again(first.epoch_ms - 1, first.id);
 	ck_assert_str_eq(again.reason, "unknown");
