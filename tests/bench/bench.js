@@ -4,7 +4,7 @@
  * The daemon beside other brokers under the same load: redis-server on a Unix
  * socket, nats-server with one thread on loopback, both where they are
  * installed, and a relay that looks at nothing (relay.c), which is what the
- * machine allows. What is measured is CPU time of the broker's process, whoever
+ * machine allows. The figure is CPU time of the broker's process, whatever
  * else runs.
  *
  * Runs take turns, so that what else the machine does falls on all; a figure is

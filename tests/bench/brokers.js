@@ -13,7 +13,7 @@ const PUMP = process.env.PUMP ?? path.join(BUILD, 'bench/pump');
 const RUN_LIMIT_MS = 60000;
 const START_LIMIT_MS = 10000;
 
-/* What the program prints, or false when it doesn't run. */
+/* Returns the output of the program, or false if it does not run. */
 function runs(command, ...args) {
 	const { error, status, stdout } =
 		spawnSync(command, args, { encoding: 'utf8' });
@@ -98,7 +98,7 @@ class Broker {
 		started.delete(this.child);
 	}
 
-	/* One run of pump, with options as its usage has them: what it says. */
+	/* Runs pump with the options of its usage; returns its output. */
 	ask(mode, options) {
 		const [command, ...args] = pinned(1, [PUMP, '--mode', mode,
 			'--protocol', this.protocol, '--address', this.address,

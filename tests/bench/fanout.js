@@ -4,8 +4,8 @@
 
 const { QUICK, SECONDS, Table, interleaved, sizeName } = require('./runs');
 
-/* Of redis-server's CPU time in the same runs: what a broker of 150 lines with
- * nothing but epoll, a hash and writev has needed, and a quarter more. */
+/* Bounds, as parts of redis-server's CPU time in the same runs: the time of a
+ * broker of 150 lines with only epoll, a hash and writev, and a quarter more. */
 const CELLS = [
 	{ receivers: 1, size: 64, bound: 0.11 },
 	{ receivers: 1, size: 512 },
@@ -39,8 +39,8 @@ function loadOf({ receivers, size }) {
 	return { receivers, size, batch, window: WINDOW * batch, seconds: SECONDS };
 }
 
-/* A relay that looks at nothing is no faster than so: what is over its bound
- * then is the kernel's copying, which is the same for everyone. */
+/* If a relay that looks at nothing is no faster than this, the time above the
+ * bound is the kernel's copying, which is the same for every broker. */
 const MACHINE = 1.1;
 
 /* The ratio to redis-server as text, and its bound. */

@@ -95,7 +95,7 @@ const struct load_ops load_one_topic = { number_one, take_one, furthest_behind,
 
 /* Receivers */
 
-/* What stands between messages, if something does: how long it is. */
+/* Returns the length of the bytes between two messages, or 0. */
 static size_t
 pass_aside(const struct load *l, const struct receiver *r, size_t at)
 {
@@ -149,7 +149,7 @@ receive(struct load *l, struct receiver *r)
 
 /* Publisher */
 
-/* A broker may answer each message; what it says there is not looked at. */
+/* A broker may answer each message; the answers are ignored. */
 static void
 discard_replies(const struct publisher *pub)
 {

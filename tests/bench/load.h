@@ -5,8 +5,8 @@
  * All connections are this process's, so that the load is the same whatever
  * broker is behind the socket. The publisher writes a batch whenever the window
  * has room for one; the window is counted from the receiver that is furthest
- * behind, so no broker is driven into its queue limits. What the topics are is
- * for the mode to say: one for all receivers, or, with ops, others.
+ * behind, so no broker is driven into its queue limits. The mode chooses
+ * the topics: one for all receivers, or, with ops, others.
  */
 #ifndef PM2A_BENCH_LOAD_H
 #define PM2A_BENCH_LOAD_H
@@ -86,8 +86,7 @@ bool load_turn(struct load *l, int timeout_ms);
 /* Pipelines for so long. */
 void load_run(struct load *l, double seconds);
 
-/* Waits for all that was published; what is missing then is lost, which is a
- * fault. */
+/* Waits for all published messages; a missing one is lost, which is a fault. */
 void load_drain(struct load *l);
 
 uint64_t load_n_done(const struct load *l);

@@ -40,7 +40,7 @@ int peer_connect(const struct peer *peer);
 /* A socket of the address' family that isn't connected. */
 int peer_socket(const struct peer *peer);
 
-/* What connect() says. */
+/* Returns the result of connect(). */
 int peer_try_connect(const struct peer *peer, int fd);
 
 /* Resident memory, in bytes. */

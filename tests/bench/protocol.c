@@ -194,8 +194,8 @@ nats_shape_out(struct shape *out, const char *topic, size_t size)
 	set_head(out, topic, "MSG %s 1 %zu\r\n", topic, size);
 }
 
-/* The blind relay (relay.c): a letter says who publishes and who subscribes,
- * and comes back when that is in force. What is relayed is ours. */
+/* The blind relay (relay.c): a letter tells whether a client publishes or
+ * subscribes, and comes back when that is in force. The relayed bytes are ours. */
 
 static void
 blind_greet(int fd, bool subscribes)

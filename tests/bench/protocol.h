@@ -15,7 +15,7 @@
 #define PROTOCOL_HEAD_MAX 128
 #define PROTOCOL_REQUEST_MAX 256
 
-/* What is around the payload of one message, on its way in or out. */
+/* The bytes around the payload of one message, on its way in or out. */
 struct shape {
 	uint8_t head[PROTOCOL_HEAD_MAX];
 	size_t head_len;
@@ -38,7 +38,7 @@ struct protocol {
 	void (*settle)(int fd);
 	void (*shape_in)(struct shape *out, const char *topic, size_t size);
 	void (*shape_out)(struct shape *out, const char *topic, size_t size);
-	/* What may come between messages, and its answer; or NULL. */
+	/* Bytes that may come between messages, and their answer; or NULL. */
 	const char *aside, *aside_answer;
 };
 

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * Who speaks Redis's protocol: redis-benchmark's PUBLISH, and the load of the
+ * Clients of Redis's protocol: redis-benchmark's PUBLISH, and the load of the
  * fan-out, against the daemon's resp-listen and redis-server. CPU time of the
  * broker's process.
  */

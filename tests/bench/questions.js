@@ -1,6 +1,6 @@
 'use strict';
 
-/* What else bench.js asks: many topics, latency, many connections, slow ones. */
+/* Other measurements of bench.js: many topics, latency, many connections, slow ones. */
 
 const { SECONDS, Table, interleaved } = require('./runs');
 
@@ -15,7 +15,7 @@ const BULK = 65536;
 const CROWD = 10000;
 const CROWD_BOUNDS = { bytes: 2048, ms: 60 };
 
-/* Queues that take all of a run: who is cut costs nothing any more. */
+/* Queues that take all of a run: a receiver that is cut costs nothing any more. */
 const STALL = { receivers: 64, seconds: SECONDS };
 const STALL_ARGS = ['--queue-limit', '4g', '--queue-soft-limit', '4g',
 	'--memory-limit', '8g'];
@@ -29,8 +29,8 @@ const STALL_LOADS = [
 ];
 const STALL_BOUNDS = { p99_us: 1.25, per_s: 1 / 0.9 };
 
-/* Each run has a daemon of its own: what memory another has left behind would
- * be used again. */
+/* Each run has a daemon of its own, since a daemon reuses the memory of the run
+ * before. */
 async function alone(broker, dir, ask, ...options) {
 	await broker.start(dir, ...options);
 	try {
@@ -41,8 +41,8 @@ async function alone(broker, dir, ask, ...options) {
 }
 
 /*
- * A subscription's memory is counted without the topic's name, and with; what a
- * client that comes and goes costs is both requests.
+ * A subscription's memory is counted with and without the topic's name; the cost
+ * of a client that comes and goes is that of both requests.
  */
 async function topics(broker, dir) {
 	const results = await interleaved(...TOPICS.map((n) => () =>

@@ -1,6 +1,6 @@
 /*
- * relay - what the machine allows: bytes of one connection, written to all
- * others, by a process that looks at nothing.
+ * relay - the best that the machine allows: a process that writes the bytes of
+ * one connection to all others, without looking at them.
  *
  * It is a peer of the comparison. Whatever a broker does besides (frames,
  * topics, limits, accounts) is the difference to this. A connection begins with
@@ -54,7 +54,7 @@ take_connection(struct relay *r)
 
 	if (fd < 0)
 		err(1, "accept");
-	/* Who only looks whether somebody listens says nothing. */
+	/* A client that only probes whether the relay listens sends nothing. */
 	if (read(fd, &letter, 1) != 1) {
 		close(fd);
 		return;
@@ -86,7 +86,7 @@ relay_chunk(struct relay *r)
 			err(1, "send");
 }
 
-/* Receivers say nothing: what is to be read of one is its end. */
+/* Receivers send nothing: if one is readable, it has ended. */
 static void
 drop_ended(struct relay *r)
 {

@@ -1,6 +1,6 @@
 'use strict';
 
-/* Runs, medians and tables: what the questions of bench.js have in common. */
+/* Runs, medians and tables, which all measurements of bench.js share. */
 
 const QUICK = Boolean(process.env.QUICK);
 const RUNS = QUICK ? 3 : 5;

@@ -1,7 +1,7 @@
 /*
- * transcode - what it costs to make msgpack of a broadcast's JSON, which each
- * message of a native worker costs once if a client of Redis gets it, beside
- * jansson (wire/json). CPU time, the median of some runs.
+ * transcode - the cost of converting a broadcast's JSON to msgpack, which each
+ * message of a native worker costs once if a client of Redis gets it, compared
+ * with jansson (wire/json). CPU time, the median of some runs.
  */
 
 #include <err.h>

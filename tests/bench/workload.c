@@ -3,9 +3,9 @@
  * bytes in, slices out. Its instructions are counted (tests/instructions),
  * which don't depend on how busy the machine is.
  *
- * Connections are socket pairs whose other ends are here. What is counted is
- * serve() alone, not what makes the load; the kernel's part of reading and
- * writing isn't counted either. Prints how many units the work had: deliveries,
+ * Connections are socket pairs whose other ends are here. Only serve() is
+ * counted, not the code that makes the load, nor the kernel's part of reading
+ * and writing. Prints how many units the work had: deliveries,
  * or topics subscribed and unsubscribed.
  */
 
@@ -59,7 +59,7 @@ static struct native *native;
 static int publisher, receivers[N_RECEIVERS];
 static uint32_t chance = 1;
 
-/* What is counted. */
+/* The only counted function. */
 static __attribute__((noipa)) void
 serve(int n_turns)
 {
@@ -165,7 +165,7 @@ subscribe_all(const char *topic)
 	prepare();
 }
 
-/* Everybody gets both of two topics; so do others, who never read. */
+/* All receivers get both of two topics; so do others that never read. */
 static void
 subscribe_stopped(void)
 {

@@ -1,7 +1,7 @@
 /*
- * What native workers publish, for the Redis adapters: whatever the bytes, what
- * is written is one whole value inside its bounds, and takes back nothing that
- * was there. jansson is asked about texts: what it reads, we read.
+ * Messages of native workers, translated for the Redis adapters: whatever the
+ * bytes, the output is one whole value within its bounds, and earlier output is
+ * unchanged. We read every text that jansson reads.
  */
 #include <assert.h>
 #include <jansson.h>

@@ -1,5 +1,5 @@
-/* Configuration files: what is taken can be printed, and reads the same; but
- * the password is not printed. */
+/* Configuration files: an accepted one can be printed, and the output reads the
+ * same; but the password is not printed. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Heads of HTTP requests: no prefix of a head is ready before the head is, what
- * is found lies inside of it, and its end is where the empty line is. A Host
+ * Heads of HTTP requests: no prefix of a head is ready before the head is, all
+ * fields lie within it, and its end is where the empty line is. A Host
  * that is ours consists of characters that no attacker's name has.
  */
 #include <assert.h>

@@ -1,7 +1,7 @@
 /*
- * Requests of Redis's protocol: what is found in the bytes doesn't depend on
- * how they come in pieces, and lies inside of them; what is too long is kept
- * nowhere. Patterns: what one matches begins as glob_prefix() says.
+ * Requests of Redis's protocol: the requests that are found do not depend on
+ * how the bytes come in pieces, and lie within them; nothing too long is kept.
+ * Patterns: every name that one matches begins with glob_prefix().
  *
  * The first byte says how: the length of pieces, and whether the client has
  * said its password.

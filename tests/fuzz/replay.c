@@ -1,6 +1,6 @@
 /*
  * replay FILE...: each file through a fuzz target, where there is no libFuzzer.
- * What a fuzzer has found once is found again so, and targets keep compiling.
+ * It finds again every fault that a fuzzer has found, and keeps targets compiling.
  */
 #include <stdint.h>
 #include <stdio.h>

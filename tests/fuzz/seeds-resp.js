@@ -1,7 +1,7 @@
 'use strict';
 
-/* seeds-resp.js FOLDER: what the comparison with redis-server sends, as seeds:
- * sequences of requests, and all that is malformed. */
+/* seeds-resp.js FOLDER: the requests of the comparison with redis-server as
+ * seeds: sequences of valid ones, and all malformed ones. */
 
 const fs = require('node:fs');
 const path = require('node:path');

@@ -77,7 +77,7 @@ describe('docs/PROTOCOL.md', () => {
 
 	const causes = CAUSES.flatMap((file) => all(read(file), /= \{ (?:\.name = )?"([a-z-]+)"/g));
 	const refusals = namesIn('src/edge/native/session.c', 'refusal_names');
-	// What an observer is told refuses nothing that it has said.
+	// The news of an observer refuse none of its frames.
 	const [, news] = read('src/edge/native/observer.c').match(/control_write_error\([^"]*"([a-z-]+)"/);
 
 	test('names each code and reason that the daemon knows', () => {

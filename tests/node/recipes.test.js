@@ -77,7 +77,7 @@ describe('the package\'s README', LONG, () => {
 		return client;
 	}
 
-	/* What one client says reaches the client of another process. */
+	/* A message of one client reaches the client of another process. */
 	async function chats(file) {
 		const [one, other] = await Promise.all([clientOf(file), clientOf(file)]);
 		let heard;

@@ -77,7 +77,7 @@ pm2App({ instances: 2 });
 pm2Adapter({ sockets: '/run/s' });
 // @ts-expect-error: bytes are a number
 pm2Adapter({ queueMaxBytes: '1m' });
-// @ts-expect-error: what makes it is the function
+// @ts-expect-error: only the function makes one
 new pm2Adapter.PM2Adapter(io.of('/'));
 // @ts-expect-error: a callback gets an array
 adapter.allRooms((error, set: Set<string>) => [error, set]);

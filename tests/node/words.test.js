@@ -1,6 +1,6 @@
 'use strict';
 
-/* tests/words: what it finds, where, and what it leaves alone. */
+/* tests/words: the clauses that it finds, by file and line, and those that it leaves alone. */
 
 const assert = require('assert/strict');
 const { spawnSync } = require('child_process');

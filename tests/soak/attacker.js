@@ -2,8 +2,8 @@
 
 /*
  * One connection after the other that does what it likes: writes whole requests
- * and parts of them, stalls, closes one side or both, ends in the middle. What
- * it says is of its subclasses, which have:
+ * and parts of them, stalls, closes one side or both, ends in the middle. Its
+ * subclasses choose the bytes; they have:
  *
  *   address()  where to connect, as net.connect() wants it
  *   greeting() the bytes that a connection begins with

@@ -46,7 +46,7 @@ function payload(chance) {
 	return Buffer.alloc(chance.below(dice < 199 ? 64 << 10 : 160 << 10), dice);
 }
 
-/* What answers may be made of: strings for a union among them. */
+/* Contents of answers, among them strings for a union. */
 function answered(chance) {
 	switch (chance.below(4)) {
 	case 0: return encode(topics(chance, 20));

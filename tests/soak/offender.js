@@ -1,9 +1,8 @@
 'use strict';
 
 /*
- * What the table of malformed input says must also hold while all the others are
- * at it: one row after the other on a connection of its own, and each is refused
- * with its code.
+ * The table of malformed input must also hold while all the others are at work:
+ * each row, on a connection of its own, is refused with its code.
  */
 
 const assert = require('node:assert');
@@ -19,8 +18,8 @@ const CODES = ['bad-frame', 'bad-flags', 'bad-topic', 'bad-body', 'bad-hello',
 const ROWS = Object.values(TABLES).flat().filter(({ send, code }) =>
 	typeof send !== 'function' && CODES.includes(code));
 
-/* What a busy daemon may say instead. It may also end the connection for
- * memory, without a word. */
+/* Codes that a busy daemon may send instead. It may also end the connection for
+ * memory, without a code. */
 const BUSY = ['too-many-connections', 'hello-timeout'];
 
 class Offender {

@@ -11,7 +11,7 @@ const { mutate } = require('./mutate');
 
 const BURST = 16; // requests at most
 
-/* What the comparison with redis-server leaves out. */
+/* Commands that the comparison with redis-server leaves out. */
 const OTHERS = [
 	['INFO'], ['INFO', 'clients', 'stats'], ['CLIENT', 'LIST'],
 	['CLIENT', 'LIST', 'ID', '1', '2', '99999'], ['CLIENT', 'INFO'],
@@ -27,7 +27,7 @@ const OTHERS = [
 	['PSUBSCRIBE', 'witness#*'], ['PSUBSCRIBE', '*'], ['SUBSCRIBE', 'a#/#'],
 ];
 
-/* What the Redis adapters' emitters ask of workers. */
+/* Requests of the Redis adapters' emitters to workers. */
 const REQUESTS = [
 	{ type: 2, opts: { rooms: ['r'], except: [] }, rooms: ['s'] },
 	{ type: 3, opts: { rooms: [], except: ['r'] }, rooms: ['s'] },

@@ -5,10 +5,10 @@
  *
  * A fuzzer over real sockets: attackers of all kinds against one daemon, and
  * witnesses whose messages must stay exact. It ends with an orderly shutdown.
- * A seed gives the same attackers and the same bytes; what the daemon sees of
- * them at a time is the kernel's.
+ * A seed gives the same attackers and the same bytes; the kernel decides how
+ * many of them the daemon reads at a time.
  *
- * What the attackers wrote last is kept in build/soak-SEED.log if it fails.
+ * If it fails, build/soak-SEED.log has the last bytes of the attackers.
  */
 
 const assert = require('node:assert');
@@ -41,7 +41,7 @@ const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 32));
 const nSteps = Number(options.steps ?? Infinity);
 const seconds = Number(options.seconds ?? (options.steps ? Infinity : 60));
 
-/* What was done, and the last of it in full. */
+/* Counts all steps, and keeps the last ones in full. */
 class Record {
 	steps = 0;
 	frames = 0;

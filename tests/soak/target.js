@@ -25,7 +25,7 @@ const LIMITS = {
 	'memory-limit': '16m',
 };
 
-/* What a reload may change. */
+/* Options that a reload may change. */
 const RELOADS = {
 	'splice-above': ['0', '1k', '16k'],
 	'log-level': ['debug', 'info', 'info'],
@@ -144,7 +144,7 @@ class Target {
 			throw new Error('a sanitizer reported');
 	}
 
-	/* What it wrote last. */
+	/* The end of its output. */
 	get stderr() {
 		return this.#stderr;
 	}

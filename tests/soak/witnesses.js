@@ -8,7 +8,7 @@
  * connection of theirs may end before the daemon does.
  *
  * Publishers wait for the slowest receiver, so that no witness is ever a slow
- * consumer. What attackers send to the same topics has no MARK and is ignored.
+ * consumer. Attackers' messages to the same topics have no MARK and are ignored.
  */
 
 const assert = require('node:assert');
@@ -33,7 +33,7 @@ const ASKS_MAX = 4; // open ones
 const GATHERS = ['list', 'union', 'first'];
 const ANSWERERS = ['exact', 'member'];
 
-/* What limits that all share may do to a question. */
+/* Errors that a question may get from limits that all clients share. */
 const ASK_REFUSALS = ['too-many-questions', 'gather-too-big'];
 
 class Witness {
@@ -172,7 +172,7 @@ class RedisWitness extends Witness {
 	}
 }
 
-/* What one publisher has sent and each receiver must get. */
+/* The messages of one publisher, which each receiver must get. */
 class Stream {
 	#chance;
 	#send;

@@ -1,6 +1,6 @@
 'use strict';
 
-/* Who may connect: allow-users and allow-groups. */
+/* allow-users and allow-groups decide which users may connect. */
 
 const assert = require('node:assert');
 const { spawnSync } = require('node:child_process');
@@ -18,7 +18,7 @@ const GROUP = 54321;
 const asRoot = process.getuid() === 0 ? {} :
 	{ skip: 'only root can start a client of another uid' };
 
-/* What `command` gives as another user, in these supplementary groups. */
+/* Runs `command` as another user, in these supplementary groups. */
 function as(uid, groups, command) {
 	const list = groups.length > 0 ? ['--groups', groups.join()] :
 		['--clear-groups'];

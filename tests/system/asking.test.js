@@ -1,6 +1,6 @@
 'use strict';
 
-/* Questions: who is asked, what is gathered, and that each ends exactly once. */
+/* Questions: the members that are asked, the gathered answers, and the one end of each. */
 
 const assert = require('node:assert');
 const {
@@ -52,7 +52,7 @@ async function part(peer) {
 	return [id, from, payload.toString()];
 }
 
-/* Answers as [id, name, text], what is missing as [id, name, reason]. */
+/* Answers as [id, name, text], missing ones as [id, name, reason]. */
 async function result(peer) {
 	const [id, outcome, expected, answered, missing, answers, ...more] =
 		decode((await expect(peer, TYPE.RESULT)).body);

@@ -1,6 +1,6 @@
 'use strict';
 
-/* What bash and zsh complete, asked of the real shells. */
+/* Completion in the real bash and zsh. */
 
 const assert = require('node:assert');
 const { execFileSync } = require('child_process');
@@ -18,7 +18,7 @@ function dump(shell) {
 	return stdout;
 }
 
-/* What is offered behind the words, of which the last has been begun. */
+/* Returns the completions for a line of these words; the last one is incomplete. */
 function bash(...words) {
 	const script = `${dump('bash')}
 COMP_WORDS=(pm2adapterd ${words.map((word) => `'${word}'`).join(' ')})
@@ -29,7 +29,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 		.split('\n').filter(Boolean);
 }
 
-/* What a shell shows behind a line whose end it was asked to complete: until the pattern is there. */
+/* Types a line with a TAB at its end, and waits until the shell shows the wanted pattern. */
 async function typed(shell, prepare, env, line, wanted) {
 	await withTerminal({ columns: 160, lines: 70, shell, env }, async (terminal) => {
 		terminal.type(`${prepare} && PS1='ready$ '`);

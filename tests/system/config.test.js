@@ -160,7 +160,7 @@ scenario('SIGHUP takes from the file what can change, and says what cannot',
 		await peer.barrier();
 	});
 
-/* [line, what the message must name beside file and line] */
+/* [line, the text that the message must contain besides file and line] */
 const BAD_LINES = [
 	['max-frmae 1m', 'max-frmae'],
 	['Max-Frame 1m', 'Max-Frame'],
@@ -241,7 +241,7 @@ withFile('a file that is not there is an error', '', (file, dir) => {
 	}
 });
 
-/* [status, args, what the message must name] */
+/* [status, args, the text that the message must contain] */
 const BAD_LINES_OF_COMMAND = [
 	[64, ['--max-frmae', '1m'], 'max-frmae'],
 	[64, ['--max-frame'], 'max-frame'],

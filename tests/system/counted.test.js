@@ -1,6 +1,6 @@
 'use strict';
 
-/* What is published and delivered is counted alike, whatever clients speak. */
+/* Published and delivered messages are counted alike for both protocols. */
 
 const assert = require('node:assert');
 const path = require('node:path');

@@ -10,8 +10,8 @@ const { BINARY } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
 const { until } = require('../support/wait');
 
-/* The first descriptors that the daemon opens are those of its event loop: what
- * is written to the log would be read there as numbers of signals. */
+/* The first descriptors that the daemon opens are those of its event loop: it
+ * would read lines of the log as numbers of signals. */
 scenario('descriptors 0 to 2 that are closed become no part of the event loop',
 	async (start) => {
 		const daemon = await start({

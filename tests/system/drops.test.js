@@ -15,7 +15,7 @@ const N = 2000;
 const ARGS = ['--max-frame', '64k', '--queue-limit', '1m',
 	'--queue-soft-limit', '64k', '--queue-soft-time', '1h'];
 
-/* What each has subscribed to t with; a pattern gets what matches it. */
+/* How each client subscribes to t, or to a pattern that matches it. */
 const CLIENTS = {
 	'a native client': ['s', Buffer.concat([hello(), subscribe(['t'])])],
 	'a Redis client': ['redis', command('SUBSCRIBE', 't')],

@@ -240,7 +240,7 @@ const RECIPES = {
 	],
 };
 
-/* What a protocol's own cause ends is always explained. */
+/* A connection that ends by a protocol's own cause always has a detail. */
 function detailOf({ cause, detail }) {
 	return detail ?? (SHARED.has(cause) ? '' : SAID);
 }

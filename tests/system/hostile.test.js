@@ -1,6 +1,6 @@
 'use strict';
 
-/* What a client does to others, or a dying process to the daemon. */
+/* A hostile client must not harm others, nor a dying process the daemon. */
 
 const assert = require('node:assert');
 const fs = require('node:fs');

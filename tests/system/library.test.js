@@ -1,6 +1,6 @@
 'use strict';
 
-/* libpm2a as who links it sees it: names, headers, installed files. */
+/* libpm2a as a program that links it sees it: names, headers, installed files. */
 
 const assert = require('node:assert');
 const { execFileSync, spawnSync } = require('node:child_process');

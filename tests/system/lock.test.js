@@ -21,7 +21,7 @@ const PRECIOUS = 'root:x:0:0:root:/root:/bin/bash\n';
 const asRoot = process.getuid() === 0 ? {} :
 	{ skip: 'only root can give a file away' };
 
-/* What a stranger puts at `lock`; `target` is a file of the daemon's user. */
+/* Files that a stranger puts at `lock`; `target` is a file of the daemon's user. */
 const TRAPS = [
 	['a symbolic link', (lock, target) => fs.symlinkSync(target, lock),
 		/: a link, not a lock file of its own; remove it, or put the socket/],

@@ -46,9 +46,9 @@ class Testbed {
 	}
 
 	/*
-	 * What has ended since the last call, of this process: the connections of
-	 * --stats itself have another pid. Who ends before HELLO has no id yet, so
-	 * it is by their number that they are told apart.
+	 * Connections of this process that have ended since the last call; those of
+	 * --stats itself have another pid. A connection that ends before HELLO has no
+	 * id, so new entries are found by their number.
 	 */
 	newlyClosed() {
 		const ended = this.daemon.rows('closed')

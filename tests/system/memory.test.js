@@ -20,7 +20,7 @@ const N_RECEIVERS = 64;
 const MIB = 1 << 20;
 const LIMIT = 64 * MIB;
 
-/* The real client: what it hears goes to nobody, what it says of itself is kept. */
+/* The real client; it drops its messages, and keeps its own reports. */
 class Receiver {
 	constructor(daemon) {
 		this.stderr = '';

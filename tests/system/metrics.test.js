@@ -1,6 +1,6 @@
 'use strict';
 
-/* Metrics on a socket and over HTTP, and what docs/METRICS.md says of them. */
+/* Metrics on a socket and over HTTP, compared with docs/METRICS.md. */
 
 const assert = require('node:assert');
 const { execFileSync, spawnSync } = require('child_process');
@@ -31,7 +31,7 @@ function read(where, said = '') {
 		const socket = net.connect(where);
 		let text = '';
 		socket.setEncoding('utf8').on('data', (data) => { text += data; });
-		// What it doesn't read it may refuse.
+		// The daemon may reset a connection with unread bytes.
 		socket.on('error', () => {}).once('close', () => resolve(text));
 		if (said)
 			socket.write(said);
@@ -275,7 +275,7 @@ for (const [who, ask, answer] of [
 			const socket = visit(t, port, ask);
 			if (answer)
 				await said(socket, answer);
-			else // what it sends has left this process
+			else // its byte has left this process
 				await new Promise((resolve) => { socket.write('a', resolve); });
 		}
 		await until(() => daemon.rows('overview').metrics.connections === 16, 'sixteen');

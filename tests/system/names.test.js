@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What peers call themselves and their topics, in every output: no character that is invisible or
- * turns the direction of writing, and no byte that is not UTF-8, leaves the daemon as it came.
+ * Names of peers and topics in every output: no character that is invisible or turns the direction of
+ * writing, and no byte that is not UTF-8, leaves the daemon unescaped.
  */
 
 const assert = require('node:assert');

@@ -1,6 +1,6 @@
 'use strict';
 
-/* Who only looks on is the first to lose messages, is told so, and costs nobody else any. */
+/* An observer is the first to lose messages, is told so, and causes no loss for others. */
 
 const assert = require('node:assert');
 const { spawn } = require('child_process');

@@ -1,6 +1,6 @@
 'use strict';
 
-/* What an operator's scripts ask: --healthz, --signal, --test, --stats in an order. */
+/* Commands for an operator's scripts: --healthz, --signal, --test, sorted --stats. */
 
 const assert = require('node:assert');
 const { execFileSync, spawn } = require('child_process');

@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * What native members and clients of Redis publish reaches the others byte for
- * byte. The clients here know nothing of Redis's protocol: all that comes is
- * compared with what must come, so nothing more may come either.
+ * Messages of native members and of clients of Redis reach the others byte for
+ * byte. The clients here do not parse Redis's protocol: they compare all received
+ * bytes with the expected ones, so nothing else may arrive either.
  */
 
 const assert = require('node:assert');

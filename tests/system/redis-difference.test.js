@@ -4,7 +4,7 @@
  * The same requests to a real redis-server 7 and to the daemon, over several
  * connections to each, and the replies byte for byte the same. After each step
  * every connection asks for a command that isn't there, first the one that was
- * spoken over: what was sent to anyone because of the step has come before the
+ * spoken over: all that the step has sent to any client arrives before the
  * answer.
  */
 
@@ -45,7 +45,7 @@ class Both {
 			peer.destroy();
 	}
 
-	/* What comes for `bytes`, which may end the connection. */
+	/* Returns the replies to `bytes`, which may end the connection. */
 	async #barrier(peer, bytes = Buffer.alloc(0)) {
 		const token = `barrier-${++this.#n_barriers}`;
 		const isIt = ({ type, value }) =>
@@ -56,8 +56,8 @@ class Both {
 	}
 
 	/*
-	 * [ended, replies] of each connection to server w, after bytes over i. What
-	 * is malformed may take in what is behind it, so nothing is put there.
+	 * [ended, replies] of each connection to server w, after bytes over i.
+	 * Malformed bytes may swallow bytes after them, so nothing follows them.
 	 */
 	async #step(w, i, bytes, isLast) {
 		const peers = this.#pairs.map((pair) => pair[w]);
@@ -70,7 +70,7 @@ class Both {
 		return peers.map((peer, k) => [peer.ended, results[k]]);
 	}
 
-	/* What each server's connections got; isLast: bytes end connection i. */
+	/* The replies to each server's connections; isLast: bytes end connection i. */
 	step(i, bytes, isLast) {
 		return Promise.all(
 			[0, 1].map((w) => this.#step(w, i, bytes, isLast)));
@@ -92,7 +92,7 @@ const text = (reply) => reply.raw.toString('latin1');
 const masked = (reply) =>
 	text(reply).replace(/(\$2\r\nid\r\n):\d+/, '$1:ID');
 
-/* What the reply is about, if its neighbours about the same have no order. */
+/* The subject of a reply whose order among its neighbours is not defined. */
 function crowd(reply, requests) {
 	const [event, ...rest] = Array.isArray(reply.value) ? reply.value : [];
 	const name = event && String(event.value);

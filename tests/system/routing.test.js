@@ -1,6 +1,6 @@
 'use strict';
 
-/* Who gets what, in which order, how often: the promises of docs/PROTOCOL.md. */
+/* Receivers, order and number of deliveries: the promises of docs/PROTOCOL.md. */
 
 const assert = require('node:assert');
 const { once } = require('node:events');
@@ -25,7 +25,7 @@ async function expectExactly(peer, wanted) {
 	await peer.barrier();
 }
 
-/* What `publisher` sends has been routed when this resolves. */
+/* Resolves when the messages of `publisher` have been routed. */
 async function send(publisher, ...messages) {
 	publisher.write(Buffer.concat(messages));
 	await publisher.barrier();

@@ -12,7 +12,7 @@ const { until, within } = require('../support/wait');
 
 const TOPIC = 'socket.io#/#';
 const KIB = 1024;
-/* What the daemon keeps: four pipes, the one between, /dev/null. */
+/* Descriptors that the daemon keeps: four pipes, the transit pipe, /dev/null. */
 const KEPT = 11;
 const ROOMY = ['--queue-limit', '1g', '--queue-soft-limit', '1g'];
 

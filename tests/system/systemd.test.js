@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What systemd would do: hand over sockets by name (the real systemd-socket-activate), and hear
- * how the daemon is (a datagram socket that socat, in systemd's place, prints).
+ * In systemd's place: the real systemd-socket-activate passes sockets by name, and socat prints the
+ * notifications from a datagram socket.
  */
 
 const assert = require('node:assert');
@@ -135,7 +135,7 @@ for (const [what, sockets, why] of [
 		assert.ok(stderr.includes(why), stderr);
 	}, needs('systemd-socket-activate'));
 
-/* What a manager would hear, as lines; socat receives it, since Node has no such sockets. */
+/* A manager's notifications, as lines; socat receives them, since Node has no such sockets. */
 async function manager(t, dir) {
 	const where = path.join(dir, 'notify');
 	const child = spawn('socat', ['-u', `UNIX-RECV:${where}`, 'STDOUT']);

@@ -1,6 +1,6 @@
 'use strict';
 
-/* A great many topics, and what bounds the work that they make. */
+/* A great many topics, and the bounds of the work that they make. */
 
 const assert = require('node:assert');
 const {

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What a native worker publishes, as a client of Redis gets it from the real
- * daemon: random broadcasts against JSON.parse(), and all that is broken.
+ * Messages of a native worker as a client of Redis gets them from the real daemon:
+ * random broadcasts against JSON.parse(), and every kind of broken one.
  */
 
 const assert = require('node:assert');
@@ -101,7 +101,7 @@ async function open(start) {
 	await client.wait(() => client.replies.length > 0, 'subscription');
 	client.taken();
 	const worker = await daemon.member();
-	/* What comes for these bodies, and then for one that is the last. */
+	/* Returns the messages for these bodies, and for one more that is the last. */
 	const bodies = async (...sent) => {
 		const last = encode(['u', { type: 2, data: ['last'] }, {}]);
 		for (const body of sent)

@@ -2,8 +2,8 @@
 
 /*
  * The worst of each request, with a million topics: none of them makes a turn
- * of the loop take more than 20 ms. What is measured is the CPU time of a turn
- * (turn_cpu_max_us), which a busy machine doesn't change.
+ * of the loop take more than 20 ms. The figure is the CPU time of a turn
+ * (turn_cpu_max_us), which a busy machine does not change.
  */
 
 const assert = require('node:assert');

@@ -13,7 +13,7 @@
 
 #define N_EVENTS_MAX 64
 
-/* What a client has told its caller, in words: "connect", "message t body". */
+/* A client's callbacks to its caller, in words: "connect", "message t body". */
 struct events {
 	char text[N_EVENTS_MAX][160];
 	size_t n, n_read;

@@ -1,6 +1,6 @@
 /*
- * heard - what a member hears in one step of a model test, written down in the
- * same words by who is told it and by who expects it.
+ * heard - the messages that a member receives in one step of a model test,
+ * written in the same words by the receiver and by the model.
  */
 #ifndef PM2A_TESTS_UNIT_HEARD_H
 #define PM2A_TESTS_UNIT_HEARD_H

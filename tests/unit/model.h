@@ -1,7 +1,7 @@
 /*
- * model - who hears what of a broker, in plain arrays that are searched from
- * end to end: what docs/PROTOCOL.md says, and nothing of how core/ does it.
- * Nothing here calls the broker.
+ * model - the deliveries of a broker, from plain arrays that are searched from
+ * end to end. It follows docs/PROTOCOL.md, not core/, and never calls the
+ * broker.
  */
 #ifndef PM2A_TESTS_UNIT_MODEL_H
 #define PM2A_TESTS_UNIT_MODEL_H
@@ -155,7 +155,7 @@ finish_if_settled(struct question *q)
 						    : OUTCOME_COMPLETE);
 }
 
-/* Who can't answer questions of a scope (N_TOPICS: any) any more. */
+/* `person` can no longer answer questions of a scope (N_TOPICS: any). */
 static inline void
 excuse(const struct person *person, size_t scope)
 {
@@ -423,7 +423,7 @@ has_room(struct question *q, size_t len)
 	return true;
 }
 
-/* The answer of who has said yes; false when that is too much. */
+/* Takes the answer of a person that owes one; false if it is too much. */
 static inline bool
 take_whole(
     struct question *q, const struct row *row, const struct answer *answer)
@@ -475,7 +475,7 @@ has_room_for_part(struct question *q, const struct answer *answer)
 	return q->n_part_bytes <= q->parts_max;
 }
 
-/* The answer of who owes one. */
+/* Expects the effects of an answer that is owed. */
 static inline int
 expect_answer(struct question *q, struct row *row, const struct answer *answer,
     const size_t *said)

@@ -1,5 +1,5 @@
 /*
- * support - what the unit tests share: a runner, fixtures, golden frames.
+ * support - shared by the unit tests: a runner, fixtures, golden frames.
  *
  * A test is a TEST() and nothing else: it registers itself, so none can be
  * forgotten in a list, and main() is here. Each runs in a process of its own

@@ -1,5 +1,5 @@
 /*
- * figures - what the native edge adds to the daemon's statistics.
+ * figures - the native edge's part of the daemon's statistics.
  */
 #ifndef PM2A_EDGE_NATIVE_FIGURES_H
 #define PM2A_EDGE_NATIVE_FIGURES_H

@@ -19,8 +19,8 @@
 #include "edge/native/unwritten.h"
 
 /*
- * The life of sessions: accepted, waiting for HELLO, at work, gone. What they
- * send is for frames.c.
+ * The life of sessions: accepted, waiting for HELLO, at work, gone. frames.c
+ * handles their frames.
  *
  * So is the end of the daemon. GOODBYE has every client send what it has begun,
  * and close its sending side; until all have done so their subscriptions stand,
@@ -55,8 +55,8 @@ on_eof(struct conn *conn)
 		session->has_eof = true;
 }
 
-/* What frames are written to and topics are read into grows with the largest
- * need, and belongs to messages as much as blobs do. */
+/* The scratch buffers for frames and topics grow with the largest need, and
+ * count as memory of messages like blobs. */
 static void
 account_scratch(struct native *native)
 {

@@ -1,8 +1,8 @@
 /*
  * native - the daemon's side of docs/PROTOCOL.md.
  *
- * Turns connections into sessions, frames into broker calls, and what the
- * broker says into frames. It judges everything that comes from a peer; below
+ * Turns connections into sessions, frames into broker calls, and the broker's
+ * calls into frames. It judges everything that comes from a peer; below
  * it, core and net take what they get on trust. The native owns its sessions
  * and borrows loop, conn_set and broker.
  */

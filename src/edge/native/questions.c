@@ -10,7 +10,7 @@
 #include "edge/native/reply.h"
 #include "wire/question_frames.h"
 
-/* What a QUESTION has at most besides topics and payload. */
+/* Maximum bytes of a QUESTION without topics and payload. */
 #define QUESTION_ROOM 48
 
 /* NULL: not missing. */
@@ -130,7 +130,7 @@ put_answers(struct msg_writer *w, const struct request *request)
 		msg_put_strn(w, bytes, len);
 }
 
-/* The names of who is missing, as long as they fit. */
+/* Writes the names of the missing members, as many as fit. */
 static void
 list_missing(const struct request *request, char *out, size_t size)
 {

@@ -1,5 +1,5 @@
 /*
- * session - what the native edge keeps of one connection, and the edge itself.
+ * session - the native edge's state of one connection, and the edge itself.
  * Shared by the files of edge/native, each of which knows those above it:
  * drain, stage, reply, one file for each subject (hello, subscribe, publish,
  * presence, questions, observer, statistics), frames, native. Not included from
@@ -86,7 +86,7 @@ struct native {
 	TAILQ_HEAD(session_list, session) sessions; /* oldest first */
 	struct timeouts hellos; /* sessions that must send HELLO */
 	struct msg_writer out;  /* scratch: frames on their way to a blob */
-	struct slice news;      /* the last PRESENCE, and what it says */
+	struct slice news;      /* the last PRESENCE, and its contents */
 	uint64_t news_id;
 	uint32_t news_count;
 	size_t news_topic_len;

@@ -1,5 +1,5 @@
 /*
- * settings - what the native edge is configured with.
+ * settings - the configuration of the native edge.
  */
 #ifndef PM2A_EDGE_NATIVE_SETTINGS_H
 #define PM2A_EDGE_NATIVE_SETTINGS_H

@@ -4,7 +4,7 @@
 #include "edge/redis/client.h"
 #include "stats/clients.h"
 
-/* What the Redis edge adds to the daemon's statistics. */
+/* The Redis edge's part of the daemon's statistics. */
 
 enum {
 	CLIENTS,

@@ -1,5 +1,5 @@
 /*
- * figures - what the Redis edge adds to the daemon's statistics.
+ * figures - the Redis edge's part of the daemon's statistics.
  */
 #ifndef PM2A_EDGE_REDIS_FIGURES_H
 #define PM2A_EDGE_REDIS_FIGURES_H

@@ -90,7 +90,7 @@ parts_put(struct parts *parts, enum parts_string which, const uint8_t *data,
 	msg_put_raw(parts->w, "\r\n", 2);
 }
 
-/* What has been written, with a reference. */
+/* Returns the written bytes, with a reference. */
 static struct slice
 take_written(struct parts *parts)
 {

@@ -1,5 +1,5 @@
 /*
- * parts - what a Redis client receives of a run, in slices: a client may
+ * parts - the slices of a run that a Redis client receives. A client may
  * receive one message by a thousand patterns, and all of these share the
  * message's bytes. Writes no more than a queue may hold.
  */

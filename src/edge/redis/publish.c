@@ -26,9 +26,9 @@ frame_of(struct redis *redis, uint8_t flags, const struct resp_arg *topic,
 }
 
 /*
- * As frame_of(), for a large message, which is not copied. What stands before
- * the payload is the request's own: the channel, and a length with as many
- * digits as the head of a frame needs. False if that is not so.
+ * As frame_of(), for a large message, which is not copied. The bytes before the
+ * payload are the request's own: the channel, and a length with as many digits
+ * as the head of a frame needs. Returns false if they are not.
  */
 static bool
 frame_in_place(struct redis_call *call, struct slice *out)

@@ -108,7 +108,7 @@ tap_frame(void *arg, const struct frame *f)
 		send_sharded(tapping, f, &nsp, topic, &m);
 }
 
-/* What redis->sharded publishes. Returns how many receivers there are. */
+/* Publishes the message in redis->sharded. Returns the number of receivers. */
 static size_t
 send_own(struct redis *redis)
 {

@@ -8,8 +8,8 @@
  *
  * Two loads. At full speed the emitter emits a burst in each turn of its event
  * loop, as long as fewer messages than a window are under way: everybody is
- * always at work, what can be done in one go is done in one go, and nobody has a
- * reason to drop anything. This is judged, for it shows what the adapters do. At
+ * always at work, work that can be batched is batched, and nobody has a reason
+ * to drop anything. This is judged, for it shows what the adapters do. At
  * an even pace a few emits leave together, as those of a server that is not at
  * its end. That is shown and not judged: a process that wakes up each ms for
  * nothing but a write takes a third of what the peers take, and who reads that
@@ -74,8 +74,8 @@ function windowOf(size) {
 	return Math.min(WINDOW_MAX, Math.floor(WINDOW_BYTES / size));
 }
 
-/* Each run of a cell, after one of each that isn't counted: what has been
- * compiled by then is not later. */
+/* Each run of a cell, after one of each that is not counted: code that has been
+ * compiled by then is not compiled during the others. */
 async function measure(casts, { size }, { burst, pauseMs }) {
 	const load = { size, burst, window: windowOf(size) };
 	for (const cast of casts)

@@ -20,10 +20,10 @@ function say(socket, object) {
 	socket.write(`${JSON.stringify(object)}\n`);
 }
 
-/* Of the director: who is to come is asked for by name. */
+/* The director's side: it waits for players by name. */
 class Control {
-	#players = new Map(); // name → { socket, hello } of who is here
-	#expected = new Map(); // name → resolve of who is awaited
+	#players = new Map(); // name → { socket, hello } of a player that is here
+	#expected = new Map(); // name → resolve for one that is awaited
 	#replies = new Map(); // id → { resolve, reject }
 	#ids = 0;
 	#server;

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * Who has received how much. Each message carries its number; each process that
- * receives keeps a ledger, finds what was lost, doubled or out of order, and
+ * Counts what each process receives. Each message carries its number; each
+ * receiver keeps a ledger, finds messages that are lost, doubled or out of order, and
  * tells the emitter after each STEP of messages, so that no more than a window
  * of them is ever under way and nobody has a reason to drop any.
  */

@@ -1,6 +1,6 @@
 'use strict';
 
-/* The figures of the comparison as a table, and what in them is over a bound. */
+/* The figures of the comparison as a table, and those that are over a bound. */
 
 const WIDTHS = [18, 12, 12, 12, 12, 12];
 const FIGURES = ['emitter', 'receiver', 'broker', 'total', 'rate'];
@@ -15,7 +15,7 @@ function shown(result) {
 		Math.round(result[key]).toLocaleString('en-US') : result[key].toFixed(1)));
 }
 
-/* Of the peers' figures, what it is better to have. */
+/* Returns the best of the peers' figures. */
 function best(key, peers) {
 	const values = peers.map((result) => result[key]);
 	return key === 'rate' ? Math.max(...values) : Math.min(...values);

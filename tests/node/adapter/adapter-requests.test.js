@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What the adapter makes of questions that don't end well, of what others ask and command, and of
- * a daemon that is away. Real Socket.IO servers in this process, the real daemon.
+ * The adapter with questions that fail, with requests of others, and with a daemon that is away. Real
+ * Socket.IO servers in this process, the real daemon.
  */
 
 const assert = require('assert/strict');
@@ -29,7 +29,7 @@ async function ground(t, count = 2, { args, ...options } = {}) {
 	return { daemon, servers, adapters: servers.ios.map((io) => io.of('/').adapter) };
 }
 
-/* A member that is no server, and what it does when it is asked. */
+/* A member that is no server; onQuestion() answers its questions. */
 async function member(t, daemon, name, onQuestion) {
 	const client = new pm2Adapter.Client({ socket: daemon.socket, name });
 	t.after(() => client.destroy());
@@ -49,7 +49,7 @@ function counted(adapters, n) {
 	'members');
 }
 
-/* What a callback gets, which is called once and later. */
+/* Returns the arguments of a callback, which is called once and later. */
 function called(begin) {
 	let wasCalled = false;
 	const come = new Promise((resolve) => {

@@ -1,6 +1,6 @@
 'use strict';
 
-/* Real Socket.IO servers in this process, the real daemon, and what reaches whom. */
+/* Deliveries between real Socket.IO servers in this process, through the real daemon. */
 
 const assert = require('assert/strict');
 const { after, before, beforeEach, describe, test } = require('node:test');
@@ -40,7 +40,7 @@ describe('adapter: who gets a broadcast', PATIENT, () => {
 		return clients.map(({ got }) => got.filter(([name]) => name === event).length);
 	}
 
-	/* Who is in which rooms, by the numbers of the clients. */
+	/* Joins clients, by their numbers, to rooms. */
 	async function join(rooms) {
 		for (const [room, numbers] of rooms)
 			for (const number of numbers)

@@ -44,7 +44,7 @@ function visitAll(t, servers, options) {
 	return Promise.all(servers.map(({ major, port }) => RawSocket.connect(t, major, port, options)));
 }
 
-/* What each raw client has got of what was emitted before, by the first server. */
+/* Returns the messages of the first server's earlier emits, for each raw client. */
 async function settle([first], raws) {
 	await within(first.client.barrier(), 'barrier');
 	first.io.emit(FENCE);

@@ -2,7 +2,7 @@
 
 /*
  * Workers that the daemon cuts off, since they stand still while others publish; and one that
- * finds the daemon standing still. What they had is lost, but not that they have lost it.
+ * finds the daemon standing still. Their messages are lost, but each worker learns of it.
  */
 
 const assert = require('assert/strict');
@@ -57,7 +57,7 @@ async function assertWhole({ workers, loud, slow, clients }) {
 	assert.deepEqual(numbers(clients[1], 'back'), range(100));
 }
 
-/* What is narrow, and what the daemon calls it. */
+/* The cause of the cut → the options that make its limit narrow. */
 const LIMITS = {
 	'slow-consumer': ['--queue-limit', '256k', '--queue-soft-limit', '256k'],
 	'memory-limit': ['--memory-limit', '1m'],

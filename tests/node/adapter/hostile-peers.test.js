@@ -124,7 +124,7 @@ class Hostile {
 		return this.or(list(encode('peer'), this.or(encode('/')), this.or(encode(kind)), ...args));
 	}
 
-	/* What a member answers. */
+	/* Returns the answer of a member. */
 	answer() {
 		const details = map({ id: this.or(encode('id')), handshake: this.or(map({})),
 			rooms: this.#rooms(), data: this.any() });

@@ -213,8 +213,8 @@ describe('a client that chooses the name of a namespace', PATIENT, () => {
 });
 
 /*
- * What is done with a value, by each major: (host, visitor, value). Those of SAME are of Socket.IO's
- * own adapter too, and give the same there; the others give an error of the package's, or none.
+ * Calls with a value, by each major: (host, visitor, value). Socket.IO's own adapter has those of SAME
+ * too, with the same outcome; the others give an error of the package's, or none.
  */
 const SAME = {
 	all: {

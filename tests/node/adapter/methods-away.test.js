@@ -55,7 +55,7 @@ for (const major of MAJORS) {
 				await until(async () => !(await member.order('stats')).connected, 'end');
 		}
 
-		/* `a` comes last: what waits there for the others finds them. */
+		/* `a` comes last: its queued messages for the others find them. */
 		async function back() {
 			await a.freeze();
 			try {

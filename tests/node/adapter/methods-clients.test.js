@@ -41,7 +41,7 @@ describe('Socket.IO 4: what reaches clients on all workers', LONG, () => {
 		await b.visit({ '/': ['all'] });
 	});
 
-	/* A third one, in the place of who has died. */
+	/* A third one, in the place of one that has died. */
 	async function fill() {
 		c = cluster.all.find(({ name }) => name === 'c') ?? await cluster.add('c');
 		while (c.visitors.length < 2)
@@ -316,7 +316,7 @@ describe('Socket.IO 4: what reaches clients on all workers', LONG, () => {
 			silent.answers = false;
 			const come = a.call('emitWithAck', patient(), 'question', 'x');
 			await until(() => cluster.sockets().every(({ got }) => got.length === 1), 'question');
-			// What the one gave is at the asker when a later answer of the same worker is.
+			// The first answer has reached the asker when a later one of the same worker has.
 			await answering.socket.emitWithAck('echo', 1);
 			await soon(a.call('customRequest', 'behind it'));
 			const start = performance.now();

@@ -13,7 +13,7 @@ const { Daemon } = require('../../support/daemon');
 const { FINDING, gathering, inRoom, sorted } = require('../support/questions');
 
 const LONG = { timeout: 120_000 };
-// All questions wait side by side, so that this is a long time for who does answer.
+// All questions wait side by side, so that this is a long time for workers that answer.
 const AT_ONCE = { ...LONG, concurrency: true };
 const TIME_MS = 1500;
 

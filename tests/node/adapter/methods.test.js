@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * The methods that ask all workers, across processes and the real daemon: what they give when all
- * are there, when one dies before it has answered, and when there is nobody to be asked.
+ * The methods that ask all workers, across processes and the real daemon: their results if all are
+ * there, if one dies before it has answered, and if there is nobody to ask.
  */
 
 const assert = require('assert/strict');
@@ -230,7 +230,7 @@ for (const major of MAJORS) {
 				return found;
 			}
 
-			/* A new one in the place of who has died. */
+			/* A new one in the place of one that has died. */
 			async function fill() {
 				c = cluster.all.find(({ name }) => name === 'c') ?? await cluster.add('c');
 				if (c.visitors.length === 0)

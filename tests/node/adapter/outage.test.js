@@ -127,9 +127,9 @@ test('kill -9 under traffic: local clients miss nothing, nothing comes twice, al
 		assert.ok(topics.has('socket.io#/#held#'), 'subscriptions are restored');
 	});
 
-test('an orderly end under traffic loses nothing to who is back in time', PATIENT, async (t) => {
-	// Who only listens is back before who speaks, so that this can be counted exactly. For that,
-	// nobody sees the daemon come.
+test('an orderly end under traffic loses no message for a client that is back in time', PATIENT, async (t) => {
+	// Receivers are back before senders, so that this can be counted exactly. For that, nobody sees the
+	// daemon come.
 	t.mock.method(Math, 'random', () => 0.5);
 	t.mock.method(fs, 'watch', () => {
 		throw new Error('no watching');

@@ -332,7 +332,7 @@ describe('faults of socket.io-pm2 1.0.0', LONG, () => {
 		const workers = await Workers.start(t, daemon.socket, 2);
 		const [leaving, staying] = workers.all;
 		const client = await workers.client(staying);
-		// What was emitted before is still sent.
+		// Earlier emits are still sent.
 		await Promise.all([
 			leaving.order('emit', { event: 'last words', count: 100 }),
 			leaving.order('close'),

@@ -1,6 +1,6 @@
 'use strict';
 
-/* What an application can wait for: that the daemon knows of its subscriptions. */
+/* An application can wait until the daemon knows its subscriptions. */
 
 const assert = require('assert/strict');
 const { execFileSync } = require('child_process');
@@ -90,7 +90,7 @@ test('a subscription is on its way before a join returns', PATIENT, async (t) =>
 	const { subscriptions: before } = (await daemon.statsAsync()).overview;
 
 	const joined = peer.join(['r1', 'r2']);
-	// No turn of our loop: what the daemon knows now was written inside join().
+	// No turn of our loop: join() itself has written all that the daemon knows now.
 	const stats = () => JSON.parse(execFileSync(BINARY,
 		['--socket', daemon.socket, '--stats', 'overview', '--json'], { encoding: 'utf8' }));
 	assert.equal(stats().overview.subscriptions, before + 2);

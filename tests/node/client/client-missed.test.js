@@ -1,6 +1,6 @@
 'use strict';
 
-/* What a client says of a connection that ended, once the next one is in force. */
+/* A client reports how a connection ended, once the next one is in force. */
 
 const assert = require('assert/strict');
 const { describe, test } = require('node:test');

@@ -11,7 +11,7 @@ const { next, until, within } = require('../../support/wait');
 
 const MEMBER = { member: true };
 
-/* What body gives, with these variables in the environment meanwhile; undefined removes one. */
+/* Runs `body` with these variables in the environment; undefined removes one. */
 async function withEnv(variables, body) {
 	const set = ([name, value]) => {
 		if (value === undefined)

@@ -23,7 +23,7 @@ const MORE = 2;
 const put = (link, id, { gather = 'list', flags = 0, topic = ALL, body = BODY } = {}) =>
 	link.frame(TYPE.QUESTION, flags, topic, encode([id, body, gather]));
 
-/* What the client is asked. */
+/* Asks the client; returns the question that it emits. */
 async function asked(client, link, id, options) {
 	const question = next(client, 'question');
 	put(link, id, options);

@@ -18,7 +18,7 @@ const failure = (code) => ({ name: 'Pm2aError', code: `PM2A_ERR_${code}` });
 const rejects = async (promise, expected) =>
 	assert.rejects(within(promise, 'end of the question'), expected);
 
-/* A daemon, and what makes members of ALL by name; all end with the test. */
+/* A daemon, and a function that makes members of ALL by name; all end with the test. */
 async function host(t, ...args) {
 	const daemon = await Daemon.start({ args });
 	const clients = [];

@@ -21,7 +21,7 @@ const rejects = async (promise, expected) =>
 	assert.rejects(within(promise, 'end of the question'), expected);
 const unheard = (promise) => promise.catch(() => {});
 
-/* What came of messages, questions and answers, in order: their first letters or numbers. */
+/* The messages, questions and answers that came, in order: their first letters or numbers. */
 const told = ({ frames }) => frames.filter(({ name }) => ['ASK', 'ANSWER', 'PUBLISH'].includes(name))
 	.map(({ name, body }) => (name === 'PUBLISH' ?
 		body.toString('latin1', 0, 1) : `${name} ${body[0]}`));

@@ -33,7 +33,7 @@ const result = (id, answers = [], more = []) =>
 	[id, 'complete', answers.length, answers.length, [], answers, ...more];
 const tellResult = (link, ...of) => link.control(TYPE.RESULT, result(...of));
 
-/* Short text for frames: name, and what tells them apart. */
+/* Short text for frames: the name and a distinguishing byte. */
 const told = ({ frames }) => frames.filter(({ name }) => ['ASK', 'ANSWER', 'PUBLISH'].includes(name))
 	.map(({ name, body }) => (name === 'PUBLISH' ? body.toString('latin1', 0, 2) : `${name} ${body[0]}`));
 

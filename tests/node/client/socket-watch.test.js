@@ -14,7 +14,7 @@ const { connected, pair } = require('../support/pair');
 const { script } = require('../support/script');
 const { next, until, within } = require('../../support/wait');
 
-// Longer than any test: who is back before that has not waited for it.
+// Longer than any test: a client that is back earlier has not waited for it.
 const NEVER = { reconnectDelay: 600_000, reconnectDelayMax: 600_000 };
 
 /* How many folders this process watches, as the kernel has it. */
@@ -97,7 +97,7 @@ describe('a watch', () => {
 		watch.watch();
 		fs.unlinkSync(socket);
 		fs.writeFileSync(`${socket}.lock`, '');
-		// What is told is told in order, so this comes behind all the rest.
+		// Events come in order, so this one comes after all the others.
 		const seen = next(fs.watch(dir, { persistent: false }).on('change', function look(type, name) {
 			if (name === 'last') {
 				this.emit('last');

@@ -1,6 +1,6 @@
 'use strict';
 
-/* What is published to a daemon that has just started, and waits for the others to come. */
+/* Messages to a daemon that has just started wait until the other clients are back. */
 
 const assert = require('assert/strict');
 const { describe, test } = require('node:test');

@@ -1,6 +1,6 @@
 'use strict';
 
-/* Nothing fails in silence: what the process says on standard error, and when. */
+/* Nothing fails in silence: the warnings of the process on standard error. */
 
 const assert = require('assert/strict');
 const { fork } = require('child_process');

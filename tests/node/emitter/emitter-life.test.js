@@ -47,7 +47,7 @@ function eventsOf(link) {
 	return link.named('PUBLISH').map(({ body }) => decodePayload(body).packet.data[0]);
 }
 
-/* What a promise has come to; undefined while it has not. */
+/* Returns the state of a promise; its `end` is undefined while it is pending. */
 function follow(promise) {
 	const state = { end: undefined };
 	promise.then(() => { state.end = 'fulfilled'; }, (error) => { state.end = error.code; });
@@ -219,7 +219,7 @@ describe('flush()', PATIENT, () => {
 		daemon.answersPings = false;
 		emitter.emit('a');
 		await assert.rejects(within(emitter.flush(), 'flush'), code('TIMEOUT'));
-		assert.deepEqual(heard, []); // who waited was told
+		assert.deepEqual(heard, []); // the caller that waited was told
 		assert.deepEqual(eventsOf(link), ['a']);
 	});
 

@@ -1,6 +1,6 @@
 'use strict';
 
-/* createEmitter(): what it emits and commands, through the real daemon, at real servers. */
+/* createEmitter(): its emits and requests, through the real daemon, at real servers. */
 
 const assert = require('assert/strict');
 const { after, before, describe, test } = require('node:test');
@@ -21,7 +21,7 @@ describe('an emitter', PATIENT, () => {
 	let clients; // one of each server, and one more of the first
 	let chat; // one of each server, in another namespace
 
-	/* What came with an event, by the numbers of the clients. */
+	/* Returns the arguments that came with an event, by the numbers of the clients. */
 	async function reached(event, who = clients) {
 		await within(emitter.flush(), 'flush');
 		await servers.settle(who, who === chat ? '/chat' : '/');
@@ -426,7 +426,7 @@ describe('an emitter and servers of both majors of Socket.IO', PATIENT, () => {
 		await daemon?.destroy();
 	});
 
-	/* What came since the last time, after a last event for everyone. */
+	/* Returns the events since the last call, after a last event for everyone. */
 	async function got(nsp = '/') {
 		emitter.of(nsp).emit('event', 'last');
 		const entries = visitors.map((visitor) => visitor.of(nsp));

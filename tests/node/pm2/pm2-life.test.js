@@ -1,9 +1,9 @@
 'use strict';
 
 /*
- * What pm2 does to the daemon and to workers, under traffic, with pm2 as it is and with the major
- * before: nothing is lost that isn't accounted for, what is sent after all are back arrives, and all
- * are back soon.
+ * pm2's actions on the daemon and on workers, under traffic, with pm2 as it is and with the major
+ * before: every lost message is accounted for, messages after all are back arrive, and all are back
+ * soon.
  */
 
 const assert = require('assert/strict');

@@ -122,7 +122,7 @@ describe('stock pm2 in cluster mode', () => {
 			const now = (await pm2.stats()).overview;
 			assert.notEqual(now.pid, before.pid);
 			assert.notEqual(now.epoch, before.epoch);
-			// What a worker publishes before another one is back can't reach that one.
+			// A message that is published before another worker is back cannot reach that one.
 			assert.deepEqual(traffic.faults({ gaps: true }), []);
 			assert.deepEqual(await demoPids(), pids);
 			clients.forEach((client) => assert.equal(traffic.lives(client), 1));

@@ -36,7 +36,7 @@ for (const [kind, make, library] of ADAPTERS)
 		let chat; // one of each server, in another namespace
 		const nth = (n) => servers.ios[n];
 
-		/* What came with an event, by the numbers of the clients. */
+		/* Returns the arguments that came with an event, by the numbers of the clients. */
 		async function reached(event, who = clients) {
 			await servers.settle(who, who === chat ? '/chat' : '/');
 			return who.map(({ got }) => got.filter(([each]) => each === event)
@@ -213,7 +213,7 @@ for (const [kind, make, library] of ADAPTERS)
 		});
 
 		test('workers with our adapter under another key stay among themselves', async () => {
-			const [before] = await reached('all'); // what came so far
+			const [before] = await reached('all'); // all that came so far
 			natives.ios[0].emit('of the natives');
 			natives.ios[1].to('r').emit('of the natives');
 			await natives.settle(native);

@@ -1,6 +1,6 @@
 'use strict';
 
-/* What the Redis emitters write, delivered by the daemon to real clients of real servers. */
+/* Messages of the Redis emitters, delivered by the daemon to real clients of real servers. */
 
 const assert = require('assert/strict');
 const { after, before, describe, test } = require('node:test');
@@ -23,7 +23,7 @@ const EMITTERS = {
 	'socket.io-emitter': (redis) => oldEmitter(redis),
 };
 
-/* Over the daemon's own protocol, and what stands for a client of Redis on top of it. */
+/* A stand-in for a client of Redis, on top of the daemon's own protocol. */
 async function ownLink(daemon) {
 	const ours = createEmitter({ socket: daemon.socket });
 	await within(ours.ready(), 'connection');
@@ -76,7 +76,7 @@ for (const [name, by] of PAIRS)
 		const published = [];
 		const emitter = () => EMITTERS[name](link.redis);
 
-		/* What came with an event, by the numbers of the clients. */
+		/* Returns the arguments that came with an event, by the numbers of the clients. */
 		async function reached(event, who = clients) {
 			await link.settled();
 			await servers.settle(who, who === chat ? '/chat' : '/');

@@ -49,7 +49,7 @@ for (const [kind, make, library, options] of ADAPTERS)
 				.map(([, ...args]) => args));
 		}
 
-		/* Who got the event, once each and with these arguments. */
+		/* Returns the clients that got the event, once each and with these arguments. */
 		async function heard(event, ...args) {
 			const got = await reached(event);
 			const who = ALL.filter((n) => got[n].length > 0);

@@ -1,6 +1,6 @@
 'use strict';
 
-/* The encoded form of a broadcast: written, read, and what of it is not believed. */
+/* The encoded form of a broadcast: written, read, and refused. */
 
 const assert = require('assert/strict');
 const { createRequire } = require('module');
@@ -205,7 +205,7 @@ describe('encoded: what is not believed', () => {
 	});
 });
 
-/* What the parsers of these versions write. */
+/* The parsers of these versions. */
 const ENCODERS = {
 	'Socket.IO 4.8': 'socket.io',
 	'Socket.IO 4.5': 'socket.io-4.5',

@@ -12,7 +12,7 @@ const EVENT = { type: 2, data: ['hello'], nsp: '/' };
 const OPTS = { rooms: [], except: [], flags: {} };
 const set = (...items) => new Set(items);
 
-/* What others decode of an event with this argument. */
+/* Returns the event with this argument as other clients decode it. */
 function carried(value) {
 	const body = encodePayload('me', { type: 2, data: ['event', value], nsp: '/' },
 		{ rooms: set(), except: set(), flags: {} });

@@ -1,6 +1,6 @@
 'use strict';
 
-/* What the Redis emitters and adapters send to `key-request#namespace#`: what is obeyed, what not. */
+/* Requests of the Redis emitters and adapters on `key-request#namespace#`, obeyed and ignored ones. */
 
 const assert = require('assert/strict');
 const { describe, test } = require('node:test');
@@ -25,7 +25,7 @@ class Adapter {
 	}
 }
 
-/* What an adapter makes of a body: null where it says that it doesn't understand. */
+/* Returns the adapter's calls for a body: null if it reports that it does not understand. */
 function made(body) {
 	const adapter = new Adapter();
 	const isUnderstood = obeyRedisRequest(adapter, body);
@@ -38,7 +38,7 @@ function made(body) {
 const json = (value) => Buffer.from(JSON.stringify(value));
 const ask = (value) => made(json(value));
 
-/* What the real emitter publishes. */
+/* Returns the messages that the real emitter publishes. */
 function published(act) {
 	const bodies = [];
 	act(new Emitter({ publish: (channel, body) => bodies.push({ channel, body }) }));

@@ -28,7 +28,7 @@ class Member extends Worker {
 		this.visitors = [];
 	}
 
-	/* What a method gives, or throws what it fails with. */
+	/* Calls a method; returns its result, or throws its error. */
 	call(method, ...args) {
 		return this.callIn('/', method, ...args);
 	}

@@ -15,7 +15,7 @@ const ODD = ['c0', 'c2', 'c3', '00', 'ff', 'cbfff8000000000000', 'cb7ff000000000
 	'c70cffffffffffffffffffffffffff', 'd40000', 'd700ffffffffffffffff', 'c70000', 'c7020000ff',
 	'd40501', 'd8070102030405060708090a0b0c0d0e0f10', 'c70009', 'c403010203', 'c400', 'a2c3a4', 'a1ff',
 	'd900', 'dc0000', 'de0000'].map(hex);
-/* What isn't one. */
+/* Bytes that are not one value. */
 const WRONG = ['c1', 'dbffffffff', 'c6ffffffff', 'c9ffffffff00', 'ddffffffff', 'dfffffffff', 'c704ff00',
 	'92c0', 'a561', 'ddfffffff0c0c0'].map(hex);
 

@@ -28,7 +28,7 @@ class Ledger {
 	#heard = new Map(); // pid → { first, last, cuts, gaps, repeats, bye }
 
 	constructor(options) {
-		// Nobody listens: what is said goes between servers alone.
+		// No client connects: messages go between servers alone.
 		this.io = new Server(http.createServer(), { serveClient: false, adapter: pm2Adapter(options) });
 		this.client = this.io.of('/').adapter.client;
 		this.client.on('disconnect', () => { this.#cuts++; });

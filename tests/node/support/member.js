@@ -4,8 +4,8 @@
  * A Socket.IO server of either major in a process of its own, which calls the methods of its
  * adapters by order of its parent (cluster.js) and says how it was asked itself.
  *
- * What it is asked tells how it answers: { mute: name } is never answered by the one of that
- * name, which tells its parent that it has been asked; { hold: true } when 'release' is ordered.
+ * The question says how it answers: { mute: name } is never answered by the member of that name, which
+ * tells its parent that it has been asked; { hold: true } is answered at the order 'release'.
  */
 
 const { setTimeout: sleep } = require('timers/promises');

@@ -70,7 +70,7 @@ const only4 = {
 	socketsJoin: (nsp, target, rooms) => { to(nsp, target).socketsJoin(rooms); },
 	socketsLeave: (nsp, target, rooms) => { to(nsp, target).socketsLeave(rooms); },
 	disconnectSockets: (nsp, target, close) => { to(nsp, target).disconnectSockets(close); },
-	/* Who is in `room` alone joins another one and is told something. */
+	/* The only socket in `room` joins another one and gets an event. */
 	tellRemote: async (nsp, room, joined, ...event) => {
 		const [socket] = await nsp.in(room).fetchSockets();
 		socket.join(joined);
@@ -85,7 +85,7 @@ const only4 = {
 
 const METHODS = { 4: { ...both, ...only4 }, 2: { ...both, ...only2 } };
 
-/* What is still open at this server. */
+/* Counts the requests that are still open at this server. */
 function pending(io, namespaces) {
 	const adapters = namespaces.map((name) => io.of(name).adapter);
 	return {

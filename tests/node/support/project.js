@@ -2,7 +2,7 @@
 
 /*
  * A project in a temporary folder that has installed the package as `npm pack` makes it, from
- * tarballs alone: what the package depends on is packed from what is installed here.
+ * tarballs alone: its dependencies are packed from those that are installed here.
  */
 
 const { execFile, execFileSync } = require('child_process');
@@ -62,7 +62,7 @@ class Project {
 		return path.join(this.dir, 'ecosystem.config.js');
 	}
 
-	/* What `npx socket.io-pm2adapter` does: { code, stdout, stderr }. */
+	/* Runs `npx socket.io-pm2adapter`; returns { code, stdout, stderr }. */
 	npx(args, { env = {}, ...options } = {}) {
 		return new Promise((resolve) => {
 			execFile(process.execPath, [this.command, ...args], {

@@ -16,7 +16,7 @@ const { WebSocket } = createRequire(engine)('ws');
 const PROTOCOLS = { 4: 4, 2: 3 }; // of Engine.IO, by the major of Socket.IO
 
 class RawSocket {
-	/* `got`: texts, and what is binary as hex behind a mark. */
+	/* `got`: texts, and binary messages as hex behind a mark. */
 	got = [];
 
 	static async connect(t, major, port, options = {}) {

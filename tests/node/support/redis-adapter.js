@@ -15,7 +15,7 @@ async function redisAdapter(daemon, library, make, options) {
 		await within(client.connect(), 'connection');
 		return client;
 	}));
-	// What a connection was told is in force when it answers what it was asked behind that.
+	// A connection's subscriptions are in force when it answers a later PING.
 	const barrier = () => Promise.all([publisher, hearer].map(({ native }) => native.ping()));
 	return Object.assign(make(publisher.native, hearer.native, options), {
 		client: {

@@ -49,7 +49,7 @@ async function freePort() {
 }
 
 /*
- * What all of them have: `native`, the library's own client; `got`, the messages that came, as
+ * All of them have `native`, the library's own client; `got`, the messages that came, as
  * [kind, pattern or null, channel, Buffer]; and the commands. `where` is { path } or
  * { host, port }.
  */
@@ -66,8 +66,8 @@ class Client {
 	}
 
 	/*
-	 * What the server says to this one, whom it should refuse. Some learn it by connecting, and try
-	 * again for ever; some connect, and learn it from the first command.
+	 * Returns the server's error for a client that it should refuse. Some libraries get it while they
+	 * connect, and retry for ever; some connect, and get it from the first command.
 	 */
 	async refusal() {
 		const heard = new Promise((resolve) => { this.native.once('error', resolve); });

@@ -69,7 +69,7 @@ class Traffic {
 	}
 
 	/*
-	 * What went wrong, as text. Nothing may come twice, and no stream may have a gap unless `gaps`
+	 * Returns the faults as text. Nothing may come twice, and no stream may have a gap unless `gaps`
 	 * allows it. Among the clients of `whole` no connection may have ended, and everything
 	 * acknowledged must have come. With `tails` the same holds for the end of a sender's connection
 	 * while the receiver's went on, as when a worker closes in good order.

@@ -38,7 +38,7 @@ const orders = {
 	async close() {
 		await new Promise((resolve) => { io.close(resolve); });
 	},
-	/* What an application may hear on its own process object. */
+	/* A message for the application, which gets it from its own process object. */
 	hear: (message) => process.emit('message', message.foreign),
 };
 

@@ -27,7 +27,7 @@ class Worker {
 				serialization,
 			});
 		this.stderr = '';
-		this.told = []; // what it said without an order
+		this.told = []; // its messages without an order
 		this.#child.stderr.setEncoding('utf8').on('data', (text) => { this.stderr += text; });
 		this.ended = new Promise((resolve) => {
 			this.#child.once('close', (code, signal) => resolve({ code, signal }));
@@ -136,7 +136,7 @@ class Workers {
 
 	/*
 	 * Resolves when everything that these workers emitted before has come to these clients. Each
-	 * worker sends one more to the namespace of each client; what one sends arrives in order.
+	 * worker sends one more to the namespace of each client; messages of one worker arrive in order.
 	 */
 	async settle(clients, workers = this.all.filter(({ isAlive }) => isAlive)) {
 		const fence = `${FENCE} ${++this.#fences}`;

@@ -19,7 +19,7 @@ const asked = (topics, subscribers, { json: [id, gather, timeout, { bin }] }) =>
 const answered = ({ json: [id, verdict, payload] }) =>
 	sender.answer(id, verdict, payload && Buffer.from(payload.bin, 'hex'));
 
-/* What a client sends, made as lib/client.js makes it. */
+/* The frames of a client, made as client/client.js makes them. */
 const MADE = {
 	'hello-least': () => sender.hello({ name: 'app' }),
 	'hello-full': () => sender.hello({

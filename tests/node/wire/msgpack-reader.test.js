@@ -1,6 +1,6 @@
 'use strict';
 
-/* msgpack that may be anything: what becomes of it, and what of it is refused. */
+/* msgpack that may be anything: it is decoded or refused. */
 
 const assert = require('assert/strict');
 const { execFile } = require('child_process');

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What a broken or hostile peer can send, as tables. A row:
+ * Input of broken or hostile peers, as tables. A row:
  *   name     what is wrong
  *   hello    keys of the HELLO that goes before; null: nothing goes before
  *   send     bytes; or an async function (peer, witness) that does it all

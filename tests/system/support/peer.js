@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * One raw connection to the daemon. What arrives is split into frames and kept
- * until a test asks for it, or goes to `onFrame` when there is too much to keep.
+ * One raw connection to the daemon. It splits received bytes into frames and keeps
+ * them until a test asks for them, or calls `onFrame` if they are too many to keep.
  * A connection opened with `paused` reads nothing until resume(): its data stays
  * in the kernel, which is what a stalled process looks like from outside.
  */

@@ -190,7 +190,7 @@ function request(chance) {
 	return { args, bytes: inline ? line(chance, args) : command(...args) };
 }
 
-/* What ends a connection. */
+/* Bytes that end a connection. */
 const MALFORMED = [
 	'*x\r\n', '*\r\n', '*1x\r\n', '*01\r\n', '*2147483648\r\n',
 	'*99999999999999999999\r\n', '* 1\r\n', '*1\r\n:1\r\n', '*1\r\n\r\n',
@@ -203,7 +203,7 @@ const MALFORMED = [
 	'*1\r\n\xff\r\n', '*1\r\n\'\r\n',
 ].map(bytes);
 
-/* What is no request, and no error either. */
+/* Bytes that are neither a request nor an error. */
 const NOTHING = ['\r\n', '\n', '*0\r\n', '*-1\r\n', '*-5\r\n', '  \r\n']
 	.map(bytes);
 

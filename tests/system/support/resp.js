@@ -109,7 +109,7 @@ class RespPeer {
 		}
 	}
 
-	/* What comes for `bytes`, which end the connection. */
+	/* Returns the replies to `bytes`, which end the connection. */
 	async last(bytes) {
 		this.write(bytes);
 		await this.wait(() => false, 'end of the connection');

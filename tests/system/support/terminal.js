@@ -33,7 +33,7 @@ class Terminal {
 		this.key('Enter');
 	}
 
-	/* What is shown; with colours as the sequences that make them. */
+	/* The text on the screen; with `colours`, including their sequences. */
 	text({ colours = false } = {}) {
 		return this.#tmux(['capture-pane', '-p', ...(colours ? ['-e'] : [])]);
 	}
@@ -51,7 +51,7 @@ async function withTerminal(options, body) {
 	const dir = folder();
 	const terminal = new Terminal(dir, options);
 	try {
-		// What is typed before the shell has set its terminal up may be lost.
+		// Input before the shell has set its terminal up may be lost.
 		await until(() => /\S/.test(terminal.text()), 'a prompt');
 		await body(terminal);
 	} finally {

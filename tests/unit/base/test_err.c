@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "unit/support.h"
 
-/* What err_trace(r) writes to standard error; its result is *passed. */
+/* Returns the output of err_trace(r) on standard error; *passed is its result. */
 static const char *
 trace(int r, int *passed)
 {

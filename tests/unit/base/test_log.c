@@ -27,7 +27,7 @@ capture(void)
 	reading_end = fds[0];
 }
 
-/* What is in the pipe now, as a string. */
+/* Returns the contents of the pipe as a string. */
 static const char *
 captured(void)
 {
@@ -279,7 +279,7 @@ line_in(enum log_format format, const char *pairs)
 	return line;
 }
 
-/* What stands behind the time, which differs. */
+/* Returns the text behind the time, which differs. */
 static const char *
 behind(const char *line, const char *mark)
 {

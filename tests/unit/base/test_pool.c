@@ -14,7 +14,7 @@ static struct pool pool;
 static const size_t sizes[] = { 1, 7, 8, 9, 72, POOL_SIZE_MAX,
 	POOL_SIZE_MAX + 1, 5000 };
 
-/* Each object is its own: what is written to all is found in all. */
+/* No object overlaps another: each keeps the bytes that are written to it. */
 TEST_EACH(objects_do_not_overlap_and_are_aligned, sizes)
 {
 	size_t size = sizes[row];

@@ -27,7 +27,7 @@ static const struct {
 	{ "c080", "\\xc0\\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
 	{ "eda080", "\\xed\\xa0\\x80",
 	    "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-	/* Bidi, zero-width, ignorable, and what is beside them. */
+	/* Bidi, zero-width, ignorable characters, and their neighbours. */
 	{ "e280ae", "\\xe2\\x80\\xae", "\"\\u202e\"" },
 	{ "e280ad61", "\\xe2\\x80\\xada", "\"\\u202da\"" },
 	{ "e281a6", "\\xe2\\x81\\xa6", "\"\\u2066\"" },

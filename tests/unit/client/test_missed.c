@@ -162,7 +162,7 @@ TEST(a_daemon_that_does_not_say_is_unknown)
 	fake_stop(&fake);
 }
 
-/* What counts is the last connection that was open. */
+/* Only the last connection that was open counts. */
 TEST(a_connection_that_breaks_before_it_is_open_changes_nothing)
 {
 	begin_lost();

@@ -599,8 +599,8 @@ TEST(a_thousand_questions_find_their_results)
 
 /*
  * Everything that a client does, with allocation number n failing. Whatever
- * fails, each question ends once, what is refused is refused with -ENOMEM, and
- * the client can go on.
+ * fails, each question ends once, each refusal is -ENOMEM, and the client can
+ * go on.
  */
 static size_t n_taken, n_ended;
 

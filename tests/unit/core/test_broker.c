@@ -395,7 +395,7 @@ TEST(ids_are_never_used_again)
 }
 
 /*
- * The model: who has subscribed to what, in a plain table. Topics are strings
+ * The model: all subscriptions in a plain table. Topics are strings
  * over a and b of 1 to 3 letters, prefixes of 0 to 2.
  */
 static const char *const all_topics[] = { "a", "b", "aa", "ab", "ba", "bb",

@@ -94,7 +94,7 @@ on_part(struct member *to, const struct request *request,
 	put_part(&person->told, request->ask_id, from->id, answer);
 }
 
-/* What has been gathered up to the limit is of no use to anybody. */
+/* Writes the gathered answers, or the strings of their union, to the log. */
 static void
 put_gathered(struct log *log, const struct gathered *gather, bool is_union)
 {

@@ -115,7 +115,7 @@ TEST(a_bucket_holds_about_three_and_a_call_adds_one_bucket_at_the_most)
 	end();
 }
 
-/* What a bucket's place is made of is the same in each row's hashes. */
+/* The bits that choose the bucket are the same in all hashes of a row. */
 static const struct {
 	uint32_t n, step;
 } collisions[] = {
@@ -186,7 +186,7 @@ TEST(a_table_may_be_ended_twice_and_with_entries_in_it)
 	end();
 }
 
-/* What is done between two steps: entries from 0 to N_STEADY are left alone. */
+/* Changes between two steps leave the entries from 0 to N_STEADY alone. */
 #define N_STEADY 20000
 
 static const struct {

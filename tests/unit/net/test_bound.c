@@ -134,7 +134,7 @@ TEST_EACH(a_symbolic_link_for_the_lock_or_the_socket_is_left_alone, links)
 	end();
 }
 
-/* What a folder's default ACL does: the mode is not the one of bind(2). */
+/* As with a folder's default ACL: the mode is not the one of bind(2). */
 TEST(every_mode_is_set_exactly)
 {
 	struct stat st;

@@ -252,7 +252,7 @@ TEST(a_paused_conn_is_shown_nothing_until_it_is_resumed)
 	ck_assert_uint_eq(n_seen, 4);
 	turn();
 	ck_assert_uint_eq(n_seen, 6);
-	/* What comes meanwhile waits, its end too. */
+	/* Bytes that come meanwhile wait, and so does the end. */
 	say("1234\1", 5);
 	close(peer);
 	peer = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -13,7 +13,7 @@ struct count {
 	bool starts;      /* its step starts it again */
 };
 
-/* What the last two jobs to do a step were. */
+/* The last two jobs that did a step. */
 static struct job *last, *before;
 
 static bool

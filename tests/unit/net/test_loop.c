@@ -8,7 +8,7 @@
 #include "unit/support.h"
 
 static struct loop *loop;
-static char order[64]; /* what ran, a letter each */
+static char order[64]; /* the tasks that ran, a letter each */
 
 static void
 note(char letter)

@@ -11,7 +11,7 @@
 static struct memory memory;
 static struct outq queues[N_HOLDERS];
 static struct holder holders[N_HOLDERS];
-static size_t order[N_HOLDERS], n_cut; /* who was cut, in their order */
+static size_t order[N_HOLDERS], n_cut; /* the holders that were cut, in order */
 static const struct instant now = { 5000 }, long_ago = { 0 };
 
 static void
@@ -45,7 +45,7 @@ end(void)
 	ck_assert_uint_eq(blob_held_bytes(), 0);
 }
 
-/* Queues a message of len bytes for holders first to last, who don't read. */
+/* Queues a message of len bytes for holders first to last, which do not read. */
 static void
 stall(size_t first, size_t last, size_t len)
 {

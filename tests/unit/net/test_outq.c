@@ -243,7 +243,7 @@ TEST(a_stalled_queue_packs_small_blobs_that_nobody_else_has)
 	ck_assert_uint_eq(q.n_bytes, N * LEN);
 	ck_assert_uint_le(q.n, N * LEN / BLOB_CHUNK + 1);
 	ck_assert_uint_eq(blob_total_bytes(), LEN + 2 * BLOB_CHUNK);
-	/* What others have as well costs nothing more. */
+	/* A slice of a blob that others refer to costs nothing more. */
 	blob_ref(shared);
 	push_stalled(&q, shared, 0, LEN);
 	ck_assert_uint_eq(shared->n_refs, 3);

@@ -15,7 +15,7 @@
 #define HEAD 100
 #define BIG (512 << 10)
 
-/* The two ends of a socket: what is written to far comes at near. */
+/* The two ends of a socket: bytes that are written to far arrive at near. */
 struct wire {
 	int near, far;
 };

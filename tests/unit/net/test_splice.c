@@ -14,8 +14,8 @@
 
 /*
  * Publishers and receivers in one conn_set. A unit is 4 bytes of length, one
- * that says whether it is opaque, one seed, and bytes that follow from it. What
- * publishers say in units goes to all receivers, at once.
+ * that says whether it is opaque, one seed, and bytes that follow from it. The
+ * units of publishers go to all receivers, at once.
  */
 #define HEAD 6
 #define OPAQUE 1
@@ -26,9 +26,9 @@
 struct end {
 	struct conn *conn; /* NULL: it is gone */
 	int far;
-	uint8_t *said; /* what is to be written to far */
+	uint8_t *said; /* bytes to write to far */
 	size_t n_said, n_written;
-	uint8_t *got; /* what was read from far */
+	uint8_t *got; /* bytes read from far */
 	size_t n_got;
 	bool at_end; /* the conn was closed */
 	const struct conn_cause *cause;
@@ -38,7 +38,7 @@ static struct loop *loop;
 static struct conn_set *set;
 static struct end ends[N_MAX];
 static size_t n_ends, n_publishers;
-static uint8_t *wanted; /* what each receiver has to get */
+static uint8_t *wanted; /* bytes that each receiver must get */
 static size_t n_wanted;
 static size_t n_piped;
 static struct random dice = { 7 };
@@ -438,7 +438,7 @@ TEST(spliced_units_count_against_the_hard_limit)
 	finish();
 }
 
-/* One has stopped, and what waits for it is in pipes and in memory. */
+/* One receiver has stopped, and its messages are in pipes and in memory. */
 TEST(spliced_units_count_against_the_memory_limit)
 {
 	struct conn_limits limits = { 64 << 20, 64 << 20, 3600000, 4 << 20 };

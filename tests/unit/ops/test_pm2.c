@@ -279,7 +279,7 @@ TEST(the_end_of_the_channel_is_not_the_end_of_the_daemon)
 	part();
 }
 
-/* The last words of who hangs up are heard. */
+/* Messages right before the end of the channel are handled. */
 TEST(shutdown_right_before_the_end_is_obeyed)
 {
 	meet();

@@ -1,5 +1,5 @@
 /*
- * rig - a broker for tests, and the words of its enums. What stands on it:
+ * rig - a broker for tests, and the words of its enums. Built on it:
  * members.h (members that record), requests.h (the registry of requests alone)
  * and edges.h (connections and the edges). All of them are in one archive, so a
  * test links the parts that it includes and the layers that those need.

@@ -161,7 +161,7 @@ static const struct {
 	{ "00000401 10000000", FRAME_TOO_BIG, 1029 },
 	{ "ffffffff 10000000", FRAME_TOO_BIG, 4294967299 },
 	{ "ffffffff 1000", FRAME_SHORT, 0 },
-	/* What contradicts itself does so in a frame of any length. */
+	/* A contradiction is found in a frame of any length. */
 	{ "00000401 1000fffe", FRAME_ALIEN, 1029 },
 };
 

@@ -80,7 +80,7 @@ static const struct {
 	{ "\\\\", "\\", true },
 	{ "a\\", "a\\", true },
 	{ "\\a", "a", true },
-	/* What adapters use. */
+	/* Patterns of the adapters. */
 	{ "socket.io#/#*", "socket.io#/#", true },
 	{ "socket.io#/#*", "socket.io#/#room#", true },
 	{ "socket.io#/#*", "socket.io#/admin#", false },
@@ -93,7 +93,7 @@ TEST_EACH(a_pattern_matches_as_with_redis, pairs)
 	    "%s and %s", pairs[row].pattern, pairs[row].name);
 }
 
-/* What would take years by trying all ways. */
+/* A naive matcher that tries all ways would take years. */
 TEST(many_stars_take_no_more_than_the_product_of_the_lengths)
 {
 	char pattern[2002], name[20001];

@@ -69,8 +69,7 @@ TEST_EACH(an_answer_is_read, answers)
 	vectors_free(&vectors);
 }
 
-/* What comes behind the elements that are known is ignored, and a str is as
- * good as a bin. */
+/* Elements after the known ones are ignored, and a str is as good as a bin. */
 TEST(elements_to_come_are_ignored)
 {
 	struct buffer body = hex("96 07 a5 6669727374 cd1388 a2 6869 c0 c0");

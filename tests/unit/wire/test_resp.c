@@ -262,7 +262,7 @@ write_excess(int row, char *out, size_t size)
 	return used;
 }
 
-/* In pieces of every size; what has been passed over is not shown again. */
+/* In pieces of every size; skipped bytes are not shown again. */
 TEST_EACH(what_is_too_long_is_passed_over, excess)
 {
 	char text[1024];

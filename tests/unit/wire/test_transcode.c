@@ -7,7 +7,7 @@
 
 #define SPARE 16 /* bytes beyond three times those of the text */
 
-/* What becomes of a text in memory of exactly its size. */
+/* Transcodes a text in memory of exactly its size. */
 static int
 transcode(struct msg_writer *w, const char *text, size_t len,
     const struct transcode_bin *bins, size_t n_bins)

@@ -1,6 +1,6 @@
 'use strict';
 
-/* What the package tells its user to write. */
+/* The file that the package's README recommends. */
 
 module.exports = {
 	apps: [

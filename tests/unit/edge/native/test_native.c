@@ -104,7 +104,7 @@ greet(struct client **out)
 	return read_greeting(*out);
 }
 
-/* Connects as who had that connection before. */
+/* Connects as the client that had that connection before. */
 static struct greeting
 greet_again(int64_t epoch_ms, int64_t id)
 {

@@ -24,8 +24,8 @@ say_stats(struct client *observer, const struct control_stats *stats)
 	settle();
 }
 
-/* What observer is told of the wanted sections; the bytes stay in its buffer.
- */
+/* Returns the wanted sections as the observer gets them; the bytes stay in its
+ * buffer. */
 static struct msg_tree *
 ask(struct client *observer, unsigned sections, uint32_t n_rows)
 {
@@ -168,7 +168,7 @@ TEST(each_client_has_a_row_the_oldest_first)
 	observer = join_as("watch", CONTROL_OBSERVER);
 	tree = ask(observer, 1 << CONTROL_CLIENTS, 100);
 	rows = get(msg_root(tree), "clients");
-	/* Who has not said HELLO has no row. */
+	/* A client that has not sent HELLO has no row. */
 	ck_assert_uint_eq(msg_count(rows), 2);
 	first = msg_at(rows, 0);
 	ck_assert_int_eq(number(first, "id"), 1);

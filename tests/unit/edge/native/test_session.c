@@ -131,8 +131,8 @@ TEST(a_run_that_is_larger_than_a_queue_may_be_cuts_nobody)
 }
 
 /*
- * The kernel names b first, since it was readable before; what it sends then
- * came after the subscription all the same.
+ * The kernel names b first, since it was readable before; its message came
+ * after the subscription nevertheless.
  */
 TEST(a_subscription_is_in_force_for_what_another_publishes_after_it)
 {

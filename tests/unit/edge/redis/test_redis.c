@@ -15,7 +15,7 @@ tell(struct client *c, const char *text)
 	say(c, text, strlen(text));
 }
 
-/* What c got since, all of it. */
+/* Expects that c has received exactly `text` since the last call. */
 static void
 expect(struct client *c, const char *text)
 {
@@ -425,7 +425,7 @@ TEST(a_drain_answers_what_has_come)
 	end_redis();
 }
 
-/* What the last one has published reaches the first. */
+/* The last client's messages reach the first. */
 TEST(a_drain_carries_out_everything_before_it_ends_anybody)
 {
 	bool is_drained = false;

@@ -5,7 +5,7 @@
 #include "edge/redis/client.h"
 #include "unit/rig/redis.h"
 
-/* What native workers publish, as clients of Redis get it. */
+/* Messages of native workers as clients of Redis get them. */
 
 /* A client that has sent these words. */
 static struct client *
