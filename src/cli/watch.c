@@ -19,10 +19,10 @@
 #include "cli/view.h"
 
 /*
- * On a terminal the alternate screen is used (ECMA-48 with the private modes of
- * xterm), so that what was there before comes back. A frame is written at once:
- * cursor home, each line with the rest of it erased, then what lies below. So
- * nothing flickers.
+ * A terminal shows the view on its alternate screen (ECMA-48 with the private
+ * modes of xterm), and the previous screen afterwards. Each frame is one write,
+ * so that nothing flickers: cursor home, each line and the erasure of its rest,
+ * then the erasure of the lines below.
  *
  * Signals come by signalfd(2), beside the keys and the time of the next sample:
  * there is one place that waits, and one way out, which restores the terminal.

@@ -7,13 +7,13 @@
 #include "base/xalloc.h"
 
 /*
- * With a million topics every step of a lookup is a cache miss, so what counts
- * is how many lines it touches. A bucket is one line of 64 bytes: five hashes
- * and five pointers. The whole hash is compared before a pointer is followed,
- * so no other entry's memory is ever read. A bucket of more than five keeps a
- * further bucket in its last slot; at the load kept here that is one lookup in
- * twelve. Pointers with tags in their unused bits would make it seven entries a
- * line, at the price of what the next processor does with those bits.
+ * With a million topics every step of a lookup is a cache miss, so its cost is
+ * the number of lines that it touches. A bucket is one line of 64 bytes: five
+ * hashes and five pointers. The whole hash is compared before a pointer is
+ * followed, so no other entry's memory is ever read. A bucket of more than five
+ * keeps a further bucket in its last slot; at the load kept here that is one
+ * lookup in twelve. Pointers with tags in their unused bits would make it seven
+ * entries a line, at the price of what the next processor does with those bits.
  *
  * Growth is linear hashing (Litwin, 1980): bucket number n is added by
  * splitting bucket n - 2^k, and the other way round. A table that doubles would

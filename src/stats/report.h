@@ -1,5 +1,5 @@
 /*
- * report - what STATS, /stats.json and pm2 answer: sections of rows and maps,
+ * report - the answer to STATS, /stats.json and pm2: sections of rows and maps,
  * as docs/STATS.md lists them.
  */
 #ifndef PM2A_STATS_REPORT_H

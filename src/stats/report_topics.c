@@ -6,12 +6,12 @@
 #include "base/xalloc.h"
 
 /*
- * There may be millions of topics, and the first hundred are wanted: those are
- * kept while all are looked at, in steps between which topics come and go. So
- * what is kept is a copy. It is a heap with the last of them first, which goes
- * when there are too many; so the work for a topic has a bound, in whatever
- * order they come. A row that has no room, for its name is long, is the last
- * one of the report.
+ * There may be millions of topics, and the report has the first hundred. They
+ * are kept while all topics are visited in steps, between which topics are
+ * created and freed; so the report keeps copies. They form a heap whose head is
+ * the last row, which is dropped when there are too many; so the work for a
+ * topic has a bound, in whatever order they come. A row that has no room, since
+ * its name is long, is the last one of the report.
  */
 
 #define STEP_BUCKETS 16 /* of the index of topics */

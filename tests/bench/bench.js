@@ -7,7 +7,7 @@
  * machine allows. The figure is CPU time of the broker's process, whatever
  * else runs.
  *
- * Runs take turns, so that what else the machine does falls on all; a figure is
+ * Runs take turns, so that other work of the machine affects all; a figure is
  * the median of its runs. Bounds are ratios within one run of this program, or
  * bytes. QUICK=1 makes fewer and shorter runs, and judges nothing. Arguments
  * name the questions: fanout, topics, latency, crowd, stall, publish; all by

@@ -9,7 +9,7 @@
 
 #include "peer.h"
 
-/* Reads until what came ends so: nothing else is on its way then. */
+/* Reads until the received bytes end with `end`: nothing else is on its way. */
 static void
 read_until(int fd, const void *end, size_t len)
 {
@@ -195,7 +195,8 @@ nats_shape_out(struct shape *out, const char *topic, size_t size)
 }
 
 /* The blind relay (relay.c): a letter tells whether a client publishes or
- * subscribes, and comes back when that is in force. The relayed bytes are ours. */
+ * subscribes, and comes back when that is in force. The relayed bytes are ours.
+ */
 
 static void
 blind_greet(int fd, bool subscribes)

@@ -1,8 +1,8 @@
 /*
  * protocol - as much of each broker's language as a load needs.
  *
- * To all of them a message is bytes of a fixed shape around a payload, so what
- * drives and checks the load is the same code whatever is behind the socket.
+ * To all of them a message is bytes of a fixed shape around a payload, so the
+ * same code drives and checks the load of each.
  */
 #ifndef PM2A_BENCH_PROTOCOL_H
 #define PM2A_BENCH_PROTOCOL_H
@@ -33,7 +33,7 @@ struct protocol {
 	size_t (*subscribe)(uint8_t *out, const char *topic);
 	/* The same, or NULL where no load needs it. */
 	size_t (*unsubscribe)(uint8_t *out, const char *topic);
-	/* Waits until what a subscriber has sent is in force, and throws away
+	/* Waits until the frames of a subscriber are in force, and throws away
 	 * all that it was answered. */
 	void (*settle)(int fd);
 	void (*shape_in)(struct shape *out, const char *topic, size_t size);

@@ -18,8 +18,8 @@ function medians(results) {
 }
 
 /*
- * Calls each of the functions in turn, as often as there are runs, so that what
- * else the machine does falls on all of them: the medians of what they give.
+ * Calls each of the functions in turn, once for each run, so that other work of
+ * the machine affects all of them. Returns the medians of their results.
  */
 async function interleaved(...functions) {
 	const results = functions.map(() => []);

@@ -1,7 +1,7 @@
 /*
  * samples - how long messages take from publishing to their last delivery.
  *
- * The load generator never sleeps here, so what is measured is the broker and
+ * The load generator never sleeps here, so the figure includes the broker and
  * the wake-up of its CPU, not of this one. Messages at a pace leave when they
  * are due, whether or not those before them have arrived: a broker that stops
  * for a while can't hide it by stopping the load.

@@ -30,7 +30,7 @@
 #define N_TOPICS 10000
 #define TOPIC_MAX 32
 #define SUBSCRIBE_HEAD 2 /* an array of one, a string of less than 32 bytes */
-#define N_TURNS 3        /* until what was read is routed and written */
+#define N_TURNS 3        /* until all input is routed and written */
 
 static const struct conn_limits conn_limits = { 8 << 20, 4 << 20, 10000, 0 };
 static const struct broker_limits broker_limits = {

@@ -1,6 +1,7 @@
 /*
  * replay FILE...: each file through a fuzz target, where there is no libFuzzer.
- * It finds again every fault that a fuzzer has found, and keeps targets compiling.
+ * It finds again every fault that a fuzzer has found, and keeps targets
+ * compiling.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -63,8 +63,8 @@ function mutate(chance, bytes) {
 	return out.length > LONGEST ? out.subarray(0, LONGEST) : out;
 }
 
-/* A frame whose length field most often is right again, so that what has
- * changed behind it is read. */
+/* Mutates a frame; its length field is mostly right again, so that the daemon
+ * reads the changed bytes behind it. */
 function mutateFrame(chance, frame) {
 	if (chance.below(5) === 0)
 		return mutate(chance, frame);

@@ -4,7 +4,7 @@
  * Clients that keep to the protocol while others don't. Each message that one of
  * them publishes is noted for each receiver and compared with what arrives:
  * nothing is lost, nothing comes twice, the order stays, and so does each byte.
- * Each question ends once, with the answers of both who were asked. No
+ * Each question ends once, with the answers of both members that were asked. No
  * connection of theirs may end before the daemon does.
  *
  * Publishers wait for the slowest receiver, so that no witness is ever a slow

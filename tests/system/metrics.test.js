@@ -57,7 +57,7 @@ async function withHttp(start, args = []) {
 	return { daemon, port };
 }
 
-/* What Prometheus's own parser for OpenMetrics makes of it: name → { type, samples }. */
+/* Returns the result of Prometheus's own parser for OpenMetrics: name → { type, samples }. */
 function parse(text) {
 	const program = `
 import json, sys

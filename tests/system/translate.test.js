@@ -71,8 +71,8 @@ function randomJson(chance, depth) {
 	}
 }
 
-/* What JSON.parse() gives, as bytes that say all of it: half a surrogate pair is
- * U+FFFD, and placeholders are the bins that they stand for. */
+/* A value of JSON.parse() in a form to compare: half a surrogate pair is U+FFFD,
+ * and placeholders are the bins that they stand for. */
 function canonical(value, bins = []) {
 	if (Buffer.isBuffer(value))
 		return { bin: value.toString('hex') };

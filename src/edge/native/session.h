@@ -111,7 +111,7 @@ struct native {
 	void *drained_arg;
 };
 
-/* The pid that the kernel reports, or what HELLO has. */
+/* Returns the pid that the kernel reports, or else the one in HELLO. */
 int64_t session_pid(const struct session *session);
 
 /* "" until HELLO. */

@@ -20,8 +20,9 @@ struct redis_topic {
 	size_t len;
 };
 
-/* What Redis clients receive of a run of native workers, whose blob is settled.
- * Valid until the end of the turn, or another run. */
+/* Returns the messages of a run of native workers as Redis clients receive
+ * them. The blob of the run is settled. Valid until the end of the turn or the
+ * next run. */
 const struct forms_translation *redis_translate(
     struct redis *redis, const struct message_run *run);
 

@@ -11,11 +11,11 @@
  * always at work, work that can be batched is batched, and nobody has a reason
  * to drop anything. This is judged, for it shows what the adapters do. At
  * an even pace a few emits leave together, as those of a server that is not at
- * its end. That is shown and not judged: a process that wakes up each ms for
- * nothing but a write takes a third of what the peers take, and who reads that
- * write half, and no adapter can do with less.
+ * its end. That is shown and not judged: a process that wakes up each ms only for
+ * a write takes a third of the peers' time, a process that reads that write takes
+ * half, and no adapter can do with less.
  *
- * Runs take turns, so that what else the machine does falls on all; a figure is
+ * Runs take turns, so that other work of the machine affects all; a figure is
  * the median of its runs. QUICK=1 makes fewer and shorter ones, and judges
  * nothing. Environment: PM2ADAPTERD and REDIS_SERVER name the binaries. Exit
  * code 1: over a bound, or a message was lost, doubled or out of order.

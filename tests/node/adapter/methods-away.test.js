@@ -43,7 +43,7 @@ for (const major of MAJORS) {
 			await daemon?.destroy();
 		});
 
-		/* All that must ask others; of nobody, since what waits in a daemon may still be done. */
+		/* All that must ask others; those of FINDING select nobody, since a queued request may still be done. */
 		const asking = () => [
 			...gathering(major).map(({ call }) => call),
 			...FINDING.map(({ call }) => call('nobody')),

@@ -61,7 +61,7 @@ describe('payload: there and back', () => {
 	for (const [what, value] of Object.entries(SAME))
 		test(what, () => assert.deepEqual(carried(value), value));
 
-	/* Not the same thing, but what JSON and the attachments make of it for local clients. */
+	/* Not the same value, but the one that local clients get, by JSON and attachments. */
 	const AS_LOCAL = {
 		'undefined in an array': [[1, undefined], [1, null]],
 		'a function in an array': [[() => {}, 1], [null, 1]],

@@ -1,11 +1,10 @@
 'use strict';
 
 /*
- * A Socket.IO server that numbers what it says to the other servers and keeps a ledger of what it
- * hears of them, so that each message that is missing somewhere is accounted for. Between two
- * servers messages are in order and complete as long as both are connected, so what is missing
- * must lie around an end of the receiver's connection, of which `missed` has told it. `cuts` counts
- * those ends.
+ * A Socket.IO server that numbers its messages to the other servers and keeps a ledger of those that
+ * it receives, so that each missing message is accounted for. Between two servers messages are in
+ * order and complete as long as both are connected, so a gap must lie around an end of the receiver's
+ * connection that `missed` has reported. `cuts` counts those ends.
  *
  * The servers speak by serverSideEmit(), which takes the way of all broadcasts and needs no
  * browsers.

@@ -6,8 +6,8 @@ const { LIBRARIES } = require('./redis');
 const { within } = require('../../support/wait');
 
 /*
- * What Servers takes as `create`: an adapter over two connections, and what it asks of them.
- * make: createAdapter or createShardedAdapter.
+ * For `create` of Servers: an adapter over two connections, and its barrier. make: createAdapter or
+ * createShardedAdapter.
  */
 async function redisAdapter(daemon, library, make, options) {
 	const [publisher, hearer] = await Promise.all([0, 1].map(async () => {

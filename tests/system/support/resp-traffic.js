@@ -2,9 +2,9 @@
 
 /*
  * Requests by chance, out of a seed: those that are about publishing and
- * subscribing, with odd names and odd patterns, and whatever else a connection
- * may be told. What Redis and pm2adapterd answer differently on purpose is not
- * among them; docs/PROTOCOL.md lists it.
+ * subscribing, with odd names and odd patterns, and other commands of a
+ * connection. Requests that Redis and pm2adapterd answer differently on purpose
+ * are not among them; docs/PROTOCOL.md lists these.
  */
 
 const { command } = require('./resp');

@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "unit/support.h"
 
-/* Returns the output of err_trace(r) on standard error; *passed is its result. */
+/* Returns the output of err_trace(r) on standard error; *passed is its result.
+ */
 static const char *
 trace(int r, int *passed)
 {

@@ -383,7 +383,7 @@ TEST(what_is_sent_in_a_turn_leaves_in_order)
 	end();
 }
 
-/* Fills the socket until what is sent stays in the queue. */
+/* Fills the socket until further bytes stay in the queue. */
 static void
 stall(size_t len)
 {

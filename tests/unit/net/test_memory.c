@@ -45,7 +45,8 @@ end(void)
 	ck_assert_uint_eq(blob_held_bytes(), 0);
 }
 
-/* Queues a message of len bytes for holders first to last, which do not read. */
+/* Queues a message of len bytes for holders first to last, which do not read.
+ */
 static void
 stall(size_t first, size_t last, size_t len)
 {

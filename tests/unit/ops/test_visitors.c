@@ -286,7 +286,8 @@ TEST(a_reply_that_is_read_by_the_byte_ends_at_its_deadline)
 	end();
 }
 
-/* The state of the sixteen visitors, and whether one is closed for a new one. */
+/* The state of the sixteen visitors, and whether one is closed for a new one.
+ */
 static const struct {
 	const char *text;
 	int64_t age_ms;

@@ -75,7 +75,7 @@ class Asker {
 	 * Opens a request to the workers that have one of the rooms, or to all.
 	 *
 	 * @param kind one of GATHER
-	 * @param args what follows the kind in the question
+	 * @param args elements of the question after the kind
 	 * @param options rooms: array; timeout: ms; onPart: as in Client.ask()
 	 * @returns a promise of the client's result with decoded answers; rejected with
 	 *	PM2A_ERR_ENCODE or any error of Client.ask()
