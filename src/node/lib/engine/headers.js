@@ -1,0 +1,79 @@
+'use strict';
+
+/* Which headers a forwarding worker passes on, in raw form: [name, value, …]. */
+
+const { HEADER, KEY, addressOf } = require('./client-address');
+
+/* Of a connection, not of a message (RFC 9110, 7.6.1). `expect` is answered by the
+ * worker that has the client's connection. */
+const HOP_BY_HOP = new Set([
+	'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer',
+	'transfer-encoding', 'upgrade', 'expect',
+]);
+
+const PLAIN_CONNECTION = new Set(['', 'keep-alive', 'close', 'upgrade']);
+
+/* Returns the set of headers to leave out, which a Connection header can extend. */
+function hopByHop(raw) {
+	let all = HOP_BY_HOP;
+	for (let i = 0; i < raw.length; i += 2) {
+		if (raw[i].length === 10 && raw[i].toLowerCase() === 'connection' &&
+			!PLAIN_CONNECTION.has(raw[i + 1].toLowerCase())) {
+			const named = raw[i + 1].toLowerCase().split(',').map((name) => name.trim());
+			all = new Set([...all, ...named]);
+			all.delete('content-length'); // delimits the body
+		}
+	}
+	return all;
+}
+
+/* Returns the headers that are not of the connection. */
+function endToEnd(raw) {
+	const omitted = hopByHop(raw);
+	const kept = [];
+	for (let i = 0; i < raw.length; i += 2) {
+		const name = raw[i].toLowerCase();
+		if (!omitted.has(name) && name !== KEY) {
+			kept.push(raw[i], raw[i + 1]);
+		}
+	}
+	return kept;
+}
+
+function lines(raw) {
+	let text = '';
+	for (let i = 0; i < raw.length; i += 2) {
+		text += `${raw[i]}: ${raw[i + 1]}\r\n`;
+	}
+	return text;
+}
+
+/*
+ * Returns the head of a request for the owner, latin1.
+ *
+ * version: '1.0' for one answer after another on a connection, '1.1' for an upgrade
+ */
+function requestHead(req, version, raw) {
+	return `${req.method} ${req.url} HTTP/${version}\r\n${lines(raw)}` +
+		`${HEADER}: ${addressOf(req)}\r\n\r\n`;
+}
+
+/* Returns the head of an upgrade for the owner; keeps all headers but our own. */
+function upgradeHead(req) {
+	const raw = [];
+	for (let i = 0; i < req.rawHeaders.length; i += 2) {
+		if (req.rawHeaders[i].toLowerCase() !== KEY) {
+			raw.push(req.rawHeaders[i], req.rawHeaders[i + 1]);
+		}
+	}
+	return requestHead(req, '1.1', raw);
+}
+
+/* Returns the head of a request for the owner. */
+function keepAliveHead(req) {
+	const raw = endToEnd(req.rawHeaders);
+	raw.push('Connection', 'keep-alive');
+	return requestHead(req, '1.0', raw);
+}
+
+module.exports = { endToEnd, keepAliveHead, upgradeHead };

@@ -1,0 +1,36 @@
+'use strict';
+
+/*
+ * The ids of Engine.IO's sessions: `<id>.<tag>`. The tag is that of the session's
+ * owner, the worker that has the session; its Unix socket has the same name
+ * (folder.js). Nothing else of an id ever becomes part of a path, since a client
+ * can send any.
+ */
+
+const { randomBytes } = require('node:crypto');
+
+const TAG_LENGTH = 6; // 36 random bits
+const TAG = /^[A-Za-z0-9_-]{6}$/;
+const TAGGED = /\.([A-Za-z0-9_-]{6})$/;
+
+/* Makes a tag at random. */
+function newTag() {
+	return randomBytes(TAG_LENGTH).toString('base64url').slice(0, TAG_LENGTH);
+}
+
+function isTag(value) {
+	return typeof value === 'string' && TAG.test(value);
+}
+
+/* Returns the tag in a session id, or null. */
+function tagOf(sid) {
+	return TAGGED.exec(sid)?.[1] ?? null;
+}
+
+/* Returns the session id that names the owner `tag`. */
+function withTag(id, tag) {
+	const text = String(id);
+	return tagOf(text) === tag ? text : `${text}.${tag}`;
+}
+
+module.exports = { isTag, newTag, tagOf, withTag };
