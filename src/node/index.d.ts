@@ -125,6 +125,12 @@ declare namespace adapter {
 		 * false.
 		 */
 		partial?: boolean;
+		/**
+		 * Whether any worker takes any request of a client: requests of a session
+		 * that another worker has are forwarded to that worker. Session ids then end
+		 * in `.` and six characters. Default: true.
+		 */
+		anyWorker?: boolean;
 	}
 
 	/** Counters that only grow. */
@@ -164,6 +170,18 @@ declare namespace adapter {
 		 * number.
 		 */
 		unasked?: number;
+		/**
+		 * Of an adapter's connection: HTTP requests forwarded to the worker that has
+		 * their session.
+		 */
+		forwarded?: number;
+		/** WebSockets passed on to the worker that has their session. */
+		tunnelled?: number;
+		/**
+		 * Requests whose session no worker has: its worker has ended, or the id names
+		 * none. They are answered with `Session ID unknown`.
+		 */
+		ownerGone?: number;
 		/** Number of `missed` events. */
 		missed: number;
 		/**

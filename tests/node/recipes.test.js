@@ -25,11 +25,16 @@ const README = fs.readFileSync(path.join(PACKAGE, 'README.md'), 'utf8');
 const RECIPES = Object.fromEntries(
 	[...README.matchAll(/^<!-- recipe: (\S+) -->\n```\w+\n([^]*?)^```$/gm)].map(([, name, text]) => [name, text]));
 
-/* Makes a server of a recipe listen on a free port of loopback, which it tells its parent. */
+/*
+ * Makes a server of a recipe listen on a free port of loopback, which it tells its parent. Listening
+ * on a Unix socket, as the adapter does, stays as it is.
+ */
 const ON_LOOPBACK = `
 const { Server } = require('net');
 const { listen } = Server.prototype;
 Server.prototype.listen = function (...args) {
+	if (args[0].path !== undefined)
+		return listen.apply(this, args);
 	this.once('listening', () => process.send(this.address().port));
 	return listen.call(this, { host: '127.0.0.1', port: 0 }, ...args.filter((arg) => typeof arg === 'function'));
 };

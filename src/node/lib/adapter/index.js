@@ -33,9 +33,10 @@ function classOn(Base, nsp) {
 }
 
 /**
- * @see index.d.ts for the options.
+ * @see index.d.ts for the options. onServer(server, client) is called once for each
+ * Socket.IO server.
  */
-function pm2Adapter(opts = {}) {
+function pm2Adapter(opts = {}, onServer = () => {}) {
 	const first = new Hub(opts); // validates the options; has the public client
 	const shared = {
 		key: first.client.key,
@@ -53,6 +54,7 @@ function pm2Adapter(opts = {}) {
 			hub = isFirst ? first : new Hub(opts);
 			isFirst = false;
 			hubs.set(server, hub);
+			onServer(server, hub.client);
 		}
 		return hub;
 	}

@@ -59,6 +59,7 @@ const { Warnings } = require('./warnings');
 const { FLAG } = sender;
 /* Names of methods that only this package calls. */
 const onDelivery = Symbol('onDelivery');
+const onQuestion = Symbol('onQuestion');
 const publishFrame = Symbol('publishFrame');
 const dropUnsent = Symbol('dropUnsent');
 const LASTING = new Set(['bad-hello', 'bad-version', 'not-allowed',
@@ -196,6 +197,12 @@ class Client extends EventEmitter {
 	 * call. It must not throw. */
 	[onDelivery](deliver) {
 		this.#deliver = deliver;
+	}
+
+	/* Registers answer(question), which gets the questions on topics that begin with
+	 * `prefix` in place of the listeners of `question`. It must not throw. */
+	[onQuestion](prefix, answer) {
+		this.#questions.reserve(prefix, answer);
 	}
 
 	/**
@@ -485,4 +492,4 @@ class Client extends EventEmitter {
 	}
 }
 
-module.exports = { Client, dropUnsent, onDelivery, publishFrame };
+module.exports = { Client, dropUnsent, onDelivery, onQuestion, publishFrame };

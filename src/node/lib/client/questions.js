@@ -56,6 +56,7 @@ class Questions {
 	#stats;
 	#outgoing;
 	#tell;
+	#reserved = new Map(); // prefix of topics → answer(question)
 
 	/* stats, outgoing: the client's. tell(question): false if nobody listens. */
 	constructor(stats, outgoing, tell) {
@@ -64,15 +65,32 @@ class Questions {
 		this.#tell = tell;
 	}
 
+	/* Gives the questions on topics that begin with `prefix` to `answer` alone. */
+	reserve(prefix, answer) {
+		this.#reserved.set(prefix, answer);
+	}
+
 	/* Passes a question on; declines it if nobody listens. */
 	take({ id, ...rest }) {
 		const { connection } = this.#outgoing;
 		const question = new Question(rest,
 			(verdict, body) => connection.canSend && this.#answer(id, verdict, body));
 		this.#stats.questions++;
-		if (!this.#tell(question)) {
+		const answer = this.#answererOf(question.topics[0]);
+		if (answer !== undefined) {
+			answer(question);
+		} else if (!this.#tell(question)) {
 			question.decline();
 		}
+	}
+
+	#answererOf(topic) {
+		for (const [prefix, answer] of this.#reserved) {
+			if (topic.startsWith(prefix)) {
+				return answer;
+			}
+		}
+		return undefined;
 	}
 
 	/* Returns false if it had to send a no. Drops no answer for a limit, since the

@@ -1,0 +1,236 @@
+'use strict';
+
+/*
+ * Lets any worker take any request of a client: a request of a session that another
+ * worker has is passed to that worker, its owner, over the owner's Unix socket, and
+ * the answer is passed back. A session never moves, so all that Engine.IO does for
+ * it (transports, upgrades, limits, compression, middlewares) happens at its owner.
+ *
+ * The session id names the owner, so there is nothing to look up, and the daemon is
+ * not needed. A request whose owner is gone is given to this worker's own Engine.IO,
+ * which answers that the session is unknown.
+ *
+ * There is one AnyWorker for each Engine.IO, and it replaces methods of that
+ * instance. Engine.IO calls them for each request, so it does not matter whether it
+ * was attached to the HTTP server before.
+ */
+
+const debug = require('debug')('socket.io-pm2adapter:engine');
+const { forwardChunked } = require('./chunked-request');
+const { foldersFor } = require('./folder');
+const { ForwardedRequest } = require('./forwarded-request');
+const { wrapGenerateId } = require('./generate-id');
+const { InnerServer } = require('./inner-server');
+const { OpenPolls } = require('./open-polls');
+const { OwnerLookup } = require('./owner-lookup');
+const { OwnerPool } = require('./owner-pool');
+const { tagOf } = require('./session-id');
+const { tunnel } = require('./tunnel');
+const { warnOnce } = require('./warn-once');
+
+const pool = new OwnerPool(); // of this process
+
+const isInner = Symbol('isInner'); // on a request: another worker forwarded it
+
+class AnyWorker {
+	#engine;
+	#stats;
+	#client;
+	#folders;
+	#inner;
+	#lookup = null; // an OwnerLookup if ids do not name their owner
+	#polls = new OpenPolls((...args) => pool.connect(this.#folders, ...args));
+	#tunnels = new Set(); // clients' sockets
+	#original;
+
+	/*
+	 * engine: see isSupported(). client: of the adapter. isIdPublic: whether the
+	 * application sees ids of Engine.IO's sessions as `socket.id`.
+	 */
+	constructor(engine, { client, isIdPublic }) {
+		this.#engine = engine;
+		this.#client = client;
+		this.#stats = client.stats;
+		this.#folders = foldersFor(client.socketPath);
+		this.#inner = new InnerServer(this.#folders, {
+			request: (req, res) => {
+				req[isInner] = true;
+				engine.handleRequest(req, res);
+			},
+			upgrade: (req, socket, head) => {
+				req[isInner] = true;
+				engine.handleUpgrade(req, socket, head);
+			},
+			noop: (sid) => this.#sendNoop(sid),
+		});
+		const { handleRequest, handleUpgrade, close } = engine;
+		this.#original = { handleRequest, handleUpgrade };
+		engine.handleRequest = (req, res) => this.#onRequest(req, res);
+		engine.handleUpgrade = (req, socket, head) => this.#onUpgrade(req, socket, head);
+		engine.close = (...args) => {
+			const result = close.apply(engine, args);
+			this.#onClose();
+			return result;
+		};
+		wrapGenerateId(engine, {
+			isIdPublic,
+			tag: () => {
+				this.#open();
+				return this.#inner.tag;
+			},
+			onCustom: () => this.#lookUpOwners(),
+		});
+		engine.on('connection', (socket) => this.#lookup?.add(socket));
+		client.on('connect', () => this.#reopen());
+		this.#open();
+	}
+
+	/* Listens; without it this worker still forwards. */
+	#open() {
+		try {
+			this.#inner.open();
+		} catch (error) {
+			debug('not listening: %s', error.message);
+			warnOnce('this worker cannot listen for requests that reach other workers, so its ' +
+				`clients need sticky sessions or the WebSocket transport alone: ${error.message}`);
+		}
+	}
+
+	/* The folder may have gone with the daemon. */
+	#reopen() {
+		if (this.#inner.tag !== null) {
+			this.#open();
+		}
+	}
+
+	#lookUpOwners() {
+		this.#lookup ??= new OwnerLookup(this.#client, () => this.#inner.tag);
+	}
+
+	#onRequest(req, res) {
+		this.#withOwner(req, (tag, sid) => {
+			if (tag === null) {
+				this.#original.handleRequest.call(this.#engine, req, res);
+			} else {
+				this.#forward(req, res, { tag, sid });
+			}
+		});
+	}
+
+	#onUpgrade(req, socket, head) {
+		this.#withOwner(req, (tag, sid) => {
+			if (tag === null) {
+				this.#original.handleUpgrade.call(this.#engine, req, socket, head);
+			} else {
+				this.#tunnel(req, socket, head, { tag, sid });
+			}
+		});
+	}
+
+	/* Calls back with the tag of the owner, or null if it is this worker or there is
+	 * none. */
+	#withOwner(req, fn) {
+		const sid = req[isInner] ? undefined : this.#sessionOf(req);
+		if (typeof sid !== 'string' || sid === '' || Object.hasOwn(this.#engine.clients, sid)) {
+			fn(null);
+		} else if (this.#lookup === null) {
+			fn(this.#ownerIn(sid), sid);
+		} else {
+			this.#lookup.find(sid).then((tag) => fn(tag ?? this.#ownerIn(sid), sid));
+		}
+	}
+
+	#sessionOf(req) {
+		this.#engine.prepare(req);
+		return req._query.sid;
+	}
+
+	#ownerIn(sid) {
+		const tag = tagOf(sid);
+		if (tag === null) {
+			this.#stats.ownerGone++;
+		}
+		return tag === this.#inner.tag ? null : tag;
+	}
+
+	#forward(req, res, owner) {
+		let forwarded = null;
+		const on = {
+			onGone: () => {
+				this.#onOwnerGone(owner);
+				this.#original.handleRequest.call(this.#engine, req, res);
+			},
+			onEnd: () => this.#polls.delete(forwarded),
+			isLast: () => this.#polls.isDraining,
+		};
+		this.#stats.forwarded++;
+		if (req.headers['transfer-encoding'] !== undefined) {
+			this.#forwardChunked(req, res, owner, on);
+			return;
+		}
+		forwarded = new ForwardedRequest(req, res, on);
+		if (req.method === 'GET') {
+			this.#polls.add(forwarded, owner);
+		}
+		pool.open(this.#folders, owner.tag, () => forwarded.isWanted,
+			(error, connection) => forwarded.start(error, connection));
+	}
+
+	#forwardChunked(req, res, { tag }, on) {
+		pool.connect(this.#folders, tag, () => !res.destroyed, (error, socket) => {
+			if (error === null) {
+				forwardChunked(req, res, socket, on);
+			} else {
+				on.onGone();
+			}
+		});
+	}
+
+	#tunnel(req, client, head, owner) {
+		client.on('error', (error) => debug('a client of a tunnel: %s', error.message));
+		pool.connect(this.#folders, owner.tag, () => !client.destroyed, (error, socket) => {
+			if (error !== null) {
+				this.#onOwnerGone(owner);
+				this.#original.handleUpgrade.call(this.#engine, req, client, head);
+				return;
+			}
+			this.#stats.tunnelled++;
+			this.#tunnels.add(client);
+			client.once('close', () => this.#tunnels.delete(client));
+			tunnel(req, client, head, socket);
+		});
+	}
+
+	#onOwnerGone({ sid }) {
+		this.#stats.ownerGone++;
+		this.#lookup?.forget(sid);
+	}
+
+	#sendNoop(sid) {
+		const { clients } = this.#engine;
+		const transport = Object.hasOwn(clients, sid) ? clients[sid].transport : null;
+		if (transport?.name === 'polling' && transport.writable) {
+			transport.send([{ type: 'noop' }]);
+		}
+	}
+
+	/* The sessions of this worker end. Those that still have to be told so, on their
+	 * next poll, need the Unix socket. */
+	#onClose() {
+		this.#polls.drain();
+		for (const client of this.#tunnels) {
+			client.destroySoon();
+		}
+		const closeIfEmpty = () => {
+			if (this.#engine.clientsCount === 0) {
+				this.#inner.close();
+			}
+		};
+		for (const socket of Object.values(this.#engine.clients)) {
+			socket.once('close', () => process.nextTick(closeIfEmpty));
+		}
+		closeIfEmpty();
+	}
+}
+
+module.exports = { AnyWorker };

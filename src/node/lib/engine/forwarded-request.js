@@ -1,0 +1,180 @@
+'use strict';
+
+/*
+ * One HTTP request of a session that another worker has: passes it to the owner
+ * and the answer back, byte for byte, each no faster than its reader takes it.
+ *
+ * The request is written and the answer read here: http.request() would take twice
+ * as much time of the processor. Only a request whose body is chunked needs it
+ * (chunked-request.js).
+ *
+ * It ends in one of three ways:
+ *
+ *	answered   the whole answer was passed on
+ *	gone       the owner is not there, or ended before it answered: onGone() answers
+ *	broken     the client left, or the owner ended in the middle of its answer: the
+ *	           other connection is destroyed
+ */
+
+const debug = require('debug')('socket.io-pm2adapter:engine');
+const { endToEnd, keepAliveHead } = require('./headers');
+const { ResponseReader } = require('./response-reader');
+
+/* Returns the headers of an answer for the client. */
+function answerHeaders(raw, isLast) {
+	const kept = endToEnd(raw);
+	if (isLast) {
+		kept.push('Connection', 'close');
+	}
+	return kept;
+}
+
+class ForwardedRequest {
+	#req;
+	#res;
+	#on; // see the constructor
+	#connection = null;
+	#reader;
+	#head; // not written yet, or null
+	#isOver = false;
+	#isBodySent;
+
+	/*
+	 * on: { onGone(), onEnd(), isLast() }. onGone() must answer the client. onEnd()
+	 * follows in any case. isLast(): whether the client's connection must end after
+	 * the answer.
+	 */
+	constructor(req, res, on) {
+		this.#req = req;
+		this.#res = res;
+		this.#on = on;
+		this.#head = keepAliveHead(req);
+		this.#isBodySent = !(Number(req.headers['content-length']) > 0);
+		this.#reader = new ResponseReader(req.method, {
+			onHead: (head) => this.#onHead(head),
+			onBody: (chunk, isLast) => this.#onBody(chunk, isLast),
+		});
+		res.once('close', () => this.#onClientGone());
+	}
+
+	/* Whether the client still waits. */
+	get isWanted() {
+		return !this.#isOver;
+	}
+
+	/* Sends it; error: there is no connection to the owner. */
+	start(error, connection) {
+		if (error !== null) {
+			this.#gone();
+		} else if (this.#isOver) {
+			connection.release();
+		} else {
+			this.#connection = connection;
+			connection.use({
+				onData: (chunk) => this.#onData(chunk),
+				onDrain: () => this.#req.resume(),
+				onClose: (hasEnded) => this.#onOwnerGone(hasEnded),
+			});
+			this.#send();
+		}
+	}
+
+	#send() {
+		if (this.#isBodySent) {
+			this.#connection.socket.write(this.#head, 'latin1');
+			return;
+		}
+		this.#req.on('data', (chunk) => this.#sendBody(chunk));
+		this.#req.on('end', () => { this.#isBodySent = true; });
+	}
+
+	/* The head goes with the first chunk, to be one write. */
+	#sendBody(chunk) {
+		if (this.#connection === null) {
+			return; // it is answered already
+		}
+		const { socket } = this.#connection;
+		const bytes = this.#head === null ? chunk :
+			Buffer.concat([Buffer.from(this.#head, 'latin1'), chunk]);
+		this.#head = null;
+		if (!socket.write(bytes)) {
+			this.#req.pause();
+		}
+	}
+
+	#onData(chunk) {
+		try {
+			this.#reader.push(chunk);
+		} catch (error) {
+			debug('%s: %s', this.#connection?.path, error.message);
+			this.#breakOff();
+		}
+	}
+
+	#onHead({ status, message, raw }) {
+		this.#res.writeHead(status, message, answerHeaders(raw, this.#on.isLast()));
+	}
+
+	#onBody(chunk, isLast) {
+		if (isLast) {
+			this.#answered(chunk);
+		} else if (!this.#res.write(chunk)) {
+			const { socket } = this.#connection;
+			socket.pause();
+			this.#res.once('drain', () => socket.resume());
+		}
+	}
+
+	#answered(chunk) {
+		const connection = this.#connection;
+		this.#finish();
+		this.#res.end(chunk);
+		if (this.#isBodySent && connection.socket.readable) {
+			connection.release();
+		} else {
+			connection.destroy(); // the owner did not wait for the body
+			this.#req.resume();
+		}
+	}
+
+	#onClientGone() {
+		const connection = this.#connection;
+		if (!this.#isOver) {
+			this.#finish();
+			connection?.destroy();
+		}
+	}
+
+	#onOwnerGone(hasEnded) {
+		if (this.#reader.hasHead) {
+			if (!hasEnded || !this.#reader.end()) {
+				this.#breakOff();
+			}
+		} else {
+			this.#gone();
+		}
+	}
+
+	#gone() {
+		if (!this.#isOver) {
+			this.#finish();
+			this.#req.resume();
+			this.#on.onGone();
+		}
+	}
+
+	#breakOff() {
+		const connection = this.#connection;
+		this.#finish();
+		connection.destroy();
+		this.#res.destroy();
+	}
+
+	#finish() {
+		this.#isOver = true;
+		this.#connection = null;
+		this.#on.onEnd();
+	}
+}
+
+module.exports = { ForwardedRequest, answerHeaders };
