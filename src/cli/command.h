@@ -24,7 +24,7 @@ struct command {
 	const char *config_file; /* or NULL */
 	enum action action;
 	bool as_json;
-	bool is_watching; /* --watch was said */
+	bool is_watching; /* --watch was given */
 	struct control_stats stats;
 	int interval_ms;    /* of --watch */
 	const char *what;   /* of --signal and --dump-completion */
@@ -42,7 +42,7 @@ void command_fini(struct command *command);
 int must_check command_config(
     const struct command *command, struct config *out, struct config_why *why);
 
-/* What --emit, --ask and --tail are to do; points into both. */
+/* Returns the orders of --emit, --ask or --tail; it points into both. */
 struct shell command_shell(
     const struct command *command, const struct config *config);
 

@@ -58,9 +58,9 @@ probe_health(const char *socket, int timeout_ms)
 	return o == NULL;
 }
 
-/* Whether the process of that pid is a pm2adapterd here: the daemon tells its
- * own, which is another in another pid namespace. One that has ended and whose
- * parent has not looked yet (proc(5), state Z) is none. */
+/* Returns whether the process with this pid is a running pm2adapterd. The
+ * daemon reports its own pid, which differs in another pid namespace. A zombie
+ * (proc(5), state Z) is not running. */
 static bool
 is_daemon(int64_t pid)
 {

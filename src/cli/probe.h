@@ -1,6 +1,6 @@
 /*
- * probe - `--healthz` and `--signal`: whether the daemon is well, and what it
- * is to do, for probes and scripts.
+ * probe - `--healthz` and `--signal`: the health of the daemon, and orders to
+ * it, for probes and scripts.
  */
 #ifndef PM2A_CLI_PROBE_H
 #define PM2A_CLI_PROBE_H
@@ -13,12 +13,12 @@
 int probe_health(const char *socket, int timeout_ms);
 
 /*
- * Has the daemon at the socket's path `reload`, `drain` or `reopen`, by the
- * signal for it, and prints what came of it: for reload it waits for the
- * outcome, for drain until the daemon has ended, for timeout_ms at the most.
- * Gives the exit code: 0; EX_UNAVAILABLE: there is no daemon, or it isn't
- * certain which process it is; EX_NOPERM: the process may not be sent signals;
- * EX_CONFIG: the configuration was refused; EX_TEMPFAIL: no outcome in time.
+ * Sends the daemon at the socket's path the signal for `reload`, `drain` or
+ * `reopen`, and prints the outcome: it waits for that of a reload, and for the
+ * end of the daemon after drain, at most timeout_ms. Returns the exit code: 0;
+ * EX_UNAVAILABLE: there is no daemon, or its process is unknown; EX_NOPERM: the
+ * process may not be signalled; EX_CONFIG: the configuration was refused;
+ * EX_TEMPFAIL: no outcome in time.
  */
 int probe_signal(const char *socket, const char *what, int timeout_ms);
 

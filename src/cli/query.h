@@ -27,7 +27,7 @@ struct query {
 	struct pm2a *p; /* NULL: it could not be created */
 	struct query_reply reply, previous;
 	bool is_pending; /* a request is open */
-	bool has_ended;  /* a connection that was open is not any more */
+	bool has_ended;  /* an open connection has ended */
 	char why[256];   /* the last error */
 };
 

@@ -228,7 +228,7 @@ put_event(struct msg_writer *w, char **args)
 	return true;
 }
 
-/* The questions of docs/PROTOCOL.md that somebody at a shell may have. */
+/* The questions of docs/PROTOCOL.md that are useful at a shell. */
 static const struct kind {
 	const char *name, *usage;
 	enum pm2a_gather gather;
@@ -352,7 +352,7 @@ print_result_json(const struct kind *kind, const struct pm2a_result *result)
 	fputs("]}\n", stdout);
 }
 
-/* Says who is missing, and gives the exit code. */
+/* Prints the names of missing workers. Returns the exit code. */
 static int
 judge(const struct asking *asking, const struct pm2a_result *result)
 {

@@ -26,8 +26,8 @@ struct shell {
  * TARGET EVENT [JSON]... : emits to clients. TARGET is "" or "/" for all,
  * NSP for all of a namespace, #ROOM, or NSP#ROOM.
  *
- * 0: the daemon has it. EX_USAGE: arguments that can't be understood;
- * EX_UNAVAILABLE: it could not be given to the daemon.
+ * 0: the daemon has the message. EX_USAGE: the arguments are invalid;
+ * EX_UNAVAILABLE: the message did not reach the daemon.
  */
 int shell_emit(const struct shell *shell);
 

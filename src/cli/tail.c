@@ -88,7 +88,7 @@ struct parts {
 	uint64_t n_args;
 };
 
-/* Takes the head of a str, which is this one. */
+/* Reads a str if it equals this one. */
 static bool
 is_key(struct bytes *b, const char *key)
 {

@@ -53,7 +53,7 @@ struct screen {
 	size_t n_lines;
 };
 
-/* Prints one line, cut to the width. colour is of all of it, or NULL. */
+/* Prints one line, cut to the width, in `colour` if it is not NULL. */
 __attribute__((format(printf, 3, 4))) static void
 put_line(struct screen *screen, const char *colour, const char *fmt, ...)
 {

@@ -2,8 +2,8 @@
  * view - the screen of `--watch`: two replies to STATS as one screen of text.
  * Pure: it knows no terminal and no clock.
  *
- * Rates are the difference of the two answers. Names of peers are made
- * printable, and nothing else that they say reaches the terminal.
+ * Rates are the difference of the two answers. Names are the only text of peers
+ * that reaches the terminal, and they are made printable.
  */
 #ifndef PM2A_CLI_VIEW_H
 #define PM2A_CLI_VIEW_H
@@ -37,9 +37,9 @@ void view_add(struct view_history *history, double value);
 const char *view_sparkline(const struct view_history *history, char *out);
 
 /*
- * Adds the new answer to the histories and prints the screen, height lines of
- * width columns at most. before is the answer of elapsed_ms ago, or NULL when
- * there is none: then there are no rates.
+ * Adds the new answer to the histories and prints the screen, at most height
+ * lines of width columns. before is the answer of elapsed_ms ago, or NULL; then
+ * there are no rates.
  */
 void view_print(struct view *view, FILE *out, const struct msg_node *now,
     const struct msg_node *before, int64_t elapsed_ms);

@@ -24,8 +24,9 @@
  * so that nothing flickers: cursor home, each line and the erasure of its rest,
  * then the erasure of the lines below.
  *
- * Signals come by signalfd(2), beside the keys and the time of the next sample:
- * there is one place that waits, and one way out, which restores the terminal.
+ * Signals arrive by signalfd(2), like the keys and the time of the next sample,
+ * so there is one place that waits, and one way out, which restores the
+ * terminal.
  */
 
 #define ENTER "\033[?1049h\033[?25l"
@@ -154,7 +155,7 @@ step(struct watch *watch, int64_t left_ms)
 	(void)!pm2a_dispatch(p, fds[2].revents);
 }
 
-/* Requests statistics and waits for the reply, or for the end of it all. */
+/* Requests statistics and waits for the reply, or until the view ends. */
 static void
 sample(struct watch *watch)
 {
@@ -168,7 +169,7 @@ sample(struct watch *watch)
 	watch->taken = at;
 }
 
-/* Waits until the next sample is due, or it is over. */
+/* Waits until the next sample is due, or until the view ends. */
 static void
 wait_for_turn(struct watch *watch, struct instant due)
 {
@@ -180,7 +181,7 @@ wait_for_turn(struct watch *watch, struct instant due)
 	}
 }
 
-/* Keys come one by one and unseen. */
+/* Turns off line editing and echo. */
 static void
 enter(struct watch *watch)
 {

@@ -69,9 +69,9 @@ config_copy(const struct config *config)
 	return copy;
 }
 
-/* Digits in base, at text; *rest is what follows. False when there are none.
- * A number that an int64_t cannot hold becomes INT64_MAX, beyond every range.
- */
+/* Reads the digits at text in base; *rest points behind them. Returns false if
+ * there are none. A number that an int64_t cannot hold becomes INT64_MAX, which
+ * is beyond every range. */
 static bool
 parse_digits(const char *text, int base, int64_t *out, const char **rest)
 {
@@ -136,7 +136,7 @@ parse_number(const struct option *option, const char *text, int64_t *out)
 	return parse_units(text, config_type(option)->units, out);
 }
 
-/* Addresses are added to those that are there. */
+/* Adds addresses to those of the option. */
 static char *
 joined(const char *old, const char *value)
 {

@@ -19,7 +19,7 @@
 enum config_error {
 	CONFIG_E_UNKNOWN = 1, /* no such key */
 	CONFIG_E_VALUE,       /* not a value of its type, or out of range */
-	CONFIG_E_CONFLICT,    /* two values that can't be had together */
+	CONFIG_E_CONFLICT,    /* two values that exclude each other */
 };
 
 /* An error as a sentence without a full stop. */
@@ -33,7 +33,7 @@ void config_init(struct config *config, const char *default_socket);
 /* Idempotent. */
 void config_fini(struct config *config);
 
-/* A deep copy, for which config_fini() is due as well. */
+/* Makes a deep copy; end it with config_fini() too. */
 struct config config_copy(const struct config *config);
 
 /* Sets one option from text. Returns 0 or CONFIG_E_*, with *why. */
@@ -49,7 +49,7 @@ int must_check config_read(struct config *config, const char *name,
 /* Whether allow-users or allow-groups is set. */
 bool config_is_exclusive(const struct config *config);
 
-/* Whether the values go together. Returns 0 or CONFIG_E_CONFLICT. */
+/* Checks that the values do not conflict. Returns 0 or CONFIG_E_CONFLICT. */
 int must_check config_check(
     const struct config *config, struct config_why *why);
 
@@ -71,7 +71,7 @@ bool config_is_reloadable(size_t i);
 /* Whether a and b differ in option i. */
 bool config_differs(const struct config *a, const struct config *b, size_t i);
 
-/* Sets option i of config to what it is in other. */
+/* Sets option i of config to its value in other. */
 void config_take(struct config *config, const struct config *other, size_t i);
 
 #endif

@@ -46,7 +46,7 @@ struct type {
 struct option {
 	const char *name;
 	enum option_type type;
-	size_t field; /* offset in struct config, of what its type says */
+	size_t field; /* offset in struct config of a field of its type */
 	int64_t min, max, initial;
 	bool reloadable;
 	const char *text;
@@ -56,7 +56,7 @@ extern const struct type config_types[];
 extern const struct option config_options[];
 extern const size_t config_options_n;
 
-/* The field of the option, as its type has it. */
+/* Returns the field of the option, which has its type. */
 int64_t *config_number(
     const struct config *config, const struct option *option);
 char **config_string(const struct config *config, const struct option *option);

@@ -13,8 +13,8 @@
 const char *config_value(
     const struct config *config, size_t i, char *out, size_t size);
 
-/* A file with every option, its meaning and range as comments. A socket that
- * nobody has set is a comment too. */
+/* Writes a file with every option, its meaning and range as comments. A socket
+ * that is not set is a comment too. */
 void config_print_file(const struct config *config, FILE *out);
 
 /* The options for --help. */

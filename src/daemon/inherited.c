@@ -13,7 +13,7 @@
 
 static const char *const role_names[] = { "native", "resp", "metrics" };
 
-/* How many there are for us; 0 where they are another process's. */
+/* Returns the number of sockets for this process. */
 static int
 count(void)
 {
@@ -25,9 +25,9 @@ count(void)
 	return (int)strtonum(n, 1, INT32_MAX, NULL);
 }
 
-/* The role that the name, which ends with a colon or the text, stands for.
- * Returns false if unknown. By default systemd names a socket after its
- * unit. */
+/* Finds the role for the name at `name`, which ends with a colon or the text.
+ * Returns false if unknown. By default systemd names a socket after its unit.
+ */
 static bool
 find_role(const char *name, enum inherited_role *out)
 {

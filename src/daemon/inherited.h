@@ -20,10 +20,10 @@ struct inherited {
 };
 
 /*
- * Reads the environment, and takes the variables out of it. A name says what a
- * socket is for: native, resp or metrics; a single socket is native whatever it
- * is called. Returns 0, or EX_CONFIG, which has been explained on standard
- * error: an unknown name, more than one native, more than INHERITED_MAX.
+ * Reads the variables, and removes them from the environment. The name of a
+ * socket is its role: native, resp or metrics; a single socket is native
+ * whatever its name. Returns 0, or EX_CONFIG after a message on standard error:
+ * an unknown name, more than one native, more than INHERITED_MAX.
  */
 int must_check inherited_read(struct inherited *out);
 

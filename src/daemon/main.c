@@ -104,9 +104,9 @@ run(const struct command *command)
 }
 
 /*
- * Descriptors 0 to 2 must not become a socket or a pipe of the event loop, to
- * which output would be written. Those that are closed become /dev/null; stdout
- * can't be written to, so that a command whose output is lost says so.
+ * Descriptors 0 to 2 must not become a socket or a pipe of the event loop,
+ * since output would be written to it. Closed ones become /dev/null; stdout is
+ * opened for reading, so that a command reports that its output is lost.
  */
 static bool
 occupy_standard_descriptors(void)

@@ -65,7 +65,8 @@ drain(struct daemon *daemon, const char *why)
 	notify_stopping(daemon->notify);
 	sockets_close(&daemon->sockets);
 	metrics_drain(daemon->metrics);
-	/* One for this function, so that no edge that is empty ends it. */
+	/* One more for this function, so that an edge without connections does
+	 * not end the drain. */
 	daemon->n_drains = 1;
 	daemon->n_drains++;
 	redis_drain(daemon->redis, on_drained, daemon);
@@ -119,7 +120,7 @@ struct reloaded {
 	size_t n_changed, n_need_restart;
 };
 
-/* Takes from fresh what can change now, and says what can't. */
+/* Takes the reloadable values from fresh, and logs the others. */
 static struct reloaded
 apply_config(struct daemon *daemon, struct config *fresh)
 {
@@ -175,7 +176,7 @@ refuse_config(const struct config_why *why, char *said, size_t size)
 	return false;
 }
 
-/* All or nothing. Puts what came of it into said. */
+/* All or nothing. Writes the outcome to said. */
 static bool
 read_again(struct daemon *daemon, char *said, size_t size)
 {
@@ -269,7 +270,7 @@ on_pm2_shutdown(void *arg)
 	drain(arg, "pm2-shutdown");
 }
 
-/* Where pm2 is there. */
+/* Only under pm2. */
 static struct pm2 *
 meet_pm2(struct daemon *daemon)
 {
@@ -320,8 +321,8 @@ watch_signals(struct daemon *daemon)
 	return r;
 }
 
-/* Without its event a signal has its default action again, and one that comes
- * in the last moment would spoil the exit code. */
+/* Without its event a signal has its default action again, and one in the last
+ * moment would change the exit code. */
 static void
 forget_signals(struct daemon *daemon)
 {
@@ -342,7 +343,7 @@ say_ready(struct daemon *daemon)
 	notify_ready(daemon->notify);
 }
 
-/* Each part before those that know it. */
+/* In this order: each part before the parts that use it. */
 static void
 make_parts(struct daemon *daemon)
 {
@@ -425,7 +426,7 @@ open_log(const struct config *config)
 	return 0;
 }
 
-/* Returns 0 or an exit code, which has been explained. */
+/* Returns 0, or an exit code after a message on standard error. */
 static int
 find_allowed(const struct config *config, struct allowed **out)
 {

@@ -7,7 +7,7 @@
 #include "net/piped.h"
 
 #define SERVER_NAME "pm2adapterd/" VERSION
-#define FRAME_ROOM 64 /* for what stands around answers */
+#define FRAME_ROOM 64 /* bytes around the answers in a frame */
 
 size_t
 settings_splice_above(const struct config *config)

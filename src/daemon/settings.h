@@ -1,5 +1,5 @@
 /*
- * settings - the configuration in the terms of each module: limits and names.
+ * settings - the configuration as the settings of each module: limits, names.
  * Also checks that the kernel can splice.
  */
 #ifndef PM2A_DAEMON_SETTINGS_H
@@ -15,8 +15,8 @@
 struct conn_limits settings_conn(const struct config *config);
 struct broker_limits settings_broker(const struct config *config);
 
-/* Both point into config, which must outlive what is made with them; STATS
- * shows config as it is then. */
+/* Both point into config, which must outlive the modules that use them. STATS
+ * shows the current values of config. */
 /* The users that may connect. Returns 0 or ALLOWED_E_*, with *why. */
 int must_check settings_allowed(
     const struct config *config, struct allowed **out, struct config_why *why);
@@ -27,8 +27,8 @@ struct hub_settings settings_hub(struct config *config);
 struct native_settings settings_native(const struct config *config);
 struct redis_settings settings_redis(const struct config *config);
 
-/* For conn_set_splice_above(): 0 where the kernel is not known to be good at
- * it, which is logged. */
+/* For conn_set_splice_above(): 0, with a log line, if the kernel is older than
+ * those that were measured. */
 size_t settings_splice_above(const struct config *config);
 
 #endif

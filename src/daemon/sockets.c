@@ -144,7 +144,7 @@ count(const struct sockets *sockets, enum sockets_role role)
 	return n;
 }
 
-/* Adds an entry without a listener. Returns NULL if the role has its most. */
+/* Adds an entry without a listener. Returns NULL if the role has no room. */
 static struct sockets_entry *
 add(struct sockets *sockets, enum sockets_role role)
 {
@@ -269,8 +269,8 @@ open_at(struct sockets *sockets, const struct config *config,
 		   : open_address(sockets, config, entry, subject, where);
 }
 
-/* Opens what the option `value` names: a list if the role may have several. An
- * inherited socket replaces a single one. */
+/* Opens the sockets in the option's `value`: a list if the role may have
+ * several. An inherited socket replaces a single one. */
 static int
 open_role(struct sockets *sockets, const struct config *config,
     enum sockets_role role, const char *value)

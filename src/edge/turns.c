@@ -69,7 +69,7 @@ handle(
 	entry->owner = NULL;
 }
 
-/* Handles what has not been handled, and empties the stage. */
+/* Handles the remaining entries, and empties the stage. */
 static void
 run(struct turns *turns, struct turns_stage *stage)
 {

@@ -30,7 +30,7 @@ extern const struct listen_ops metrics_http_listen_ops;
 struct metrics *metrics_new(struct loop *loop, struct hub *hub)
     __attribute__((returns_nonnull));
 
-/* Closes everything. NULL is fine. */
+/* Closes everything. NULL is allowed. */
 void metrics_free(struct metrics *metrics);
 
 /* From now on /healthz says that the daemon ends. */

@@ -30,9 +30,10 @@ put_head(const struct text *text, const char *name, const char *type,
 	    help, name, suffix, type);
 }
 
-/* The value of a label, which is UTF-8: \\, " and newlines escaped as the
- * format has it; other characters that are not safe as \xNN, with its backslash
- * escaped. */
+/* Writes the value of a label, which is UTF-8. \\, " and newlines are escaped
+ * as the format requires, other unsafe characters as \xNN with an escaped
+ * backslash.
+ */
 static void
 put_label(FILE *out, const char *value)
 {
@@ -76,8 +77,8 @@ put_figure(const struct figure_info *info, int64_t value, void *arg)
 		    text->out, "%.*f\n", info->decimals, (double)value / unit);
 }
 
-/* Buckets at powers of four: 16 us to 16.8 s. Times are whole microseconds, the
- * rest cut off: below 16 us is at most 15, where a bucket ends. */
+/* Buckets at powers of four: 16 us to 16.8 s. Times are truncated to whole
+ * microseconds, so a time below 16 us is at most 15, where a bucket ends. */
 static void
 put_histogram(const struct text *text, const char *name, const char *help,
     const struct histogram *h)

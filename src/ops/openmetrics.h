@@ -1,7 +1,7 @@
 /*
  * openmetrics - the figures as text for Prometheus: OpenMetrics 1.0, or the
  * older text format 0.0.4, which differ in how counters are named and in how
- * the text ends. Pure but for the native that is asked.
+ * the text ends. Pure, except that it reads the hub.
  */
 #ifndef PM2A_OPS_OPENMETRICS_H
 #define PM2A_OPS_OPENMETRICS_H
@@ -11,8 +11,8 @@
 
 struct hub;
 
-/* The clients with the longest queues, of which there are so many at most, have
- * metrics of their own. */
+/* Maximum number of clients with metrics of their own: those with the longest
+ * queues. */
 #define OPENMETRICS_CLIENTS_MAX 100
 
 #define EXPOSITION_OPENMETRICS \

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* The assembler takes the files in; the Makefile knows that this depends on
- * them. */
+/* The assembler includes the files; the Makefile has them as prerequisites. */
 #define INCLUDE_FILE(name, file)                      \
 	__asm__(".pushsection .rodata\n"              \
 		"page_" name ":\n"                    \

@@ -1,6 +1,6 @@
 /*
- * page - the files of the page that metrics-listen shows, as they are in
- * src/ops/page/: they are part of the program.
+ * page - the page that metrics-listen shows. Its files, src/ops/page/, are part
+ * of the program.
  */
 #ifndef PM2A_OPS_PAGE_H
 #define PM2A_OPS_PAGE_H
@@ -13,7 +13,7 @@ struct page_file {
 	const char *data, *end;
 };
 
-/* Returns the file of that path of len bytes, or NULL. */
+/* Returns the file at the URL path of `len` bytes, or NULL. */
 const struct page_file *page_find(const char *path, size_t len);
 
 #endif

@@ -99,7 +99,7 @@ send_json(struct pm2 *pm2, json_t *value)
 	json_decref(value);
 }
 
-/* `type` is what pm2 names the event, and data what it hands on. */
+/* Sends pm2 an event: its name for pm2, and its data. */
 static void
 send_event(struct pm2 *pm2, const char *type, json_t *data)
 {
@@ -107,8 +107,8 @@ send_event(struct pm2 *pm2, const char *type, json_t *data)
 }
 
 /*
- * The values of `pm2 show` and `pm2 monit`: texts with their units, of which
- * there is room for a dozen.
+ * The values of `pm2 show` and `pm2 monit`: texts with their units; pm2 has
+ * room for a dozen.
  */
 __attribute__((format(printf, 4, 5))) static void
 put_value(
@@ -176,8 +176,8 @@ next_deadline(struct loop_source *source)
 	return pm2->channel.fd < 0 ? INSTANT_NEVER : pm2->next_telling;
 }
 
-/* While pm2 doesn't read, values that are old before they leave are not added
- * to what waits. */
+/* While pm2 does not read, no values are queued: they would be old before they
+ * are sent. */
 static void
 expire(struct loop_source *source, struct instant now)
 {
@@ -304,8 +304,8 @@ find_action(const char *name)
 	return NULL;
 }
 
-/* pm2 hands on the names that we have told it, and whatever another program
- * sends through pm2's API; the latter gets no answer. */
+/* pm2 forwards the actions that the daemon has announced, and any message that
+ * another program sends through pm2's API; the latter gets no answer. */
 static void
 act(struct pm2 *pm2, const char *name, const char *argument)
 {
@@ -321,8 +321,8 @@ act(struct pm2 *pm2, const char *name, const char *argument)
 		"action_name", action->name));
 }
 
-/* `pm2 trigger` sends the action's name, or where it was given an argument a
- * map with both. */
+/* `pm2 trigger` sends the action's name, or a map with the name and the
+ * argument if there is one. */
 static void
 on_line(const char *line, size_t len, void *arg)
 {

@@ -2,9 +2,9 @@
  * pm2 - reports to pm2, and actions that pm2 may trigger.
  *
  * An app that pm2 runs in fork mode has an IPC channel to it (pm2_channel.h).
- * On it the daemon says that it is ready (`wait_ready`), once a second gives
- * the values that `pm2 show` and `pm2 monit` display, and answers `pm2
- * trigger`. Without pm2 there is no struct pm2.
+ * On it the daemon reports that it is ready (`wait_ready`), sends the values of
+ * `pm2 show` and `pm2 monit` once a second, and answers `pm2 trigger`. Without
+ * pm2 there is no struct pm2.
  */
 #ifndef PM2A_OPS_PM2_H
 #define PM2A_OPS_PM2_H
@@ -31,10 +31,10 @@ struct pm2_hooks {
 };
 
 /*
- * The channel's fd, or -1 when pm2 has not started us. A child of a worker has
- * inherited pm2's environment and has a channel too, which is not pm2's: so the
- * process whose pid pm2 keeps in its home must be our parent. The channel is
- * taken out of the environment.
+ * Returns the channel's fd, or -1 if pm2 has not started this process. A child
+ * of a worker inherits pm2's environment and may have a channel that is not
+ * pm2's; so our parent must be the process whose pid is in pm2's home. Removes
+ * the channel from the environment.
  */
 int pm2_inherited(void);
 
@@ -42,7 +42,7 @@ int pm2_inherited(void);
 struct pm2 *pm2_new(struct loop *loop, int fd, struct hub *hub,
     const struct pm2_hooks *hooks) __attribute__((returns_nonnull));
 
-/* NULL is fine here, and means that pm2 isn't there. */
+/* NULL is allowed: no pm2. */
 void pm2_free(struct pm2 *pm2);
 void pm2_say_ready(struct pm2 *pm2);
 

@@ -45,7 +45,7 @@ take_line(struct pm2_channel *channel, char *line, size_t len)
 	channel->on_line(line, len, channel->arg);
 }
 
-/* Hands out the lines that have ended, and keeps the rest. */
+/* Passes complete lines on, and keeps the rest. */
 static void
 take_lines(struct pm2_channel *channel)
 {
@@ -86,8 +86,8 @@ on_readable(struct loop_event *event)
 	take_lines(channel);
 }
 
-/* Writes what it can. A failed write is left to on_readable(), which sees the
- * end of the channel and what was said before it. */
+/* Writes as much as the socket takes. A failed write is left to on_readable(),
+ * which reads the last messages and the end of the channel. */
 static void
 flush(struct pm2_channel *channel)
 {
@@ -132,7 +132,8 @@ pm2_channel_open(struct pm2_channel *channel, struct loop *loop, int fd)
 		pm2_channel_close(channel);
 }
 
-/* Room for len more bytes behind what waits. False: that would be too much. */
+/* Makes room for len more bytes in the queue. Returns false if that is over the
+ * limit. */
 static bool
 make_room(struct pm2_channel *channel, size_t len)
 {

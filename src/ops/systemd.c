@@ -63,8 +63,8 @@ read_address(struct notify *notify, const char *name)
 	return true;
 }
 
-/* How often the watchdog wants to be fed, twice as often to be sure; 0 where it
- * waits for another process. */
+/* Returns the interval of watchdog pings, half of the required one; 0 if the
+ * watchdog is for another process. */
 static int64_t
 watchdog_interval(void)
 {

@@ -15,11 +15,11 @@
 struct notify;
 
 /* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and takes them out of
- * the environment. NULL: there is no manager that listens. native must outlive
- * it. */
+ * the environment. Returns NULL if no manager listens. `hub` must outlive it.
+ */
 struct notify *notify_new(struct loop *loop, struct hub *hub);
 
-/* All of these: NULL is fine. */
+/* NULL is allowed in all of these. */
 void notify_free(struct notify *notify);
 void notify_ready(struct notify *notify);
 void notify_reloading(struct notify *notify);

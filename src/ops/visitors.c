@@ -12,11 +12,11 @@
 #include "base/xalloc.h"
 
 /*
- * A probe must get in whatever others do, so nobody is turned away at the door:
- * the newcomer is let in, its request is looked at, and then one visitor more
- * than the limit goes. That is one that has been served or has been there for a
- * second, if there is one: rather one that is idle, and the one that has waited
- * the longest. Many that connect at once can only push out each other.
+ * A probe must be served whatever other visitors do, so every new connection is
+ * accepted and its request is read; then one visitor over the limit is closed.
+ * Of those that have been served or are a second old, an idle one is closed
+ * first; if there are none, the oldest. So many that connect at once can only
+ * close each other.
  *
  * Each request, and each reply, has one deadline as a whole. A byte now and
  * then moves none. The list of visitors is in the order of their deadlines.
@@ -112,8 +112,8 @@ is_idle(const struct visitor *v)
 	return v->state == LINGERING || (v->state == READING && v->n_in == 0);
 }
 
-/* Sends text, if the kernel takes it, unless nothing was asked: an answer would
- * be taken for that to the next request. */
+/* Sends text, if the kernel takes it, unless there is no request: the client
+ * would take it for the answer to its next one. */
 static void
 end_with(struct visitor *v, const char *text)
 {
@@ -205,7 +205,7 @@ visitor_wait(struct visitor *v, void (*cancel)(void *arg), void *arg)
 	v->cancel_arg = arg;
 }
 
-/* Decides what the bytes that are there lead to. */
+/* Judges the received bytes. */
 static void
 judge(struct visitor *v)
 {
@@ -364,7 +364,7 @@ visitors_accept(struct visitors *set, int fd)
 	make_room(set);
 }
 
-/* Replies that are not taken make room for one that is just made. */
+/* Replies that clients do not read are dropped to make room for a new one. */
 static void
 bound_replies(struct visitors *set, const struct visitor *newest)
 {

@@ -1,8 +1,8 @@
 /*
  * visitors - connections that ask for little and stay short: those of
  * metrics-socket and metrics-listen. A set of them owns its connections, bounds
- * their number, their time and the bytes that wait for them, and knows nothing
- * of what they ask.
+ * their number, their time and the bytes that wait for them, and does not know
+ * their protocol.
  */
 #ifndef PM2A_OPS_VISITORS_H
 #define PM2A_OPS_VISITORS_H
@@ -54,7 +54,7 @@ struct visitors *visitors_new(struct loop *loop, const char *name,
     const struct visitors_ops *ops, void *user)
     __attribute__((returns_nonnull));
 
-/* Closes all. Not to be called from a task of the loop. NULL is fine. */
+/* Closes all. Must not be called from a task of the loop. NULL is allowed. */
 void visitors_free(struct visitors *set);
 
 /* Takes fd, a connected stream socket that doesn't block. */

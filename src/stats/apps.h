@@ -1,7 +1,7 @@
 /*
- * apps - which scripts are members under which key. The key is the border
- * between applications; two different scripts under one are most likely two
- * applications whose broadcasts mix, which nobody notices by looking at either.
+ * apps - the scripts of the members of each key. The key separates
+ * applications; two different scripts with one key are most likely two
+ * applications whose broadcasts mix, which is hard to notice in either of them.
  */
 #ifndef PM2A_STATS_APPS_H
 #define PM2A_STATS_APPS_H
@@ -30,16 +30,16 @@ struct apps {
 };
 
 /*
- * A member has come. One without a key or a script isn't counted. Returns
- * another script of the same key where this is the first time that there are
- * two, for as long as the key has members; else NULL.
+ * Adds a member; one without a key or a script is not counted. Returns another
+ * script of the same key if there are two for the first time while the key has
+ * members, or else NULL.
  */
 const char *apps_add(struct apps *apps, const char *key, const char *script);
 
-/* A member that was added has gone. */
+/* Removes a member that was added. */
 void apps_remove(struct apps *apps, const char *key, const char *script);
 
-/* How many keys have more than one script now. */
+/* Returns the number of keys with more than one script. */
 uint32_t apps_n_mixed(const struct apps *apps);
 
 #endif

@@ -46,7 +46,7 @@ struct client_row {
 struct client_row rows_client(const struct conn *conn,
     const struct member *member, const struct peer *peer, struct instant now);
 
-/* Rows that grow by one after the other; at is to be freed. */
+/* A growing array of rows; free `at`. */
 struct client_rows {
 	struct client_row *at;
 	size_t n, size;
@@ -56,11 +56,11 @@ struct client_rows {
  * calls it. */
 void rows_add(const struct client_row *row, void *rows);
 
-/* Whether a column is called so. */
+/* Returns whether there is a column of this name. */
 bool rows_has_column(const char *name);
 
-/* By a column: numbers the largest first, texts in their order; equal ones
- * stay as they are. */
+/* Sorts by a column: numbers the largest first, texts in their order; equal
+ * rows keep their order. */
 void rows_sort(struct client_row *rows, size_t n, const char *column);
 
 /* Puts one row as a map. */

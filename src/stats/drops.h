@@ -1,7 +1,7 @@
 /*
- * drops - messages that were queued to no connection, counted for every edge
- * in the same way. Each edge has one, and its sink sends messages through it.
- * Messages to observers are not among them: they have a counter of their own.
+ * drops - counts messages that were not queued, for every edge in the same way.
+ * Each edge has one, and its sink sends messages through it. Messages to
+ * observers are not included; they have a counter of their own.
  */
 #ifndef PM2A_STATS_DROPS_H
 #define PM2A_STATS_DROPS_H

@@ -5,9 +5,10 @@
 #define SUB (1u << HISTOGRAM_SUB_BITS)
 
 /*
- * Below 2 * SUB a time is its own bucket. Above, its highest bits say which:
- * the position of the first one is the octave, the four behind it the place in
- * it. Buckets are in order of their times, without a gap.
+ * Below 2 * SUB each time has its own bucket. Above, the highest bits of a time
+ * select its bucket: the position of the first one is the octave, the four bits
+ * behind it are the place in it. Buckets are in the order of their times,
+ * without gaps.
  */
 static size_t
 bucket_of(uint64_t us)

@@ -21,16 +21,16 @@ struct histogram {
 	uint64_t max_us;
 };
 
-/* Adds n times us. A time below 0 counts as 0, and one beyond the last bucket
- * as that. */
+/* Counts the time `us` n times. A time below 0 counts as 0, and one beyond the
+ * last bucket counts in that bucket. */
 void histogram_add(struct histogram *h, int64_t us, uint64_t n);
 
-/* The time that a share of q (0 to 1) did not exceed: the upper end of its
- * bucket, and never more than the largest. 0 while there is nothing. */
+/* Returns the time that a share of q (0 to 1) did not exceed: the upper end of
+ * its bucket, and at most the largest time. 0 if nothing was counted. */
 uint64_t histogram_quantile(const struct histogram *h, double q);
 
-/* How many took at most us; right to the bucket, and exactly where us + 1 is a
- * power of two. */
+/* Returns how many took at most `us`: to the precision of a bucket, and exactly
+ * if `us` + 1 is a power of two. */
 uint64_t histogram_n_within(const struct histogram *h, uint64_t us);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * rates - how fast counters grow, over the last ten seconds. It is told the
- * counters once a second and remembers them.
+ * rates - how fast counters grow, over the last ten seconds. Keeps a sample of
+ * the counters for each second.
  */
 #ifndef PM2A_STATS_RATES_H
 #define PM2A_STATS_RATES_H
@@ -33,7 +33,7 @@ struct rates {
 	size_t n;
 };
 
-/* Remembers counters as they are at now. */
+/* Adds a sample of the counters at `now`. */
 void rates_add(
     struct rates *rates, struct instant now, const uint64_t *counters);
 

@@ -5,7 +5,7 @@
 
 #include "base/xalloc.h"
 
-/* Open questions, and those and the turns that were slow. */
+/* Open requests, and slow requests and turns. */
 
 #define OWED_MAX 16 /* names of members that still owe an answer */
 

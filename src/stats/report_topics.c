@@ -26,7 +26,7 @@ struct topic_row {
 
 typedef int (*row_order)(const struct topic_row *x, const struct topic_row *y);
 
-/* Those of one name differ in their kind. */
+/* Topics of the same name differ in their kind. */
 static int
 by_name(const struct topic_row *x, const struct topic_row *y)
 {

@@ -1,6 +1,6 @@
 /*
- * report_topics - the section `topics` of STATS: the first of all topics in the
- * wanted order, found in steps.
+ * report_topics - the section `topics` of STATS: the first topics in the order
+ * of the request, found in steps.
  */
 #ifndef PM2A_STATS_REPORT_TOPICS_H
 #define PM2A_STATS_REPORT_TOPICS_H

@@ -1,6 +1,6 @@
 /*
- * slow - the last turns of the loop and questions that took longer than they
- * should: a ring for `--stats slow`. The ring owns copies of names.
+ * slow - the last turns of the loop and requests that took longer than the
+ * configured time: a ring for `--stats slow`. The ring owns copies of names.
  */
 #ifndef PM2A_STATS_SLOW_H
 #define PM2A_STATS_SLOW_H

@@ -31,10 +31,10 @@ keep_slow_turn(
 }
 
 /*
- * Unlike the time that a turn takes, its CPU time is the same on a busy
- * machine. To read that clock is a system call, which short turns can't afford
- * twice each; so it is read once turns have worked for CPU_EVERY_US. The last
- * one's CPU time is the thread's since then, less the work of the others.
+ * Unlike the time of a turn, its CPU time is the same on a busy machine.
+ * Reading that clock is a system call, which is too expensive for short turns;
+ * so it is read once turns have worked for CPU_EVERY_US. The last turn's CPU
+ * time is the thread's since then, less the work of the other turns.
  */
 static void
 measure_cpu(struct timing *timing, int64_t took_us)

@@ -1,6 +1,6 @@
 /*
  * timing - how long messages, questions and turns of the loop take. Embedded in
- * native; other edges tell it of their messages.
+ * the hub; edges report their messages to it.
  *
  * The clock is read twice a turn and never for a message. A message that was
  * read in one turn and routed in another is dated by the turn that read it, and
@@ -48,8 +48,8 @@ struct timing {
 	void *work_arg;
 };
 
-/* Watches the turns of loop, until timing_fini(). work(work_arg) tells what has
- * been done, once a turn. */
+/* Watches the turns of loop, until timing_fini(). work(work_arg) returns the
+ * work done so far, once a turn. */
 void timing_init(struct timing *timing, struct loop *loop,
     struct timing_work (*work)(void *arg), void *work_arg);
 void timing_fini(struct timing *timing);
@@ -58,7 +58,8 @@ void timing_fini(struct timing *timing);
  * read_us. */
 void timing_routed(struct timing *timing, int64_t read_us, uint64_t n);
 
-/* How long a question that has ended took, in microseconds. It counts. */
+/* Counts a question that has ended. Returns how long it took, in microseconds.
+ */
 int64_t timing_gathered(struct timing *timing, int64_t opened_us);
 
 #endif

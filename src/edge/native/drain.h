@@ -8,8 +8,8 @@
 struct native;
 struct session;
 
-/* All that the session has sent has been handled: closes it, or in a drain
- * waits for it no longer. */
+/* To be called when all input of the session has been handled: closes it, or no
+ * longer waits for it during a drain. */
 void drain_end_input(struct session *session);
 
 /* In a drain, waits for the session no longer. No effect if it did not. */

@@ -190,8 +190,8 @@ take_too_big(struct session *session, const struct frame *f)
 	return FRAME_HEADER_SIZE;
 }
 
-/* The type is judged as soon as it is there, so a client of another protocol
- * is refused at once. */
+/* The type is judged as soon as it arrives, so a client of another protocol is
+ * refused at once. */
 static bool
 is_stranger(struct session *session, const struct frame *f)
 {
@@ -212,7 +212,7 @@ peek(struct session *session, const struct slice *data, struct frame *f)
 	return frame_peek(slice_data(data), data->len, max, f);
 }
 
-/* The payload of a message is not looked at. */
+/* The payload of a message is not read. */
 static void
 tell_opaque(struct session *session, const struct frame *f)
 {

@@ -21,9 +21,8 @@ static const struct broker_sink sink = {
 	.result = questions_on_result,
 };
 
-/* Whether a connection with that id is still here, and if so its session. Only
- * the newest are looked at: thousands that come back at once must not cost the
- * square of their number, to be told a word that is no secret. */
+/* Finds the open session with this id. Searches only the newest connections:
+ * thousands that reconnect at once must not cost the square of their number. */
 static const struct session *
 find_session(const struct native *native, uint64_t id)
 {
@@ -42,8 +41,8 @@ find_session(const struct native *native, uint64_t id)
 }
 
 /*
- * How the connection that a client had before has ended. One that is still here
- * was given up by the client, and the news of that has not been read yet.
+ * How the client's previous connection has ended. If it is still open here, the
+ * client has closed it, and that has not been read yet.
  */
 static struct control_ending
 ending_of(const struct native *native, const struct control_previous *previous)

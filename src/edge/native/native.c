@@ -22,9 +22,9 @@
  * The life of sessions: accepted, waiting for HELLO, at work, gone. frames.c
  * handles their frames.
  *
- * So is the end of the daemon. GOODBYE has every client send what it has begun,
- * and close its sending side; until all have done so their subscriptions stand,
- * so what the last one sends still reaches the first.
+ * The end of the daemon is here too. After GOODBYE every client completes the
+ * frames that it has begun and closes its sending side. Until all have done so
+ * their subscriptions remain, so the last one's messages still reach the first.
  * Then each connection closes when its queue has been written. The drain
  * timeout bounds it all.
  */
@@ -71,7 +71,7 @@ account_scratch(struct native *native)
 	native->n_scratch = n;
 }
 
-/* Gives back what a large frame, or many, have left behind. */
+/* Releases the memory of large frames. */
 static void
 trim_scratch(struct native *native)
 {

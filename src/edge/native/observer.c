@@ -6,11 +6,11 @@
 #include "edge/native/reply.h"
 
 /*
- * An observer costs other clients nothing. It has a small queue; a message that
- * has no room in it, and every message while memory is short, is dropped and
- * counted, long before the observer counts as a slow consumer or stands out
- * among the connections that hold memory. Once it reads again, an ERROR tells
- * it how many messages it has lost.
+ * An observer costs other clients nothing. It has a small queue; a message
+ * without room in it, and every message while memory is short, is dropped and
+ * counted, long before the observer is a slow consumer or one of the largest
+ * holders of memory. When it reads again, an ERROR reports how many messages it
+ * has lost.
  */
 
 /* Bytes that may wait for an observer, besides one message of any size. */

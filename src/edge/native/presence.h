@@ -7,8 +7,8 @@
 
 #include "core/sink.h"
 
-/* The sink's presence(). The frame is written once for all who receive it;
- * during a drain, those who leave are not reported. */
+/* The sink's presence(). The frame is written once for all receivers; during a
+ * drain, members that leave are not reported. */
 void presence_on_change(struct member *to, const struct presence *presence);
 
 #endif

@@ -14,7 +14,9 @@ publish_on_message(struct member *to, const struct message_run *run)
 	return drops_send(&session->native->drops, session->conn, run);
 }
 
-/* Whether it is as most messages are: to one topic, and not to be refused. */
+/* Whether it is an ordinary message: to one topic, without a reason to refuse
+ * it.
+ */
 static bool
 is_plain(const struct session *session, const struct frame *f)
 {

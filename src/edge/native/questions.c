@@ -143,7 +143,7 @@ list_missing(const struct request *request, char *out, size_t size)
 			    n == 0 ? "" : ", ", (const char *)debt->name->data);
 }
 
-/* A question that took longer than it should is kept and logged. */
+/* Logs and keeps a request that took longer than the configured time. */
 static void
 note_time(struct native *native, const struct request *request, int64_t took_us)
 {

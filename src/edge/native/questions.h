@@ -1,6 +1,6 @@
 /*
- * questions - ASK, which opens a request; ANSWER; and what the broker sends of
- * them: QUESTION, PART and RESULT.
+ * questions - ASK, which opens a request; ANSWER; and the frames that the
+ * broker sends for them: QUESTION, PART and RESULT.
  */
 #ifndef PM2A_EDGE_NATIVE_QUESTIONS_H
 #define PM2A_EDGE_NATIVE_QUESTIONS_H

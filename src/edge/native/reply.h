@@ -12,11 +12,10 @@
 
 #include "edge/native/session.h"
 
-/* Sends a frame, behind the answers to what is staged of the session. */
+/* Sends a frame, after the answers to the session's staged frames. */
 void reply_send(struct session *session, const struct slice *frame);
 
-/* Sends what has been written to native->out, which is one frame, and empties
- * it. */
+/* Sends the frame that has been written to native->out, and empties it. */
 void reply_send_out(struct session *session);
 
 /* Ends the session with an ERROR that gives the reason. */
@@ -24,9 +23,9 @@ void reply_fail(struct session *session, const struct conn_cause *cause,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * Answers the first bytes of a session that is_unwelcome, and leaves the
- * closing to the client, which would find its socket broken if it wrote once
- * more before it has read the answer.
+ * Answers the first bytes of a session that is_unwelcome. The client closes the
+ * connection: if the daemon did, a client that is still writing could lose the
+ * answer.
  */
 void reply_tell_unwelcome(struct session *session);
 

@@ -54,7 +54,7 @@ struct session {
 	char *client;  /* these three NULL until HELLO */
 	char *key;
 	char *script;
-	char *detail; /* the message of the ERROR that ends it, or NULL */
+	char *detail; /* message of the ERROR that ends it, or NULL */
 	struct turns_owner turns; /* its frames, and frames to it, staged */
 	uint32_t n_leaving;       /* UNSUBSCRIBEs as a member that are staged */
 	bool has_eof;          /* all has been read, and some of it is staged */

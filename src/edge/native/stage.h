@@ -42,8 +42,8 @@ void stage_incoming(struct session *session, const struct stage_rule *rule,
 /* Stages a frame that is sent to the session. Takes a reference. */
 void stage_outgoing(struct session *session, const struct slice *frame);
 
-/* To be called when something has been handled: ends the input if the session
- * is idle and its end has been read. */
+/* To be called when an entry has been handled: ends the input if the session is
+ * idle and its end has been read. */
 void stage_settle(struct session *session);
 
 #endif

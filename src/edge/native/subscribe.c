@@ -112,8 +112,8 @@ open_topics(
 	return false;
 }
 
-/* Takes the next topics of a frame, BATCH at the most, and has the processor
- * fetch what the broker will look at: they wait for memory together. */
+/* Takes the next topics of a frame, at most BATCH, and prefetches the memory
+ * that the broker will read: their cache misses overlap. */
 static size_t
 next_batch(const struct native *native, struct msg_topics *topics,
     struct topic_name batch[BATCH])

@@ -103,7 +103,7 @@ async function sidOf(port, eio, at = '/socket.io/') {
 	return JSON.parse(text.slice(text.indexOf('{'), text.indexOf('}') + 1)).sid;
 }
 
-const PING = { 4: '3', 3: '1:2' }; // what a client of each revision may send at any time
+const PING = { 4: '3', 3: '1:2' }; // a packet that a client of each revision may send at any time
 
 /* Sends a packet of a session of the first worker to the second. */
 async function isForwarded({ ports, stats }, eio, at = '/socket.io/') {

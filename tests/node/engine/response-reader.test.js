@@ -5,7 +5,7 @@ const { test } = require('node:test');
 
 const { ResponseReader } = require('../../../src/node/lib/engine/response-reader');
 
-/* What a reader gives of chunks: { head, body, isDone, ended }. */
+/* Returns the output of a reader for these chunks: { head, body, isDone, ended }. */
 function read(chunks, { method = 'GET' } = {}) {
 	const got = { head: null, body: '', isLast: false };
 	const reader = new ResponseReader(method, {
