@@ -57,7 +57,7 @@ declare namespace adapter {
 		 * The reason of PM2A_ERR_REFUSED: a code of the daemon (docs/PROTOCOL.md),
 		 * or of the client `topic-too-long`, `too-big`, `queue-full` (too many
 		 * requests wait), `unsupported` (the daemon knows no requests) or
-		 * `malformed` (see Missing).
+		 * `malformed`, `unencodable` or `failed` (see Missing).
 		 */
 		readonly reason?: string;
 		/** Of an adapter's request: the workers that did not answer. */
@@ -277,18 +277,27 @@ declare namespace adapter {
 		 * connection that sent it. `body` is as in the event `message`.
 		 */
 		onPart?: (from: number, body: Buffer) => void;
+		/**
+		 * With `stream`: the most bytes of all parts together. The daemon enforces it, or
+		 * its max-gather if that is less, with PM2A_ERR_REFUSED and the reason
+		 * `gather-too-big`. Default: no limit.
+		 */
+		maxBytes?: number;
 	}
 
 	interface Missing {
 		/** The connection's number. */
 		id: number;
+		/** Empty for a malformed answer to fetchSockets(). */
 		name: string;
 		/**
 		 * `left`: its connection ended. `timeout`: it did not answer in time.
-		 * `too-big`: its answer exceeded the daemon's limit. `malformed`: its
-		 * answer to a method of the adapter did not have that method's form.
+		 * `too-big`: its answer exceeded the daemon's limit. `unencodable`: its answer
+		 * has a value that cannot be encoded, such as a circular reference. `failed`:
+		 * it reported another reason. `malformed`: its answer to a method of the
+		 * adapter did not have that method's form.
 		 */
-		reason: 'left' | 'timeout' | 'too-big' | 'malformed';
+		reason: 'left' | 'timeout' | 'too-big' | 'unencodable' | 'failed' | 'malformed';
 	}
 
 	interface Answer {
@@ -329,8 +338,8 @@ declare namespace adapter {
 		readonly subscribers: boolean;
 		/**
 		 * Answers yes. With `union`, `body` is a msgpack array of strings. An
-		 * answer larger than the daemon accepts becomes a no, and counts as an
-		 * error.
+		 * answer larger than max_frame counts as an error, and the asker's result
+		 * names this client with `too-big`.
 		 *
 		 * @throws {Pm2aError} PM2A_ERR_OPTION: body is no Uint8Array
 		 */
@@ -342,6 +351,11 @@ declare namespace adapter {
 		more(body: Uint8Array): void;
 		/** Answers no. */
 		decline(): void;
+		/**
+		 * There is an answer that cannot be given: the asker's result names this
+		 * client, with `too-big`, `unencodable`, or `failed` for any other reason.
+		 */
+		fail(reason: string): void;
 	}
 
 	interface ClientEvents {

@@ -242,7 +242,12 @@ describe('adapter: hooks and listeners', PATIENT, () => {
 		assert.deepEqual(await adapters[0].customRequest('x'), [null, null]);
 		const told = next(adapters[1].client, 'receive_error');
 		adapters[1].customHook = (data, cb) => cb(10n);
-		assert.deepEqual(await within(adapters[0].customRequest('x'), 'answer'), [null]);
+		await assert.rejects(within(adapters[0].customRequest('x'), 'answer'), (error) => {
+			assert.deepEqual([error.code, error.reason], ['PM2A_ERR_REFUSED', 'unencodable']);
+			assert.deepEqual(error.missing.map(({ reason }) => reason), ['unencodable']);
+			assert.deepEqual(error.responses, [null]);
+			return true;
+		});
 		assert.match((await told)[0].message, /bigint/);
 	});
 

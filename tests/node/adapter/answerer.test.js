@@ -37,6 +37,46 @@ function ask(n) {
 	return { said, events, ack: (...args) => onAck(...args), forgotten: () => forgotten };
 }
 
+/* What a worker with two sockets answers to fetchSockets(). */
+async function described(gather, opts) {
+	const said = [];
+	const data = { a: { n: 1 }, b: { bin: Buffer.of(1) } };
+	const sockets = Object.keys(data).map((id) => ({ id }));
+	const local = {
+		sockets: () => sockets,
+		socket: (id) => sockets.find((socket) => socket.id === id),
+		details: ({ id }) => ({ id, handshake: {}, rooms: [id], data: data[id] }),
+	};
+	await new Promise((resolve) => {
+		new Answerer({}, local, assert.ifError).take({
+			gather,
+			more: (body) => said.push(body),
+			answer: (body) => {
+				said.push(body);
+				resolve();
+			},
+		}, 'fetchSockets', [{ rooms: [], except: [], ...opts }]);
+	});
+	return said.map((body) => (body[0] === 0x5b ? JSON.parse(body) : tryDecode(body)));
+}
+
+describe('answers to fetchSockets()', () => {
+	const A = { id: 'a', handshake: {}, rooms: ['a'], data: { n: 1 } };
+	const B = { id: 'b', handshake: {}, rooms: ['b'], data: { bin: Buffer.of(1) } };
+
+	test('an older asker gets one answer in msgpack', async () => {
+		assert.deepEqual(await described('list'), [[A, B]]);
+	});
+
+	test('one that does not ask for JSON gets msgpack', async () => {
+		assert.deepEqual(await described('stream'), [[A, B]]);
+	});
+
+	test('one that does gets JSON where there is no binary', async () => {
+		assert.deepEqual(await described('stream', { json: true }), [[A], [B]]);
+	});
+});
+
 describe('answers to an acknowledged broadcast', () => {
 	test('the last acknowledgement ends it, and nothing is left to be forgotten', async () => {
 		const { said, ack, forgotten } = ask(2);

@@ -273,21 +273,26 @@ describe('hostile peers', { timeout: 240_000 }, () => {
 			const { nsp: { adapter }, link } = await ground(t, major);
 			const details = { id: 'far', handshake: {}, rooms: ['far'], data: { a: 1 } };
 			const rubbish = [encode(7), encode(null), encode([null]), encode([details, undefined]),
-				encode([{ ...details, id: 5 }]), encode([{ ...details, rooms: 5 }]), NOTHING, Buffer.of(0xc1)];
+				encode([{ ...details, id: 5 }]), encode([{ ...details, rooms: 5 }]), NOTHING, Buffer.of(0xc1),
+				...['[', '[{"id":5}]', '[{"__proto__":{}}]', '[]x'].map((text) => Buffer.from(text))];
 			let n = 0;
 			for (const body of rubbish)
 				for (const partial of [true, false]) {
 					const asked = adapter.fetchSockets({ rooms: new Set(), flags: { partial } });
 					const ask = (await link.count('ASK', ++n)).at(-1);
-					link.control(TYPE.RESULT, [ask.body[0], 'complete', 2, 2, [],
-						[[9, 'bad', body], [10, 'good', encode([details])]]]);
+					const [id, gather, , , maxBytes] = ask.body;
+					assert.deepEqual([gather, maxBytes > 1], ['stream', true]);
+					link.control(TYPE.PART, [id, 9, body]);
+					link.control(TYPE.PART, [id, 10, n % 4 < 2 ? encode([details]) :
+						Buffer.from(JSON.stringify([details]))]);
+					link.control(TYPE.RESULT, [id, 'complete', 2, 2, [], []]);
 					if (partial) {
 						assert.deepEqual((await within(asked, 'sockets')).at(-1), details);
 						continue;
 					}
 					await assert.rejects(within(asked, 'end'), (error) => {
 						assert.deepEqual([error.code, error.reason], ['PM2A_ERR_REFUSED', 'malformed']);
-						assert.deepEqual(error.missing, [{ id: 9, name: 'bad', reason: 'malformed' }]);
+						assert.deepEqual(error.missing, [{ id: 9, name: '', reason: 'malformed' }]);
 						assert.deepEqual(error.responses.at(-1), details);
 						return true;
 					});

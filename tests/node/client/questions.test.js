@@ -151,6 +151,25 @@ describe('asked: answers', () => {
 		assert.equal(client.stats.errors, 2);
 	});
 
+	test('a daemon that knows failed answers gets the reason', async (t) => {
+		const { client, link } = await connected(t,
+			{ daemon: { welcome: { max_frame: 4096, features: ['ask', 'failed'] } } });
+		(await asked(client, link, 1)).answer(Buffer.alloc(4096));
+		const failed = await asked(client, link, 2);
+		failed.fail('unencodable');
+		failed.answer(BODY);
+		(await asked(client, link, 3, { gather: 'stream' })).more(Buffer.alloc(4096));
+		assert.deepEqual(await answers(client, link, 3), [
+			[1, 3, Buffer.from('too-big')], [2, 3, Buffer.from('unencodable')],
+			[3, 3, Buffer.from('too-big')]]);
+	});
+
+	test('an older daemon gets a no', async (t) => {
+		const { client, link } = await connected(t);
+		(await asked(client, link, 1)).fail('unencodable');
+		assert.deepEqual(await answers(client, link, 1), [[1, NO]]);
+	});
+
 	test('without a listener: no', async (t) => {
 		const { client, link } = await connected(t);
 		put(link, 1);

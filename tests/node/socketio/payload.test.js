@@ -141,6 +141,12 @@ describe('payload: there and back', () => {
 		assert.deepEqual(decodePayload(body).opts, { rooms: set(), except: set(), flags: {} });
 	});
 
+	test('a circle is found before it fills the memory', () => {
+		const circle = { text: 'x'.repeat(1e6) };
+		circle.again = { circle };
+		assert.throws(() => encodePayload('u', { ...EVENT, data: ['a', circle] }, {}), /circular/);
+	});
+
 	test('what nests too deep, or in a circle, throws and doesn\'t overflow', () => {
 		const circle = {};
 		circle.circle = circle;

@@ -11,19 +11,30 @@
 const {
 	isOptions, isRoom, isServerEvent, readBroadcast,
 } = require('../socketio/payload');
-const { encode } = require('../wire/msgpack-writer');
 const { TIMEOUT_MAX, clampTimeout } = require('./asker');
 const { Debt } = require('./debt');
+const { encodable, sendDescriptions } = require('./descriptions');
 
-/* Calls `act` with a local socket, and returns null, which is an answer; returns
- * undefined if there is no such socket. */
-function withSocket(local, id, act) {
+/* Calls `act` with a local socket, and answers when that is done; declines if there
+ * is no such socket, or if `act` fails. */
+async function withSocket(local, id, debt, act) {
 	const socket = typeof id === 'string' ? local.socket(id) : undefined;
 	if (socket === undefined) {
-		return undefined;
+		debt.decline();
+		return;
 	}
-	act(socket);
-	return null;
+	try {
+		await act(socket);
+		debt.answer(null);
+	} catch (error) {
+		debt.decline(error);
+	}
+}
+
+function changeRoom(verb) {
+	return (local, [id, room], debt) => (isRoom(room) ?
+		withSocket(local, id, debt, (socket) => local[verb](socket, [room])) :
+		debt.decline());
 }
 
 /* Answers that are known at once: (local, args) → value; undefined declines. */
@@ -33,34 +44,26 @@ const VALUES = {
 	allRooms: (local) => local.rooms(),
 	clientRooms: (local, [id]) =>
 		(typeof id === 'string' ? local.roomsOf(id) : undefined),
-	remoteJoin: (local, [id, room]) => (isRoom(room) ?
-		withSocket(local, id, (socket) => local.join(socket, [room])) : undefined),
-	remoteLeave: (local, [id, room]) => (isRoom(room) ?
-		withSocket(local, id, (socket) => local.leave(socket, [room])) : undefined),
-	remoteDisconnect: (local, [id, close]) =>
-		withSocket(local, id, (socket) => socket.disconnect(close === true)),
-	fetchSockets: (local, [opts]) => (isOptions(opts) ?
-		local.sockets(opts).map((socket) => local.details(socket)) : undefined),
 };
 
-function isEncodable(value) {
-	try {
-		encode(value);
-		return true;
-	} catch {
-		return false;
-	}
-}
-
-/* The data of one socket must not hide all the others. */
-const REPAIRS = {
-	fetchSockets: (sockets) => sockets.map((details) =>
-		(isEncodable(details) ? details : { ...details, data: {} })),
-};
-
-/* Answers that the application or its clients give:
+/* Answers that take time, or that the application or its clients give:
  * (local, args, debt, adapter). */
 const LATER = {
+	remoteJoin: changeRoom('join'),
+	remoteLeave: changeRoom('leave'),
+	remoteDisconnect: (local, [id, close], debt) =>
+		withSocket(local, id, debt, (socket) => { socket.disconnect(close === true); }),
+
+	fetchSockets(local, [opts], debt) {
+		if (!isOptions(opts)) {
+			debt.decline();
+		} else if (debt.gather === 'stream') {
+			sendDescriptions(local, local.sockets(opts), opts.json === true, debt);
+		} else {
+			debt.answer(local.sockets(opts).map((socket) => local.details(socket)), encodable);
+		}
+	},
+
 	customRequest(local, [data], debt, adapter) {
 		adapter.customHook(data, (value) => debt.answer(value));
 	},
@@ -145,7 +148,7 @@ class Answerer {
 		if (value === undefined) {
 			debt.decline();
 		} else {
-			debt.answer(value, REPAIRS[kind]);
+			debt.answer(value);
 		}
 	}
 

@@ -26,7 +26,7 @@ const GATHER = {
 	remoteLeave: 'first',
 	remoteDisconnect: 'first',
 	customRequest: 'list',
-	fetchSockets: 'list',
+	fetchSockets: 'stream',
 	serverSideEmit: 'list',
 	broadcast: 'stream',
 	sync: 'list',
@@ -76,11 +76,11 @@ class Asker {
 	 *
 	 * @param kind one of GATHER
 	 * @param args elements of the question after the kind
-	 * @param options rooms: array; timeout: ms; onPart: as in Client.ask()
+	 * @param options rooms: array; timeout: ms; onPart, maxBytes: as in Client.ask()
 	 * @returns a promise of the client's result with decoded answers; rejected with
 	 *	PM2A_ERR_ENCODE or any error of Client.ask()
 	 */
-	async request(kind, args, { rooms = [], timeout, onPart } = {}) {
+	async request(kind, args, { rooms = [], timeout, onPart, maxBytes } = {}) {
 		if (this.#isClosed) {
 			throw new Pm2aError('PM2A_ERR_CLOSED');
 		}
@@ -97,12 +97,13 @@ class Asker {
 				timeout: clampTimeout(timeout),
 				subscribers: !isOfAll,
 				onPart,
+				maxBytes,
 			}));
-		return this.#read(kind, result);
+		return this.count(kind, readResult(kind, GATHER[kind], result));
 	}
 
-	#read(kind, result) {
-		const read = readResult(kind, GATHER[kind], result);
+	/* Counts malformed answers in the result `read`, and returns it. */
+	count(kind, read) {
 		const malformed = missingFor(read.missing, 'malformed');
 		if (malformed.length > 0) {
 			this.#client.stats.malformed += malformed.length;

@@ -12,7 +12,10 @@ const { isRoom, plainOptions } = require('../socketio/payload');
 const { elsewhere, listOf } = require('../socketio/topics');
 const { clampTimeout } = require('./asker');
 const { HookCall } = require('./custom-hook');
+const { Descriptions } = require('./descriptions');
 const { judge } = require('./results');
+
+const PARTS_MAX_BYTES = 2 ** 32; // the daemon applies its own limit, max-gather
 
 function unknownId(id) {
 	return new Pm2aError('PM2A_ERR_UNKNOWN', `unknown id "${described(id)}"`);
@@ -88,10 +91,22 @@ class ClusterMethods {
 		if (opts.flags?.local) {
 			return Promise.resolve(own);
 		}
+		return this.#track('fetchSockets', () => this.#fetchSockets(opts, own));
+	}
+
+	async #fetchSockets({ flags, ...opts }, own) {
 		const { rooms, except } = plainOptions(elsewhere(opts) ?? {});
-		return this.#gather('fetchSockets', [{ rooms, except }],
-			({ answers }) => [...own, ...answers.flat()],
-			{ rooms: listOf(opts.rooms), flags: opts.flags });
+		const descriptions = new Descriptions();
+		const requested = await this.#namespace.request('fetchSockets',
+			[{ rooms, except, json: true }], {
+				rooms: listOf(opts.rooms),
+				timeout: this.#timeoutOf(flags),
+				onPart: (from, body) => descriptions.part(from, body),
+				maxBytes: PARTS_MAX_BYTES,
+			});
+		const result = this.#namespace.count('fetchSockets',
+			await this.#namespace.untilClosed(descriptions.end(requested)));
+		return judge(result, own.concat(...result.answers), flags?.partial ?? this.#isPartial);
 	}
 
 	/* Promises the values of all workers' hooks for `data`. */

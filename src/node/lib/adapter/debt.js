@@ -20,7 +20,13 @@ class Debt {
 		this.at = performance.now();
 	}
 
-	/* repair(value): the part of it that can be encoded, if the whole cannot. */
+	/* Whether no more is owed. */
+	get isSettled() {
+		return this.#isSettled;
+	}
+
+	/* repair(value): the part of it that can be encoded, if the whole cannot; without
+	 * it, the asker gets the reason. */
 	answer(value, repair) {
 		this.#send('answer', value, { isLast: true, repair });
 	}
@@ -30,8 +36,31 @@ class Debt {
 		this.#send('more', value, { isLast: false });
 	}
 
-	decline() {
+	/* Sends bytes as a part of the answer; `isLast`: as its end. */
+	part(body, isLast) {
 		if (!this.#isSettled) {
+			if (isLast) {
+				this.#settle();
+			}
+			this.#question[isLast ? 'answer' : 'more'](body);
+		}
+	}
+
+	/* There is no answer, because of an error that is reported. */
+	fail(error) {
+		if (!this.#isSettled) {
+			this.#report(error);
+			this.#settle();
+			this.#question.fail('unencodable');
+		}
+	}
+
+	/* error: reported, if there is one. */
+	decline(error) {
+		if (!this.#isSettled) {
+			if (error !== undefined) {
+				this.#report(error);
+			}
 			this.#settle();
 			this.#question.decline();
 		}
@@ -45,10 +74,10 @@ class Debt {
 		try {
 			body = encode(value);
 		} catch (error) {
-			this.#report(error);
 			if (repair === undefined) {
-				this.decline();
+				this.fail(error);
 			} else {
+				this.#report(error);
 				this.#send(verb, repair(value), { isLast });
 			}
 			return;
@@ -57,6 +86,11 @@ class Debt {
 			this.#settle();
 		}
 		this.#question[verb](body);
+	}
+
+	/* How the answer is gathered. */
+	get gather() {
+		return this.#question.gather;
 	}
 
 	#settle() {

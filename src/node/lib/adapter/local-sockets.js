@@ -10,7 +10,8 @@
  *	rooms()            names of all rooms
  *	roomsOf(id)        names of the rooms of a socket, or undefined
  *	socket(id)         or undefined
- *	join(socket, list) returns a promise, or undefined if it is done
+ *	join(socket, list), leave(socket, list) return a promise, or undefined if it
+ *	                   is done
  *	hasAny(opts)       whether sockets are in the rooms of opts
  *	encode(packet, flags, fn): calls fn(parts) with what the server's parser
  *	                   writes, a list
@@ -39,6 +40,24 @@ const COMMANDS = {
 		local.emit(args);
 	},
 };
+
+/* Copies the handshake without the store of sessions, which is nobody else's business,
+ * and without keys whose getters throw. */
+function handshakeOf({ handshake }) {
+	try {
+		return { ...handshake, sessionStore: undefined };
+	} catch {
+		const copy = {};
+		for (const key of Object.keys(handshake)) {
+			try {
+				copy[key] = key === 'sessionStore' ? undefined : handshake[key];
+			} catch {
+				// Left out.
+			}
+		}
+		return copy;
+	}
+}
 
 class LocalSockets {
 	#adapter;
@@ -80,15 +99,13 @@ class LocalSockets {
 	}
 
 	leave(socket, rooms) {
-		rooms.forEach((room) => socket.leave(room));
+		return this.#view.leave(socket, rooms);
 	}
 
 	/* Describes a socket for another process. */
 	details(socket) {
-		// Sessions may hold circular references, and are nobody else's business.
-		const handshake = { ...socket.handshake, sessionStore: undefined };
 		return {
-			id: socket.id, handshake, rooms: this.roomsOf(socket.id) ?? [], data: socket.data,
+			id: socket.id, handshake: handshakeOf(socket), rooms: this.roomsOf(socket.id) ?? [], data: socket.data,
 		};
 	}
 

@@ -213,6 +213,11 @@ class Namespace {
 		return this.#asker.request(kind, args, options);
 	}
 
+	/** Counts malformed answers in a result; see Asker.count(). */
+	count(kind, result) {
+		return this.#asker.count(kind, result);
+	}
+
 	/** Returns `promise`, rejected with PM2A_ERR_CLOSED if close() comes first. */
 	untilClosed(promise) {
 		return this.#asker.untilClosed(promise);

@@ -7,12 +7,13 @@
  */
 
 const { Pm2aError } = require('../client/errors');
-const { isMap } = require('../socketio/payload');
 const { decode } = require('../wire/msgpack-reader');
 
 /* Reasons for which an answer that was given is missing. */
 const UNFIT = [
 	{ reason: 'too-big', what: 'over the daemon\'s limit' },
+	{ reason: 'unencodable', what: 'not encodable' },
+	{ reason: 'failed', what: 'missing for an unknown reason' },
 	{ reason: 'malformed', what: 'malformed' },
 ];
 
@@ -24,17 +25,8 @@ function isRooms(value) {
 	return Array.isArray(value) && value.every(isScalar);
 }
 
-/* Whether fetchSockets() of Socket.IO can read it. */
-function isDetails(value) {
-	return isMap(value) && typeof value.id === 'string' && isMap(value.handshake) &&
-		isRooms(value.rooms);
-}
-
 /* The answers to other kinds of questions are any values. */
-const IS_ANSWER = {
-	clientRooms: isRooms,
-	fetchSockets: (value) => Array.isArray(value) && value.every(isDetails),
-};
+const IS_ANSWER = { clientRooms: isRooms };
 
 function isAnswer(kind, value) {
 	return !Object.hasOwn(IS_ANSWER, kind) || IS_ANSWER[kind](value);
@@ -77,7 +69,8 @@ function missingFor(missing, reason) {
 }
 
 function namesOf(missing) {
-	return missing.map(({ name, id }) => `${name} (${id})`).join(', ');
+	return missing.map(({ name, id }) => (name === '' ? `connection ${id}` : `${name} (${id})`))
+		.join(', ');
 }
 
 /*

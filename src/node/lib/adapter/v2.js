@@ -66,6 +66,8 @@ const VIEW = {
 		mustBeKeys(rooms.map(keyOf));
 		return new Promise((resolve) => { socket.join(rooms, resolve); });
 	},
+	leave: (socket, rooms) => Promise.all(rooms.map((room) =>
+		new Promise((resolve) => { socket.leave(room, resolve); }))),
 
 	hasAny({ rooms, sids }, opts) {
 		const names = [...(opts.rooms ?? [])];

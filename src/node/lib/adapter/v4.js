@@ -31,6 +31,7 @@ function viewOf(Base) {
 		roomsOf: ({ sids }, id) => sids.get(id),
 		socket: ({ nsp }, id) => nsp.sockets.get(id),
 		join: (socket, rooms) => socket.join(rooms),
+		leave: (socket, rooms) => { rooms.forEach((room) => socket.leave(room)); },
 		hasAny({ rooms, sids }, opts) {
 			return opts.rooms?.size > 0 ?
 				[...opts.rooms].some((room) => rooms.has(room)) : sids.size > 0;

@@ -353,6 +353,7 @@ class Client extends EventEmitter {
 		this.#welcome = body;
 		this.#outgoing.limits = limitsOf(body);
 		this.#requests.onWelcome(body);
+		this.#questions.onWelcome(body);
 		this.#warnings.onWelcome(this.queued);
 		this.#missed.onWelcome(body);
 		this.#subscriptions.sendLong();

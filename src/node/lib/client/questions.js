@@ -11,6 +11,7 @@ const sender = require('../wire/frame-writer');
 const { mustBeBytes } = require('./options');
 
 const { VERDICT } = sender;
+const TOO_BIG = Buffer.from('too-big');
 const ANSWER_ROOM = 64; // bytes of max_frame that are not the answer's body
 
 /* A question as listeners get it. Its first answer() or decline() counts; later
@@ -45,6 +46,11 @@ class Question {
 		this.#end(VERDICT.NO);
 	}
 
+	/** There is an answer that cannot be given: the asker gets the reason. */
+	fail(reason) {
+		this.#end(VERDICT.FAILED, Buffer.from(reason));
+	}
+
 	#end(verdict, body) {
 		const send = this.#send;
 		this.#send = null;
@@ -57,6 +63,7 @@ class Questions {
 	#outgoing;
 	#tell;
 	#reserved = new Map(); // prefix of topics → answer(question)
+	#canFail = false; // whether the daemon knows VERDICT.FAILED
 
 	/* stats, outgoing: the client's. tell(question): false if nobody listens. */
 	constructor(stats, outgoing, tell) {
@@ -68,6 +75,11 @@ class Questions {
 	/* Gives the questions on topics that begin with `prefix` to `answer` alone. */
 	reserve(prefix, answer) {
 		this.#reserved.set(prefix, answer);
+	}
+
+	/* body: of the WELCOME. */
+	onWelcome({ features }) {
+		this.#canFail = Array.isArray(features) && features.includes('failed');
 	}
 
 	/* Passes a question on; declines it if nobody listens. */
@@ -93,8 +105,8 @@ class Questions {
 		return undefined;
 	}
 
-	/* Returns false if it had to send a no. Drops no answer for a limit, since the
-	 * daemon waits for each. */
+	/* Returns false if the answer is too big. The daemon waits for each answer, so it
+	 * gets that instead; an older one gets a no. */
 	#answer(id, verdict, body) {
 		const { connection, limits } = this.#outgoing;
 		const isTooBig = body?.length + ANSWER_ROOM > limits.maxFrame;
@@ -102,14 +114,19 @@ class Questions {
 			this.#stats.errors++;
 			debug('an answer of %d bytes is over the limit of the daemon', body.length);
 		}
-		const frame = isTooBig ?
-			sender.answer(id, VERDICT.NO) : sender.answer(id, verdict, body);
+		const frame = isTooBig ? this.#frame(id, VERDICT.FAILED, TOO_BIG) :
+			this.#frame(id, verdict, body);
 		if (this.#outgoing.isFree()) {
 			connection.send(frame);
 		} else {
 			this.#outgoing.wait(() => connection.send(frame));
 		}
 		return !isTooBig;
+	}
+
+	#frame(id, verdict, body) {
+		return verdict === VERDICT.FAILED && !this.#canFail ?
+			sender.answer(id, VERDICT.NO) : sender.answer(id, verdict, body);
 	}
 }
 

@@ -94,7 +94,7 @@ class Requests {
 		});
 	}
 
-	#send(id, { topics, body, subscribers, gather, timeout }) {
+	#send(id, { topics, body, subscribers, gather, timeout, maxBytes }) {
 		const fail = (reason, message) => this.#open.refuse(id, reason, message);
 		const { connection, limits } = this.#outgoing;
 		if (!this.#isSupported) {
@@ -103,7 +103,7 @@ class Requests {
 		}
 		const isTooLong = (topic) => Buffer.byteLength(topic) > limits.maxTopic;
 		const frame = topics.some(isTooLong) ?
-			null : sender.ask(topics, subscribers, { id, gather, timeout }, body);
+			null : sender.ask(topics, subscribers, { id, gather, timeout, maxBytes }, body);
 		if (frame === null) {
 			fail('topic-too-long', `a topic over ${limits.maxTopic} bytes, or too many`);
 		} else if (this.#outgoing.isTooBig(frame)) {
@@ -123,9 +123,11 @@ class Requests {
 }
 
 /* Validates the arguments of ask(): returns { topics, body, gather, timeout,
- * subscribers, onPart }. */
+ * subscribers, onPart, maxBytes }. */
 function requestOptions(topics, body, options) {
-	const { gather = 'list', timeout = 5000, subscribers = false, onPart } = options ?? {};
+	const {
+		gather = 'list', timeout = 5000, subscribers = false, onPart, maxBytes,
+	} = options ?? {};
 	const list = topicList(topics);
 	mustBeBytes('body', body);
 	oneOf('gather', gather, sender.GATHERS);
@@ -137,7 +139,10 @@ function requestOptions(topics, body, options) {
 	if (onPart !== undefined && typeof onPart !== 'function') {
 		refuse('onPart', onPart, 'a function');
 	}
-	return { topics: list, body, gather, timeout, subscribers, onPart };
+	if (maxBytes !== undefined) {
+		integer('maxBytes', maxBytes, 1, Number.MAX_SAFE_INTEGER);
+	}
+	return { topics: list, body, gather, timeout, subscribers, onPart, maxBytes };
 }
 
 module.exports = { Requests, requestOptions };

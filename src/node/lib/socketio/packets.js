@@ -12,6 +12,7 @@
  */
 
 const { setOwn } = require('../wire/msgpack-reader');
+const json = require('../wire/json-reader');
 
 const ZERO = 0x30;
 const NINE = 0x39;
@@ -51,7 +52,7 @@ function hasEventName(text, at) {
 		return end > 0 && isEventName(name);
 	}
 	try {
-		return isEventName(JSON.parse(text.slice(at))[0]);
+		return isEventName(json.parse(text.slice(at))[0]);
 	} catch {
 		return false;
 	}
@@ -139,7 +140,7 @@ class EncodedEvent {
 
 	#readData() {
 		const [text, ...attachments] = this.#parts;
-		const data = JSON.parse(text.slice(this.#dataAt));
+		const data = json.parse(text.slice(this.#dataAt));
 		return attachments.length > 0 ? restore(data, attachments) : data;
 	}
 }

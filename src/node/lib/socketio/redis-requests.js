@@ -14,6 +14,7 @@
 
 const { tryDecode } = require('../wire/msgpack');
 const { isRoom, isServerEvent } = require('./payload');
+const json = require('../wire/json-reader');
 
 const BRACE = 0x7b;
 const QUESTION = { command: null, opts: null };
@@ -88,7 +89,7 @@ function parse(body) {
 		return tryDecode(body);
 	}
 	try {
-		return JSON.parse(body.toString());
+		return json.parse(body.toString());
 	} catch {
 		return undefined;
 	}

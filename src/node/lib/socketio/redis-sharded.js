@@ -7,6 +7,7 @@
 
 const { tryDecode } = require('../wire/msgpack');
 const { isMap, readBroadcast } = require('./payload');
+const json = require('../wire/json-reader');
 
 const BRACE = 0x7b;
 const FIXMAP = 0x80;
@@ -37,7 +38,7 @@ function parse(body) {
 		return tryDecode(body);
 	}
 	try {
-		return JSON.parse(body.toString());
+		return json.parse(body.toString());
 	} catch {
 		return undefined;
 	}

@@ -36,7 +36,7 @@ const FLAG = Object.freeze({
 });
 
 /* The verdict of an ANSWER. */
-const VERDICT = Object.freeze({ NO: 0, YES: 1, MORE: 2 });
+const VERDICT = Object.freeze({ NO: 0, YES: 1, MORE: 2, FAILED: 3 });
 /* How the daemon gathers the answers to an ASK. */
 const GATHERS = Object.freeze(['list', 'union', 'first', 'stream']);
 
@@ -128,18 +128,20 @@ function publish(list, body, isVolatile) {
 
 /*
  * Returns an ASK about one topic, or about several if `subscribers`; null if they
- * do not fit its topic field. timeout: ms. body: bytes.
+ * do not fit its topic field. timeout: ms. body: bytes. maxBytes: of all parts of a
+ * stream; optional.
  */
-function ask(list, subscribers, { id, gather, timeout }, body) {
+function ask(list, subscribers, { id, gather, timeout, maxBytes }, body) {
 	const field = fieldOf(list);
 	if (field === null || Buffer.byteLength(field) > TOPIC_FIELD_MAX) {
 		return null;
 	}
 	return frame(TYPE.ASK, (subscribers ? FLAG.SUBSCRIBERS : 0) |
-		(list.length === 1 ? 0 : FLAG.SEVERAL), field, encode([id, gather, timeout, asBuffer(body)]));
+		(list.length === 1 ? 0 : FLAG.SEVERAL), field, encode(maxBytes === undefined ?
+		[id, gather, timeout, asBuffer(body)] : [id, gather, timeout, asBuffer(body), maxBytes]));
 }
 
-/* body: bytes; undefined if the verdict is NO. */
+/* body: bytes; undefined if the verdict is NO, the reason if it is FAILED. */
 function answer(id, verdict, body) {
 	return frame(TYPE.ANSWER, 0, NOTHING, encode(body === undefined ?
 		[id, verdict] : [id, verdict, asBuffer(body)]));

@@ -12,6 +12,7 @@
 const { DEPTH_MAX, KEYS_FREE, decode } = require('./msgpack-reader');
 
 const SIZE_FIRST = 1024;
+const DEPTH_WATCHED = 32; // where a circular reference is looked for
 const SHORT = 24; // characters: below, a loop is faster than a call into Node
 const TWO_32 = 2 ** 32;
 const TWO_34 = 2 ** 34;
@@ -20,6 +21,7 @@ class Writer {
 	#bytes = Buffer.allocUnsafe(SIZE_FIRST);
 	#at = 0;
 	#n = 0; // values and keys
+	#above = []; // the objects around this one, from DEPTH_WATCHED
 
 	/* Returns the bytes of one value; throws RangeError or TypeError. Refuses what
 	 * the readers of others would refuse, since only here an error can be reported. */
@@ -178,16 +180,36 @@ class Writer {
 			this.#raw(value);
 		} else if (value instanceof Date) {
 			this.#date(value.getTime());
-		} else if (depth >= DEPTH_MAX) {
-			throw new RangeError(`nested deeper than ${DEPTH_MAX}`);
-		} else if (Array.isArray(value)) {
-			this.#length(value.length, { fix: 0x90, below: 0x10, code16: 0xdc });
-			for (let i = 0; i < value.length; i++) {
-				this.#any(plain(value[i]), depth + 1);
+		} else if (depth >= DEPTH_WATCHED) {
+			this.#deep(value, depth);
+		} else {
+			this.#inside(value, depth);
+		}
+	}
+
+	#inside(object, depth) {
+		if (Array.isArray(object)) {
+			this.#length(object.length, { fix: 0x90, below: 0x10, code16: 0xdc });
+			for (let i = 0; i < object.length; i++) {
+				this.#any(plain(object[i]), depth + 1);
 			}
 		} else {
-			this.#map(value, depth);
+			this.#map(object, depth);
 		}
+	}
+
+	/* A circular reference would write its text and binary DEPTH_MAX times before it is
+	 * too deep. */
+	#deep(object, depth) {
+		if (this.#above.includes(object)) {
+			throw new RangeError('a circular reference');
+		}
+		if (depth >= DEPTH_MAX) {
+			throw new RangeError(`nested deeper than ${DEPTH_MAX}`);
+		}
+		this.#above.push(object);
+		this.#inside(object, depth);
+		this.#above.pop();
 	}
 
 	#map(object, depth) {
