@@ -53,7 +53,7 @@ enum pm2a_error {
 	PM2A_E_FULL,     /* queue_max_bytes are waiting */
 	PM2A_E_TOO_BIG,  /* over a limit of the daemon or the protocol */
 	PM2A_E_ARGUMENT, /* an argument is wrong or out of its range */
-	PM2A_E_GONE,     /* no such question is open */
+	PM2A_E_GONE,     /* the question is no longer open */
 	PM2A_E_PROTOCOL, /* the peer does not speak this protocol */
 };
 

@@ -177,7 +177,7 @@ send_signal(struct query *query, const struct msg_node *o, const char *what,
 		return await_reload(query, n_before, timeout_ms);
 	if (is_drain)
 		return await_end(query, pid, timeout_ms);
-	puts("told to open its log again");
+	puts("the daemon reopens its log");
 	return EX_OK;
 }
 

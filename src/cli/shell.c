@@ -200,7 +200,8 @@ put_disconnect(struct msg_writer *w, char **args)
 	bool closes = args[1] != NULL;
 
 	if (closes && strcmp(args[1], "close") != 0) {
-		complain(EX_USAGE, "behind the id may stand: close");
+		complain(EX_USAGE,
+		    "disconnect: only the word close may follow the id");
 		return false;
 	}
 	msg_put_str(w, args[0]);
@@ -370,10 +371,10 @@ judge(const struct asking *asking, const struct pm2a_result *result)
 	}
 	if (result->expected == 0)
 		return complain(EX_UNAVAILABLE,
-		    "nobody serves the namespace %s of %s", asking->shell->nsp,
-		    asking->shell->key);
+		    "no worker serves the namespace %s of %s",
+		    asking->shell->nsp, asking->shell->key);
 	if (result->outcome == PM2A_UNKNOWN)
-		return complain(EX_NOINPUT, "nobody has the socket %s",
+		return complain(EX_NOINPUT, "no worker has the socket %s",
 		    asking->shell->args[1]);
 	return code;
 }

@@ -10,10 +10,10 @@ static const char *const error_texts[] = {
 	"closed",
 	"the daemon refused",
 	"timed out",
-	"too much waits to be sent",
+	"the queue is full",
 	"too big",
 	"wrong argument",
-	"no such question is open",
+	"the question is no longer open",
 	"unexpected reply: is this a pm2adapterd socket?",
 };
 

@@ -260,7 +260,7 @@ set_log_level(const char *level, char *said, size_t size, void *arg)
 			return true;
 		}
 	snprintf(said, size,
-	    "log-level wants debug, info, warn or error, not '%.20s'", level);
+	    "log-level must be debug, info, warn or error, not '%.20s'", level);
 	return false;
 }
 

@@ -188,7 +188,7 @@ read_header(struct http_text line, struct head *head)
 			*known[i].value = trim(value);
 		else if (!known[i].may_repeat)
 			return refuse(request, 400,
-			    "a header that may be there once is there twice\n");
+			    "a header that may occur only once is repeated\n");
 	}
 	return HTTP_READY;
 }
@@ -202,7 +202,7 @@ finish(const struct head *head)
 	if (head->transfer_encoding.data != NULL ||
 	    (length->data != NULL &&
 		(length->len == 0 || span(length, "0") != length->len)))
-		return refuse(request, 413, "a request has no body here\n");
+		return refuse(request, 413, "a request must not have a body\n");
 	if (lists(head->connection, "close"))
 		request->keeps = false;
 	else if (lists(head->connection, "keep-alive"))

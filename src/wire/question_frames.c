@@ -28,7 +28,7 @@ open_array(const void *body, size_t len, size_t n, struct msg_tree **out,
 	    msg_count(msg_root(*out)) >= n)
 		return 0;
 	msg_tree_free(*out);
-	return refuse(why, "the body is not an array of so many elements");
+	return refuse(why, "the body is not an array, or has too few elements");
 }
 
 static bool

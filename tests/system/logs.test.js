@@ -68,7 +68,7 @@ scenario('SIGUSR1 begins a new file where the old one was renamed', async (start
 	assert.strictEqual(fs.statSync(file).mode & 0o777, 0o640);
 	fs.renameSync(file, `${file}.1`);
 	const { status, stdout } = run(['--socket', daemon.socket, '--signal', 'reopen']);
-	assert.deepStrictEqual([status, stdout], [0, 'told to open its log again\n']);
+	assert.deepStrictEqual([status, stdout], [0, 'the daemon reopens its log\n']);
 	await until(() => fs.existsSync(file) && /log-reopened/.test(fs.readFileSync(file, 'utf8')),
 		'the new file');
 	assert.doesNotMatch(fs.readFileSync(`${file}.1`, 'utf8'), /log-reopened/);

@@ -108,7 +108,7 @@ judge(struct session *session, const struct frame *f)
 
 	if (rule == NULL)
 		reply_fail(session, &native_unknown_type,
-		    "a frame of type 0x%02x (%s), which clients don't send",
+		    "a frame of type 0x%02x (%s); only the daemon sends those",
 		    f->type, frame_type_name(f->type));
 	else if (f->flags & ~rule->flags)
 		reply_fail(session, &native_bad_flags,
@@ -256,7 +256,8 @@ frames_input(struct conn *conn, const struct slice *data, size_t *want)
 			return rest.off - data->off;
 		default:
 			reply_fail(session, &native_bad_frame,
-			    "a header that contradicts itself");
+			    "the length field and the topic length of a frame "
+			    "contradict each other");
 			return rest.off - data->off;
 		}
 		rest.off += used;

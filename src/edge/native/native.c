@@ -215,7 +215,7 @@ on_accepted(void *user, int fd, const struct peer *peer)
 			reply_turn_away(session);
 	} else if (too_many) {
 		reply_fail(session, &conn_too_many,
-		    "max-connections is %u, and there are as many",
+		    "max-connections is %u, and as many are open",
 		    native->settings.max_connections);
 	}
 }

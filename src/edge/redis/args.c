@@ -64,7 +64,7 @@ redis_check(struct redis_call *call, int r)
 	case BROKER_E_PREFIX_LENGTHS:
 		redis_error(call,
 		    "ERR the patterns of this client begin with texts of too "
-		    "many different lengths for those that are left");
+		    "many different lengths; use fewer lengths");
 		return false;
 	default:
 		redis_error(call,

@@ -33,7 +33,7 @@ struct redis_call {
 	const struct resp_span *spans;
 };
 
-/* Argument i of the call, which must be there. */
+/* Returns argument i of the call, which must exist. */
 struct resp_arg redis_arg(const struct redis_call *call, size_t i);
 
 /* An error reply: counted. */

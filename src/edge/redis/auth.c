@@ -11,14 +11,14 @@
 #include "net/allowed.h"
 
 /*
- * Passwords. A client that has to send one has as long for it as a native one
- * has for HELLO, and few attempts. An attempt that fails makes the next one
- * from the same address wait, on whatever connection and right or wrong: an
- * answer that comes at once to the right one alone would be found by closing
- * those that do not answer. Clients that wait are woken in their order and one
- * attempt that fails makes the others wait again, so an address has as many
- * attempts a second as the delay allows. An application with a wrong password
- * holds others of its host up by that delay.
+ * Passwords. A client that needs one has as much time for it as a native client
+ * has for HELLO, and few attempts. A failed attempt delays the next one from
+ * the same address, on any connection, right or wrong: if only the right
+ * password were answered at once, an attacker could close the connections that
+ * get no answer. Waiting clients are woken in their order, and a failed attempt
+ * makes the others wait again, so the delay bounds the attempts of an address
+ * in a second. An application with a wrong password delays others of its host
+ * by as much.
  */
 
 #define FAILURES_MAX 3 /* of a connection */
@@ -34,7 +34,7 @@ redis_has_password(const struct redis *redis)
 	       *redis->settings.password != '\0';
 }
 
-/* In a time that does not tell how much of it is right. */
+/* Takes a time that does not depend on the number of right bytes. */
 static bool
 is_password(const struct redis *redis, const struct resp_arg *arg)
 {
@@ -210,8 +210,7 @@ redis_auth_forget(struct redis_client *client)
 	stop_waiting(client);
 }
 
-/* Delays begin anew for its address: a client that has the password is there.
- */
+/* Resets the delay of its address, which has a client with the password. */
 static void
 admit(struct redis_client *client)
 {

@@ -65,7 +65,7 @@ struct redis_client {
 	size_t held_at;           /* bytes of held that have been handled */
 	char *name;               /* or NULL */
 	const char *command;      /* the last one, in lower case */
-	const char *detail;       /* of why it has to go, or NULL */
+	const char *detail;       /* of the reason for its end, or NULL */
 	uint32_t n_channels;      /* exact ones */
 	uint64_t n_delivered, n_dropped; /* messages, not runs */
 	uint64_t n_errors;

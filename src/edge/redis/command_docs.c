@@ -14,7 +14,7 @@ n_commands(const struct redis *redis)
 	return n;
 }
 
-/* Ten elements, as COMMAND has them since 7.0; no command has keys. */
+/* Ten elements, as in redis-server 7.0; no command has keys. */
 static void
 put_command(struct redis_call *call, const struct redis_verb *verb)
 {

@@ -214,9 +214,9 @@ run_help(struct redis_call *call)
 }
 
 /*
- * A page in somebody's browser can have it send an HTTP request to any port of
- * the host, with a body of the page's choice. Its first line, or a header that
- * every request has, ends the connection before that body is read as requests.
+ * A web page can make a browser send an HTTP request to any port of the host,
+ * with a body of the page's choice. Its first line, or a header that every
+ * request has, ends the connection before that body is read as requests.
  */
 static bool
 is_http(const struct resp_arg *name)
@@ -262,8 +262,8 @@ refuse_part(struct redis_call *call, const struct redis_verb *verb)
 	    redis_shown(name), (const char *)name->data, upper_name);
 }
 
-/* The verb of the request; NULL where there is none, or it may not be run now:
- * the client has been told. */
+/* Returns the verb of the request; NULL, after an error to the client, if there
+ * is none or if it may not be run now. */
 static const struct redis_verb *
 judge(struct redis_call *call)
 {
@@ -325,7 +325,7 @@ redis_execute(struct redis_call *call)
 	if (verb == NULL)
 		return;
 	call->client->command = verb->name;
-	/* A client that is gone has no use for some. */
+	/* Some requests have no effect once the client is gone. */
 	if (!conn_is_closing(call->client->conn) ||
 	    !(verb->flags & (VERB_MANY | VERB_QUERY)))
 		verb->run(call);

@@ -94,7 +94,7 @@ is_name(const struct resp_arg *arg)
 	return true;
 }
 
-/* False where it can't be; the client has been told. */
+/* Returns false after an error to the client. */
 static bool
 set_name(struct redis_call *call, const struct resp_arg *arg)
 {
@@ -144,7 +144,8 @@ put_hello(struct redis_call *call)
 	resp_put_array(w, 0);
 }
 
-/* The options of HELLO behind the version; false where one is refused. */
+/* Applies the options of HELLO after the version. Returns false if one is
+ * refused. */
 static bool
 take_hello_options(struct redis_call *call)
 {

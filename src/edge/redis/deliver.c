@@ -73,7 +73,7 @@ has_several_topics(const struct slice *run)
 	return slice_data(run)[FRAME_LENGTH_SIZE + 1] & FRAME_SEVERAL;
 }
 
-/* The run for whoever has its one topic by its channel alone. */
+/* The run for clients that receive its one topic only by its channel. */
 static const struct slice *
 shared_form(struct redis_client *client, const struct slice *run)
 {
@@ -93,7 +93,7 @@ shared_form(struct redis_client *client, const struct slice *run)
 	return &form->bytes;
 }
 
-/* Whether what comes can only be for one of its channels. */
+/* Returns whether a message can only be for one of its channels. */
 static bool
 has_no_prefix(const struct redis_client *client)
 {

@@ -1,7 +1,6 @@
 /*
- * forms - a publish that is on its way, in the forms in which Redis clients
- * receive it. They are kept until the end of the turn, since they hold its
- * bytes.
+ * forms - a publish in the forms in which Redis clients receive it. They are
+ * kept until the end of the turn, since they hold its bytes.
  */
 #ifndef PM2A_EDGE_REDIS_FORMS_H
 #define PM2A_EDGE_REDIS_FORMS_H
@@ -40,7 +39,8 @@ void forms_init(struct forms *forms, struct loop *loop);
 void forms_drop(struct forms *forms);
 void forms_drop_translation(struct forms *forms);
 
-/* To be called when one is kept: has all of them forgotten with the turn. */
+/* To be called when a form is kept: forgets all forms at the end of the turn.
+ */
 void forms_drop_later(struct forms *forms);
 
 /* Large messages have a blob of their own. */

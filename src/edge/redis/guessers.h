@@ -2,9 +2,9 @@
  * guessers - the origins from which wrong passwords came.
  *
  * An origin is the peer's user id on a Unix socket, an IPv4 address, or the
- * first 64 bits of an IPv6 address, of which one host has as many as it likes.
- * Those that have failed are in a table that does not grow: the one that failed
- * longest ago goes.
+ * first 64 bits of an IPv6 address, since one host can use all addresses with
+ * the same ones. Origins that have failed are in a table of fixed size; the one
+ * that failed longest ago is dropped first.
  */
 #ifndef PM2A_EDGE_REDIS_GUESSERS_H
 #define PM2A_EDGE_REDIS_GUESSERS_H

@@ -11,9 +11,9 @@
 #include "edge/redis/long.h"
 
 /*
- * Reports of the server: INFO, CLIENT INFO and CLIENT LIST. Fields
- * that have no meaning here are left out of INFO, and are there with a plain
- * value in the lines of CLIENT LIST, which programs take apart.
+ * Reports of the server: INFO, CLIENT INFO and CLIENT LIST. INFO omits fields
+ * that have no meaning here; CLIENT LIST has them with a plain value, since
+ * programs parse its lines.
  */
 
 #define CLIENT_LINE_MAX 1024
@@ -219,7 +219,7 @@ list_type(struct redis_call *call, const struct resp_arg *type)
 
 #define IDS_MAX 64 /* of CLIENT LIST ID: each is looked for among all */
 
-/* Finds the clients of n ids; found[i] stays where there is none. */
+/* Finds the clients of n ids; found[i] is unchanged if there is none. */
 static void
 find_clients(const struct redis *redis, const int64_t *ids, size_t n,
     const struct redis_client **found)

@@ -7,7 +7,7 @@
 #define TIGHT_ARGS_MAX 10
 #define TIGHT_BULK_MAX 16384
 #define ARGS_MAX (1 << 20)
-#define REQUEST_EXTRA 65536 /* bytes, to what a message may have */
+#define REQUEST_EXTRA 65536 /* bytes of a request besides its message */
 
 static struct resp_limits
 limits_of(const struct redis_client *client)
@@ -62,7 +62,7 @@ redis_input(struct conn *conn, const struct slice *data, size_t *want)
 		return data->len;
 	}
 	while (rest.len > 0 && !conn_is_closing(conn) && !client->is_quitting) {
-		/* Requests that are held may change the limits. */
+		/* Held requests may change the limits. */
 		if (client->is_busy)
 			return rest.off - data->off;
 		struct resp_limits limits = limits_of(client);

@@ -9,9 +9,8 @@
 
 /*
  * Requests that would hold the loop up if they were done at once: with many
- * arguments, or about all channels or clients there are. They are done in
- * steps, in a job (requests.c); channels and clients may come and go in
- * between.
+ * arguments, or about all channels or clients. A job (requests.c) does them in
+ * steps; channels and clients may come and go between two steps.
  *
  * Messages to the client may be sent between two steps, so each step sends
  * complete replies: those about one channel each. A reply that is one value is
@@ -97,8 +96,8 @@ send_reply(struct redis_long *work)
 		conn_send(client->conn, &work->parts[i], false);
 }
 
-/* Whether the reply is longer than what may wait for a client, which has been
- * told. */
+/* Returns whether the reply is longer than a client's queue may be; then the
+ * client has had an error. */
 static bool
 is_too_long(struct redis_long *work)
 {
@@ -114,8 +113,8 @@ is_too_long(struct redis_long *work)
 	return true;
 }
 
-/* To give back what a large request takes is work for the kernel: each part of
- * it is a step. */
+/* Freeing the memory of a large request is work for the kernel: each part of it
+ * is a step. */
 static bool
 give_back(struct redis_long *work)
 {

@@ -41,11 +41,11 @@ struct redis_long {
 struct redis_long *redis_begin(
     struct redis_call *call, bool (*step)(struct redis_long *work));
 
-/* Does one step of what the client is doing; at the end client->doing is NULL.
+/* Does one step of the client's request; client->doing is NULL after the last.
  */
 void redis_step(struct redis_client *client);
 
-/* Ends what the client is doing, if anything, where it stands. */
+/* Ends the client's request, if any, where it stands. */
 void redis_abandon(struct redis_client *client);
 
 /* Calls each for the arguments of call from first on: at once, or in steps if
@@ -56,8 +56,8 @@ struct redis_long *redis_each_arg(struct redis_call *call, size_t first,
 /* Whether redis_each_arg() does it at once. */
 bool redis_is_short(const struct redis_call *call);
 
-/* Puts work->place to the first client; and moves what is at a client that goes
- * to the one behind it. */
+/* The first sets work->place to the first client; the second moves each place
+ * at a client that ends to the client behind it. */
 void redis_list_clients(struct redis_long *work);
 void redis_listings_forget(const struct redis_client *client);
 

@@ -55,7 +55,7 @@ note_prefix(struct redis_prefixes *prefixes, uint32_t hash)
 	prefixes->hashes[prefixes->n++] = hash;
 }
 
-/* Takes one out. Returns how many like it are left. */
+/* Removes one. Returns how many like it are left. */
 static size_t
 forget_prefix(struct redis_prefixes *prefixes, uint32_t hash)
 {
@@ -70,7 +70,7 @@ forget_prefix(struct redis_prefixes *prefixes, uint32_t hash)
 	return n - 1;
 }
 
-/* As glob_cost(), with what it takes to deliver a message by the pattern. */
+/* As glob_cost(), plus the cost of a delivery by the pattern. */
 static bool
 find_steps(
     const struct redis *redis, const struct resp_arg *pattern, size_t *steps)
@@ -133,8 +133,8 @@ redis_check_pattern(
 	return true;
 }
 
-/* Whether the client may have one more pattern, which costs steps; else the
- * client has been told. */
+/* Returns whether the client may have one more pattern of this cost; if not, it
+ * has had an error. */
 static bool
 has_budget(struct redis_call *call, size_t steps)
 {
@@ -158,7 +158,8 @@ has_budget(struct redis_call *call, size_t steps)
 	return false;
 }
 
-/* Whether the client may subscribe to the pattern; else it has been told. */
+/* Returns whether the client may subscribe to the pattern; if not, it has had
+ * an error. */
 static bool
 may_join(struct redis_call *call, const struct resp_arg *pattern,
     const struct topic_name *name)
@@ -172,8 +173,8 @@ may_join(struct redis_call *call, const struct resp_arg *pattern,
 		   has_budget(call, steps));
 }
 
-/* Subscribes the client to the pattern and to its prefix. BROKER_E_* says why
- * it was not done. */
+/* Subscribes the client to the pattern and to its prefix. Returns 0 or
+ * BROKER_E_*. */
 static int
 join_pattern(struct redis_client *client, const struct resp_arg *pattern,
     const struct topic_name *name)
@@ -218,7 +219,7 @@ redis_psubscribe(struct redis_call *call)
 	redis_each_arg(call, 1, enter_pattern);
 }
 
-/* Its prefix goes with the last pattern that begins so. */
+/* The last pattern with a prefix ends the subscription to it. */
 static void
 leave_prefix(struct redis_client *client, const struct resp_arg *pattern)
 {

@@ -50,7 +50,7 @@ note(struct pending_joins *joins, uint8_t *topic, size_t len, int64_t now_ms)
 	joins->until_ms = join->until_ms;
 }
 
-/* Where the mark is, or NULL if it is no channel of requests. */
+/* Returns the place of the mark, or NULL if it is no channel of requests. */
 static const uint8_t *
 find_mark(const struct resp_arg *channel)
 {

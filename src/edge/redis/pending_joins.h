@@ -40,13 +40,13 @@ void pending_joins_fini(struct pending_joins *joins);
 void pending_joins_note(struct pending_joins *joins,
     const struct resp_arg *channel, int64_t now_ms);
 
-/* As pending_joins_note(), for what the sharded adapter publishes. */
+/* As pending_joins_note(), for messages of the sharded adapter. */
 void pending_joins_note_sharded(struct pending_joins *joins,
     const struct resp_arg *channel, const struct resp_arg *payload,
     int64_t now_ms);
 
-/* Returns the namespace of a channel that is a room's, if joins are pending
- * there; else NULL, and the channel's subscribers are all who can want it. */
+/* Returns the namespace of a room's channel if joins are pending there. Returns
+ * NULL otherwise: then only the channel's subscribers get the message. */
 const struct pending_join *pending_joins_find(const struct pending_joins *joins,
     const struct resp_arg *channel, int64_t now_ms);
 

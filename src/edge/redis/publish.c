@@ -10,7 +10,7 @@
 
 #define IN_PLACE_FROM (1 << 18) /* bytes of a payload */
 
-/* The message as the frame that native workers get. */
+/* Returns the message as the frame that native workers get. */
 static struct slice
 frame_of(struct redis *redis, uint8_t flags, const struct resp_arg *topic,
     const struct resp_arg *payload)
@@ -51,8 +51,8 @@ frame_in_place(struct redis_call *call, struct slice *out)
 	return true;
 }
 
-/* The channel and the topic of all in its namespace, as the topics of one
- * frame; empty where no frame can have them. */
+/* Returns the channel and its namespace's topic as the topics of one frame;
+ * empty if they do not fit into one. */
 static struct slice
 both_topics(const struct redis *redis, const struct resp_arg *channel,
     const struct pending_join *join, size_t payload_len)
@@ -144,7 +144,9 @@ publish(struct redis_call *call)
 	return n + publish_to_self(call);
 }
 
-/* False when the message can't be passed on; the client has been told. */
+/* Returns false if the message cannot be passed on; the client has had an
+ * error.
+ */
 static bool
 check_message(struct redis_call *call)
 {
@@ -173,8 +175,8 @@ redis_publish(struct redis_call *call)
 	    call->out, call->args[1].len == 0 ? 0 : (int64_t)publish(call));
 }
 
-/* Native workers get what the sharded adapter publishes by the topic of the
- * channel's name; others of Redis's clients do not. */
+/* Native workers get messages of the sharded adapter by the topic of the
+ * channel's name; other Redis clients do not. */
 static size_t
 spublish(struct redis_call *call)
 {

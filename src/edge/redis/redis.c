@@ -25,9 +25,9 @@
  * The life of clients: accepted, read from, gone. Their requests are put in
  * order by requests.c and carried out by commands.c.
  *
- * A client that is not authenticated can do nothing that others see. It has
- * small limits, and its requests are carried out at once, since those behind an
- * AUTH in the same packet already have the others.
+ * A client that is not authenticated can do nothing that others see. Its limits
+ * are small, and its requests are carried out at once, since requests after an
+ * AUTH in the same packet already have the larger limits.
  *
  * A drain carries out the requests that have been read, in order, and then
  * closes each connection when its queue has been written. Redis's protocol has
@@ -107,8 +107,8 @@ static const struct conn_ops conn_ops = {
 	.gone = on_gone,
 };
 
-/* It has as long for its first bytes as others have for AUTH, if there is room.
- */
+/* It has as much time for its first bytes as others have for AUTH, if there is
+ * room. */
 static void
 be_unwelcome(
     struct redis_client *client, enum allowed_verdict verdict, bool is_full)
@@ -130,9 +130,9 @@ static const char *
 find_full(const struct redis *redis)
 {
 	if (conn_set_n_open(redis->set) >= redis->settings.max_connections)
-		return "there are max-connections connections";
+		return "max-connections are open";
 	if (redis->stats.n_open >= redis->settings.clients_max)
-		return "Redis clients have their half of max-connections";
+		return "Redis clients already use half of max-connections";
 	return NULL;
 }
 

@@ -31,16 +31,16 @@ struct redis *redis_new(struct loop *loop, struct conn_set *set,
     struct broker *broker, struct hub *hub,
     const struct redis_settings *settings) __attribute__((returns_nonnull));
 
-/* All connections must be gone. NULL is fine. */
+/* All connections must be gone. NULL is allowed. */
 void redis_free(struct redis *redis);
 
-/* Other settings for what comes from now on. */
+/* Applies other settings from now on. */
 void redis_configure(
     struct redis *redis, const struct redis_settings *settings);
 
-/* Carries out what has come, ends each connection once what waits for it is
- * written or at the drain timeout, and calls done(arg) when all are gone. To be
- * called once, after the listeners are closed. */
+/* Carries out the requests that have been read, ends each connection when its
+ * queue is written or at the drain timeout, and calls done(arg) when all are
+ * gone. To be called once, after the listeners are closed. */
 void redis_drain(struct redis *redis, void (*done)(void *arg), void *arg);
 
 const struct redis_stats *redis_stats(const struct redis *redis);

@@ -130,7 +130,7 @@ hold(struct redis_client *client, const struct turns_stage *stage,
 	be_busy(client);
 }
 
-/* Small ones are over before others notice. */
+/* Small ones are done before they delay others. */
 static void
 step_at_once(struct redis_client *client)
 {
@@ -254,7 +254,7 @@ redis_tell_refusal(struct redis_client *client)
 	conn_finish(client->conn, &redis_bad_request);
 }
 
-/* The client is busy no more. */
+/* The client is no longer busy. */
 static void
 go_on(struct redis_client *client)
 {

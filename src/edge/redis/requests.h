@@ -17,15 +17,16 @@ void redis_requests_fini(struct redis *redis);
 /* Frees large arrays; to be called at redis->trim_at. */
 void redis_requests_trim(struct redis *redis);
 
-/* Stages what the client's parser has found at the beginning of `data`. */
+/* Stages the request that the client's parser has found at the beginning of
+ * `data`. */
 void redis_stage_request(
     struct redis_client *client, const struct slice *data, bool is_over);
 
-/* Carries out the requests of a client, which is closing, that others see. */
+/* Carries out those requests of a closing client that have an effect on others.
+ */
 void redis_run_last(struct redis_client *client);
 
-/* Answers the client's last request, which is none, with an error, and ends the
- * client. */
+/* Answers malformed input with an error, and ends the client. */
 void redis_tell_refusal(struct redis_client *client);
 
 #endif

@@ -12,7 +12,7 @@ struct allowed;
 struct redis_settings {
 	const char *version;      /* ours, for INFO */
 	const char *socket;       /* where we listen, for CLIENT LIST */
-	const char *password;     /* NULL or empty: none is wanted */
+	const char *password;     /* NULL or empty: none is required */
 	struct allowed *allowed;  /* borrowed, or NULL: everybody */
 	uint32_t max_connections; /* of the whole set */
 	uint32_t clients_max;     /* of these */

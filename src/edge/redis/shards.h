@@ -38,8 +38,8 @@ void shards_fini(struct shards_registry *reg);
 struct shards *shards_new(struct redis_client *client)
     __attribute__((returns_nonnull));
 
-/* Ends a client's shard channels, and frees what has them: its last ones later
- * if they are many. */
+/* Ends a client's shard channels and frees their owner; if they are many, the
+ * last ones end later. */
 void shards_end(struct shards_registry *reg, struct shards *shards);
 
 /* To be called for each new subscription: ends two of clients that are gone. */

@@ -65,7 +65,7 @@ step_leave(struct redis_long *work)
 			work->next++;
 			continue;
 		}
-		/* To leave it may free it; another takes its place. */
+		/* Leaving may free it; another one takes its place. */
 		msg_put_raw(copy, topic->name, topic->len);
 		if (copy->fault)
 			log_fatal("out-of-memory", "bytes=%u", topic->len);
@@ -108,7 +108,8 @@ redis_unsubscribe(struct redis_call *call)
 	    call, &call->client->member->topics, "unsubscribe", leave_channel);
 }
 
-/* The broker's limits hold for what it doesn't know of: 0 or BROKER_E_*. */
+/* Applies the broker's limits to shard channels, which it does not know.
+ * Returns 0 or BROKER_E_*. */
 static int
 judge_shard(struct redis_client *client, const struct topic_name *name)
 {

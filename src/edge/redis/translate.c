@@ -52,7 +52,7 @@ redis_count_untranslated(struct redis *redis, const struct frame *f, int e)
 	    log_quote(shown, sizeof(shown), f->topic, f->topic_len));
 }
 
-/* The topics of a frame. False where there are none. */
+/* Reads the topics of a frame. Returns false if there are none. */
 static bool
 open_topics(const struct frame *f, struct msg_topics *all)
 {
@@ -166,8 +166,8 @@ begin_several(
 	return at;
 }
 
-/* Writes what clients get of a message that changes. Returns 0 or
- * TRANSCODE_E_*, or -ENOMEM. */
+/* Writes the translation of a message that changes. Returns 0, TRANSCODE_E_* or
+ * -ENOMEM. */
 static int
 write_message(struct msg_writer *w, const struct frame *f,
     const struct redis_topic *nsp, const struct redis_topic *requests,

@@ -22,7 +22,7 @@ enum {
 	VERB_PUBSUB = 4,          /* for what COMMAND reports */
 	VERB_PART = 8,            /* of the verb before it that has parts */
 	VERB_MANY = 16,           /* takes more than REDIS_ARGS_MAX */
-	VERB_QUERY = 32,          /* does nothing but reply */
+	VERB_QUERY = 32,          /* only replies */
 };
 
 #endif
