@@ -37,7 +37,7 @@ function ask(n) {
 	return { said, events, ack: (...args) => onAck(...args), forgotten: () => forgotten };
 }
 
-/* What a worker with two sockets answers to fetchSockets(). */
+/* The answer of a worker with two sockets to fetchSockets(). */
 async function described(gather, opts) {
 	const said = [];
 	const data = { a: { n: 1 }, b: { bin: Buffer.of(1) } };
