@@ -123,8 +123,8 @@ const struct option config_options[] = {
 	    "larger one is refused, and the result names its sender." },
 	{ "max-gather", SIZE, FIELD(max_gather_bytes), 0, GIB, 48 * MIB, true,
 	    "Maximum size of all answers to a request; beyond it the request "
-	    "ends with an error. Answers that the daemon gathers also have to "
-	    "fit into one frame (max-frame); answers in parts do not." },
+	    "ends with an error. Gathered answers must also fit into one "
+	    "frame (max-frame); answers in parts need not." },
 	{ "max-gather-all", SIZE, FIELD(max_gather_all_bytes), MIB, 64 * GIB,
 	    256 * MIB, true,
 	    "Maximum size of the answers to all open requests; a request "
@@ -143,8 +143,8 @@ const struct option config_options[] = {
 	{ "queue-limit", SIZE, FIELD(queue_limit_bytes), 8 * KIB, 64 * GIB,
 	    64 * MIB, true,
 	    "Maximum size of the queue of a connection; beyond it the "
-	    "connection is closed as a slow consumer. At least twice max- "
-	    "frame." },
+	    "connection is closed as a slow consumer. At least twice "
+	    "max-frame." },
 	{ "queue-soft-limit", SIZE, FIELD(queue_soft_limit_bytes), 0, 64 * GIB,
 	    16 * MIB, true,
 	    "Queue size above which volatile messages for the connection are "
