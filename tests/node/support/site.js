@@ -26,6 +26,12 @@ const SERVER = {
 };
 const CONNECT = { 4: connect4, 2: connect2 };
 
+/*
+ * How long Engine.IO waits for clients that are gone, instead of 30 s. Its timers keep the process,
+ * so a test takes as long.
+ */
+const CLOSE_MS = 50;
+
 /* The Engine.IO packet `text` of a message, as the body of a POST. */
 const PACKET = {
 	4: (text) => `4${text}`,
@@ -139,8 +145,7 @@ class Site {
 			socket.on('echo', (value, done) => done(value));
 			socket.on('all', (value) => io.emit('all', value));
 		});
-		// A timer of Engine.IO's, of 30 s, which keeps the process for clients that are gone.
-		io.engine.on('connection', ({ transport }) => { transport.closeTimeout = 50; });
+		io.engine.on('connection', ({ transport }) => { transport.closeTimeout = CLOSE_MS; });
 		const worker = { io, http: httpServer, client: io.of('/').adapter.client };
 		this.workers.push(worker);
 		worker.port = await listen(httpServer);
@@ -191,6 +196,8 @@ class Site {
 		for (const server of this.#fronts)
 			server.close();
 		for (const { io, http: httpServer, client } of this.workers) {
+			for (const socket of Object.values(io.engine.clients))
+				socket.onClose('end of the test');
 			httpServer.closeAllConnections?.();
 			await new Promise((resolve) => { io.close(resolve); });
 			client.destroy();
