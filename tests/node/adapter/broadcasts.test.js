@@ -17,6 +17,7 @@ const { Client } = require('../../../src/node/lib/client/client');
 const { Daemon } = require('../../support/daemon');
 const { MAJORS, MajorServer } = require('../support/majors');
 const parser = require('../support/parser');
+const typedParser = require('../support/typed-parser');
 const { RawSocket } = require('../support/raw-socket');
 const { next, until, within } = require('../../support/wait');
 
@@ -271,32 +272,32 @@ describe('broadcasts: ways to clients', PATIENT, () => {
 	});
 });
 
-describe('broadcasts: parsers of the application\'s own', PATIENT, () => {
-	/* Two servers with different parsers, and a client of each. */
-	async function mixed(t, parsers) {
-		const daemon = await Daemon.start();
-		t.after(() => daemon.destroy());
-		const servers = [];
-		const clients = [];
-		for (const own of parsers) {
-			const options = own === null ? {} : { parser: own };
-			const server = new MajorServer(4,
-				{ adapter: { socket: daemon.socket }, server: options });
-			t.after(() => server.end());
-			await server.listen();
-			await within(server.client.ready(), 'connection');
-			servers.push(server);
-			const socket = new Manager(`http://127.0.0.1:${server.port}`,
-				{ transports: ['websocket'], ...options }).socket('/');
-			t.after(() => socket.disconnect());
-			const got = [];
-			socket.on('event', (...args) => got.push(args));
-			await next(socket, 'connect');
-			clients.push({ socket, got });
-		}
-		return { servers, clients };
+/* Two servers with parsers, and a client of each. */
+async function mixed(t, parsers) {
+	const daemon = await Daemon.start();
+	t.after(() => daemon.destroy());
+	const servers = [];
+	const clients = [];
+	for (const own of parsers) {
+		const options = own === null ? {} : { parser: own };
+		const server = new MajorServer(4,
+			{ adapter: { socket: daemon.socket }, server: options });
+		t.after(() => server.end());
+		await server.listen();
+		await within(server.client.ready(), 'connection');
+		servers.push(server);
+		const socket = new Manager(`http://127.0.0.1:${server.port}`,
+			{ transports: ['websocket'], ...options }).socket('/');
+		t.after(() => socket.disconnect());
+		const got = [];
+		socket.on('event', (...args) => got.push(args));
+		await next(socket, 'connect');
+		clients.push({ socket, got });
 	}
+	return { servers, clients };
+}
 
+describe('broadcasts: parsers of the application\'s own', PATIENT, () => {
 	for (const [name, parsers] of Object.entries({
 		'from Socket.IO\'s to another': [null, parser],
 		'from another to Socket.IO\'s': [parser, null],
@@ -313,6 +314,29 @@ describe('broadcasts: parsers of the application\'s own', PATIENT, () => {
 				assert.ok(socket.connected);
 			}
 		});
+});
+
+describe('broadcasts: ArrayBuffers and their views', PATIENT, () => {
+	const VALUES = [
+		Buffer.of(1, 2), new Uint8Array([1, 2]).buffer, new Uint8Array([1, 2]).subarray(1),
+		new Uint16Array([1, 2]), new DataView(new ArrayBuffer(3), 1), new ArrayBuffer(1), new ArrayBuffer(8),
+		new ArrayBuffer(300), new ArrayBuffer(70_000),
+	];
+	const shown = (value) => [Object.prototype.toString.call(value), Buffer.from(value).toString('hex')];
+
+	test('the clients of other workers get what those of the own one get', async (t) => {
+		const { servers, clients } = await mixed(t, [typedParser, typedParser]);
+		servers[0].io.emit('event', ...VALUES);
+		for (const { socket } of clients)
+			socket.on('question', (...args) => args.pop()(args.map(shown)));
+		const answers = await servers[0].io.timeout(60_000).emitWithAck('question', ...VALUES);
+		await until(() => clients.every(({ got }) => got.length === 1), 'messages');
+		const [own, other] = clients.map(({ got }) => got[0].map(shown));
+		assert.equal(own[0][0], '[object Uint8Array]');
+		assert(own.slice(1).every(([kind]) => kind === '[object ArrayBuffer]'));
+		assert.deepEqual(other, own);
+		assert.deepEqual(answers, [own, own]);
+	});
 });
 
 describe('broadcasts: encoded by others', PATIENT, () => {

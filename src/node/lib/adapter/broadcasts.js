@@ -16,7 +16,7 @@ const { Pm2aError } = require('../client/errors');
 const { isWithin } = require('../client/limits');
 const { EncodedPacket, encodedFrame, senderOf } = require('../socketio/encoded-packet');
 const { EVENT, EncodedEvent } = require('../socketio/packets');
-const { encodePayload, readBroadcast } = require('../socketio/payload');
+const { encodeEvent, encodePayload, readBroadcast } = require('../socketio/payload');
 const { elsewhere, listOf } = require('../socketio/topics');
 const { fieldOf, publishFlags } = require('../wire/frame-writer');
 
@@ -104,7 +104,8 @@ class Broadcasts {
 		}
 		let body;
 		try {
-			body = encodePayload(this.#uid, packet, to);
+			const write = packet.cmd === undefined ? encodeEvent : encodePayload;
+			body = write(this.#uid, packet, to);
 		} catch (error) {
 			this.#fail(new Pm2aError('PM2A_ERR_ENCODE',
 				`${this.#nsp}: ${error.message}`, error));

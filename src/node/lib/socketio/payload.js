@@ -9,7 +9,9 @@
 
 const { tryDecode } = require('../wire/msgpack');
 const { BINARY_EVENT, EVENT, isEventName } = require('./packets');
-const { encode } = require('../wire/msgpack-writer');
+const writer = require('../wire/msgpack-writer');
+
+const { encode } = writer;
 
 /* Names of events that a namespace itself emits. */
 const OF_NAMESPACES = new Set([
@@ -91,6 +93,12 @@ function encodePayload(uid, packet, opts) {
 	return encode([uid, plainPacket(packet), plainOptions(opts)]);
 }
 
+/* As encodePayload(), for a packet whose ArrayBuffers the sender's own clients get as
+ * such: parsers other than Socket.IO's may tell them from Buffers. */
+function encodeEvent(uid, packet, opts) {
+	return writer.encodeEvent([uid, plainPacket(packet), plainOptions(opts)]);
+}
+
 /* Validates a packet and its options. Returns both, with Sets of rooms, or null. */
 function readBroadcast(packet, opts) {
 	if (!isMap(packet) || !isOptions(opts) ||
@@ -135,7 +143,7 @@ function decodePayload(bytes) {
 
 /* Throws as encodePayload(). kind: see docs/PROTOCOL.md. */
 function encodeQuestion(uid, nsp, kind, args) {
-	return encode([uid, nsp, kind, ...args]);
+	return (kind === 'broadcast' ? writer.encodeEvent : encode)([uid, nsp, kind, ...args]);
 }
 
 /* Returns { uid, nsp, kind, args }, or null. */
@@ -150,6 +158,6 @@ function decodeQuestion(bytes) {
 }
 
 module.exports = {
-	decodePayload, decodeQuestion, encodePayload, encodeQuestion,
+	decodePayload, decodeQuestion, encodeEvent, encodePayload, encodeQuestion,
 	isMap, isOptions, isRoom, isServerEvent, plainOptions, plainPacket, readBroadcast,
 };

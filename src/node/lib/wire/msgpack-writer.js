@@ -9,11 +9,13 @@
  * UTF-8 cannot encode it.
  */
 
+const { asBuffer } = require('./frame-writer');
 const { DEPTH_MAX, KEYS_FREE, decode } = require('./msgpack-reader');
 
 const SIZE_FIRST = 1024;
 const DEPTH_WATCHED = 32; // where a circular reference is looked for
 const SHORT = 24; // characters: below, a loop is faster than a call into Node
+const TYPE_ARRAY_BUFFER = 0; // of an extension
 const TWO_32 = 2 ** 32;
 const TWO_34 = 2 ** 34;
 
@@ -21,12 +23,24 @@ class Writer {
 	#bytes = Buffer.allocUnsafe(SIZE_FIRST);
 	#at = 0;
 	#n = 0; // values and keys
+	#keepsBuffers; // see encodeEvent()
 	#above = []; // the objects around this one, from DEPTH_WATCHED
 
 	/* Returns the bytes of one value; throws RangeError or TypeError. Refuses what
 	 * the readers of others would refuse, since only here an error can be reported. */
 	static encode(value) {
+		return Writer.#encode(value, false);
+	}
+
+	/* As encode(); but ArrayBuffers and their views, other than Buffers, are written as
+	 * the ArrayBuffers of the Redis emitters. */
+	static encodeEvent(value) {
+		return Writer.#encode(value, true);
+	}
+
+	static #encode(value, keepsBuffers) {
 		const writer = new Writer();
+		writer.#keepsBuffers = keepsBuffers;
 		writer.#any(plain(value), 1);
 		const bytes = writer.#bytes.subarray(0, writer.#at);
 		if (writer.#n > KEYS_FREE) {
@@ -178,6 +192,8 @@ class Writer {
 		} else if (Buffer.isBuffer(value)) {
 			this.#length(value.length, { code8: 0xc4, code16: 0xc5 });
 			this.#raw(value);
+		} else if (isBytes(value)) {
+			this.#view(asBuffer(value));
 		} else if (value instanceof Date) {
 			this.#date(value.getTime());
 		} else if (depth >= DEPTH_WATCHED) {
@@ -185,6 +201,16 @@ class Writer {
 		} else {
 			this.#inside(value, depth);
 		}
+	}
+
+	#view(bytes) {
+		if (this.#keepsBuffers) {
+			this.#length(bytes.length, { code8: 0xc7, code16: 0xc8 });
+			this.#head(TYPE_ARRAY_BUFFER, 0, 0);
+		} else {
+			this.#length(bytes.length, { code8: 0xc4, code16: 0xc5 });
+		}
+		this.#raw(bytes);
 	}
 
 	#inside(object, depth) {
@@ -248,6 +274,10 @@ class Writer {
 	}
 }
 
+function isBytes(value) {
+	return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+}
+
 /*
  * Returns what JSON and the attachments make of a value; undefined if they leave it
  * out. Calls toJSON() once: it may return an object that has one too.
@@ -257,14 +287,8 @@ function plain(value, isFromJSON = false) {
 		return typeof value === 'function' || typeof value === 'symbol' ?
 			undefined : value;
 	}
-	if (Buffer.isBuffer(value)) {
+	if (isBytes(value)) {
 		return value;
-	}
-	if (ArrayBuffer.isView(value)) {
-		return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-	}
-	if (value instanceof ArrayBuffer) {
-		return Buffer.from(value);
 	}
 	if (value instanceof Date) {
 		return Number.isNaN(value.getTime()) ? null : value;
@@ -277,4 +301,4 @@ function plain(value, isFromJSON = false) {
 		plain(value.toJSON(), true) : value;
 }
 
-module.exports = { encode: Writer.encode };
+module.exports = { encode: Writer.encode, encodeEvent: Writer.encodeEvent };
