@@ -114,6 +114,14 @@ declare namespace adapter {
 		connectTimeout?: number;
 	}
 
+	/** The form of the payloads of broadcasts, as with the Redis adapter and emitter. */
+	interface Parser {
+		/** Throws for what it cannot encode. */
+		encode(payload: any): string | Uint8Array;
+		/** Throws for malformed bytes. */
+		decode(bytes: Buffer): any;
+	}
+
 	interface AdapterOptions extends ClientOptions {
 		/**
 		 * How long requests wait for answers, in ms, 1 to 300,000. Default: 5000.
@@ -125,6 +133,13 @@ declare namespace adapter {
 		 * false.
 		 */
 		partial?: boolean;
+		/**
+		 * Writes and reads the payloads of broadcasts, for emitters and Redis adapters that
+		 * have such an option too; all workers need the same. Payloads in msgpack are read
+		 * as well. Broadcasts cost more, since each worker encodes them again. Default:
+		 * none; broadcasts travel as the sender's clients get them.
+		 */
+		parser?: Parser;
 		/**
 		 * Whether any worker takes any request of a client: requests of a session
 		 * that another worker has are forwarded to that worker. Session ids then end
@@ -561,6 +576,8 @@ declare namespace adapter {
 	}
 
 	interface EmitterOptions extends Omit<ClientOptions, 'role'> {
+		/** As in AdapterOptions; only encode() is used. */
+		parser?: Pick<Parser, 'encode'>;
 		/** The namespace; the slash may be left out. Default: `/`. */
 		nsp?: string;
 		/**

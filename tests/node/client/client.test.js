@@ -306,7 +306,7 @@ describe('client: options', () => {
 		for (const options of [{}, undefined, { socket: '/'.padEnd(107, 'x') }, { key: K256 },
 			{ name: 'n'.repeat(128) }, { queueMaxBytes: 0 }, { queueMaxAge: 1 }, { queueMaxAge: 86_400_000 }, { reconnectDelay: 1 },
 			{ reconnectDelay: 2000 }, { reconnectDelay: 600_000, reconnectDelayMax: 600_000 },
-			{ connectTimeout: 10 }, { connectTimeout: 600_000 }, { ref: true }, { unknown: 1 }])
+			{ connectTimeout: 10 }, { connectTimeout: 600_000 }, { ref: true }])
 			assert.doesNotThrow(() => new Client(options));
 	});
 

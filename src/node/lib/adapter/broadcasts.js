@@ -16,7 +16,9 @@ const { Pm2aError } = require('../client/errors');
 const { isWithin } = require('../client/limits');
 const { EncodedPacket, encodedFrame, senderOf } = require('../socketio/encoded-packet');
 const { EVENT, EncodedEvent } = require('../socketio/packets');
-const { encodeEvent, encodePayload, readBroadcast } = require('../socketio/payload');
+const {
+	encodeEvent, encodePayload, formatPayload, readBroadcast,
+} = require('../socketio/payload');
 const { elsewhere, listOf } = require('../socketio/topics');
 const { fieldOf, publishFlags } = require('../wire/frame-writer');
 
@@ -47,11 +49,13 @@ class Broadcasts {
 	#topicsOf;
 	#fail;
 	#sender;
+	#parser;
 	#isPlain; // whether our parser writes as Socket.IO's; undefined at first
 
-	/* topicsOf(rooms): the topics of a message to them. fail(error): called for a
-	 * packet that cannot be encoded. */
-	constructor({ client, uid, nsp, local, topicsOf, fail }) {
+	/* topicsOf(rooms): the topics of a message to them. parser: the option, or
+	 * undefined. fail(error): called for a packet that cannot be encoded. */
+	constructor({ client, uid, nsp, local, topicsOf, parser, fail }) {
+		this.#parser = parser;
 		this.#client = client;
 		this.#uid = uid;
 		this.#nsp = nsp;
@@ -63,7 +67,7 @@ class Broadcasts {
 
 	/* Sends to the other workers. parts: the parser's output for the packet. */
 	publish(parts, packet, opts) {
-		if (typeof parts[0] !== 'string' || EncodedEvent.read(parts)?.nsp !== this.#nsp ||
+		if (this.#parser !== undefined || typeof parts[0] !== 'string' || EncodedEvent.read(parts)?.nsp !== this.#nsp ||
 			(parts.length > 1 && !parts.slice(1).every(isBytes))) {
 			this.publishPacket(packet, opts);
 			return;
@@ -104,8 +108,7 @@ class Broadcasts {
 		}
 		let body;
 		try {
-			const write = packet.cmd === undefined ? encodeEvent : encodePayload;
-			body = write(this.#uid, packet, to);
+			body = this.#write(packet, to);
 		} catch (error) {
 			this.#fail(new Pm2aError('PM2A_ERR_ENCODE',
 				`${this.#nsp}: ${error.message}`, error));
@@ -113,6 +116,15 @@ class Broadcasts {
 		}
 		this.#client.publish(this.#topicsOf(listOf(to.rooms)), body,
 			{ volatile: isVolatile(opts) });
+	}
+
+	/* Commands are for workers, which all read msgpack. */
+	#write(packet, to) {
+		if (packet.cmd !== undefined) {
+			return encodePayload(this.#uid, packet, to);
+		}
+		return this.#parser === undefined ? encodeEvent(this.#uid, packet, to) :
+			formatPayload(this.#parser, this.#uid, packet, to);
 	}
 
 	/* Delivers an EncodedPacket, or a payload of decodePayload(). Returns false if

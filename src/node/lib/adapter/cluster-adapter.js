@@ -149,7 +149,7 @@ function clusterAdapter(Base, view) {
 
 		constructor(nsp, hub, opts) {
 			super(nsp);
-			const namespace = new Namespace(this, { view, hub, key: opts.key });
+			const namespace = new Namespace(this, { view, hub, ...opts });
 			this.#namespace = namespace;
 			this.uid = namespace.uid;
 			this.prefix = opts.key;

@@ -14,7 +14,7 @@ const { Client, onDelivery } = require('../client/client');
 const { warn } = require('../client/warnings');
 const { EncodedPacket } = require('../socketio/encoded-packet');
 const { faultOf } = require('../wire/msgpack');
-const { decodePayload, decodeQuestion } = require('../socketio/payload');
+const { decodePayload, decodeQuestion, parsePayload } = require('../socketio/payload');
 const { obeyRedisRequest } = require('../socketio/redis-requests');
 const { isSharded, readSharded } = require('../socketio/redis-sharded');
 
@@ -26,7 +26,11 @@ class Hub {
 	#hasWarned = false; // of something malformed
 	#requestPrefix; // of the topics on which the Redis emitters send requests
 
-	constructor(opts) {
+	#parser;
+
+	/* opts: of the connection. parser: the option, or undefined. */
+	constructor(opts, parser) {
+		this.#parser = parser;
 		const client = new Client(opts);
 		this.client = client;
 		this.#requestPrefix = `${client.key}-request#`;
@@ -152,7 +156,8 @@ class Hub {
 	}
 
 	#decode(body) {
-		return isSharded(body[0]) ? readSharded(body) : decodePayload(body);
+		const read = this.#parser === undefined ? null : parsePayload(this.#parser, body);
+		return read ?? (isSharded(body[0]) ? readSharded(body) : decodePayload(body));
 	}
 
 	/* Leaves a question on a topic of the application to the other listeners of

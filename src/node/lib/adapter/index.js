@@ -10,8 +10,11 @@ const { adapter2 } = require('./v2');
 const { adapter4 } = require('./v4');
 const { hostOf } = require('./base-class');
 const { Hub } = require('./hub');
-const { boolean, clientOptions, integer } = require('../client/options');
+const { boolean, clientOptions, integer, withMethods } = require('../client/options');
 const { isModern, mustBeSupported } = require('./versions');
+
+/* `anyWorker` is one of lib/engine. */
+const OWN_OPTIONS = ['requestsTimeout', 'partial', 'parser', 'anyWorker'];
 
 const classes = new WeakMap(); // class Adapter of a socket.io-adapter → our class
 const ours = new WeakSet(); // adapters
@@ -32,15 +35,24 @@ function classOn(Base, nsp) {
 	return Ours;
 }
 
+/* Returns the options of the connection. */
+function connectionOptions(opts) {
+	clientOptions(opts, OWN_OPTIONS);
+	return Object.fromEntries(Object.entries(opts).filter(([name]) => !OWN_OPTIONS.includes(name)));
+}
+
 /**
  * @see index.d.ts for the options. onServer(server, client) is called once for each
  * Socket.IO server.
  */
 function pm2Adapter(opts = {}, onServer = () => {}) {
-	const first = new Hub(opts); // validates the options; has the public client
+	const connection = connectionOptions(opts);
+	const parser = withMethods('parser', opts.parser, ['encode', 'decode']);
+	const first = new Hub(connection, parser); // has the public client
 	const shared = {
+		parser,
 		key: first.client.key,
-		name: clientOptions(opts).name,
+		name: clientOptions(connection).name,
 		requestsTimeout: integer('requestsTimeout', opts.requestsTimeout ?? 5000, 1, 300_000),
 		partial: boolean('partial', opts.partial ?? false),
 	};
@@ -51,7 +63,7 @@ function pm2Adapter(opts = {}, onServer = () => {}) {
 	function hubOf(server) {
 		let hub = hubs.get(server);
 		if (hub === undefined) {
-			hub = isFirst ? first : new Hub(opts);
+			hub = isFirst ? first : new Hub(connection, parser);
 			isFirst = false;
 			hubs.set(server, hub);
 			onServer(server, hub.client);

@@ -52,10 +52,10 @@ class Namespace {
 	#hasWarned = false;
 
 	/*
-	 * `view`: see local-sockets.js. `key`: the option. `hub`: the Hub of the
+	 * `view`: see local-sockets.js. `key`, `parser`: the options. `hub`: the Hub of the
 	 * adapter's server.
 	 */
-	constructor(adapter, { view, hub, key }) {
+	constructor(adapter, { view, hub, key, parser }) {
 		const { name } = adapter.nsp;
 		this.name = name;
 		this.uid = randomBytes(9).toString('base64url');
@@ -73,7 +73,7 @@ class Namespace {
 		this.#asker = new Asker(shared);
 		this.#answerer = new Answerer(adapter, this.local, (error) => this.reportThrown(error));
 		this.#broadcasts = new Broadcasts({
-			...shared, local: this.local, fail: (error) => this.reportUnencodable(error),
+			...shared, parser, local: this.local, fail: (error) => this.reportUnencodable(error),
 		});
 		namespaces.set(adapter, this);
 	}

@@ -107,10 +107,31 @@ function clip(text, max) {
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-function clientOptions(opts = {}) {
-	if (typeof opts !== 'object' || opts === null) {
-		refuse('options', opts, 'an object');
+function object(name, value) {
+	return typeof value === 'object' && value !== null ? value :
+		refuse(name, value, 'an object');
+}
+
+/* An object that has these methods; undefined if there is none. */
+function withMethods(name, value, methods) {
+	const isGood = (each) => typeof value?.[each] === 'function';
+	return value === undefined || methods.every(isGood) ? value :
+		refuse(name, value, `an object with ${methods.map((each) => `${each}()`).join(' and ')}`);
+}
+
+/* A misspelt option would silently be without effect. */
+function mustBeKnown(opts, known) {
+	for (const key of Object.keys(opts)) {
+		if (!known.includes(key)) {
+			throw new Pm2aError('PM2A_ERR_OPTION',
+				`${described(key)}: no such option; there are ${known.join(', ')}`);
+		}
 	}
+}
+
+/* others: options that `opts` may have in addition. */
+function clientOptions(opts = {}, others = []) {
+	object('options', opts);
 	const all = {
 		socket: opts.socket ?? defaultSocket(),
 		name: opts.name ?? clip(defaultName(), 128),
@@ -123,6 +144,7 @@ function clientOptions(opts = {}) {
 		reconnectDelayMax: opts.reconnectDelayMax ?? 2000,
 		connectTimeout: opts.connectTimeout ?? 5000,
 	};
+	mustBeKnown(opts, [...Object.keys(all), ...others]);
 	string('socket', all.socket, 1, SOCKET_PATH_MAX);
 	string('name', all.name, 1, 128);
 	string('key', all.key, 1, 256);
@@ -142,5 +164,5 @@ function clientOptions(opts = {}) {
 
 module.exports = {
 	boolean, clientOptions, clip, defaultScript, defaultSocket, described, integer,
-	mustBeBytes, mustBeTopic, oneOf, refuse, topicList,
+	mustBeBytes, mustBeTopic, object, oneOf, refuse, topicList, withMethods,
 };

@@ -8,10 +8,14 @@
 const { Client } = require('../client/client');
 const { Pm2aError } = require('../client/errors');
 const { Joins } = require('./joins');
-const { described, integer, refuse } = require('../client/options');
+const {
+	clientOptions, described, integer, refuse, withMethods,
+} = require('../client/options');
 const { Delivery } = require('./delivery');
 const { EVENT } = require('../socketio/packets');
-const { encodePayload, isRoom, isServerEvent, readBroadcast } = require('../socketio/payload');
+const {
+	encodePayload, formatPayload, isRoom, isServerEvent, readBroadcast,
+} = require('../socketio/payload');
 const { RedisPublisher } = require('./redis-publisher');
 const { everyone } = require('../socketio/topics');
 
@@ -40,7 +44,11 @@ function mustBeEvent(isEvent, name) {
 
 /* The connection that all operators of an emitter share. */
 class Exit {
-	constructor(delivery) {
+	#parser;
+
+	/* parser: the option, or undefined. */
+	constructor(delivery, parser) {
+		this.#parser = parser;
 		this.delivery = delivery;
 		this.joins = new Joins(delivery.client);
 		this.redisClient = new RedisPublisher(delivery, this.joins);
@@ -54,7 +62,9 @@ class Exit {
 	publish(topics, packet, opts) {
 		let body;
 		try {
-			body = encodePayload(UID, packet, opts);
+			body = this.#parser === undefined || packet.cmd !== undefined ?
+				encodePayload(UID, packet, opts) :
+				formatPayload(this.#parser, UID, packet, opts);
 		} catch (error) {
 			throw new Pm2aError('PM2A_ERR_ENCODE',
 				`${packet.nsp}: ${error.message}`, error);
@@ -199,14 +209,13 @@ function nspOf(nsp) {
  * @see index.d.ts for the options.
  */
 function createEmitter(opts = {}) {
-	if (typeof opts !== 'object' || opts === null) {
-		refuse('options', opts, 'an object');
-	}
-	const { nsp = '/', timeout = 5000, ...options } = opts;
+	clientOptions(opts, ['nsp', 'timeout', 'parser']);
+	const { nsp = '/', timeout = 5000, parser, ...options } = opts;
 	const name = nspOf(nsp);
+	withMethods('parser', parser, ['encode']);
 	integer('timeout', timeout, 1, 600_000);
 	const client = new Client({ ...options, role: 'emitter' });
-	const emitter = new Emitter(new Exit(new Delivery(client, timeout)), name);
+	const emitter = new Emitter(new Exit(new Delivery(client, timeout), parser), name);
 	client.connect();
 	return emitter;
 }

@@ -130,9 +130,30 @@ function readCommand(packet) {
 	return read && { cmd, ...read };
 }
 
+/* As encodePayload(), in the form of the option `parser`. */
+function formatPayload(parser, uid, packet, opts) {
+	const body = parser.encode([uid, plainPacket(packet), plainOptions(opts)]);
+	if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
+		throw new TypeError('parser.encode() returns neither a string nor bytes');
+	}
+	return typeof body === 'string' ? Buffer.from(body) : body;
+}
+
 /* Returns { uid, packet, opts: { rooms: Set, except: Set, flags } }, or null. */
 function decodePayload(bytes) {
-	const payload = tryDecode(bytes);
+	return readPayload(tryDecode(bytes));
+}
+
+/* As decodePayload(), in the form of the option `parser`. */
+function parsePayload(parser, bytes) {
+	try {
+		return readPayload(parser.decode(bytes));
+	} catch {
+		return null;
+	}
+}
+
+function readPayload(payload) {
 	if (!Array.isArray(payload) || payload.length < 3) {
 		return null;
 	}
@@ -159,5 +180,6 @@ function decodeQuestion(bytes) {
 
 module.exports = {
 	decodePayload, decodeQuestion, encodeEvent, encodePayload, encodeQuestion,
-	isMap, isOptions, isRoom, isServerEvent, plainOptions, plainPacket, readBroadcast,
+	formatPayload, isMap, isOptions, isRoom, isServerEvent, parsePayload, plainOptions, plainPacket,
+	readBroadcast,
 };
