@@ -1,0 +1,161 @@
+'use strict';
+
+/*
+ * Stock pm2 in cluster mode, whose workers get connections in turn: clients over every transport,
+ * while workers are killed and reloaded and the daemon restarts.
+ */
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+
+const { io: connect4 } = require('socket.io-client');
+const connect2 = require('socket.io-client-2');
+
+const { PrivatePm2, waitUntil } = require('../../../docs/demo/private-pm2');
+const { within } = require('../../support/wait');
+const { freePort } = require('../support/pm2');
+
+const LONG = { timeout: 180_000 };
+const WORKERS = 4;
+const EACH = 4; // clients for each way
+const ECHOES = 5;
+const WAIT_MS = 40_000;
+
+const WAYS = [['polling'], ['polling', 'websocket'], ['websocket']];
+
+const CASES = [
+	{ name: 'pm2 7, Socket.IO 4', pm2: 'pm2', major: '4', connects: [connect4] },
+	{ name: 'pm2 6, Socket.IO 2', pm2: 'pm2-6', major: '2', connects: [connect2] },
+];
+
+class Visitor {
+	constructor(connect, url, transports) {
+		this.transports = transports;
+		this.got = [];
+		this.owner = null; // pid of the worker that has its session
+		this.lost = []; // owners of sessions that ended
+		this.socket = connect(url, {
+			transports, forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 200, upgrade: true,
+		});
+		this.socket.on('owner', (pid) => { this.owner = pid; });
+		this.socket.on('all', (value) => this.got.push(value));
+		this.socket.on('disconnect', () => {
+			this.lost.push(this.owner);
+			this.owner = null;
+		});
+	}
+
+	/* Asks until a session that lives answers. */
+	ask(event, ...args) {
+		return within(new Promise((resolve) => {
+			this.socket.emit(event, ...args, resolve);
+		}), `${event} over ${this.transports}`);
+	}
+}
+
+for (const { name, pm2: which, major, connects } of CASES)
+	describe(name, LONG, () => {
+		const visitors = [];
+		let pm2;
+
+		const here = (what) => waitUntil(what, WAIT_MS, () => visitors.every(({ owner }) => owner));
+
+		/* Each echo and each broadcast arrives, once. */
+		async function works() {
+			await here('all clients');
+			for (const visitor of visitors)
+				for (let n = 0; n < ECHOES; n++)
+					assert.equal(await visitor.ask('echo', n), n);
+			const word = `${Math.random()}`;
+			visitors[0].socket.emit('all', word);
+			await waitUntil('a broadcast', WAIT_MS, () => visitors.every(({ got }) => got.includes(word)));
+			for (const { got } of visitors)
+				assert.equal(got.filter((each) => each === word).length, 1);
+		}
+
+		const losses = () => visitors.reduce((sum, { lost }) => sum + lost.length, 0);
+
+		before(async () => {
+			const port = await freePort();
+			pm2 = new PrivatePm2({
+				pm2: which,
+				...(process.env.PM2ADAPTERD && { daemon: process.env.PM2ADAPTERD }),
+				ecosystem: path.join(__dirname, '../support/any-worker.config.js'),
+				env: { PORT: String(port), MAJOR: major },
+			});
+			await pm2.start();
+			await pm2.whenJoined(WORKERS);
+			for (const connect of connects)
+				for (const transports of WAYS)
+					for (let n = 0; n < EACH; n++)
+						visitors.push(new Visitor(connect, `http://127.0.0.1:${port}`, transports));
+		}, LONG);
+
+		after(async () => {
+			visitors.forEach(({ socket }) => socket.close());
+			await pm2?.kill();
+		}, LONG);
+
+		test('clients over every transport', LONG, async () => {
+			await works();
+			assert.equal(losses(), 0);
+			const figures = new Map();
+			for (const visitor of visitors) {
+				const stats = await visitor.ask('stats');
+				figures.set(stats.pid, stats);
+			}
+			const sum = (figure) => [...figures.values()].reduce((all, each) => all + each[figure], 0);
+			assert.ok(sum('forwarded') > EACH * ECHOES, `${sum('forwarded')} forwarded`);
+			assert.equal(sum('ownerGone'), 0);
+		});
+
+		test('a restart of the daemon ends no session', LONG, async () => {
+			await pm2.run('restart', 'pm2adapterd');
+			for (const visitor of visitors)
+				assert.equal(await visitor.ask('echo', 'away'), 'away');
+			await pm2.whenJoined(WORKERS);
+			assert.equal(losses(), 0);
+			await waitUntil('broadcasts again', WAIT_MS, () => works().then(() => true));
+			assert.equal(losses(), 0);
+		});
+
+		test('kill -9 of a worker ends its sessions, and those whose requests it had', LONG, async () => {
+			const { owner } = visitors.find(({ transports }) => transports.length === 1);
+			const own = visitors.filter((each) => each.owner === owner);
+			process.kill(owner, 'SIGKILL');
+			await waitUntil('end of its sessions', WAIT_MS,
+				() => own.every(({ lost }) => lost.includes(owner)));
+			await pm2.whenJoined(WORKERS);
+			await works();
+		});
+
+		test('a reload ends the sessions of the workers that it ends, and no others', LONG, async () => {
+			const before_ = visitors.map(({ lost }) => lost.length);
+			const old = await pm2.pids('app');
+			const pollers = visitors.filter(({ transports }) => !transports.includes('websocket'));
+			await pm2.run('reload', 'app');
+			await pm2.whenJoined(WORKERS);
+			await works();
+			const pids = await pm2.pids('app');
+			assert.ok(old.every((pid) => !pids.includes(pid)));
+			for (const visitor of pollers) {
+				const lost = visitor.lost.slice(before_[visitors.indexOf(visitor)]);
+				assert.ok(lost.length > 0);
+				for (const pid of lost)
+					assert.ok(old.includes(pid), 'a session of a worker that went on has ended');
+			}
+		});
+
+		if (which !== 'pm2')
+			return; // once is enough
+
+		test('scale, up and down', LONG, async () => {
+			await pm2.run('scale', 'app', String(WORKERS + 1));
+			await pm2.whenJoined(WORKERS + 1);
+			await works();
+			await pm2.run('scale', 'app', String(WORKERS - 1));
+			await pm2.whenJoined(WORKERS - 1);
+			await works();
+		});
+	});
