@@ -91,7 +91,7 @@ SONAME := 0
 LIB_SOURCES := $(filter-out src/client/libevent.c,$(filter src/client/%,$(SOURCES))) \
 	$(addprefix src/,wire/sent.c wire/reply.c wire/topic_field.c wire/frame.c \
 	wire/msg_scan.c wire/msg_tree.c wire/msg_writer.c \
-	base/clock.c base/question.c)
+	base/clock.c base/place.c base/question.c)
 LIB_OBJECTS := $(LIB_SOURCES:src/%.c=$(B)/pic/%.o)
 LIBEVENT_OBJECTS := $(B)/pic/client/libevent.o
 OBJECTS := $(patsubst src/%.c,$(B)/%.o,$(filter-out src/client/% \

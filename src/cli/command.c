@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
+#include "base/place.h"
 #include "base/xalloc.h"
 #include "cli/command_word.h"
 #include "cli/watch.h"
@@ -309,20 +311,36 @@ command_fini(struct command *command)
 	}
 }
 
+/* Sets the default path of the socket; none if it can't be determined. */
 static void
-default_socket(char *out, size_t size)
+init_config(struct config *config)
 {
-	const char *path = getenv("PM2ADAPTERD_SOCKET");
-	const char *pm2_home = getenv("PM2_HOME");
-	const char *home = getenv("HOME");
+	char path[PLACE_SOCKET_MAX + 1];
+	struct place place;
+	int r = place_settle(&place, path);
 
-	if (path != NULL && path[0] != '\0')
-		snprintf(out, size, "%s", path);
-	else if (pm2_home != NULL && pm2_home[0] != '\0')
-		snprintf(out, size, "%s/pm2adapterd.sock", pm2_home);
-	else
-		snprintf(out, size, "%s/.pm2/pm2adapterd.sock",
-		    home == NULL ? "" : home);
+	/* A path that is too long is refused where it is used. */
+	config_init(config, r == 0                  ? path
+			    : r == PLACE_E_TOO_LONG ? place.path
+						    : "");
+}
+
+/* Makes the socket's path absolute, as the clients have it. */
+static int
+settle_socket(struct config *config, struct config_why *why)
+{
+	char cwd[PLACE_PATH_MAX], path[PLACE_SOCKET_MAX + 1];
+	int r;
+
+	if (config->socket[0] == '/' || config->socket[0] == '\0')
+		return 0;
+	r = place_absolute(
+	    getcwd(cwd, sizeof(cwd)), config->socket, path, sizeof(path));
+	if (r == 0)
+		return config_set(config, "socket", path, why);
+	snprintf(why->text, sizeof(why->text), "socket: %s: %s", config->socket,
+	    place_problem(r));
+	return r;
 }
 
 /* The file's text, of *len bytes, or NULL with errno set. */
@@ -368,11 +386,9 @@ command_config(
     const struct command *command, struct config *out, struct config_why *why)
 {
 	const struct setting *setting;
-	char path[4096];
 	int r = 0;
 
-	default_socket(path, sizeof(path));
-	config_init(out, path);
+	init_config(out);
 	if (command->config_file != NULL)
 		r = load_file(out, command->config_file, why);
 	STAILQ_FOREACH (setting, &command->settings, link) {
@@ -380,6 +396,8 @@ command_config(
 			break;
 		r = config_set(out, setting->name, setting->value, why);
 	}
+	if (r == 0)
+		r = settle_socket(out, why);
 	if (r == 0)
 		r = config_check(out, why);
 	if (r == 0)

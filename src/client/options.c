@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/place.h"
 
 #define MINUTES (60 * 1000)
 #define HOURS (60 * MINUTES)
@@ -16,23 +19,29 @@ environment(const char *name)
 	return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* The socket of the daemon that the same pm2 runs. */
+/* Returns 0, PM2A_E_ARGUMENT or -ENOMEM. */
 static int
-default_socket(char *out, size_t size)
+default_socket(char *out)
 {
-	const char *path = environment("PM2ADAPTERD_SOCKET");
-	const char *pm2_home = environment("PM2_HOME");
-	const char *home = environment("HOME");
-	int len;
+	struct place *place = malloc(sizeof(*place));
+	int r = place == NULL ? -ENOMEM : place_settle(place, out);
 
-	if (path != NULL)
-		len = snprintf(out, size, "%s", path);
-	else if (pm2_home != NULL)
-		len = snprintf(out, size, "%s/pm2adapterd.sock", pm2_home);
-	else
-		len = snprintf(out, size, "%s/.pm2/pm2adapterd.sock",
-		    home == NULL ? "" : home);
-	return len > 0 && (size_t)len < size ? 0 : PM2A_E_ARGUMENT;
+	free(place);
+	return r > 0 ? PM2A_E_ARGUMENT : r;
+}
+
+/* An absolute path, since the working directory may change. */
+static int
+own_socket(const char *path, char *out)
+{
+	char cwd[PLACE_PATH_MAX];
+
+	if (path[0] == '\0')
+		return PM2A_E_ARGUMENT;
+	return place_absolute(getcwd(cwd, sizeof(cwd)), path, out,
+		   OPTIONS_SOCKET_MAX + 1) == 0
+		   ? 0
+		   : PM2A_E_ARGUMENT;
 }
 
 static int64_t
@@ -109,11 +118,8 @@ read_strings(const struct pm2a_options *options, struct options *out)
 {
 	int r;
 
-	if (options->socket == NULL)
-		r = default_socket(out->socket, sizeof(out->socket));
-	else
-		r = copy_string(
-		    options->socket, out->socket, sizeof(out->socket));
+	r = options->socket == NULL ? default_socket(out->socket)
+				    : own_socket(options->socket, out->socket);
 	if (r != 0)
 		return r;
 	default_name(out->name, sizeof(out->name));

@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/place.h"
 #include "cli/command.h"
 #include "cli/probe.h"
 #include "cli/query.h"
@@ -68,6 +69,14 @@ act(const struct command *command, const struct config *config)
 	}
 }
 
+/* A daemon may inherit its socket. */
+static bool
+needs_socket(enum action action)
+{
+	return action != ACTION_SERVE && action != ACTION_TEST &&
+	       action != ACTION_DUMP_CONFIG;
+}
+
 static int
 run(const struct command *command)
 {
@@ -95,7 +104,11 @@ run(const struct command *command)
 		fprintf(stderr, "pm2adapterd: %s\n", why.text);
 		return EX_CONFIG;
 	}
-	if (command->action == ACTION_DUMP_CONFIG)
+	if (config.socket[0] == '\0' && needs_socket(command->action)) {
+		fprintf(
+		    stderr, "pm2adapterd: socket: %s\n", place_problem_here());
+		code = EX_CONFIG;
+	} else if (command->action == ACTION_DUMP_CONFIG)
 		config_print_file(&config, stdout);
 	else
 		code = act(command, &config);

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/place.h"
 #include "base/xalloc.h"
 #include "daemon/inherited.h"
 
@@ -27,6 +29,23 @@ refuse_lock(const char *path, int r)
 	    "daemon's user can write to\n",
 	    path, lock_problems[r]);
 	return EX_CONFIG;
+}
+
+/* The folder of the socket is missing, or this user can't write to it. */
+static int
+refuse_folder(const char *path, int error)
+{
+	int len = (int)(strrchr(path, '/') - path);
+
+	fprintf(stderr,
+	    error == ENOENT
+		? "pm2adapterd: %s: there is no folder %.*s; create it, or set "
+		  "PM2_HOME or the option socket\n"
+		: "pm2adapterd: %s: no permission in the folder %.*s; let the "
+		  "daemon's user write to it, or set PM2_HOME or the option "
+		  "socket\n",
+	    path, len == 0 ? 1 : len, path);
+	return EX_CANTCREAT;
 }
 
 static int
@@ -60,6 +79,11 @@ refuse_socket(const char *path, int r, pid_t holder)
 		    "has at most %d\n",
 		    path, strlen(path), BOUND_PATH_MAX);
 		return EX_CONFIG;
+	case -ENOENT:
+	case -EACCES:
+		if (path[0] == '/')
+			return refuse_folder(path, -r);
+		/* fall through */
 	default:
 		fprintf(stderr, "pm2adapterd: %s: %s\n", path, strerror(-r));
 		return EX_CANTCREAT;
@@ -269,6 +293,35 @@ open_at(struct sockets *sockets, const struct config *config,
 		   : open_address(sockets, config, entry, subject, where);
 }
 
+/* Creates pm2's folder, as pm2 would, if the socket is there by default; and
+ * says so if the socket is elsewhere because that path is too long. */
+static void
+prepare_default(void)
+{
+	char path[PLACE_SOCKET_MAX + 1];
+	struct place place;
+
+	if (place_settle(&place, path) != 0 || place.folder[0] == '\0')
+		return;
+	if (mkdir(place.folder, 0700) == 0)
+		log_info("folder-created", "path=%s", place.folder);
+	if (place.n_shorter > 0)
+		log_warn("socket-elsewhere", "path=%s bytes=%zu max=%d used=%s",
+		    place.path, strlen(place.path), PLACE_SOCKET_MAX, path);
+}
+
+static int
+open_native(struct sockets *sockets, const struct config *config)
+{
+	if (count(sockets, SOCKETS_NATIVE) > 0)
+		return 0;
+	if (config->socket[0] == '\0')
+		return refuse("socket:", place_problem_here());
+	if (config->socket_is_default)
+		prepare_default();
+	return open_at(sockets, config, SOCKETS_NATIVE, config->socket);
+}
+
 /* Opens the sockets in the option's `value`: a list if the role may have
  * several. An inherited socket replaces a single one. */
 static int
@@ -278,6 +331,8 @@ open_role(struct sockets *sockets, const struct config *config,
 	char *list, *rest, *where;
 	int code = 0;
 
+	if (role == SOCKETS_NATIVE)
+		return open_native(sockets, config);
 	if (roles[role].max == 1)
 		return *value == '\0' || count(sockets, role) > 0
 			   ? 0

@@ -18,6 +18,7 @@
 
 #define HOLDER_RETRIES 20
 #define HOLDER_RETRY_MS 10
+#define ACCEPTS 0x10000 /* a flag in /proc/net/unix: it listens */
 
 struct bound {
 	int fd;
@@ -47,11 +48,37 @@ pid_of_peer(int fd)
 	return cred.pid;
 }
 
+/* Whether a process listens at `path`, for a user who may not connect to it.
+ * True if that is unknown. */
+static bool
+is_listening(const char *path)
+{
+	FILE *file = fopen("/proc/net/unix", "re");
+	unsigned flags = 0;
+	char *line = NULL;
+	size_t size = 0;
+	int at = 0;
+	bool found = file == NULL;
+
+	while (!found && getline(&line, &size, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (sscanf(line, "%*s %*s %*s %x %*s %*s %*s %n", &flags,
+			&at) == 1 &&
+		    at > 0)
+			found = (flags & ACCEPTS) != 0 &&
+				strcmp(line + at, path) == 0;
+		at = 0;
+	}
+	free(line);
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
 /*
  * Returns whether a process answers at `path`; *pid is the one that called
  * listen(), or 0. Only ECONNREFUSED means that none does: a full backlog
- * (EAGAIN), a socket of another type (EPROTOTYPE) or one without write
- * permission is in use.
+ * (EAGAIN) or a socket of another type (EPROTOTYPE) is in use.
  */
 static bool
 is_served(const char *path, pid_t *pid)
@@ -63,7 +90,8 @@ is_served(const char *path, pid_t *pid)
 	if (fd < 0)
 		return true; /* unknown: leave it alone */
 	served = connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 ||
-		 (errno != ECONNREFUSED && errno != ENOENT);
+		 (errno == EACCES ? is_listening(path)
+				  : errno != ECONNREFUSED && errno != ENOENT);
 	if (served)
 		*pid = pid_of_peer(fd);
 	close(fd);

@@ -38,6 +38,7 @@ declare namespace adapter {
 	type WarningCode =
 		| 'PM2A_WARN_AWAY'
 		| 'PM2A_WARN_BACK'
+		| 'PM2A_WARN_SOCKET'
 		| 'PM2A_WARN_TOO_BIG'
 		| 'PM2A_WARN_QUEUE_FULL'
 		| 'PM2A_WARN_EXPIRED'
@@ -70,9 +71,10 @@ declare namespace adapter {
 
 	interface ClientOptions {
 		/**
-		 * The daemon's Unix socket, 1 to 107 bytes. By default
-		 * `$PM2ADAPTERD_SOCKET`, else `pm2adapterd.sock` in `$PM2_HOME`, else in
-		 * `~/.pm2`.
+		 * The daemon's Unix socket, at most 107 bytes; a relative path is made
+		 * absolute at once. By default `$PM2ADAPTERD_SOCKET`, else
+		 * `pm2adapterd.sock` in `$PM2_HOME`, else in `~/.pm2`; if that is too long,
+		 * a short path that the daemon finds as well (docs/PROTOCOL.md).
 		 */
 		socket?: string;
 		/**

@@ -14,6 +14,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "base/place.h"
 #include "base/text.h"
 #include "base/xalloc.h"
 #include "stats/report.h"
@@ -44,8 +45,9 @@ pm2_of(struct loop_source *source)
 static pid_t
 pid_of_pm2(void)
 {
-	const char *home = getenv("PM2_HOME");
-	char path[4096], text[32] = "";
+	struct place place;
+	const char *home = place_pm2_folder(&place);
+	char path[PLACE_PATH_MAX + 16], text[32] = "";
 	FILE *file;
 
 	if (home == NULL)

@@ -928,18 +928,27 @@ TEST_EACH(options_out_of_their_range_are_refused, wrong_options)
 
 TEST(the_defaults_need_no_options)
 {
-	char dir[256];
+	char dir[256], tmp[32];
 	struct pm2a *p = NULL;
 
 	ck_assert_int_eq(setenv("PM2ADAPTERD_SOCKET", "/tmp/none", 1), 0);
 	ck_assert_int_eq(pm2a_new(NULL, &p), 0);
 	pm2a_free(p);
-	ck_assert_int_eq(unsetenv("PM2ADAPTERD_SOCKET"), 0);
 	memset(dir, 'x', sizeof(dir) - 1);
 	dir[0] = '/';
 	dir[sizeof(dir) - 1] = '\0';
-	ck_assert_int_eq(setenv("PM2_HOME", dir, 1), 0);
+	ck_assert_int_eq(setenv("PM2ADAPTERD_SOCKET", dir, 1), 0);
 	ck_assert_int_eq(pm2a_new(NULL, &p), PM2A_E_ARGUMENT);
+	ck_assert_int_eq(unsetenv("PM2ADAPTERD_SOCKET"), 0);
+	make_folder(tmp);
+	ck_assert_int_eq(setenv("TMPDIR", tmp, 1), 0);
+	ck_assert_int_eq(setenv("PM2_HOME", dir, 1), 0);
+	ck_assert_int_eq(pm2a_new(NULL, &p), 0); /* at a short path */
+	pm2a_free(p);
+	snprintf(
+	    dir, sizeof(dir), "%s/pm2adapterd-%u", tmp, (unsigned)geteuid());
+	ck_assert_int_eq(rmdir(dir), 0);
+	remove_folder(tmp);
 	ck_assert_int_eq(setenv("PM2_HOME", "/tmp", 1), 0);
 	ck_assert_int_eq(pm2a_new(NULL, &p), 0);
 	pm2a_free(p);

@@ -2,11 +2,10 @@
 
 /* Validates options: errors have the option's name, its value and its range. */
 
-const os = require('node:os');
 const path = require('node:path');
 const { Pm2aError } = require('./errors');
-
-const SOCKET_PATH_MAX = 107; // sun_path without its NUL
+const { PlaceError, SOCKET_MAX, findPlace, ownPlace } = require('./place');
+const { warnOnce } = require('./warnings');
 
 const SHOWN_MAX = 100; // characters of a refused value
 
@@ -78,13 +77,24 @@ function oneOf(name, value, list) {
 	return value;
 }
 
-/* The socket of the daemon that the same pm2 runs. */
-function defaultSocket(env = process.env) {
-	if (env.PM2ADAPTERD_SOCKET) {
-		return env.PM2ADAPTERD_SOCKET;
+/* Returns the absolute path of the socket: that of the option, or else of the daemon
+ * that the same pm2 runs. Refuses what can't be one. */
+function socketOf(option) {
+	try {
+		if (option !== undefined && option !== null) {
+			const isPath = typeof option === 'string' && option !== '';
+			return string('socket', isPath ? ownPlace(option) : option, 1, SOCKET_MAX);
+		}
+		const { path: file, instead } = findPlace();
+		if (instead !== null) {
+			warnOnce('PM2A_WARN_SOCKET', instead, `${instead} is longer than the ${SOCKET_MAX} ` +
+				`bytes of a socket's path, so the socket is ${file}; the daemon uses the same`);
+		}
+		return string('socket', file, 1, SOCKET_MAX);
+	} catch (error) {
+		throw error instanceof PlaceError ?
+			new Pm2aError('PM2A_ERR_OPTION', `socket: ${error.message}`) : error;
 	}
-	const home = env.PM2_HOME || path.join(os.homedir(), '.pm2');
-	return path.join(home, 'pm2adapterd.sock');
 }
 
 /* Under pm2, process.argv[1] is pm2's, and the script is in the environment. */
@@ -133,7 +143,7 @@ function mustBeKnown(opts, known) {
 function clientOptions(opts = {}, others = []) {
 	object('options', opts);
 	const all = {
-		socket: opts.socket ?? defaultSocket(),
+		socket: socketOf(opts.socket),
 		name: opts.name ?? clip(defaultName(), 128),
 		key: opts.key ?? 'socket.io',
 		role: opts.role ?? 'member',
@@ -145,7 +155,6 @@ function clientOptions(opts = {}, others = []) {
 		connectTimeout: opts.connectTimeout ?? 5000,
 	};
 	mustBeKnown(opts, [...Object.keys(all), ...others]);
-	string('socket', all.socket, 1, SOCKET_PATH_MAX);
 	string('name', all.name, 1, 128);
 	string('key', all.key, 1, 256);
 	if (all.key.includes('#')) {
@@ -163,6 +172,6 @@ function clientOptions(opts = {}, others = []) {
 }
 
 module.exports = {
-	boolean, clientOptions, clip, defaultScript, defaultSocket, described, integer,
+	boolean, clientOptions, clip, defaultScript, described, integer,
 	mustBeBytes, mustBeTopic, object, oneOf, refuse, topicList, withMethods,
 };

@@ -22,6 +22,7 @@ const LATE_MS = 500;
 const CODES = {
 	PM2A_WARN_AWAY: 'there has been no connection to the daemon for 2 s',
 	PM2A_WARN_BACK: 'the connection is there after all',
+	PM2A_WARN_SOCKET: 'the default path of the socket is too long; another one is used',
 	PM2A_WARN_TOO_BIG: 'a message was larger than the daemon accepts',
 	PM2A_WARN_QUEUE_FULL: 'messages are dropped because too many wait',
 	PM2A_WARN_EXPIRED: 'messages are dropped because they have waited too long',
