@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "wire/adapter.h"
@@ -29,12 +30,15 @@ is_one_value(const struct msg_writer *w)
 	return w->data[0] == 0xc0 && msg_skip(&b) && bytes_left(&b) == 0;
 }
 
+/* jansson lets a NUL end a number, which RFC 8259 has nowhere. */
 static bool
 is_json(const uint8_t *text, size_t len)
 {
-	json_t *value =
-	    json_loadb((const char *)text, len, JSON_ALLOW_NUL, NULL);
+	json_t *value;
 
+	if (len > 0 && memchr(text, '\0', len) != NULL)
+		return false;
+	value = json_loadb((const char *)text, len, JSON_ALLOW_NUL, NULL);
 	json_decref(value);
 	return value != NULL;
 }
