@@ -21,6 +21,17 @@ function watchBroadcasts(took) {
 	};
 }
 
+async function redisClients(path) {
+	const { createClient } = require('redis');
+	const publisher = createClient({ socket: { path } });
+	const subscriber = publisher.duplicate();
+	for (const client of [publisher, subscriber])
+		client.on('error', (error) => { throw error; });
+	await Promise.all([publisher.connect(), subscriber.connect()]);
+	return [publisher, subscriber];
+}
+
+/* `settle`, where there is one, resolves when all subscriptions are in force. */
 const PEERS = {
 	pm2adapter: {
 		title: 'pm2adapter',
@@ -28,6 +39,7 @@ const PEERS = {
 			const pm2Adapter = require('../../../src/node');
 			return pm2Adapter({ socket });
 		},
+		settle: (io) => io.of('/').adapter.client.barrier(),
 		watch(io, took) {
 			io.of('/').adapter.client.on('message', (topics, body) =>
 				took(numberAt(body, body.indexOf(MARK))));
@@ -37,13 +49,17 @@ const PEERS = {
 		title: 'redis-adapter',
 		async create(path) {
 			const { createAdapter } = require('@socket.io/redis-adapter');
-			const { createClient } = require('redis');
-			const publisher = createClient({ socket: { path } });
-			const subscriber = publisher.duplicate();
-			for (const client of [publisher, subscriber])
-				client.on('error', (error) => { throw error; });
-			await Promise.all([publisher.connect(), subscriber.connect()]);
-			return createAdapter(publisher, subscriber);
+			return createAdapter(...await redisClients(path));
+		},
+		watch: (io, took) => watchBroadcasts(took),
+	},
+	sharded: {
+		title: 'sharded',
+		async create(path) {
+			const { createShardedAdapter } = require('@socket.io/redis-adapter');
+			const [publisher, subscriber] = await redisClients(path);
+			PEERS.sharded.settle = () => subscriber.ping();
+			return createShardedAdapter(publisher, subscriber);
 		},
 		watch: (io, took) => watchBroadcasts(took),
 	},
@@ -57,4 +73,10 @@ const PEERS = {
 	},
 };
 
-module.exports = { PEERS };
+/* Each process sees all the others, or its messages don't reach them. */
+async function seeOthers(io, count) {
+	while (await io.of('/').adapter.serverCount() !== count)
+		await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+module.exports = { PEERS, seeOthers };

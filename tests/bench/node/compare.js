@@ -21,22 +21,19 @@
  * code 1: over a bound, or a message was lost, doubled or out of order.
  */
 
-const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
 const { PEERS } = require('./adapters');
+const { brokersIn } = require('./brokers');
 const { Cast, CLIENTS_EACH, WORKERS } = require('./cast');
 const { Control } = require('./control');
 const { Table } = require('./table');
 
-const ROOT = path.join(__dirname, '../../..');
 const QUICK = Boolean(process.env.QUICK);
 const RUNS = QUICK ? 3 : 5;
 const RUN_MS = QUICK ? 250 : 700;
-const DAEMON = process.env.PM2ADAPTERD ?? path.join(ROOT, 'build/release/pm2adapterd');
-const REDIS = process.env.REDIS_SERVER ?? 'redis-server';
 
 const WARM_UP_MS = 300;
 const WINDOW_BYTES = 8 << 20;
@@ -88,25 +85,8 @@ async function measure(casts, { size }, { burst, pauseMs }) {
 	return new Map(casts.map(({ peer }, i) => [peer, medians(results[i])]));
 }
 
-/* Their daemons, and null for the one that has a primary instead. */
-function brokersIn(dir) {
-	const ours = path.join(dir, 'pm2adapter.sock');
-	const redis = path.join(dir, 'redis.sock');
-	const brokers = {
-		pm2adapter: { socket: ours, line: [DAEMON, '--socket', ours] },
-		redis: { socket: redis, line: [REDIS, '--port', '0', '--unixsocket', redis,
-			'--dir', dir, '--save', '', '--appendonly', 'no'] },
-		cluster: null,
-	};
-	if (spawnSync(REDIS, ['--version']).status !== 0) {
-		console.log(`${REDIS} does not run: redis-adapter is not compared`);
-		delete brokers.redis;
-	}
-	return brokers;
-}
-
 function castsIn(dir) {
-	const brokers = brokersIn(dir);
+	const brokers = brokersIn(dir, ['pm2adapter', 'redis', 'cluster']);
 	const control = new Control(path.join(dir, 'control'), (fault) => {
 		for (const cast of casts)
 			cast.onEnd(new Error(fault));

@@ -60,6 +60,14 @@ class Control {
 		});
 	}
 
+	/* The processes of this peer are over; others may have their names. */
+	forget(peer) {
+		for (const name of [...this.#players.keys()]) {
+			if (name.startsWith(`${peer}-`))
+				this.#players.delete(name);
+		}
+	}
+
 	close() {
 		this.#server.close();
 		for (const { socket } of this.#players.values())

@@ -2,7 +2,7 @@
 
 /*
  * The primary of the cluster-adapter's workers, which passes their messages on.
- * argv: the settings of each as JSON.
+ * argv: their script, and the settings of each as JSON.
  */
 
 const cluster = require('node:cluster');
@@ -12,12 +12,13 @@ const { setupPrimary } = require('@socket.io/cluster-adapter');
 
 const { obey } = require('./control');
 
-const [{ control, peer }] = process.argv.slice(2).map((text) => JSON.parse(text));
+const [script, ...workers] = process.argv.slice(2);
+const { control, peer } = JSON.parse(workers[0]);
 
 setupPrimary();
-for (const settings of process.argv.slice(2)) {
+for (const settings of workers) {
 	cluster.setupPrimary({
-		exec: path.join(__dirname, 'worker.js'),
+		exec: path.join(__dirname, script),
 		args: [settings],
 		serialization: 'advanced',
 	});

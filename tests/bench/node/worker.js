@@ -9,7 +9,7 @@ const http = require('node:http');
 
 const { Server } = require('socket.io');
 
-const { PEERS } = require('./adapters');
+const { PEERS, seeOthers } = require('./adapters');
 const { obey } = require('./control');
 const { Ledger, Progress, STEP, stamp } = require('./ledger');
 
@@ -82,12 +82,6 @@ class Emitter {
 			});
 		}
 	}
-}
-
-/* Each process sees all the others, or its messages don't reach them. */
-async function seeOthers(io, count) {
-	while (await io.of('/').adapter.serverCount() !== count)
-		await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 async function main() {
