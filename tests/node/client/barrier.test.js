@@ -3,11 +3,9 @@
 /* An application can wait until the daemon knows its subscriptions. */
 
 const assert = require('assert/strict');
-const { execFileSync } = require('child_process');
 const { test } = require('node:test');
 
-const { BINARY, Daemon } = require('../../support/daemon');
-const { FakeDaemon, TYPE } = require('../support/fake-daemon');
+const { TYPE } = require('../support/fake-daemon');
 const { connected, pair } = require('../support/pair');
 const { Servers } = require('../support/servers');
 const { within } = require('../../support/wait');
@@ -78,52 +76,6 @@ test('the end of the connection fulfils it, whoever ends it', PATIENT, async (t)
 	const ended = client.barrier();
 	client.destroy();
 	await within(ended, 'barrier of a connection that was ended');
-});
-
-test('a subscription is on its way before a join returns', PATIENT, async (t) => {
-	const daemon = await Daemon.start();
-	t.after(() => daemon.destroy());
-	const servers = await Servers.start(daemon.socket, 1);
-	t.after(() => servers.close());
-	const { peer } = await servers.client(0);
-	const [{ client }] = servers.all;
-	const { subscriptions: before } = (await daemon.statsAsync()).overview;
-
-	const joined = peer.join(['r1', 'r2']);
-	// No turn of our loop: join() itself has written all that the daemon knows now.
-	const stats = () => JSON.parse(execFileSync(BINARY,
-		['--socket', daemon.socket, '--stats', 'overview', '--json'], { encoding: 'utf8' }));
-	assert.equal(stats().overview.subscriptions, before + 2);
-	await within(joined, 'join');
-	assert.ok(client.connected);
-});
-
-test('await socket.join(): fulfilled by the PONG behind the subscription', PATIENT, async (t) => {
-	const daemon = await FakeDaemon.start();
-	t.after(() => daemon.destroy());
-	const servers = await Servers.start(daemon.socket, 1);
-	t.after(() => servers.close());
-	const { peer } = await servers.client(0);
-	const { peer: other } = await servers.client(0);
-	await within(servers.all[0].client.barrier(), 'barrier');
-	const [link] = daemon.links;
-	daemon.answersPings = false;
-	const before = link.named('PING').length;
-
-	const first = follow(peer.join('room'));
-	const [ping] = (await link.count('PING', before + 1)).slice(-1);
-	assert.deepEqual(link.frames.slice(-2).map(({ name, body }) => [name, body])[0],
-		['SUBSCRIBE', ['socket.io#/#room#']]);
-	// Makes no subscription, but must wait for the one that is on its way.
-	const second = follow(other.join('room'));
-	await turn();
-	assert.deepEqual([first.isFulfilled, second.isFulfilled], [false, false]);
-	link.frame(TYPE.PONG, 0, '', ping.body);
-	await within(Promise.all([first.promise, second.promise]), 'joins');
-
-	// And nobody waits for what has long been in force.
-	assert.equal(other.join('room'), undefined);
-	assert.equal(link.named('PING').length, before + 1);
 });
 
 test('await socket.join() without a daemon', PATIENT, async (t) => {

@@ -163,8 +163,11 @@ function clusterAdapter(Base, view) {
 			warnOfUnsupported(this, () => namespace.serverCount);
 		}
 
-		/** Returns a promise while the daemon does not know all rooms yet. */
+		/** Returns a promise while not all subscriptions are in force. */
 		addAll(id, rooms) {
+			if (view.roomsOf(this, id) === undefined) {
+				this.#namespace.watch(id);
+			}
 			return this.#namespace.join(() => super.addAll(id, rooms));
 		}
 

@@ -1,28 +1,42 @@
 'use strict';
 
 /*
- * The topics of all namespaces of a server, over one connection: which namespace
- * subscribes to which topic, and which namespaces get a message.
+ * The namespaces of a server, over one connection: their subscriptions, and
+ * the ones that get a message.
  *
- * Two namespaces can share a topic (`/a#b` and the room `b` of `/a`), since the
- * topics are those of the Redis adapters; the namespace in the packet tells
- * them apart.
+ * Workers join many rooms a second, so nothing is kept of a room: that the topic is
+ * subscribed follows from the rooms of the adapters, and the namespace of a message
+ * is found in its topic. Two namespaces can share a topic (`/a#b` and the room `b` of
+ * `/a`), since the topics are those of the Redis adapters. Both get its messages
+ * then, and the namespace in the packet tells them apart.
  */
 
 const debug = require('debug')('socket.io-pm2adapter');
-const { Client, onDelivery } = require('../client/client');
+const {
+	Client, changeRoom, flushTopics, onDelivery, subscribeRooms,
+} = require('../client/client');
 const { warn } = require('../client/warnings');
 const { EncodedPacket } = require('../socketio/encoded-packet');
 const { faultOf } = require('../wire/msgpack');
 const { decodePayload, decodeQuestion, parsePayload } = require('../socketio/payload');
 const { obeyRedisRequest } = require('../socketio/redis-requests');
 const { isSharded, readSharded } = require('../socketio/redis-sharded');
+const { TYPE } = require('../wire/frame-writer');
+
+const NINE = 0x39; // digits and signs are not above it
+const WORDS = new Set(['NaN', 'Infinity']);
+
+/* Whether there may be another room with the same topic, a number or a string. */
+function looksLikeNumber(room) {
+	return typeof room === 'number' || room.charCodeAt(0) <= NINE || WORDS.has(room);
+}
 
 class Hub {
-	#topics = new Map(); // topic → Map of Namespace → number of its rooms
-	#namespaces = new Set();
-	#memberFor = new Map(); // topic → the Namespace that is a member of it
+	#namespaces = new Map(); // topic of everyone in it, or of requests → Namespace
+	#hasHash = false; // whether the name of a namespace has had a #
+	#found = { topics: null, namespaces: [] }; // by the last subscribersOf()
 	#counts = new Map(); // topic → number of members, if known
+	#engines = new WeakSet(); // that are watched; a server may have several
 	#hasWarned = false; // of something malformed
 	#requestPrefix; // of the topics on which the Redis emitters send requests
 
@@ -36,64 +50,66 @@ class Hub {
 		this.#requestPrefix = `${client.key}-request#`;
 		client.stats.unasked = 0; // requests that no other worker was asked
 		client[onDelivery]((...message) => this.#receive(...message));
+		client[subscribeRooms](() => this.#roomTopics());
 		client.on('question', (question) => this.#onQuestion(question));
 		client.on('presence', ({ topic, count }) => {
-			if (this.#topics.has(topic)) {
+			if (this.#namespaces.has(topic)) {
 				this.#counts.set(topic, count);
 			}
 		});
 		client.on('disconnect', () => this.#counts.clear());
 	}
 
-	/* Adds a namespace; the first one connects. */
-	open(namespace) {
-		this.#namespaces.add(namespace);
+	/* Has subscriptions written before a server of Engine.IO writes to a client. */
+	watch(engine) {
+		if (!this.#engines.has(engine)) {
+			this.#engines.add(engine);
+			engine.on('flush', () => this.client[flushTopics]());
+		}
+	}
+
+	/* Adds a namespace, which becomes a member of its topic; the first one connects. */
+	open(namespace, { topic, requests }) {
+		this.#namespaces.set(topic, namespace).set(requests, namespace);
+		this.#hasHash ||= namespace.name.includes('#');
+		this.#found.topics = null;
+		this.client.subscribe(topic, { member: true });
+		this.client.subscribe(requests);
 		this.client.connect();
 	}
 
-	/* Removes a namespace and its subscriptions. The last one ends the connection;
-	 * returns a promise of that, or undefined. */
-	close(namespace) {
-		if (!this.#namespaces.delete(namespace)) {
+	/* Removes a namespace; its rooms are unsubscribed already. The last one ends the
+	 * connection; returns a promise of that, or undefined. */
+	close({ topic, requests }) {
+		if (!this.#namespaces.delete(topic)) {
 			return undefined;
 		}
-		for (const [topic, subscribers] of this.#topics) {
-			if (subscribers.delete(namespace) && subscribers.size === 0) {
-				this.#forget(topic);
-			} else if (this.#memberFor.get(topic) === namespace) {
-				this.#memberFor.delete(topic);
-				this.client.unsubscribe(topic);
-				this.client.subscribe(topic);
-			}
-		}
+		this.#namespaces.delete(requests);
+		this.#counts.delete(topic);
+		this.#found.topics = null;
+		this.client.unsubscribe(topic);
+		this.client.unsubscribe(requests);
 		return this.#namespaces.size === 0 ? this.client.close() : undefined;
 	}
 
-	/* `member`: subscribes as a member. The topic may already be subscribed, for a
-	 * room of another namespace. */
-	subscribe(topic, namespace, { member = false } = {}) {
-		let subscribers = this.#topics.get(topic);
-		if (subscribers === undefined) {
-			subscribers = new Map();
-			this.#topics.set(topic, subscribers);
-			this.client.subscribe(topic, { member });
-		} else if (member && !this.#memberFor.has(topic)) {
-			this.client.unsubscribe(topic);
-			this.client.subscribe(topic, { member });
-		}
-		if (member) {
-			this.#memberFor.set(topic, namespace);
-		}
-		subscribers.set(namespace, (subscribers.get(namespace) ?? 0) + 1);
+	subscribeRoom(topic) {
+		this.client[changeRoom](TYPE.SUBSCRIBE, topic);
 	}
 
-	unsubscribe(topic, namespace) {
-		const subscribers = this.#topics.get(topic);
-		const n = subscribers?.get(namespace);
-		if (n > 1) {
-			subscribers.set(namespace, n - 1);
-		} else if (subscribers?.delete(namespace) && subscribers.size === 0) {
-			this.#forget(topic);
+	/* No effect if another room has the same topic. */
+	unsubscribeRoom(topic, room) {
+		if ((!this.#hasHash && !looksLikeNumber(room)) || !this.#hasRoomOf(topic)) {
+			this.client[changeRoom](TYPE.UNSUBSCRIBE, topic);
+		}
+	}
+
+	#hasRoomOf(topic) {
+		return this.#subscribersOf([topic]).some((namespace) => namespace.hasRoomOf(topic));
+	}
+
+	* #roomTopics() {
+		for (const namespace of new Set(this.#namespaces.values())) {
+			yield* namespace.roomTopics();
 		}
 	}
 
@@ -102,20 +118,24 @@ class Hub {
 		return this.client.connected ? this.#counts.get(topic) ?? 1 : 1;
 	}
 
-	#forget(topic) {
-		this.#memberFor.delete(topic);
-		this.#topics.delete(topic);
-		this.#counts.delete(topic);
-		this.client.unsubscribe(topic);
+	/* Lists the namespaces that may have subscribed to one of the topics. */
+	#subscribersOf(topics) {
+		if (topics !== this.#found.topics) {
+			const found = new Set(topics.flatMap((topic) => this.#namespacesOf(topic)));
+			this.#found = { topics, namespaces: [...found] };
+		}
+		return this.#found.namespaces;
 	}
 
-	/* Lists the namespaces that subscribe to one of the topics. None if a message
-	 * was under way when the last socket left the room. */
-	#subscribersOf(topics) {
-		if (topics.length === 1) {
-			return [...this.#topics.get(topics[0])?.keys() ?? []];
+	#namespacesOf(topic) {
+		const found = [];
+		for (let at = topic.indexOf('#'); at >= 0; at = topic.indexOf('#', at + 1)) {
+			const namespace = this.#namespaces.get(topic.slice(0, at + 1));
+			if (namespace !== undefined) {
+				found.push(namespace);
+			}
 		}
-		return [...new Set(topics.flatMap((topic) => this.#subscribersOf([topic])))];
+		return found;
 	}
 
 	/* The body is in `bytes` from `at` to `end`, during this call. */
@@ -168,7 +188,7 @@ class Hub {
 			return;
 		}
 		const read = decodeQuestion(question.body);
-		const namespace = read && [...this.#namespaces].find(({ name }) => name === read.nsp);
+		const namespace = read && [...this.#namespaces.values()].find(({ name }) => name === read.nsp);
 		if (namespace) {
 			namespace.answer(question, read.kind, read.args);
 			return;

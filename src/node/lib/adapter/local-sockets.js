@@ -85,6 +85,15 @@ class LocalSockets {
 		return Array.from(this.#view.rooms(this.#adapter), String);
 	}
 
+	/* As rooms(), but as the adapter has them. */
+	roomKeys() {
+		return this.#view.rooms(this.#adapter);
+	}
+
+	hasRoom(room) {
+		return this.hasAny({ rooms: new Set([room]) });
+	}
+
 	roomsOf(id) {
 		const rooms = this.#view.roomsOf(this.#adapter, id);
 		return rooms && [...rooms];

@@ -18,7 +18,7 @@
 
 const { randomBytes } = require('node:crypto');
 const debug = require('debug')('socket.io-pm2adapter');
-const { dropUnsent } = require('../client/client');
+const { dropUnsent, inForce, joining } = require('../client/client');
 const { Pm2aError } = require('../client/errors');
 const { warn } = require('../client/warnings');
 const { isRoom } = require('../socketio/payload');
@@ -40,15 +40,13 @@ function namespaceOf(adapter) {
 
 class Namespace {
 	#hub;
-	#topic; // of every worker that has the namespace
-	#requestsTopic; // of what the Redis emitters send to the workers
+	#topics; // of all workers that have it, and of requests of the Redis emitters
 	#asker;
 	#answerer;
 	#broadcasts;
 	#pendingJoins;
 	#isOpen = false;
 	#hasNewTopic = false; // a room was created during this call of join()
-	#joining = undefined; // fulfilled when the newest subscription is in force
 	#hasWarned = false;
 
 	/*
@@ -61,8 +59,7 @@ class Namespace {
 		this.uid = randomBytes(9).toString('base64url');
 		this.local = new LocalSockets(adapter, view);
 		this.#hub = hub;
-		this.#topic = everyone(key, name);
-		this.#requestsTopic = requests(key, name);
+		this.#topics = { topic: everyone(key, name), requests: requests(key, name) };
 		const shared = {
 			client: hub.client, uid: this.uid, nsp: name,
 			topicsOf: (rooms) => this.#topicsOf(rooms),
@@ -86,9 +83,7 @@ class Namespace {
 	/** Subscribes, and connects if this is the first namespace of the server. */
 	open() {
 		this.#isOpen = true;
-		this.#hub.subscribe(this.#topic, this, { member: true });
-		this.#hub.subscribe(this.#requestsTopic, this);
-		this.#hub.open(this);
+		this.#hub.open(this, this.#topics);
 	}
 
 	/**
@@ -96,57 +91,83 @@ class Namespace {
 	 * last namespace of the server.
 	 */
 	close() {
+		if (!this.#isOpen) {
+			return undefined;
+		}
 		this.#isOpen = false;
 		this.#asker.close();
-		const closing = this.#hub.close(this);
+		for (const room of this.local.roomKeys()) {
+			this.#unsubscribe(room);
+		}
+		const closing = this.#hub.close(this.#topics);
 		this.#answerer.close();
 		return closing;
 	}
 
 	/** The number of workers that have the namespace, as far as this one knows. */
 	get serverCount() {
-		return this.#isOpen ? this.#hub.membersOf(this.#topic) : 1;
+		return this.#isOpen ? this.#hub.membersOf(this.#topics.topic) : 1;
 	}
 
 	onRoomCreated(room) {
-		this.#changeRoom('subscribe', room);
-	}
-
-	onRoomDeleted(room) {
-		this.#changeRoom('unsubscribe', room);
-	}
-
-	#changeRoom(verb, room) {
-		const topic = ofRoom(this.#topic, room);
+		const topic = ofRoom(this.#topics.topic, room);
 		if (this.#isOpen && topic !== null) {
-			this.#hub[verb](topic, this);
+			this.#hub.subscribeRoom(topic);
 			this.#hasNewTopic = true;
 		}
 	}
 
+	onRoomDeleted(room) {
+		if (this.#isOpen) {
+			this.#unsubscribe(room);
+		}
+	}
+
+	#unsubscribe(room) {
+		const topic = ofRoom(this.#topics.topic, room);
+		if (topic !== null) {
+			this.#hub.unsubscribeRoom(topic, room);
+		}
+	}
+
+	/** The topics of the rooms that sockets are in now. */
+	* roomTopics() {
+		for (const room of this.local.roomKeys()) {
+			const topic = ofRoom(this.#topics.topic, room);
+			if (topic !== null) {
+				yield topic;
+			}
+		}
+	}
+
+	/** Whether sockets are in a room with this topic. */
+	hasRoomOf(topic) {
+		const room = topic.slice(this.#topics.topic.length, -1);
+		return this.#isOpen && (this.local.hasRoom(room) || this.local.hasRoom(Number(room)));
+	}
+
 	/**
 	 * Calls `act`, which adds a socket to rooms. Returns a promise that is
-	 * fulfilled when the daemon knows all rooms, or undefined if it does already.
+	 * fulfilled when all rooms are subscribed, or undefined if they are already.
 	 *
-	 * Subscriptions to new rooms are written before the end of the tick: a client
-	 * may learn in the same tick that it has joined, over a WebSocket that is
-	 * written at once, and another process may emit to the room because of it. The
-	 * daemon then probably reads the subscription first. It certainly does if the
-	 * application awaits the promise: `await socket.join(room)`.
+	 * Subscriptions to new rooms are written at the end of the tick, or before
+	 * Engine.IO writes to a client: a client that learns in the same tick that it
+	 * has joined may make another process emit to the room. Frames to the daemon
+	 * keep their order anyway. Applications that tell it to others in another way,
+	 * such as an HTTP response, await the promise.
 	 */
 	join(act) {
 		this.#hasNewTopic = false;
 		act();
-		if (this.#hasNewTopic) {
-			this.client.flush();
-			const joining = this.client.barrier().then(() => {
-				if (this.#joining === joining) {
-					this.#joining = undefined;
-				}
-			});
-			this.#joining = joining;
+		return this.#hasNewTopic ? this.client[inForce]() : this.client[joining]();
+	}
+
+	/** Makes Engine.IO write nothing to the socket `id` before its subscriptions. */
+	watch(id) {
+		const engine = this.local.socket(id)?.conn?.server;
+		if (engine !== undefined) {
+			this.#hub.watch(engine);
 		}
-		return this.#joining;
 	}
 
 	/** Sends a packet to the clients of this worker and of the others. */
@@ -166,7 +187,7 @@ class Namespace {
 
 	/* Returns the topics of a message to `rooms`, or to everyone if there are none. */
 	#topicsOf(rooms) {
-		return ofRooms(this.#topic, this.#pendingJoins.hasAny(rooms) ? [] : rooms,
+		return ofRooms(this.#topics.topic, this.#pendingJoins.hasAny(rooms) ? [] : rooms,
 			this.client.maxTopic);
 	}
 

@@ -58,9 +58,14 @@ const { Warnings } = require('./warnings');
 
 const { FLAG } = sender;
 /* Names of methods that only this package calls. */
+const joining = Symbol('joining');
 const onDelivery = Symbol('onDelivery');
 const onQuestion = Symbol('onQuestion');
+const changeRoom = Symbol('changeRoom');
+const flushTopics = Symbol('flushTopics');
+const inForce = Symbol('inForce');
 const publishFrame = Symbol('publishFrame');
+const subscribeRooms = Symbol('subscribeRooms');
 const dropUnsent = Symbol('dropUnsent');
 const LASTING = new Set(['bad-hello', 'bad-version', 'not-allowed',
 	'too-many-connections']);
@@ -190,6 +195,38 @@ class Client extends EventEmitter {
 		if (this.#connection?.canSend) {
 			this.#connection.flush();
 		}
+	}
+
+	/* topics(): lists the topics that are subscribed with changeRoom, for each new
+	 * connection. */
+	[subscribeRooms](topics) {
+		this.#subscriptions.rooms = topics;
+	}
+
+	/* type: SUBSCRIBE or UNSUBSCRIBE. topic: valid, and not kept. */
+	[changeRoom](type, topic) {
+		this.#subscriptions.change(type, topic);
+	}
+
+	/* As flush(), if a SUBSCRIBE is among what was sent. */
+	[flushTopics]() {
+		if (this.#connection?.canSend) {
+			this.#connection.flushTopics();
+		}
+	}
+
+	/*
+	 * Returns a promise that is fulfilled when all subscriptions so far are in force
+	 * for messages that other processes send from then on; undefined without a
+	 * connection. Calls of one tick share a promise.
+	 */
+	[inForce]() {
+		return this.#connection?.canSend ? this.#connection.inForce() : undefined;
+	}
+
+	/* Returns the promise of the last inForce, or undefined if that is fulfilled. */
+	[joining]() {
+		return this.#connection?.joining;
 	}
 
 	/* Registers deliver(topics, bytes, at, end), which gets each message before the
@@ -493,4 +530,7 @@ class Client extends EventEmitter {
 	}
 }
 
-module.exports = { Client, dropUnsent, onDelivery, onQuestion, publishFrame };
+module.exports = {
+	Client, changeRoom, dropUnsent, flushTopics, inForce, joining, onDelivery, onQuestion,
+	publishFrame, subscribeRooms,
+};

@@ -35,6 +35,9 @@ const IS_BODY = {
 const INPUT_UNTOLD = 1024 * 1024; // max_frame until WELCOME announces it
 const TIMER_MAX = 2 ** 31 - 1; // of Node's timers; above it they fire at once
 const BARRIER = Buffer.from('ready');
+/* Bytes that the daemon certainly reads at once; it allows four times as many, see
+ * SUBSCRIBE in docs/PROTOCOL.md. No frame of that size is handled in steps. */
+const REACH = 16 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /* All connections read into this buffer: its bytes are used before the next read.
@@ -68,6 +71,13 @@ class Field {
 	}
 }
 
+/* Whether the daemon may need more than a turn for a frame, and meanwhile not read
+ * what follows it. */
+function isSlow(frame) {
+	const type = sender.typeOf(frame);
+	return type === TYPE.ASK || (sender.flagsOf(frame) & FLAG.SEVERAL) !== 0;
+}
+
 class Connection {
 	#path;
 	#isRef;
@@ -80,7 +90,10 @@ class Connection {
 	#out = new WriteBuffer();
 	#isFlushing = false; // a flush is due at the end of this tick
 	#newBarriers = []; // callbacks for the PING at the end of this tick
-	#barriers = []; // lists of them, one for each PING under way
+	#barriers = []; // { callbacks, sent } of each PING under way
+	#endJoining = null; // fulfils `joining`, until the end of the tick
+	#sent = 0; // bytes handed to the kernel or the stream
+	#proven = 0; // of them, those that the daemon has handled
 	#deadline; // timer for connecting, or for the daemon's end
 	#pinger = null;
 	#hasInput = true; // since the last ping interval
@@ -99,6 +112,7 @@ class Connection {
 		this.#isRef = isRef;
 		this.#timeout = timeout;
 		this.#tell = tell;
+		this.joining = undefined; // the promise of the last inForce(), if it is not fulfilled
 		this.#open();
 	}
 
@@ -123,6 +137,9 @@ class Connection {
 	/* As WriteBuffer.add(). */
 	send(frame) {
 		this.#out.add(frame);
+		if (isSlow(frame)) {
+			this.#sent += REACH;
+		}
 		if (this.#out.isFull && this.isOpen) {
 			this.flush();
 		} else {
@@ -143,21 +160,54 @@ class Connection {
 			return;
 		}
 		const { buffers, messages, bytes } = out;
-		const last = buffers.pop();
-		this.#socket.cork();
-		for (const buffer of buffers) {
-			this.#socket.write(buffer);
+		for (const { length } of buffers) {
+			this.#sent += length;
 		}
-		this.#socket.write(last, (error) => {
-			// Node reports no error if the end of the socket cuts a write off.
-			if ((error || this.#socket.destroyed) && messages > 0) {
+		// Node reports no error if the end of the socket cuts a write off.
+		const onWritten = messages === 0 ? undefined : (error) => {
+			if (error || this.#socket.destroyed) {
 				this.#tell.onLost({ messages, bytes });
 			}
-		});
-		this.#socket.uncork();
+		};
+		this.#writeAll(buffers, onWritten);
 		if (this.#socket.writableLength === 0) {
 			this.#out.rewind();
 		}
+	}
+
+	#writeAll(buffers, onWritten) {
+		const last = buffers.length - 1;
+		if (last > 0) {
+			this.#socket.cork();
+		}
+		for (let i = 0; i < last; i++) {
+			this.#socket.write(buffers[i]);
+		}
+		this.#socket.write(buffers[last], onWritten);
+		if (last > 0) {
+			this.#socket.uncork();
+		}
+	}
+
+	/* As flush(), if subscriptions wait. */
+	flushTopics() {
+		if (this.#out.hasSubscribe) {
+			this.flush();
+		}
+	}
+
+	/*
+	 * Promises that all subscriptions so far are in force for whatever other
+	 * processes send later. The kernel having them is enough while the daemon reads
+	 * them at once, which it does before it routes a message that was sent later; so
+	 * a join that is awaited does not cost a round trip. Otherwise a PONG proves it.
+	 */
+	inForce() {
+		if (this.#endJoining === null) {
+			this.joining = new Promise((resolve) => { this.#endJoining = resolve; });
+			this.#flushLater();
+		}
+		return this.joining;
 	}
 
 	/*
@@ -239,10 +289,13 @@ class Connection {
 		this.#state = 'over';
 		clearTimeout(this.#deadline);
 		clearInterval(this.#pinger);
-		const waiting = [...this.#barriers.flat(), ...this.#newBarriers];
+		const waiting = [...this.#barriers.flatMap(({ callbacks }) => callbacks),
+			...this.#newBarriers];
 		this.#barriers = [];
 		this.#newBarriers = [];
 		waiting.forEach((callback) => callback(false));
+		this.#endJoining?.();
+		this.joining = undefined;
 	}
 
 	#break(error) {
@@ -260,22 +313,52 @@ class Connection {
 	#flushLater() {
 		if (!this.#isFlushing) {
 			this.#isFlushing = true;
-			process.nextTick(() => {
-				this.#isFlushing = false;
-				if (this.canSend) {
-					this.#addPing();
-					this.flush();
-				}
-			});
+			process.nextTick(this.#endTick);
 		}
 	}
 
-	#addPing() {
-		if (this.#newBarriers.length > 0) {
-			this.#barriers.push(this.#newBarriers);
+	#endTick = () => {
+		this.#isFlushing = false;
+		if (!this.canSend) {
+			return;
+		}
+		if (this.#endJoining !== null) {
+			this.#join();
+		}
+		const isPing = this.#newBarriers.length > 0;
+		if (isPing) {
+			this.#barriers.push({ callbacks: this.#newBarriers, sent: 0 });
 			this.#newBarriers = [];
 			this.#out.add(sender.ping(BARRIER));
 		}
+		this.flush();
+		if (isPing) {
+			this.#barriers.at(-1).sent = this.#sent;
+		}
+	};
+
+	/* Ends this tick's inForce(). */
+	#join() {
+		const { joining } = this;
+		const resolve = this.#endJoining;
+		this.#endJoining = null;
+		this.flush();
+		const unproven = this.#sent - this.#proven;
+		if (this.isOpen && unproven <= REACH && this.#socket.writableLength === 0) {
+			this.#endJoin(joining, resolve);
+			if (unproven > REACH / 2 && this.#barriers.length === 0) {
+				this.#newBarriers.push(() => {}); // before it is needed
+			}
+		} else {
+			this.#newBarriers.push(() => this.#endJoin(joining, resolve));
+		}
+	}
+
+	#endJoin(joining, resolve) {
+		if (this.joining === joining) {
+			this.joining = undefined;
+		}
+		resolve();
 	}
 
 	#onInput(chunk) {
@@ -410,8 +493,14 @@ class Connection {
 			if (this.isOpen) {
 				clearTimeout(this.#deadline);
 			}
-			this.#barriers.shift()?.forEach((callback) => callback(true));
+			this.#endBarrier();
 		}
+	}
+
+	#endBarrier() {
+		const { callbacks = [], sent = this.#proven } = this.#barriers.shift() ?? {};
+		this.#proven = sent;
+		callbacks.forEach((callback) => callback(true));
 	}
 
 	/* The daemon ends: sends what was begun, and reads on until it closes. */

@@ -1,6 +1,9 @@
 'use strict';
 
-/* The topics that a client subscribes to, which each new connection gets again. */
+/*
+ * The topics that a client subscribes to, which each new connection gets again: those
+ * that are kept here, and those that their owner lists (rooms).
+ */
 
 const { FLAG, TYPE } = require('../wire/frame-writer');
 const { LIMITS_UNTOLD, canSubscribe } = require('./limits');
@@ -16,6 +19,14 @@ class Subscriptions {
 	constructor(outgoing, refuse) {
 		this.#outgoing = outgoing;
 		this.#refuse = refuse;
+		this.rooms = () => []; // lists the topics that come with change()
+	}
+
+	/* Sends a change of a topic that `rooms` lists. */
+	change(type, topic) {
+		if (type === TYPE.SUBSCRIBE || this.#topics.get(topic) !== false) {
+			this.#send(type, topic, false);
+		}
 	}
 
 	add(topic, isMember) {
@@ -40,13 +51,22 @@ class Subscriptions {
 				}
 			}
 		}
+		for (const topic of this.rooms()) {
+			this.#send(TYPE.SUBSCRIBE, topic, false);
+		}
 	}
 
 	/* Sends those that had to wait for the limits in WELCOME. */
 	sendLong() {
+		const isLong = (topic) => !canSubscribe(topic, LIMITS_UNTOLD);
 		for (const [topic, isMember] of this.#topics) {
-			if (!canSubscribe(topic, LIMITS_UNTOLD)) {
+			if (isLong(topic)) {
 				this.#send(TYPE.SUBSCRIBE, topic, isMember);
+			}
+		}
+		for (const topic of this.rooms()) {
+			if (isLong(topic)) {
+				this.#send(TYPE.SUBSCRIBE, topic, false);
 			}
 		}
 	}

@@ -27,11 +27,17 @@ class WriteBuffer {
 	#bytes = 0;
 	#messages = 0; // published ones
 	#messageBytes = 0;
+	#hasSubscribe = false;
 	#batch = null; // a SUBSCRIBE or UNSUBSCRIBE that still takes topics
 
 	/* Bytes of finished frames. */
 	get bytes() {
 		return this.#bytes;
+	}
+
+	/* Whether a SUBSCRIBE is in it. */
+	get hasSubscribe() {
+		return this.#hasSubscribe;
 	}
 
 	/* Whether to write before the end of the tick. */
@@ -61,13 +67,14 @@ class WriteBuffer {
 	 * several topics is at most frameMax; a single topic may be longer.
 	 */
 	addTopic(type, flags, topic, frameMax) {
-		const size = Buffer.byteLength(topic) + TOPIC_HEAD;
+		const size = 3 * topic.length + TOPIC_HEAD; // or less
 		if (this.#batch?.type !== type || this.#batch.flags !== flags ||
 			this.#batch.bytes + size > frameMax) {
 			this.#endBatch();
 			this.#batch = { type, flags, topics: [], bytes: TOPICS_HEAD };
 		}
 		this.#batch.topics.push(topic);
+		this.#hasSubscribe ||= type === sender.TYPE.SUBSCRIBE;
 		this.#batch.bytes += size;
 	}
 
@@ -132,6 +139,7 @@ class WriteBuffer {
 		this.#bytes = 0;
 		this.#messages = 0;
 		this.#messageBytes = 0;
+		this.#hasSubscribe = false;
 	}
 
 	#endBatch() {

@@ -46,6 +46,9 @@ const HEADER_SIZE = 8;
 const TOPIC_FIELD_MAX = 0xffff;
 const FRAME_MAX = 2 ** 30; // bytes: the largest max-frame of any daemon
 const NOTHING = Buffer.alloc(0);
+const ARRAY_HEAD = 5; // bytes of msgpack before its elements, at most
+const STR_HEAD = 5;
+const ASCII_MAX = 100; // characters
 
 /* Writes everything of a frame but its length and its body, into a buffer that is
  * large enough; returns where the body goes. topic: a string or bytes. */
@@ -95,9 +98,71 @@ function hello(fields) {
 	return frame(TYPE.HELLO, 0, NOTHING, encode(body));
 }
 
+/* Writes the head of a str of n bytes in the shortest form; returns where its bytes
+ * begin. */
+function writeStrHead(out, at, n) {
+	if (n < 0x20) {
+		out[at] = 0xa0 | n;
+		return at + 1;
+	}
+	if (n < 0x100) {
+		out[at] = 0xd9;
+		out[at + 1] = n;
+		return at + 2;
+	}
+	out[at] = n < 0x10000 ? 0xda : 0xdb;
+	return n < 0x10000 ? out.writeUInt16BE(n, at + 1) : out.writeUInt32BE(n, at + 1);
+}
+
+/* Writes a short text of ASCII; returns its end, or -1 if it is another one. A loop is
+ * faster than calls into Node. */
+function writeAscii(out, at, text) {
+	const n = text.length;
+	if (n > ASCII_MAX) {
+		return -1;
+	}
+	const start = writeStrHead(out, at, n);
+	for (let i = 0; i < n; i++) {
+		const code = text.charCodeAt(i);
+		if (code >= 0x80) {
+			return -1;
+		}
+		out[start + i] = code;
+	}
+	return start + n;
+}
+
+function writeTopic(out, at, topic) {
+	const end = writeAscii(out, at, topic);
+	if (end >= 0) {
+		return end;
+	}
+	const n = Buffer.byteLength(topic);
+	const start = writeStrHead(out, at, n);
+	return start + out.utf8Write(topic, start, n);
+}
+
+function writeArrayHead(out, at, n) {
+	if (n < 0x10) {
+		out[at] = 0x90 | n;
+		return at + 1;
+	}
+	out[at] = n < 0x10000 ? 0xdc : 0xdd;
+	return n < 0x10000 ? out.writeUInt16BE(n, at + 1) : out.writeUInt32BE(n, at + 1);
+}
+
 /* type: SUBSCRIBE or UNSUBSCRIBE. */
 function topics(type, flags, list) {
-	return frame(type, flags, NOTHING, encode(list));
+	let size = HEADER_SIZE + ARRAY_HEAD;
+	for (const topic of list) {
+		size += STR_HEAD + 3 * topic.length;
+	}
+	const out = Buffer.allocUnsafe(size);
+	let at = writeArrayHead(out, writeHead(out, type, flags, NOTHING), list.length);
+	for (const topic of list) {
+		at = writeTopic(out, at, topic);
+	}
+	return endFrame(out, at);
 }
 
 /* Returns the topic field for several topics, or null if it would be too long. */
