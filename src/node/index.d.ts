@@ -110,8 +110,8 @@ declare namespace adapter {
 		/** The longest delay, in ms, reconnectDelay to 600,000. Default: 2000. */
 		reconnectDelayMax?: number;
 		/**
-		 * Time limit for connecting and for close(), in ms, 10 to 600,000. Default:
-		 * 5000.
+		 * Time limit for connecting, in ms, 10 to 600,000. Default: 5000. close()
+		 * takes at most 1000 ms, or less if this is less.
 		 */
 		connectTimeout?: number;
 	}
@@ -481,7 +481,8 @@ declare namespace adapter {
 			options?: AskOptions<G>): Promise<Result<G>>;
 		/**
 		 * Sends the queued messages, then ends the connection; connect() starts
-		 * again.
+		 * again. With a daemon that hangs it resolves after 1 s, and messages that were
+		 * not sent count as dropped.
 		 */
 		close(): Promise<void>;
 		/** Ends at once. */

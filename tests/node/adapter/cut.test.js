@@ -9,7 +9,7 @@ const assert = require('assert/strict');
 const { describe, test } = require('node:test');
 
 const { Daemon } = require('../../support/daemon');
-const { pause, until } = require('../../support/wait');
+const { pause, until, within } = require('../../support/wait');
 const { Workers } = require('../support/workers');
 
 const LONG = { timeout: 120_000 };
@@ -96,6 +96,20 @@ describe('a worker that stands still under load', LONG, () => {
 });
 
 describe('a daemon that stands still', LONG, () => {
+	test('does not hold io.close() up, and what could not be sent is counted', async (t) => {
+		const daemon = await new Daemon({ args: [] }).start();
+		t.after(() => daemon.destroy());
+		// A limit for connecting that this test would not wait for.
+		const workers = await Workers.start(t, daemon.socket, 2, { connectTimeout: 600_000 });
+		daemon.kill('SIGSTOP');
+		const count = 1000;
+		await workers.all[0].order('emit', { event: 'flood', data: PADDING, count });
+		await workers.all[0].order('close');
+		const { code } = await within(workers.all[0].ended, 'end of a worker');
+		assert.equal(code, 0);
+		daemon.kill('SIGCONT');
+	});
+
 	test('is left by its workers, which are back when it goes on', async (t) => {
 		const all = await ground(t, ['--ping-interval', '500ms']);
 		const { daemon, workers } = all;

@@ -67,6 +67,8 @@ const inForce = Symbol('inForce');
 const publishFrame = Symbol('publishFrame');
 const subscribeRooms = Symbol('subscribeRooms');
 const dropUnsent = Symbol('dropUnsent');
+/* The most time that close() takes, in ms: pm2 kills after 1600. */
+const CLOSE_MS = 1000;
 const LASTING = new Set(['bad-hello', 'bad-version', 'not-allowed',
 	'too-many-connections']);
 
@@ -75,7 +77,7 @@ class Client extends EventEmitter {
 	#life = 'idle';
 	#connection = null;
 	#isReady = false;
-	#closing = null; // close() waits for a connection: { promise, resolve }
+	#closing = null; // close() waits for a connection: { promise, resolve, timer }
 	#welcome = null; // body of the WELCOME of #connection
 	#subscriptions;
 	#gate = new StartGate(() => this.#outgoing.sendQueue());
@@ -141,8 +143,7 @@ class Client extends EventEmitter {
 
 	/** Connects, and reconnects until close(). Idempotent. */
 	connect() {
-		this.#closing?.resolve();
-		this.#closing = null;
+		this.#stopClosing();
 		if (this.#life !== 'started') {
 			this.#life = 'started';
 			this.#reconnect.reset();
@@ -293,7 +294,8 @@ class Client extends EventEmitter {
 
 	/**
 	 * Sends what was published, then ends the connection. Waits for a connection
-	 * that is being made if messages wait for it.
+	 * that is being made if messages wait for it. A daemon that hangs delays neither
+	 * for long: after CLOSE_MS messages that are not sent are dropped and counted.
 	 */
 	close() {
 		this.#requests.failAll('PM2A_ERR_CLOSED');
@@ -305,7 +307,8 @@ class Client extends EventEmitter {
 		if (this.#closing === null) {
 			let resolve;
 			const promise = new Promise((done) => { resolve = done; });
-			this.#closing = { promise, resolve };
+			const timer = setTimeout(() => this.#endIfClosing(), this.#closeMs);
+			this.#closing = { promise, resolve, timer };
 			this.#connection.ref();
 		}
 		return this.#closing.promise;
@@ -329,7 +332,7 @@ class Client extends EventEmitter {
 		this.#shut();
 		this.#outgoing.clear();
 		if (wasOpen) {
-			await connection.end();
+			await connection.end(this.#closeMs);
 		} else {
 			connection?.destroy();
 		}
@@ -345,8 +348,7 @@ class Client extends EventEmitter {
 		this.#requests.failAll('PM2A_ERR_CLOSED');
 		this.#reconnect.stop();
 		this.#gate.open();
-		this.#closing?.resolve();
-		this.#closing = null;
+		this.#stopClosing();
 		const error = new Pm2aError('PM2A_ERR_CLOSED');
 		for (const { reject } of this.#waiters.splice(0)) {
 			reject(error);
@@ -504,9 +506,20 @@ class Client extends EventEmitter {
 		this.#tell('connect_error', shown);
 	}
 
+	get #closeMs() {
+		return Math.min(CLOSE_MS, this.#options.connectTimeout);
+	}
+
+	#stopClosing() {
+		clearTimeout(this.#closing?.timer);
+		this.#closing?.resolve();
+		this.#closing = null;
+	}
+
 	#endIfClosing() {
 		const closing = this.#closing;
 		if (closing !== null) {
+			clearTimeout(closing.timer);
 			this.#closing = null;
 			this.#end().then(closing.resolve);
 		}

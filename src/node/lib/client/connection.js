@@ -100,7 +100,7 @@ class Connection {
 
 	/*
 	 * path: of the socket. isRef: whether it keeps the process alive. timeout: ms
-	 * that connecting may take, and end(). tell: the client's functions onConnect,
+	 * that connecting may take. tell: the client's functions onConnect,
 	 * onWelcome(body), onDrain,
 	 * onMessage(topics, bytes, at, end, flags), onPresence(presence),
 	 * onQuestion(question), onResult(body), onPart(body), onRefusal(error),
@@ -226,14 +226,15 @@ class Connection {
 		this.#deadline.ref();
 	}
 
-	/* Sends all frames, and resolves when the daemon has read them. */
-	end() {
+	/* Sends all frames, and resolves when the daemon has read them, or after `timeout`
+	 * ms; then the messages that are not written are lost. */
+	end(timeout) {
 		if (this.canSend) {
 			this.flush();
 		}
 		this.#finish();
 		return new Promise((resolve) => {
-			const timer = setTimeout(() => this.#socket.destroy(), this.#timeout);
+			const timer = setTimeout(() => this.#socket.destroy(), timeout);
 			this.#socket.once('close', () => {
 				clearTimeout(timer);
 				resolve();
