@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "client/client.h"
+#include "wire/frame.h"
 #include "wire/msg.h"
 #include "wire/topic_field.h"
 
@@ -131,7 +132,9 @@ are_possible(const struct room_topics *rooms)
 			return false;
 		field += rooms->topics[i].len + 3;
 	}
-	return rooms->n == 1 || (rooms->n > 1 && field <= TOPIC_FIELD_MAX);
+	return rooms->n == 1 ||
+	       (rooms->n > 1 && rooms->n <= FRAME_SEVERAL_MAX &&
+		   field <= TOPIC_FIELD_MAX);
 }
 
 static int

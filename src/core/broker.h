@@ -34,7 +34,12 @@ enum broker_error {
 	BROKER_E_QUESTIONS_ALL,  /* over limits.questions_all_max */
 	BROKER_E_ANSWER_BIG,     /* over limits.answer_max_bytes */
 	BROKER_E_ANSWER,         /* VERDICT_MORE is not allowed here */
+	BROKER_E_WALK,           /* over BROKER_WALK_MAX */
 };
+
+/* Subscriptions that one message or request may have to look at, since many
+ * topics may have many subscribers each: 3 to 8 ms. */
+#define BROKER_WALK_MAX 1000000
 
 #define BROKER_TIMEOUT_DEFAULT_MS 5000
 #define BROKER_TIMEOUT_MAX_MS 300000
@@ -113,6 +118,11 @@ int must_check broker_check_topic(
  * BROKER_E_TOPIC_EMPTY if n is 0. */
 int must_check broker_check_topics(
     const struct broker *broker, const struct topic_name *names, size_t n);
+
+/* Whether a message or a request to the n names looks at few enough
+ * subscriptions: 0 or BROKER_E_WALK. */
+int must_check broker_check_walk(
+    struct broker *broker, const struct topic_name *names, size_t n);
 
 /*
  * For a caller that publishes many messages in a row, each to a topic of its

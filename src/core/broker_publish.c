@@ -96,6 +96,35 @@ publish_marked(struct broker *broker, const struct topic_name *name,
 	return n_receivers;
 }
 
+/* The subscriptions that match the name. */
+static size_t
+count_subscriptions(struct broker *broker, const struct topic_name *name)
+{
+	const struct topic *topic = broker_find_topic(broker, name);
+	size_t n = topic == NULL ? 0 : topic->n_subs;
+	struct topic_prefixes walk;
+
+	topic_prefixes_begin(&walk, broker->topics, name->bytes, name->len);
+	while ((topic = topic_prefixes_next(&walk)) != NULL)
+		n += topic->n_subs;
+	return n;
+}
+
+/* With few members it needs no count. */
+int
+broker_check_walk(
+    struct broker *broker, const struct topic_name *names, size_t n)
+{
+	size_t most = broker->n_members + broker->n_gone, n_walked = 0;
+
+	most *= 1 + TOPIC_LENGTHS_MAX - topic_n_lengths_left(broker->topics);
+	if (n * most <= BROKER_WALK_MAX)
+		return 0;
+	for (size_t i = 0; i < n && n_walked <= BROKER_WALK_MAX; i++)
+		n_walked += count_subscriptions(broker, &names[i]);
+	return n_walked > BROKER_WALK_MAX ? BROKER_E_WALK : 0;
+}
+
 size_t
 broker_publish(struct broker *broker, struct member *from,
     const struct topic_name *names, size_t n, const struct message_run *run)

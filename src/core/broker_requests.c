@@ -70,7 +70,7 @@ collect_all(struct broker *broker, struct member *from,
 }
 
 static int
-check_request(const struct broker *broker, const struct member *from,
+check_request(struct broker *broker, const struct member *from,
     const struct broker_request *opening)
 {
 	if (opening->timeout_ms < 0 ||
@@ -81,7 +81,7 @@ check_request(const struct broker *broker, const struct member *from,
 	if (request_n_open(broker->requests) >=
 	    broker->limits.questions_all_max)
 		return BROKER_E_QUESTIONS_ALL;
-	return 0;
+	return broker_check_walk(broker, opening->topics, opening->n_topics);
 }
 
 /* Asks everybody in broker->owners. */

@@ -16,6 +16,7 @@ struct broker {
 	size_t n_owners, owners_size;
 	size_t n_members;
 	LIST_HEAD(member_list, member) gone; /* the last to leave first */
+	size_t n_gone;
 	uint64_t last_id;
 	uint64_t serial;              /* of the last publish that marks */
 	const struct broker_tap *tap; /* or NULL */

@@ -155,10 +155,12 @@ broker_leave(struct broker *broker, struct member *member, uint32_t n_steps)
 	    request_owner_end(broker->requests, &member->requests);
 	broker_tell_results(broker);
 	broker->n_members--;
-	if (member->topics.n_subs > 0)
+	if (member->topics.n_subs > 0) {
 		LIST_INSERT_HEAD(&broker->gone, member, in_gone);
-	else
+		broker->n_gone++;
+	} else {
 		member_free(broker->requests, member);
+	}
 	return !LIST_EMPTY(&broker->gone);
 }
 
@@ -172,6 +174,7 @@ broker_release(struct broker *broker, uint32_t n_steps)
 		if (member->topics.n_subs > 0)
 			continue;
 		LIST_REMOVE(member, in_gone);
+		broker->n_gone--;
 		member_free(broker->requests, member);
 	}
 	return member != NULL;

@@ -1,11 +1,14 @@
 #include "edge/leaving.h"
 
+#include "base/clock.h"
 #include "base/container.h"
 
-/* So many members may end in one turn that each has few steps at once: enough
- * for the PRESENCE of a worker with some namespaces. */
+/* Enough for a worker with some namespaces; and in a turn that has worked for
+ * TURN_MAX_US, for one namespace. */
 #define STEPS_AT_ONCE 256
+#define STEPS_LATE 32
 #define STEPS 64
+#define TURN_MAX_US 4000
 
 static bool
 on_step(struct job *job)
@@ -29,6 +32,9 @@ leaving_fini(struct leaving *leaving)
 void
 leaving_end(struct leaving *leaving, struct member *member)
 {
-	if (broker_leave(leaving->broker, member, STEPS_AT_ONCE))
+	bool has_time = clock_us() < loop_began_us(leaving->loop) + TURN_MAX_US;
+
+	if (broker_leave(
+		leaving->broker, member, has_time ? STEPS_AT_ONCE : STEPS_LATE))
 		job_start(loop_jobs(leaving->loop), &leaving->job);
 }

@@ -9,10 +9,11 @@
 #include "net/job.h"
 #include "net/loop_memory.h"
 
-/* Writing to thousands of receivers takes longer than a turn may: the rest is
- * written in the next one. */
+/* Writing to thousands of receivers takes longer than a turn may, and so does
+ * the end of thousands of connections: the rest is left to the next turn. */
 #define FLUSH_UNTIL_US 5000 /* since the turn began to work */
-#define FLUSHES_UNTIMED 6   /* tasks between two looks at the clock */
+#define REAP_UNTIL_US 8000
+#define TASKS_UNTIMED 6 /* tasks between two looks at the clock */
 
 TAILQ_HEAD(task_list, loop_task);
 
@@ -94,16 +95,16 @@ run_tasks(struct task_list *list)
 
 /* Returns false when end_us is over and tasks are left. */
 static bool
-run_flushes(struct loop *loop, int64_t end_us)
+run_until(struct task_list *list, int64_t end_us)
 {
 	struct loop_task *task;
 
-	for (int n = 1; (task = TAILQ_FIRST(&loop->flush)) != NULL; n++) {
-		TAILQ_REMOVE(&loop->flush, task, link);
+	for (int n = 1; (task = TAILQ_FIRST(list)) != NULL; n++) {
+		TAILQ_REMOVE(list, task, link);
 		task->is_queued = false;
 		task->run(task);
-		if (n % FLUSHES_UNTIMED == 0 && clock_us() >= end_us)
-			return TAILQ_EMPTY(&loop->flush);
+		if (n % TASKS_UNTIMED == 0 && clock_us() >= end_us)
+			return TAILQ_EMPTY(list);
 	}
 	return true;
 }
@@ -142,17 +143,17 @@ expire_due(struct loop *loop)
 static void
 end_turn(struct loop *loop)
 {
-	int64_t end_us;
+	int64_t began_us;
 	bool is_in_time;
 
 	expire_due(loop);
 	run_work(loop);
 	if (!TAILQ_EMPTY(&loop->jobs))
 		job_run_slice(&loop->jobs);
-	end_us = loop_began_us(loop) + FLUSH_UNTIL_US;
+	began_us = loop_began_us(loop);
 	do {
-		is_in_time = run_flushes(loop, end_us);
-		run_tasks(&loop->reap);
+		is_in_time = run_until(&loop->flush, began_us + FLUSH_UNTIL_US);
+		is_in_time &= run_until(&loop->reap, began_us + REAP_UNTIL_US);
 	} while (is_in_time && !TAILQ_EMPTY(&loop->flush));
 	if (loop->watch != NULL)
 		loop->watch->turned(
@@ -186,7 +187,8 @@ int
 loop_turn(struct loop *loop, bool may_wait)
 {
 	bool waits = may_wait && TAILQ_EMPTY(&loop->work) &&
-		     TAILQ_EMPTY(&loop->jobs) && TAILQ_EMPTY(&loop->flush);
+		     TAILQ_EMPTY(&loop->jobs) && TAILQ_EMPTY(&loop->flush) &&
+		     TAILQ_EMPTY(&loop->reap);
 
 	if (arm_timer(loop) != 0)
 		return err_trace(-ENOMEM);

@@ -3,11 +3,11 @@
  *
  * A turn runs the callbacks of ready events, then deadlines, then every task on
  * the work list, then a slice of the jobs (net/job.h), then the flush list and
- * the reap list until the flush list is empty, or until flushing has taken 5
- * ms: the rest is for the next turn. Callbacks only mark, and put tasks on
- * lists; nothing is written or freed before the end of the turn. One libevent
- * timer serves all deadlines: it is set after each turn to the earliest of all
- * sources.
+ * the reap list until the flush list is empty, or until the turn has taken 5 ms
+ * for flushing and 8 for reaping: the rest is left to the next turn. Callbacks
+ * only mark, and put tasks on lists; nothing is written or freed before the end
+ * of the turn. One libevent timer serves all deadlines: it is set after each
+ * turn to the earliest of all sources.
  */
 #ifndef PM2A_NET_LOOP_H
 #define PM2A_NET_LOOP_H

@@ -16,6 +16,7 @@
 #define FRAME_LENGTH_SIZE 4 /* of the length, not counted by it */
 #define FRAME_HEADER_SIZE 8
 #define FRAME_TOPICS_MAX 65536 /* of one SUBSCRIBE or UNSUBSCRIBE */
+#define FRAME_SEVERAL_MAX 4096 /* topics of one PUBLISH or ASK */
 
 enum frame_type {
 	FRAME_HELLO = 0x01,

@@ -7,7 +7,10 @@
 void
 topic_field_begin(struct topic_field *field, size_t n)
 {
-	*field = (struct topic_field){ .flags = n == 1 ? 0 : FRAME_SEVERAL };
+	*field = (struct topic_field){
+		.flags = n == 1 ? 0 : FRAME_SEVERAL,
+		.n = n,
+	};
 	if (n != 1)
 		msg_put_array(&field->w, n);
 }
@@ -34,7 +37,7 @@ topic_field_end(struct topic_field *field)
 	}
 	if (field->w.fault)
 		r = -ENOMEM;
-	else if (field->len > TOPIC_FIELD_MAX)
+	else if (field->len > TOPIC_FIELD_MAX || field->n > FRAME_SEVERAL_MAX)
 		r = TOPIC_FIELD_E_TOO_BIG;
 	if (r != 0)
 		topic_field_fini(field);

@@ -17,13 +17,15 @@
 #define TOPIC_FIELD_MAX 65535 /* bytes */
 
 enum topic_field_error {
-	TOPIC_FIELD_E_TOO_BIG = 1, /* over TOPIC_FIELD_MAX */
+	/* Over TOPIC_FIELD_MAX, or more than FRAME_SEVERAL_MAX topics. */
+	TOPIC_FIELD_E_TOO_BIG = 1,
 };
 
 struct topic_field {
 	const void *data; /* of a single topic: the caller's bytes */
 	size_t len;
 	uint8_t flags; /* 0 or FRAME_SEVERAL */
+	size_t n;      /* topics */
 	struct msg_writer w;
 };
 

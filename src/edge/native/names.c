@@ -48,6 +48,13 @@ names_check(
 		    "%s: the topic field is not an array of topics", name);
 		return false;
 	}
+	if (*n > FRAME_SEVERAL_MAX) {
+		reply_refuse_request(session, REFUSED_TOO_MANY_TOPICS, ask_id,
+		    "%s: %zu topics; at most %d: name one that all receivers "
+		    "have subscribed to",
+		    name, *n, FRAME_SEVERAL_MAX);
+		return false;
+	}
 	r = broker_check_topics(native->broker, native->names, *n);
 	if (r == BROKER_E_TOPIC_EMPTY)
 		reply_refuse_request(session, REFUSED_BAD_TOPIC, ask_id,
@@ -59,4 +66,14 @@ names_check(
 		    "%s: a topic is too long; max-topic is %zu bytes", name,
 		    native->settings.topic_max_bytes);
 	return r == 0;
+}
+
+void
+names_refuse_walk(
+    struct session *session, const struct frame *f, int64_t ask_id)
+{
+	reply_refuse_request(session, REFUSED_TOO_MANY_TOPICS, ask_id,
+	    "%s: its topics have more than %d subscriptions; name one that all "
+	    "receivers have subscribed to",
+	    frame_type_name(f->type), BROKER_WALK_MAX);
 }

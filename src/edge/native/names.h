@@ -24,4 +24,8 @@ bool names_read(struct native *native, const struct frame *f, size_t *n);
 bool names_check(
     struct session *session, const struct frame *f, int64_t ask_id, size_t *n);
 
+/* Sends the ERROR for BROKER_E_WALK. `ask_id` as above. */
+void names_refuse_walk(
+    struct session *session, const struct frame *f, int64_t ask_id);
+
 #endif

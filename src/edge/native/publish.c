@@ -58,7 +58,11 @@ publish_handle(struct session *session, const struct incoming *in)
 		broker_publish(native->broker, session->member,
 		    &(struct topic_name){ f->topic, f->topic_len, in->hash }, 1,
 		    &run);
-	else if (names_read(native, f, &n_names))
+	else if (!names_read(native, f, &n_names))
+		return;
+	else if (broker_check_walk(native->broker, native->names, n_names) != 0)
+		names_refuse_walk(session, f, -1);
+	else
 		broker_publish(native->broker, session->member, native->names,
 		    n_names, &run);
 }

@@ -293,7 +293,9 @@ open_request(struct session *session, const struct frame *f,
 	request.topics = native->names;
 	r = broker_open_request(
 	    native->broker, session->member, &request, loop_now(native->loop));
-	if (r != 0)
+	if (r == BROKER_E_WALK)
+		names_refuse_walk(session, f, in->id);
+	else if (r != 0)
 		refuse_request(session, &request, r);
 }
 

@@ -7,6 +7,7 @@ static const char *const refusal_names[N_REFUSALS] = {
 	[REFUSED_BUSY] = "busy",
 	[REFUSED_FORBIDDEN] = "forbidden",
 	[REFUSED_TOPIC_TOO_LONG] = "topic-too-long",
+	[REFUSED_TOO_MANY_TOPICS] = "too-many-topics",
 	[REFUSED_TOO_MANY_SUBSCRIPTIONS] = "too-many-subscriptions",
 	[REFUSED_TOO_MANY_PREFIX_LENGTHS] = "too-many-prefix-lengths",
 	[REFUSED_BAD_TIMEOUT] = "bad-timeout",

@@ -147,6 +147,11 @@ describe('sender: what fits a topic field', () => {
 		assert.equal(ask([room(65536)]), null);
 	});
 
+	test('several() up to 4096 topics, and null beyond', () => {
+		assert.notEqual(sender.several(Array(4096).fill('t')), null);
+		assert.equal(sender.several(Array(4097).fill('t')), null);
+	});
+
 	test('publish to several gives null where several() does', () => {
 		const rooms = Array.from({ length: 3000 }, (_, i) => `socket.io#/#a room, number ${i}#`);
 		assert.equal(sender.publish(rooms, NO_TOPIC, false), null);

@@ -23,6 +23,8 @@ const { pause } = require('../../support/wait');
 
 const MAX_FRAME = 128 << 10;
 const MAX_TOPICS = 65_536; // of a SUBSCRIBE
+const MAX_SEVERAL = 4096; // of a PUBLISH
+const TOO_MANY = ['witness', ...Array(MAX_SEVERAL).fill('t')];
 const MAX_SUBSCRIPTIONS = 100;
 const ARGS = ['--max-frame', '128k', '--queue-limit', '8m',
 	'--queue-soft-limit', '1m',
@@ -318,6 +320,7 @@ const publications = [
 	refused('bad-topic', 'a volatile PUBLISH to an empty array16',
 		frame(TYPE.PUBLISH, { flags: SEVERAL | VOLATILE,
 			topic: hex('dc0000'), body: 'x' })),
+	refused('too-many-topics', 'PUBLISH to 4097 topics', publish(TOO_MANY, 'x')),
 	fatal('bad-topic', 'PUBLISH to several without a topic field',
 		frame(TYPE.PUBLISH, { flags: SEVERAL, body: 'x' })),
 	...[...BAD_BODIES.slice(1), ...BAD_TOPICS].map(([name, topic]) =>
@@ -418,6 +421,7 @@ const questions = [
 			flags: SEVERAL | TO_SUBSCRIBERS, topic: hex(topic),
 			body: BODY[TYPE.ASK],
 		}))),
+	refused('too-many-topics', 'ASK 4097 topics', ask(TOO_MANY, 1, 'list')),
 	refused('topic-too-long', 'ASK a topic of 4097 bytes',
 		ask('x'.repeat(4097), 1, 'list')),
 	refused('topic-too-long', 'ASK several, one of 4097 bytes',

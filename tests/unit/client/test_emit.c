@@ -127,6 +127,35 @@ TEST(rooms_that_can_be_no_topics_go_to_the_namespace)
 	fake_stop(&fake);
 }
 
+TEST(more_rooms_than_a_frame_has_topics_go_to_the_namespace)
+{
+	static struct pm2a_bytes rooms_of_one[FRAME_SEVERAL_MAX + 1];
+	struct pm2a_options options = defaults;
+	struct pm2a_emit emit = {
+		.event = "e",
+		.rooms = rooms_of_one,
+		.n_rooms = FRAME_SEVERAL_MAX,
+	};
+	struct frame f;
+
+	for (int i = 0; i <= FRAME_SEVERAL_MAX; i++)
+		rooms_of_one[i] = pm2a_bytes("x", 1);
+	options.key = "k";
+	fake_start(&fake, options);
+	ck_assert_int_eq(pm2a_emit(fake.p, &emit), 0);
+	emit.n_rooms++;
+	ck_assert_int_eq(pm2a_emit(fake.p, &emit), 0);
+	(void)fake_settle(&fake);
+	fake_welcome(&fake, true, 1 << 20, 0);
+	(void)fake_hear(&fake, FRAME_PING);
+	f = fake_hear(&fake, FRAME_PUBLISH);
+	ck_assert_uint_eq(f.flags, FRAME_SEVERAL);
+	f = fake_hear(&fake, FRAME_PUBLISH);
+	ck_assert_uint_eq(f.flags, 0);
+	ck_assert_uint_eq(f.topic_len, strlen("k#/#"));
+	fake_stop(&fake);
+}
+
 static const struct {
 	struct pm2a_emit emit;
 	const char *args;

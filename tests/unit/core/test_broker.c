@@ -330,6 +330,67 @@ TEST(a_member_has_a_limit_of_subscriptions_and_no_other_feels_it)
 	members_end();
 }
 
+#define N_CROWD 500
+
+static enum sink_verdict
+count_message(struct member *to, const struct message_run *run)
+{
+	(void)run;
+	++*(size_t *)to->user;
+	return SINK_QUEUED;
+}
+
+/* A topic that is named several times is looked at as often. */
+static void
+expect_walks(size_t n_fit)
+{
+	static struct topic_name names[4096];
+
+	for (size_t i = 0; i <= n_fit; i++)
+		names[i] = name_of("t");
+	ck_assert_int_eq(broker_check_walk(broker, names, n_fit), 0);
+	ck_assert_int_eq(
+	    broker_check_walk(broker, names, n_fit + 1), BROKER_E_WALK);
+	ck_assert_int_eq(broker_open_request(broker, members[0],
+			     &(struct broker_request){
+				 .ask_id = 1,
+				 .to_subscribers = true,
+				 .topics = names,
+				 .n_topics = n_fit + 1,
+			     },
+			     now),
+	    BROKER_E_WALK);
+	for (size_t i = 0; i <= n_fit; i++)
+		names[i] = name_of("none");
+	ck_assert_int_eq(broker_check_walk(broker, names, n_fit + 1), 0);
+}
+
+TEST(a_message_looks_at_so_many_subscriptions_and_no_more)
+{
+	const struct broker_sink counting = { .message = count_message };
+	static struct member *crowd[N_CROWD];
+	struct topic_name name = name_of("t");
+	size_t n = 0;
+
+	members_begin_with(1);
+	for (int i = 0; i < N_CROWD; i++) {
+		crowd[i] = broker_join(broker, "c", &counting, &n);
+		ck_assert_int_eq(
+		    broker_subscribe(broker, crowd[i], TOPIC_EXACT, &name), 0);
+	}
+	expect_walks(BROKER_WALK_MAX / N_CROWD);
+	for (int i = 0; i < N_CROWD; i++)
+		ck_assert_int_eq(broker_subscribe(broker, crowd[i],
+				     TOPIC_PREFIX, &(struct topic_name){ 0 }),
+		    0);
+	expect_walks(BROKER_WALK_MAX / (2 * N_CROWD));
+	for (int i = 0; i < N_CROWD; i++)
+		broker_leave(broker, crowd[i], 1); /* the prefix */
+	expect_walks(BROKER_WALK_MAX / N_CROWD);
+	ck_assert_uint_eq(n, 0);
+	members_end();
+}
+
 TEST(a_message_that_anybody_wants_is_not_unrouted)
 {
 	members_begin_with(3);

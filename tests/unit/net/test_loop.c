@@ -160,6 +160,23 @@ TEST(flushes_that_take_long_are_left_for_the_next_turn_which_does_not_wait)
 	loop_free(loop);
 }
 
+/* On reaping: so many connections may end in one turn. */
+TEST(reapings_that_take_long_are_left_for_the_next_turn_which_does_not_wait)
+{
+	struct loop_task tasks[7] = { 0 };
+
+	begin();
+	for (size_t i = 0; i < 7; i++) {
+		tasks[i].run = i == 0 ? on_long_flush : on_reap;
+		loop_reap_later(loop, &tasks[i]);
+	}
+	turn();
+	ck_assert_str_eq(order, "lrrrrr");
+	ck_assert_int_eq(loop_turn(loop, true), 0);
+	ck_assert_str_eq(order, "lrrrrrr");
+	loop_free(loop);
+}
+
 TEST(work_comes_before_flushing)
 {
 	begin();

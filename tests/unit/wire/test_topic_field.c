@@ -42,6 +42,8 @@ static const struct {
 	{ 1, TOPIC_FIELD_MAX + 1, TOPIC_FIELD_E_TOO_BIG },
 	{ 5, 13103, 0 }, /* and a head of 3 bytes for each, and 1 */
 	{ 5, 13104, TOPIC_FIELD_E_TOO_BIG },
+	{ FRAME_SEVERAL_MAX, 1, 0 },
+	{ FRAME_SEVERAL_MAX + 1, 1, TOPIC_FIELD_E_TOO_BIG },
 };
 
 TEST_EACH(a_field_ends_at_its_limit, sizes)

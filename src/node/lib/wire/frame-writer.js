@@ -44,6 +44,7 @@ const PROTOCOL = 1;
 const LENGTH_SIZE = 4;
 const HEADER_SIZE = 8;
 const TOPIC_FIELD_MAX = 0xffff;
+const SEVERAL_MAX = 4096; // topics of one PUBLISH or ASK
 const FRAME_MAX = 2 ** 30; // bytes: the largest max-frame of any daemon
 const NOTHING = Buffer.alloc(0);
 const ARRAY_HEAD = 5; // bytes of msgpack before its elements, at most
@@ -165,8 +166,11 @@ function topics(type, flags, list) {
 	return endFrame(out, at);
 }
 
-/* Returns the topic field for several topics, or null if it would be too long. */
+/* Returns the topic field for several topics, or null if they are too many for it. */
 function several(list) {
+	if (list.length > SEVERAL_MAX) {
+		return null;
+	}
 	const field = encode(list);
 	return field.length > TOPIC_FIELD_MAX ? null : field;
 }
