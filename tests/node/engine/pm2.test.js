@@ -36,7 +36,7 @@ class Visitor {
 		this.owner = null; // pid of the worker that has its session
 		this.lost = []; // owners of sessions that ended
 		this.socket = connect(url, {
-			transports, forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 200, upgrade: true,
+			transports, forceNew: true, reconnectionDelay: 20, reconnectionDelayMax: 200, upgrade: true, timeout: 3000,
 		});
 		this.socket.on('owner', (pid) => { this.owner = pid; });
 		this.socket.on('all', (value) => this.got.push(value));

@@ -12,6 +12,9 @@ const { io } = require('socket.io-client');
 const { PrivatePm2, waitUntil } = require('../../../docs/demo/private-pm2');
 
 const ACK_MS = 10000;
+// Node's cluster module leaves a connection open that it gave to a worker in the moment of that
+// worker's exit, and nobody answers. The client gives up after this time, and tries again.
+const CONNECT_MS = 3000;
 
 function freePort() {
 	return new Promise((resolve, reject) => {
@@ -54,6 +57,7 @@ async function connect(url, options = {}) {
 		forceNew: true,
 		reconnectionDelay: 20,
 		reconnectionDelayMax: 200,
+		timeout: CONNECT_MS,
 		...options,
 	});
 	const client = { socket, served: null };
