@@ -12,9 +12,9 @@
 #include "client/requests.h"
 #include "client/send.h"
 #include "client/stats.h"
-#include "wire/sent.h"
 #include "wire/msg.h"
 #include "wire/reply.h"
+#include "wire/sent.h"
 
 #define NAME_SIZE 256
 

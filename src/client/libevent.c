@@ -1,9 +1,10 @@
+#include "pm2a_libevent.h"
+
 #include <errno.h>
-#include <event2/event.h>
 #include <poll.h>
 #include <stdlib.h>
 
-#include "pm2a_libevent.h"
+#include <event2/event.h>
 
 /*
  * One event for the descriptor and one timer, armed again whenever the client's

@@ -9,8 +9,8 @@
 #include "client/limits.h"
 #include "client/result.h"
 #include "client/send.h"
-#include "wire/sent.h"
 #include "wire/frame.h"
+#include "wire/sent.h"
 
 /*
  * A request waits for its RESULT under its id, and does not survive its

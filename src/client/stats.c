@@ -7,9 +7,9 @@
 #include "client/client.h"
 #include "client/interest.h"
 #include "client/limits.h"
-#include "wire/sent.h"
 #include "wire/frame.h"
 #include "wire/msg.h"
+#include "wire/sent.h"
 
 #define TIMEOUT_DEFAULT_MS 5000
 #define FRAME_MAX 4096 /* the largest length field of a STATS */

@@ -1,9 +1,8 @@
-#include "core/broker.h"
-
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "core/broker.h"
 #include "core/broker_state.h"
 
 struct broker *

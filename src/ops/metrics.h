@@ -7,9 +7,9 @@
 #ifndef PM2A_OPS_METRICS_H
 #define PM2A_OPS_METRICS_H
 
-#include "stats/hub.h"
 #include "net/listen.h"
 #include "net/loop.h"
+#include "stats/hub.h"
 
 struct metrics;
 

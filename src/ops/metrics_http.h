@@ -7,9 +7,9 @@
 
 #include <stdint.h>
 
-#include "stats/hub.h"
 #include "net/loop.h"
 #include "ops/visitors.h"
+#include "stats/hub.h"
 
 struct metrics_http;
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "stats/clients.h"
 #include "stats/figures.h"
 #include "stats/hub.h"
-#include "stats/clients.h"
 
 #define PREFIX "pm2adapterd_"
 

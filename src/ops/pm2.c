@@ -17,8 +17,8 @@
 #include "base/place.h"
 #include "base/text.h"
 #include "base/xalloc.h"
-#include "stats/report.h"
 #include "ops/pm2_channel.h"
+#include "stats/report.h"
 #include "wire/control.h"
 #include "wire/json.h"
 

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "stats/hub.h"
 #include "net/loop.h"
+#include "stats/hub.h"
 
 struct pm2;
 

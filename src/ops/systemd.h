@@ -9,8 +9,8 @@
 #ifndef PM2A_OPS_SYSTEMD_H
 #define PM2A_OPS_SYSTEMD_H
 
-#include "stats/hub.h"
 #include "net/loop.h"
+#include "stats/hub.h"
 
 struct notify;
 

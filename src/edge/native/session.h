@@ -11,12 +11,12 @@
 #include <bsd/sys/queue.h>
 
 #include "base/timeouts.h"
-#include "edge/native/causes.h"
-#include "stats/drops.h"
 #include "edge/leaving.h"
+#include "edge/native/causes.h"
 #include "edge/native/settings.h"
 #include "edge/turns.h"
 #include "net/job.h"
+#include "stats/drops.h"
 #include "stats/hub.h"
 #include "stats/report.h"
 #include "wire/control.h"
