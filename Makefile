@@ -315,7 +315,8 @@ bench: deps-test ## measure beside other brokers and adapters (QUICK=1: shorter)
 		PM2ADAPTERD=$(CURDIR)/$(B)/pm2adapterd; \
 		node tests/bench/bench.js; code=$$?; \
 		node tests/bench/node/compare.js || code=1; \
-		node tests/bench/node/rooms.js && exit $$code
+		node tests/bench/node/rooms.js || code=1; \
+		node tests/bench/node/asking.js && exit $$code
 
 coverage: ## line coverage of src/ by the unit tests, with gcov
 	@$(MAKE) --no-print-directory VARIANT=coverage check-unit

@@ -141,4 +141,4 @@ class Troupe {
 	}
 }
 
-module.exports = { Troupe, sleep };
+module.exports = { Troupe, sleep, cpuOf };

@@ -6,6 +6,7 @@ const { describe, test } = require('node:test');
 const { setTimeout: sleep } = require('timers/promises');
 
 const { Answerer } = require('../../../src/node/lib/adapter/answerer');
+const { readTable } = require('../../../src/node/lib/adapter/socket-table');
 const { tryDecode } = require('../../../src/node/lib/wire/msgpack');
 
 const PACKET = { type: 2, data: ['event'], nsp: '/' };
@@ -57,7 +58,7 @@ async function described(gather, opts) {
 			},
 		}, 'fetchSockets', [{ rooms: [], except: [], ...opts }]);
 	});
-	return said.map((body) => (body[0] === 0x5b ? JSON.parse(body) : tryDecode(body)));
+	return said.map((body) => (body[0] === 0x7b ? readTable(JSON.parse(body)) : tryDecode(body)));
 }
 
 describe('answers to fetchSockets()', () => {

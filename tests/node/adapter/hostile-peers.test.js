@@ -274,7 +274,9 @@ describe('hostile peers', { timeout: 240_000 }, () => {
 			const details = { id: 'far', handshake: {}, rooms: ['far'], data: { a: 1 } };
 			const rubbish = [encode(7), encode(null), encode([null]), encode([details, undefined]),
 				encode([{ ...details, id: 5 }]), encode([{ ...details, rooms: 5 }]), NOTHING, Buffer.of(0xc1),
-				...['[', '[{"id":5}]', '[{"__proto__":{}}]', '[]x'].map((text) => Buffer.from(text))];
+				...['[', '[{"id":5}]', '[{"__proto__":{}}]', '[]x', '{}', '{"templates":[]',
+					'{"templates":[{}],"values":[],"ids":[5],"rooms":[[]],"data":[{}],"changes":[0,0]}',
+					'{"templates":[{}],"values":[],"ids":["a"],"rooms":[[]],"data":[{}],"changes":[1,0]}'].map((text) => Buffer.from(text))];
 			let n = 0;
 			for (const body of rubbish)
 				for (const partial of [true, false]) {

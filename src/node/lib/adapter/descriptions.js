@@ -4,9 +4,10 @@
  * Descriptions of sockets on their way to the asker of fetchSockets().
  *
  * An answer travels in parts of about PART_BYTES, which are written and read in
- * slices of time. A part is JSON text, which V8 reads several times faster than any
- * decoder in JavaScript reads msgpack; sockets whose values JSON would change
- * (binary, dates, NaN) are in parts of msgpack. The first byte tells them apart.
+ * slices of time. A part is a table in JSON text (socket-table.js), which V8 parses
+ * several times faster than any decoder in JavaScript reads msgpack; sockets whose
+ * values JSON would change (binary, dates, NaN) are in parts of msgpack. The first byte
+ * tells them apart.
  *
  * A key of `handshake` or `data` whose value cannot be encoded is left out: a
  * session with a circular reference must not hide a socket, nor its other keys.
@@ -16,54 +17,16 @@ const { isMap } = require('../socketio/payload');
 const json = require('../wire/json-reader');
 const { decode, setOwn } = require('../wire/msgpack-reader');
 const { encode } = require('../wire/msgpack-writer');
+const { TableWriter, readTable } = require('./socket-table');
 const { inTurns } = require('./turns');
 
 const PART_BYTES = 128 * 1024;
 const LIST = 0x5b; // the first byte of JSON text
-const DEPTH_MAX = 64; // deeper values go as msgpack
+const TABLE = 0x7b; // likewise
 const ARRAY_32 = 0xdd;
 
 function isScalar(value) {
 	return typeof value !== 'object' || value === null;
-}
-
-/* Whether JSON conveys a value as msgpack does. */
-function isJson(value, depth = 0) {
-	switch (typeof value) {
-	case 'number':
-		return Number.isFinite(value);
-	case 'bigint':
-		return false;
-	case 'object':
-		return value === null || (depth < DEPTH_MAX && isJsonObject(value, depth));
-	default:
-		return true;
-	}
-}
-
-function isJsonObject(object, depth) {
-	if (Array.isArray(object)) {
-		return object.every((value) => isJson(value, depth + 1));
-	}
-	if (typeof object.toJSON === 'function' || ArrayBuffer.isView(object) ||
-		object instanceof ArrayBuffer) {
-		return false;
-	}
-	for (const key in object) {
-		if (!isJson(object[key], depth + 1)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Returns JSON text, or undefined. */
-function textOf(details) {
-	try {
-		return isJson(details) ? JSON.stringify(details) : undefined;
-	} catch { // a getter or a proxy throws
-		return undefined;
-	}
 }
 
 function tryEncode(value) {
@@ -99,43 +62,6 @@ function encodable(list) {
 	return list.map((details) => (tryEncode(details) === null ? reduced(details) : details));
 }
 
-/* Collects descriptions until they are enough for a part. */
-class Batch {
-	#send;
-	#join;
-	#pieces = [];
-	#size = 0;
-
-	constructor(send, join) {
-		this.#send = send;
-		this.#join = join;
-	}
-
-	add(piece) {
-		this.#pieces.push(piece);
-		this.#size += piece.length;
-		if (this.#size >= PART_BYTES) {
-			this.flush();
-		}
-	}
-
-	flush() {
-		this.#send(this.take());
-	}
-
-	/* Returns what has been collected since the last part, or null. */
-	take() {
-		const body = this.#pieces.length > 0 ? this.#join(this.#pieces) : null;
-		this.#pieces = [];
-		this.#size = 0;
-		return body;
-	}
-}
-
-function joinTexts(texts) {
-	return Buffer.from(`[${texts.join(',')}]`);
-}
-
 function joinEncoded(pieces) {
 	const head = Buffer.alloc(5);
 	head[0] = ARRAY_32;
@@ -143,49 +69,100 @@ function joinEncoded(pieces) {
 	return Buffer.concat([head, ...pieces]);
 }
 
+/* The parts of an answer. */
+class Parts {
+	#table = new TableWriter();
+	#encoded = [];
+	#size = 0; // of #encoded
+	#canJson;
+	#send;
+
+	/* canJson: whether the asker reads JSON. send(body). */
+	constructor(canJson, send) {
+		this.#canJson = canJson;
+		this.#send = send;
+	}
+
+	add(details) {
+		if (this.#addToTable(details)) {
+			return;
+		}
+		const bytes = tryEncode(details);
+		if (bytes !== null) {
+			this.#addEncoded(bytes);
+			return;
+		}
+		const rest = reduced(details);
+		if (!this.#addToTable(rest)) {
+			this.#addEncoded(encode(rest));
+		}
+	}
+
+	/* Returns what is not sent yet, at least one part. */
+	rest() {
+		const bodies = [this.#takeTable(), this.#takeEncoded()].filter((body) => body !== null);
+		return bodies.length > 0 ? bodies : [encode([])];
+	}
+
+	#addToTable(details) {
+		const isAdded = this.#canJson && tryAdd(this.#table, details);
+		if (isAdded && this.#table.size >= PART_BYTES) {
+			this.#send(this.#takeTable());
+		}
+		return isAdded;
+	}
+
+	#addEncoded(bytes) {
+		this.#encoded.push(bytes);
+		this.#size += bytes.length;
+		if (this.#size >= PART_BYTES) {
+			this.#send(this.#takeEncoded());
+		}
+	}
+
+	#takeTable() {
+		const text = this.#table.take();
+		return text && Buffer.from(text);
+	}
+
+	#takeEncoded() {
+		const body = this.#encoded.length > 0 ? joinEncoded(this.#encoded) : null;
+		this.#encoded = [];
+		this.#size = 0;
+		return body;
+	}
+}
+
+/* Returns false if a getter or a proxy throws. */
+function tryAdd(table, details) {
+	try {
+		return table.add(details);
+	} catch {
+		return false;
+	}
+}
+
 /*
  * Sends descriptions of `sockets` as the parts of an answer, in turns. local: of the
  * worker. canJson: whether the asker reads JSON text. debt: of its question.
  */
 function sendDescriptions(local, sockets, canJson, debt) {
-	const send = (body) => debt.part(body, false);
-	const texts = new Batch(send, joinTexts);
-	const encoded = new Batch(send, joinEncoded);
+	const parts = new Parts(canJson, (body) => debt.part(body, false));
 	let at = 0;
-
-	function add(socket) {
-		const details = local.details(socket);
-		const text = canJson ? textOf(details) : undefined;
-		if (text !== undefined) {
-			texts.add(text);
-			return;
-		}
-		const bytes = tryEncode(details);
-		if (bytes !== null) {
-			encoded.add(bytes);
-			return;
-		}
-		const rest = reduced(details);
-		const restText = canJson ? textOf(rest) : undefined;
-		(restText === undefined ? encoded : texts).add(restText ?? encode(rest));
-	}
 
 	inTurns((until) => {
 		try {
 			while (at < sockets.length && !debt.isSettled) {
 				const socket = sockets[at++];
 				if (local.socket(socket.id) !== undefined) { // it may have left
-					add(socket);
+					parts.add(local.details(socket));
 				}
 				if (performance.now() >= until) {
 					return true;
 				}
 			}
-			const last = [texts.take(), encoded.take()].filter((body) => body !== null);
-			if (last.length === 0) {
-				last.push(encode([]));
-			}
-			last.forEach((body, i) => debt.part(body, i === last.length - 1));
+			const rest = parts.rest();
+			rest.forEach((body, i) => debt.part(body, i === rest.length - 1));
 		} catch (error) {
 			debt.fail(error);
 		}
@@ -203,10 +180,17 @@ function isDescription(value) {
 		isRooms(value.rooms);
 }
 
+function listOf(body) {
+	if (body[0] === TABLE) {
+		return readTable(json.parse(body.utf8Slice()));
+	}
+	return body[0] === LIST ? json.parse(body.utf8Slice()) : decode(body);
+}
+
 /* Returns the descriptions in a part, or null if it is malformed. */
 function readPart(body) {
 	try {
-		const list = body[0] === LIST ? json.parse(body.utf8Slice()) : decode(body);
+		const list = listOf(body);
 		return Array.isArray(list) && list.every(isDescription) ? list : null;
 	} catch {
 		return null;
