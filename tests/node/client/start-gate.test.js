@@ -176,3 +176,25 @@ describe('client: a daemon that has just started', () => {
 		await daemon.links[0].count('PUBLISH', 1);
 	});
 });
+
+/* µs of CPU that the gate needs for the PRESENCE of each of `n` topics. */
+function presenceCost(n) {
+	const gate = new StartGate(() => {});
+	const topics = Array.from({ length: n }, (_, i) => `topic-${i}`);
+	topics.forEach((topic) => gate.onPresence({ topic, count: 2 }));
+	gate.onEnd(true);
+	gate.shut(Date.now());
+	const before = process.cpuUsage();
+	topics.forEach((topic) => gate.onPresence({ topic, count: 1 }));
+	const { user, system } = process.cpuUsage(before);
+	gate.open();
+	return (user + system) / n;
+}
+
+test('a PRESENCE costs as much among many topics as among few', () => {
+	presenceCost(1000);
+	const ratios = [];
+	for (let i = 0; i < 3 && !(Math.min(...ratios) < 5); i++)
+		ratios.push(presenceCost(8000) / presenceCost(1000));
+	assert.ok(Math.min(...ratios) < 5, `ratios ${ratios}`);
+});

@@ -17,6 +17,7 @@ const HOLD_MS = 250;
 class StartGate {
 	#present = new Map(); // topic → number of members now
 	#awaited = new Map(); // the same, at the end of the last connection in force
+	#missing = 0; // awaited topics with fewer members now than then
 	#release;
 	#timer = null;
 
@@ -44,14 +45,18 @@ class StartGate {
 		this.#timer = null;
 	}
 
+	/* There may be thousands of topics, and each member announces itself for each. */
 	onPresence({ topic, count }) {
+		const wasMissing = this.#isMissing(topic);
 		this.#present.set(topic, count);
+		this.#missing += this.#isMissing(topic) - wasMissing;
 		if (this.isShut && this.#isComplete()) {
 			this.#over();
 		}
 	}
 
 	onUnsubscribe(topic) {
+		this.#missing -= this.#isMissing(topic);
 		this.#present.delete(topic);
 		this.#awaited.delete(topic);
 	}
@@ -63,11 +68,17 @@ class StartGate {
 			this.#awaited = this.#present;
 		}
 		this.#present = new Map();
+		this.#missing = this.#awaited.size;
+	}
+
+	/* Returns 1 or 0. */
+	#isMissing(topic) {
+		const awaited = this.#awaited.get(topic);
+		return awaited !== undefined && !(this.#present.get(topic) >= awaited) ? 1 : 0;
 	}
 
 	#isComplete() {
-		const isBack = ([topic, count]) => this.#present.get(topic) >= count;
-		return this.#awaited.size > 0 && [...this.#awaited].every(isBack);
+		return this.#awaited.size > 0 && this.#missing === 0;
 	}
 
 	#over() {
