@@ -7,7 +7,7 @@ const { after, before, describe, test } = require('node:test');
 
 const { createAdapter, createShardedAdapter } = require('@socket.io/redis-adapter');
 
-const { RedisDaemon } = require('../support/redis');
+const { LIBRARIES, RedisDaemon } = require('../support/redis');
 const { redisAdapter } = require('../support/redis-adapter');
 const { Servers } = require('../support/servers');
 const { next, until, within } = require('../../support/wait');
@@ -16,6 +16,10 @@ const PATIENT = { timeout: 110_000 };
 const BYTES = Buffer.from([0, 255, 13, 10]);
 
 const ADAPTERS = [
+	['classic', createAdapter, 'redis 6, RESP3'],
+	['classic', createAdapter, 'ioredis 6'],
+	['sharded', createShardedAdapter, 'redis 6, RESP3'],
+	['sharded', createShardedAdapter, 'ioredis 6'],
 	['classic', createAdapter, 'redis 5, RESP2'],
 	['classic', createAdapter, 'redis 5, RESP3'],
 	['classic', createAdapter, 'redis 4'],
@@ -24,7 +28,7 @@ const ADAPTERS = [
 	['sharded', createShardedAdapter, 'redis 5, RESP3'],
 	['sharded', createShardedAdapter, 'redis 4'],
 	['sharded', createShardedAdapter, 'ioredis 5'],
-];
+].filter(([, , library]) => Object.hasOwn(LIBRARIES, library));
 
 for (const [kind, make, library] of ADAPTERS)
 	describe(`@socket.io/redis-adapter, ${kind}, over ${library}`, PATIENT, () => {

@@ -9,10 +9,10 @@ const net = require('net');
 const path = require('path');
 const { promisify } = require('util');
 
-const IORedis = require('ioredis');
+const ioredis5 = require('ioredis-5');
 const redis3 = require('redis-3');
 const redis4 = require('redis-4');
-const redis5 = require('redis');
+const redis5 = require('redis-5');
 
 const { Daemon, answers } = require('../../support/daemon');
 const { next, until } = require('../../support/wait');
@@ -148,8 +148,8 @@ class Modern extends Client {
 }
 
 class Ioredis extends Client {
-	constructor(where, { password }) {
-		super(new IORedis({ ...where, password, lazyConnect: true, retryStrategy: () => AGAIN_MS }));
+	constructor(Library, where, { password }) {
+		super(new Library({ ...where, password, lazyConnect: true, retryStrategy: () => AGAIN_MS }));
 		this.native.on('messageBuffer', (channel, body) => this.take('message', null, channel, body));
 		this.native.on('pmessageBuffer', (pattern, channel, body) => {
 			this.take('pmessage', pattern, channel, body);
@@ -208,12 +208,26 @@ class Old extends Client {
 	}
 }
 
+/* The majors that need Node 20. */
+function newest() {
+	if (Number.parseInt(process.versions.node, 10) < 20)
+		return {};
+	const redis6 = require('redis');
+	const ioredis6 = require('ioredis');
+	return {
+		'redis 6, RESP2': (where, more = {}) => new Modern(redis6, where, { ...more, RESP: 2 }),
+		'redis 6, RESP3': (where, more = {}) => new Modern(redis6, where, { ...more, RESP: 3 }),
+		'ioredis 6': (where, more = {}) => new Ioredis(ioredis6, where, more),
+	};
+}
+
 /* name: function (where, { password }) that makes one, which is to be connected. */
 const LIBRARIES = {
+	...newest(),
 	'redis 5, RESP2': (where, more = {}) => new Modern(redis5, where, { ...more, RESP: 2 }),
 	'redis 5, RESP3': (where, more = {}) => new Modern(redis5, where, { ...more, RESP: 3 }),
 	'redis 4': (where, more = {}) => new Modern(redis4, where, more),
-	'ioredis 5': (where, more = {}) => new Ioredis(where, more),
+	'ioredis 5': (where, more = {}) => new Ioredis(ioredis5, where, more),
 	'redis 3': (where, more = {}) => new Old(where, more),
 };
 

@@ -17,6 +17,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const debug = require('debug')('socket.io-pm2adapter');
+const { Pm2aError } = require('../client/errors');
 
 const PACKAGE = 'socket.io-adapter';
 
@@ -113,6 +114,17 @@ function versionsAt(file) {
 
 const behind = new WeakMap(); // server → the result of hostBehind()
 
+/* The class that this package finds. The name is a literal, by which a bundler finds
+ * it; in a script that only emits there may be none. */
+function ownAdapter() {
+	try {
+		return adapterOf(require('socket.io-adapter'));
+	} catch (error) {
+		throw new Pm2aError('PM2A_ERR_VERSION',
+			'socket.io-adapter is not installed; install socket.io', error);
+	}
+}
+
 /* Returns { Adapter, versions } of the socket.io that made the server, or null. */
 function hostBehind(server) {
 	if (!behind.has(server)) {
@@ -134,7 +146,7 @@ function hostOf(nsp) {
 		debug('socket.io is not among the loaded modules');
 	}
 	return {
-		Adapter: present ?? host?.Adapter ?? adapterOf(require(PACKAGE)),
+		Adapter: present ?? host?.Adapter ?? ownAdapter(),
 		versions: host?.versions ?? {},
 	};
 }
