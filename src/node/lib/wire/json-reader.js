@@ -7,7 +7,7 @@
  * exceed them.
  */
 
-const { keysMax, objectsMax, valuesMax } = require('./msgpack-reader');
+const { keyCost, keysMax, objectsMax, valuesMax } = require('./msgpack-reader');
 
 const UNCOUNTED = 512 * 1024; // characters: none has more than the least limit
 const QUOTE = 0x22;
@@ -35,6 +35,7 @@ function endOfString(text, at) {
 function count(text) {
 	const n = text.length;
 	const keys = new Set();
+	let keysLeft = keysMax(n);
 	let objects = objectsMax(n);
 	let values = valuesMax(n);
 	let string = '';
@@ -49,8 +50,9 @@ function count(text) {
 		}
 		case COLON:
 			values--;
-			if (keys.add(string).size > keysMax(n)) {
-				objects = -1;
+			if (!keys.has(string)) {
+				keys.add(string);
+				keysLeft -= keyCost(string);
 			}
 			break;
 		case OPEN_LIST:
@@ -63,7 +65,7 @@ function count(text) {
 			break;
 		default:
 		}
-		if (objects < 0 || values < 0) {
+		if (objects < 0 || values < 0 || keysLeft < 0) {
 			throw new RangeError(`over the limits of ${n} characters, which are ` +
 				`${valuesMax(n)} values, ${objectsMax(n)} objects and arrays, ` +
 				`${keysMax(n)} different keys`);

@@ -33,9 +33,15 @@ function objectsMax(size) {
 	return 256 * 1024 + Math.floor(size / 64);
 }
 
-/* How many different keys there may be. */
+/* How many different keys there may be; a key counts once for each 32 characters that it
+ * begins, since V8 copies and hashes them. */
 function keysMax(size) {
 	return KEYS_FREE + Math.floor(size / 128);
+}
+
+/* What a key counts against keysMax(). */
+function keyCost(key) {
+	return 1 + (key.length >> 5);
 }
 
 class Reader {
@@ -45,6 +51,7 @@ class Reader {
 	#values; // still allowed
 	#objects;
 	#keys = null; // a Set of those that were not in `texts`
+	#keysCost = 0; // of them
 
 	/* Returns the value in `bytes`; throws RangeError if they are malformed. */
 	static decode(bytes) {
@@ -206,8 +213,12 @@ class Reader {
 
 	#noteKey(key) {
 		this.#keys ??= new Set();
-		if (this.#keys.add(key).size > keysMax(this.#size)) {
-			this.#refuse();
+		const { size } = this.#keys;
+		if (this.#keys.add(key).size > size) {
+			this.#keysCost += keyCost(key);
+			if (this.#keysCost > keysMax(this.#size)) {
+				this.#refuse();
+			}
 		}
 	}
 
@@ -301,5 +312,5 @@ function setOwn(object, key, value) {
 }
 
 module.exports = {
-	DEPTH_MAX, KEYS_FREE, decode: Reader.decode, keysMax, objectsMax, setOwn, valuesMax,
+	DEPTH_MAX, KEYS_FREE, decode: Reader.decode, keyCost, keysMax, objectsMax, setOwn, valuesMax,
 };

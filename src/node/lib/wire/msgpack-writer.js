@@ -10,7 +10,7 @@
  */
 
 const { asBuffer } = require('./frame-writer');
-const { DEPTH_MAX, KEYS_FREE, decode } = require('./msgpack-reader');
+const { DEPTH_MAX, KEYS_FREE, decode, keyCost } = require('./msgpack-reader');
 
 const SIZE_FIRST = 1024;
 const DEPTH_WATCHED = 32; // where a circular reference is looked for
@@ -22,7 +22,7 @@ const TWO_34 = 2 ** 34;
 class Writer {
 	#bytes = Buffer.allocUnsafe(SIZE_FIRST);
 	#at = 0;
-	#n = 0; // values and keys
+	#n = 0; // values, and what the keys count
 	#keepsBuffers; // see encodeEvent()
 	#above = []; // the objects around this one, from DEPTH_WATCHED
 
@@ -248,10 +248,10 @@ class Writer {
 				values.push(value);
 			}
 		}
-		this.#n += keys.length;
 		this.#length(keys.length, { fix: 0x80, below: 0x10, code16: 0xde });
 		for (let i = 0; i < keys.length; i++) {
 			this.#text(keys[i]);
+			this.#n += keyCost(keys[i]);
 			this.#any(values[i], depth + 1);
 		}
 	}
