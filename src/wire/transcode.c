@@ -1,5 +1,6 @@
 #include "wire/transcode.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -11,9 +12,10 @@
 /*
  * The output never has more than three times the bytes of the text, and the
  * bins: a container's head has 5 for 2 brackets, a float64 9 for at least 3
- * digits, a string no more than before. So room for all of it is reserved once,
- * and no code below checks for room. It is address space; pages that aren't
- * written cost nothing.
+ * digits, a string no more than before. A container that the text leaves open
+ * has 5 for 1 bracket, so each level may add 2. Room for all of it is reserved
+ * once, and no code below checks for room. It is address space; pages that
+ * aren't written cost nothing.
  *
  * The number of values of a container is known at its end. Its head has a
  * four-byte count that is filled in then; heads of minimum size would have to
@@ -23,8 +25,9 @@
  */
 
 #define EXPANSION 3
-#define SPARE 16 /* bytes */
 #define CONTAINER_HEAD 5
+#define SPARE \
+	(16 + (CONTAINER_HEAD - EXPANSION) * TRANSCODE_DEPTH_MAX) /* bytes */
 #define SHORT_MAX 15 /* digits that are always below 2^53 */
 #define HARD_COST 32
 /* Bytes in a unit of cost: of blanks, of strings, and of strings with escapes
@@ -426,6 +429,7 @@ transcode_json(struct msg_writer *w, const uint8_t *text, size_t len,
     const struct transcode_bin *bins, size_t n_bins)
 {
 	struct reader r;
+	size_t room;
 	int e;
 
 	r.at = text;
@@ -437,10 +441,12 @@ transcode_json(struct msg_writer *w, const uint8_t *text, size_t len,
 	r.depth = 0;
 	for (size_t i = 0; i < n_bins; i++)
 		r.bins_left += bins[i].len;
-	r.base = r.out = msg_reserve(w, EXPANSION * len + r.bins_left + SPARE);
+	room = EXPANSION * len + r.bins_left + SPARE;
+	r.base = r.out = msg_reserve(w, room);
 	if (r.base == NULL)
 		return -ENOMEM;
 	e = take_all(&r);
+	assert((size_t)(r.out - r.base) <= room);
 	if (e != 0)
 		return e;
 	w->len += (size_t)(r.out - r.base);

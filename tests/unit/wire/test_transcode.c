@@ -153,6 +153,30 @@ TEST(a_text_nests_to_the_limit_and_no_deeper)
 	}
 }
 
+/* Each level has a head of 5 bytes, and no bracket that would pay for it. */
+TEST(levels_that_the_text_leaves_open_fit_in_the_room)
+{
+	static const char *const units[] = { "[", "[-0,", "{\"\":", "[[],",
+		"{\"\":-0,\"\":" };
+
+	for (size_t i = 0; i < N_ELEMENTS(units); i++) {
+		size_t n = strlen(units[i]);
+		char *text = malloc(n * TRANSCODE_DEPTH_MAX + 4);
+
+		for (size_t depth = 1; depth < TRANSCODE_DEPTH_MAX; depth++) {
+			struct msg_writer w = { 0 };
+
+			memcpy(text + (depth - 1) * n, units[i], n);
+			memcpy(text + depth * n, "true", 4);
+			ck_assert_int_eq(
+			    transcode(&w, text, depth * n + 4, NULL, 0),
+			    TRANSCODE_E_MALFORMED);
+			msg_writer_fini(&w);
+		}
+		free(text);
+	}
+}
+
 /* An array of so many bytes, of unit over and over. */
 static char *
 repeated(const char *unit, size_t len)
