@@ -110,7 +110,7 @@ UNIT_BINARIES := $(UNITS:%=$(B)/tests/unit/%)
 # Each layer as an archive, for what links a layer and those below it.
 archives = $(foreach l,$(1) $(BELOW_$(1)),$(B)/layers/$(l).a)
 
-.PHONY: all deps deps-test demo test check check-unit check-system check-node \
+.PHONY: all deps deps-test demo test check check-unit check-system check-node check-node-versions \
 	check-instructions check-fuzz asan \
 	bench fuzz soak coverage lint layers circles words format format-check generated \
 	check-generated install uninstall dist deb clean help system-programs test-programs
@@ -266,6 +266,9 @@ check-system: system-programs ## run the real daemon of VARIANT against raw byte
 check-node: all ## run the Node package's tests, with real Socket.IO and pm2
 	@tests/run node $(VARIANT)
 
+check-node-versions: all ## run the package's tests with Node 18, 20, 22 and 24 (NODE_VERSIONS)
+	@tests/node-versions
+
 check-instructions: $(B)/bench/workload ## count the instructions of a delivery, with callgrind
 	@tests/instructions $<
 
@@ -328,7 +331,7 @@ lint: layers words circles format-check check-generated ## layers, words, format
 		--suppress='*:/usr/include/*' --include=/usr/include/bsd/sys/queue.h \
 		--include=/usr/include/bsd/sys/tree.h \
 		-Isrc -Iinclude -D_GNU_SOURCE -DVERSION='""' -DLIBBSD_VERSION='""' $(SOURCES)
-	shellcheck tests/{deps,layers,layers-js,circles,generate,run,coverage,units,instructions,install,manuals,deb,deb-life} tests/fuzz/{run,seeds} .ci/run \
+	shellcheck tests/{deps,node-versions,layers,layers-js,circles,generate,run,coverage,units,instructions,install,manuals,deb,deb-life} tests/fuzz/{run,seeds} .ci/run \
 		src/node/bin/pm2adapterd.sh
 	@npm --prefix src/node run --silent lint
 
