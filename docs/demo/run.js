@@ -13,7 +13,7 @@ const path = require('path');
 
 const USAGE = 64;
 const START_MS = 25000;
-const CHECK_MS = 60000;
+const CHECK_MS = 180_000;
 const WATCH_MS = 2000;
 const PROBLEMS_SHOWN = 12;
 const HOST = process.env.DEMO_HOST || '127.0.0.1';

@@ -4,9 +4,8 @@
  * The demo's application: a page and a Socket.IO server, as one of the workers that pm2 runs in
  * cluster mode. One line makes it reach the clients of the other workers, that with pm2Adapter(),
  * which finds the daemon that the same pm2 runs.
- *
- * The server accepts only the WebSocket transport: with HTTP long-polling every request of a client
- * must reach the same worker, and pm2 spreads them over all.
+ * Its clients use any transport: a request that reaches another worker than its session's is
+ * forwarded to that one.
  */
 
 const fs = require('fs');
@@ -122,6 +121,8 @@ function serve(nsp, daemon) {
 
 		Object.assign(socket.data, { ...me, tab: who.tab, name: who.name });
 		on('whoami', () => ({ ...me, daemon: daemon.up }));
+		on('way', () => ({ transport: socket.conn.transport.name,
+			isForwarded: Boolean(socket.conn.isForwarded) }));
 		on('join', ifRoom((room) => socket.join(room)));
 		on('leave', ifRoom((room) => socket.leave(room)));
 		if (nsp.name === '/')
@@ -157,8 +158,19 @@ function allowRequest({ headers: { host, origin } }, decide) {
 }
 
 const server = http.createServer(serveFile);
-const io = new Server(server, { transports: ['websocket'], allowRequest });
+const io = new Server(server, { allowRequest });
 io.adapter(pm2Adapter());
+
+/*
+ * Notes how the latest request of a session came here: from the client, or over this worker's Unix
+ * socket, which has no address, from the worker that got it.
+ */
+io.engine.use((request, response, next) => {
+	const session = io.engine.clients[request._query.sid];
+	if (session)
+		session.isForwarded = request.socket.localAddress === undefined;
+	next();
+});
 
 const { client } = io.of('/').adapter;
 const daemon = { up: false };

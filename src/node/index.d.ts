@@ -49,6 +49,7 @@ declare namespace adapter {
 		| 'PM2A_WARN_RECEIVE'
 		| 'PM2A_WARN_UNSENT'
 		| 'PM2A_WARN_POLLING'
+		| 'PM2A_WARN_ANY_WORKER'
 		| 'PM2A_WARN_RECOVERY';
 
 	class Pm2aError extends Error {

@@ -46,7 +46,7 @@ function ledgerOf(numbers) {
 	return ledger;
 }
 
-test('the check passes on the real thing, and leaves nothing behind', { timeout: 120000 }, async () => {
+test('the check passes on the real thing, and leaves nothing behind', { timeout: 240000 }, async () => {
 	const { code, out, err, left } = await runDemo(['--once']);
 	assert.equal(err, '');
 	assert.equal(code, 0);
@@ -63,7 +63,7 @@ test('the check passes on the real thing, and leaves nothing behind', { timeout:
 	assert.deepEqual(left, []);
 });
 
-test('the demo says where the page is, and a signal ends all of it', { timeout: 120000 }, async () => {
+test('the demo says where the page is, and a signal ends all of it', { timeout: 240000 }, async () => {
 	let page = null;
 	const { code, out, left } = await runDemo([], {
 		onLine: (text, child) => {
@@ -86,7 +86,7 @@ test('without the daemon the demo says what is missing', { timeout: 60000 }, asy
 	assert.deepEqual(left, []);
 });
 
-test('a daemon that does not start is reported, and all of it ends', { timeout: 120000 }, async () => {
+test('a daemon that does not start is reported, and all of it ends', { timeout: 240000 }, async () => {
 	const { code, err, left } = await runDemo(['--once'], { env: { PM2ADAPTERD_BIN: '/bin/false' } });
 	assert.equal(code, 1);
 	assert.match(err, /^demo: pm2adapterd does not run: errored/);

@@ -51,6 +51,13 @@ class Tab {
 		return this.page.locator('#worker').textContent();
 	}
 
+	/* How its session reached the worker, once it is a WebSocket. */
+	async way() {
+		const found = this.page.locator('#way', { hasText: 'WebSocket' });
+		await found.waitFor();
+		return found.textContent();
+	}
+
 	name() {
 		return this.page.locator('#name').textContent();
 	}
@@ -121,6 +128,9 @@ describe('the demo page', needs(CHROMIUM), () => {
 	let left;
 	let right;
 
+	// What a worker passes on ends with it, so the tabs that see one die have WebSockets to their own.
+	const direct = () => `${app.url}?transport=websocket`;
+
 	const tab = async () => {
 		const context = await browser.newContext({ viewport: SHOTS.light.viewport });
 		return new Tab(await context.newPage());
@@ -140,10 +150,19 @@ describe('the demo page', needs(CHROMIUM), () => {
 		await app?.pm2.kill();
 	}, { timeout: 60000 });
 
+	test('a tab over any transport says how it reached its worker', { timeout: 60000, skip }, async () => {
+		const one = await tab();
+		await one.open(app.url);
+		assert.match(await one.way(), /^WebSocket, (directly|passed on by another worker)$/);
+		await one.open(`${app.url}?transport=polling`);
+		await one.page.locator('#way', { hasText: /^Long-polling, (directly|passed on by another worker)$/ }).waitFor();
+		await one.page.context().close();
+	});
+
 	test('two tabs come to two workers, and each shows both', { timeout: 60000, skip }, async () => {
-		await left.open(app.url);
+		await left.open(direct());
 		await left.shoot('empty');
-		await right.open(app.url);
+		await right.open(direct());
 		await right.switchFrom(await left.worker());
 		assert.notEqual(await right.worker(), await left.worker());
 		for (const { page } of [left, right]) {

@@ -2,21 +2,26 @@
 
 const { io } = require('socket.io-client');
 
-const ACK_MS = 10000;
+const ACK_MS = 40000;
 
-function connect(url) {
+/* Options of clients: those that poll, those that begin so and upgrade, and those that never do. */
+const POLLING = { transports: ['polling'] };
+const DEFAULT = {};
+const WEBSOCKET = { transports: ['websocket'] };
+
+function connect(url, options) {
 	return new Promise((resolve, reject) => {
-		const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false });
+		const socket = io(url, { ...options, forceNew: true, reconnection: false });
 		socket.once('connect', () => resolve(socket));
 		socket.once('connect_error', reject);
 	});
 }
 
 /* Promises a client and the identity of the worker that serves it. */
-async function visit(url) {
-	const socket = await connect(url);
+async function visit(url, options = WEBSOCKET) {
+	const socket = await connect(url, options);
 	const { worker, pid } = await socket.timeout(ACK_MS).emitWithAck('whoami');
 	return { worker, pid, socket };
 }
 
-module.exports = { ACK_MS, visit };
+module.exports = { ACK_MS, DEFAULT, POLLING, WEBSOCKET, visit };

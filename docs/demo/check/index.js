@@ -9,13 +9,15 @@
  * worker dies, and its clients are lost.
  */
 
-const { ACK_MS, visit } = require('./connect');
+const { ACK_MS, DEFAULT, POLLING, WEBSOCKET, visit } = require('./connect');
 const Ledger = require('./ledger');
 const pattern = require('./pattern');
 const plan = require('./plan');
 const Questions = require('./questions');
 
-const PER_WORKER = 2;
+/* The clients of each worker: half of them only poll. */
+const WAYS = [POLLING, DEFAULT];
+const PER_WORKER = WAYS.length;
 
 const label = (index) => `client ${index + 1}`;
 
@@ -25,22 +27,24 @@ async function ask(socket, event, room) {
 		throw new Error(`${event} ${room}: ${why}`);
 }
 
-/* Node distributes connections to the workers in turn. Closes those that a worker does not need. */
-async function spread(url, workers) {
-	const seats = new Map();
+/*
+ * A client of each way on each worker. Node distributes connections to the workers in turn. Closes
+ * those that a worker does not need.
+ */
+async function spread(url, workers, ways) {
 	const clients = [];
-	const wanted = workers * PER_WORKER;
-	for (let tries = 0; clients.length < wanted; tries++) {
-		if (tries > wanted * 20)
-			throw new Error(`no ${PER_WORKER} clients on each of ${workers} workers after ${tries} connections`);
-		const { worker, pid, socket } = await visit(url);
-		const taken = seats.get(worker) || 0;
-		if (taken === PER_WORKER) {
-			socket.disconnect();
-			continue;
+	for (const way of ways) {
+		const seats = new Map();
+		for (let tries = 0; seats.size < workers; tries++) {
+			if (tries > workers * 20)
+				throw new Error(`no client on each of ${workers} workers after ${tries} connections`);
+			const { worker, pid, socket } = await visit(url, way);
+			if (seats.has(worker))
+				socket.disconnect();
+			else
+				seats.set(worker, { worker, pid, sockets: { '/': socket } });
 		}
-		seats.set(worker, taken + 1);
-		clients.push({ worker, pid, sockets: { '/': socket } });
+		clients.push(...seats.values());
 	}
 	return clients;
 }
@@ -55,9 +59,10 @@ class Check {
 	#closing = false;
 
 	async run(url, workers, onPhase) {
-		this.#clients = await spread(url, workers);
+		this.#clients = await spread(url, workers, WAYS);
 		await this.#enter();
-		onPhase(`${this.#clients.length} clients, ${PER_WORKER} on each of ${workers} workers`);
+		onPhase(`${this.#clients.length} clients, ${PER_WORKER} on each of ${workers} workers, ` +
+			'half with long-polling alone');
 
 		const everyone = () => this.#clients.map((_, i) => i);
 		const ids = (nsp) => this.#spaces[nsp].map((client) => client.id);
@@ -80,6 +85,7 @@ class Check {
 		await this.#phase(everyone(), plan.fence);
 		await this.#phase(everyone(), plan.fence);
 		if (workers > 1) {
+			await this.#reconnect(url, workers);
 			const { open, ms } = await this.#questions.death();
 			onPhase(`a worker killed: ${open} open questions ended with it, the last after ${ms.toFixed(1)} ms`);
 		}
@@ -108,6 +114,22 @@ class Check {
 		if (workers > 1)
 			await this.#questions.goodbyes(url);
 		onPhase('sockets of other workers moved to rooms, out of them, and disconnected');
+	}
+
+	/*
+	 * The requests that a worker forwards die with it, and so do the sessions that they are of. Those
+	 * who see a worker die have WebSockets to their own.
+	 */
+	async #reconnect(url, workers) {
+		this.#closing = true;
+		for (const { sockets } of this.#clients)
+			for (const socket of Object.values(sockets))
+				socket.disconnect();
+		this.#closing = false;
+		this.#clients = await spread(url, workers, [WEBSOCKET, WEBSOCKET]);
+		await this.#enter();
+		this.#questions.listen();
+		await this.#questions.alone();
 	}
 
 	async #enter() {

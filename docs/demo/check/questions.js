@@ -5,12 +5,14 @@
  * of the check's own clients. Concurrent requests do not change each other's answers.
  */
 
+const { setTimeout: sleep } = require('timers/promises');
 const { inspect, isDeepStrictEqual } = require('util');
 
 const { ACK_MS, visit } = require('./connect');
 const pattern = require('./pattern');
 
 const GUESTS = 2;
+const LOOK_MS = 20;
 const BYTES = 5000;
 const INSPECT = { breakLength: Infinity, depth: 4 };
 
@@ -60,7 +62,12 @@ class Questions {
 	/* spaces: namespace → clients { index, worker, pid, socket, id, rooms }. */
 	constructor(spaces) {
 		this.#spaces = spaces;
-		for (const client of Object.values(spaces).flat()) {
+		this.listen();
+	}
+
+	/* Makes the clients answer; again if they are others. */
+	listen() {
+		for (const client of Object.values(this.#spaces).flat()) {
 			client.socket.on('echo', (word, done) => done([client.index, word]));
 			client.socket.on('patience', (pid, done) => {
 				if (pid !== client.pid)
@@ -140,6 +147,17 @@ class Questions {
 				await gone;
 				await this.#ask(me, 'clients', [[]], ids(all), sorted);
 			}
+	}
+
+	/* Resolves when no workers have any other clients. */
+	async alone() {
+		for (const all of Object.values(this.#spaces)) {
+			const [{ socket }] = all;
+			const here = async () => (await socket.timeout(ACK_MS)
+				.emitWithAck('question', { method: 'allSockets', args: [[]] })).value;
+			while (!isDeepStrictEqual(sorted(await here()), ids(all)))
+				await sleep(LOOK_MS);
+		}
 	}
 
 	/*

@@ -24,8 +24,13 @@ let servers = null;
 let dismissed = null;
 let leaving = null;
 let phase = 'connecting';
+let way = null;
 
-const socket = io({ transports: ['websocket'], auth: { tab, name }, reconnectionDelayMax: 2000 });
+/* ?transport=polling or ?transport=websocket: that one alone. */
+const only = new URLSearchParams(location.search).get('transport');
+const socket = io({
+	auth: { tab, name }, reconnectionDelayMax: 2000, ...(only && { transports: [only] }),
+});
 
 const $ = (id) => document.getElementById(id);
 
@@ -126,10 +131,22 @@ function drawWorkers() {
 	$('workers').replaceChildren(...lines);
 }
 
+const TRANSPORTS = { polling: 'Long-polling', websocket: 'WebSocket' };
+
+/* How the latest request of this tab's session reached its worker. */
+function askWay() {
+	socket.emit('way', (answer) => {
+		way = answer;
+		draw();
+	});
+}
+
 function drawSelf() {
 	$('name').textContent = name;
 	$('worker').textContent = self ? `worker ${self.worker}` : 'no worker';
 	$('process').textContent = self ? `pid ${self.pid}` : '';
+	$('way').textContent = self && way ? TRANSPORTS[way.transport] +
+		(way.isForwarded ? ', passed on by another worker' : ', directly') : '';
 	if (self)
 		$('worker').dataset.tint = tint(self.worker);
 	else
@@ -236,10 +253,13 @@ socket.on('you', (you) => {
 			socket.emit('join', room, () => {});
 	socket.emit('arrive');
 	draw();
+	askWay();
+	socket.io.engine.on('upgrade', askWay);
 });
 
 socket.on('disconnect', () => {
 	self = null;
+	way = null;
 	servers = null;
 	phase = leaving ? 'switching' : (dismissed ? 'dismissed' : 'lost');
 	draw();

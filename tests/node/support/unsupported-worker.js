@@ -15,7 +15,7 @@ if (cluster.isPrimary) {
 	cluster.fork().on('message', (told) => process.send(told));
 } else {
 	const pm2Adapter = require('../../../src/node');
-	const create = pm2Adapter({ socket });
+	const create = pm2Adapter({ socket, anyWorker: false });
 	const options = {
 		adapter: create, serveClient: false,
 		...(mode === 'recovery' && { connectionStateRecovery: {} }),

@@ -2,8 +2,9 @@
 
 /*
  * Warns of what an application uses and this package cannot do: HTTP long-polling
- * in workers that share a port, and connectionStateRecovery. Without a warning the
- * former fails for a part of the clients, and the latter never recovers.
+ * in workers that share a port, if requests are not forwarded to the worker that has
+ * their session, and connectionStateRecovery. Without a warning the former fails for
+ * a part of the clients, and the latter never recovers.
  *
  * With a listener of @socket.io/sticky or sticky-session the workers have sticky
  * sessions; under stock pm2 they cannot have any.
@@ -24,8 +25,8 @@ function watchPolling(engine, serverCount) {
 		if (transport?.name === 'polling' && serverCount() > 1 && !hasStickySessions()) {
 			engine.off('connection', onConnection);
 			warnOnce('PM2A_WARN_POLLING', '', 'a client polls, and its requests reach any ' +
-				'worker, so that most connections fail; set transports: [\'websocket\'] in ' +
-				'the server and in the client');
+				'worker, so that most connections fail; leave out anyWorker: false, or set ' +
+				'transports: [\'websocket\'] in the server and in the client');
 		}
 	};
 	engine.on('connection', onConnection);
@@ -46,7 +47,8 @@ function warnOfUnsupported(adapter, serverCount) {
 		warnOnce('PM2A_WARN_RECOVERY', '', 'connectionStateRecovery is set, but this ' +
 			'adapter recovers no connection: clients must load again what they missed');
 	}
-	if (cluster.isWorker) {
+	const isForwarding = adapter.client.stats.forwarded !== undefined;
+	if (cluster.isWorker && !isForwarding) {
 		// Engine.IO's server may be attached later, but before the first room.
 		adapter.once('create-room', () => {
 			const engine = server.engine ?? server.eio;

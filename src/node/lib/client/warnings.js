@@ -32,7 +32,8 @@ const CODES = {
 	PM2A_WARN_MALFORMED: 'another process sent something malformed',
 	PM2A_WARN_RECEIVE: 'a received message could not be delivered',
 	PM2A_WARN_UNSENT: 'an emitter gives up and messages wait',
-	PM2A_WARN_POLLING: 'clients poll, and stock pm2 has no sticky sessions',
+	PM2A_WARN_POLLING: 'clients poll without sticky sessions, and anyWorker is false',
+	PM2A_WARN_ANY_WORKER: 'requests of other workers\' sessions are not forwarded',
 	PM2A_WARN_RECOVERY: 'connectionStateRecovery is not supported',
 };
 

@@ -16,6 +16,7 @@
  */
 
 const debug = require('debug')('socket.io-pm2adapter:engine');
+const { warnOnce } = require('../client/warnings');
 const { forwardChunked } = require('./chunked-request');
 const { foldersFor } = require('./folder');
 const { ForwardedRequest } = require('./forwarded-request');
@@ -26,7 +27,6 @@ const { OwnerLookup } = require('./owner-lookup');
 const { OwnerPool } = require('./owner-pool');
 const { tagOf } = require('./session-id');
 const { tunnel } = require('./tunnel');
-const { warnOnce } = require('./warn-once');
 
 const pool = new OwnerPool(); // of this process
 
@@ -91,8 +91,9 @@ class AnyWorker {
 			this.#inner.open();
 		} catch (error) {
 			debug('not listening: %s', error.message);
-			warnOnce('this worker cannot listen for requests that reach other workers, so its ' +
-				`clients need sticky sessions or the WebSocket transport alone: ${error.message}`);
+			warnOnce('PM2A_WARN_ANY_WORKER', 'socket', 'this worker cannot listen for requests ' +
+				'that reach other workers, so its clients need sticky sessions or the WebSocket ' +
+				`transport alone: ${error.message}`);
 		}
 	}
 

@@ -6,11 +6,13 @@
  */
 
 const { boolean } = require('../client/options');
+const { warnOnce } = require('../client/warnings');
 const { AnyWorker } = require('./any-worker');
-const { warnOnce } = require('./warn-once');
 
 const METHODS = ['attach', 'close', 'handleRequest', 'handleUpgrade', 'generateId',
 	'prepare', 'onWebSocket'];
+
+const warn = (text) => warnOnce('PM2A_WARN_ANY_WORKER', text, text);
 
 const seen = new WeakSet(); // Engine.IO servers
 
@@ -26,12 +28,12 @@ function extend(engine, options) {
 	}
 	seen.add(engine);
 	if (!isSupported(engine)) {
-		warnOnce(`${engine.constructor?.name ?? 'this engine'} is not the Engine.IO of Node's ` +
+		warn(`${engine.constructor?.name ?? 'this engine'} is not the Engine.IO of Node's ` +
 			'HTTP server; requests that reach another worker than their session\'s are not forwarded');
 		return;
 	}
 	if (engine.opts?.transports?.includes('webtransport')) {
-		warnOnce('WebTransport is not forwarded: a client stays with its other transport ' +
+		warn('WebTransport is not forwarded: a client stays with its other transport ' +
 			'if another worker has its session');
 	}
 	new AnyWorker(engine, options);
@@ -61,8 +63,8 @@ function watchEngine(io, fn) {
 function anyWorker(opts) {
 	const isOn = boolean('anyWorker', opts?.anyWorker ?? true);
 	return (io, client) => {
-		Object.assign(client.stats, { forwarded: 0, tunnelled: 0, ownerGone: 0 });
 		if (isOn) {
+			Object.assign(client.stats, { forwarded: 0, tunnelled: 0, ownerGone: 0 });
 			watchEngine(io, (engine) => {
 				/* Socket.IO 2 keeps its sockets in an object. */
 				const isIdPublic = !(io.sockets?.sockets instanceof Map);
