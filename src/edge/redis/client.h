@@ -63,7 +63,8 @@ struct redis_client {
 	struct redis_long *doing; /* its request that takes steps, or NULL */
 	struct turns_stage held;  /* requests behind that */
 	size_t held_at;           /* bytes of held that have been handled */
-	char *name;               /* or NULL */
+	char *name;               /* or NULL, as lib_name and lib_ver */
+	char *lib_name, *lib_ver; /* set by CLIENT SETINFO; RESET keeps them */
 	const char *command;      /* the last one, in lower case */
 	const char *detail;       /* of the reason for its end, or NULL */
 	uint32_t n_channels;      /* exact ones */

@@ -94,31 +94,37 @@ is_name(const struct resp_arg *arg)
 	return true;
 }
 
-/* Returns false after an error to the client. */
+/* Sets *text to the argument. Returns false if it is refused: the client has
+ * been sent an error that begins with `what`. */
 static bool
-set_name(struct redis_call *call, const struct resp_arg *arg)
+set_text(struct redis_call *call, const struct resp_arg *arg, const char *what,
+    char **text)
 {
-	struct redis_client *client = call->client;
-
 	if (arg->len > NAME_MAX_BYTES) {
-		redis_error(call,
-		    "ERR Client names cannot be longer than %d bytes",
+		redis_error(call, "ERR %s cannot be longer than %d bytes", what,
 		    NAME_MAX_BYTES);
 		return false;
 	}
 	if (!is_name(arg)) {
 		redis_error(call,
-		    "ERR Client names cannot contain spaces, newlines or "
-		    "special characters.");
+		    "ERR %s cannot contain spaces, newlines or special "
+		    "characters.",
+		    what);
 		return false;
 	}
-	free(client->name);
-	client->name = NULL;
+	free(*text);
+	*text = NULL;
 	if (arg->len > 0) {
-		client->name = xcalloc(1, arg->len + 1);
-		memcpy(client->name, arg->data, arg->len);
+		*text = xcalloc(1, arg->len + 1);
+		memcpy(*text, arg->data, arg->len);
 	}
 	return true;
+}
+
+static bool
+set_name(struct redis_call *call, const struct resp_arg *arg)
+{
+	return set_text(call, arg, "Client names", &call->client->name);
 }
 
 static void
@@ -226,21 +232,18 @@ redis_client_getname(struct redis_call *call)
 void
 redis_client_setinfo(struct redis_call *call)
 {
-	const struct resp_arg *what = &call->args[2];
+	const struct resp_arg *what = &call->args[2], *value = &call->args[3];
+	struct redis_client *client = call->client;
+	bool is_done = false;
 
-	if (!redis_is(what, "lib-name") && !redis_is(what, "lib-ver"))
+	if (redis_is(what, "lib-name"))
+		is_done = set_text(call, value, "lib-name", &client->lib_name);
+	else if (redis_is(what, "lib-ver"))
+		is_done = set_text(call, value, "lib-ver", &client->lib_ver);
+	else
 		redis_error(call, "ERR Unrecognized option '%.*s'",
 		    redis_shown(what), (const char *)what->data);
-	else if (call->args[3].len > NAME_MAX_BYTES)
-		redis_error(call, "ERR %s cannot be longer than %d bytes",
-		    redis_is(what, "lib-name") ? "lib-name" : "lib-ver",
-		    NAME_MAX_BYTES);
-	else if (!is_name(&call->args[3]))
-		redis_error(call,
-		    "ERR %s cannot contain spaces, newlines or special "
-		    "characters.",
-		    redis_is(what, "lib-name") ? "lib-name" : "lib-ver");
-	else
+	if (is_done)
 		put_ok(call);
 }
 

@@ -16,7 +16,7 @@
  * programs parse its lines.
  */
 
-#define CLIENT_LINE_MAX 1024
+#define CLIENT_LINE_MAX 2048
 
 static void put_line(struct msg_writer *w, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -145,12 +145,15 @@ put_client(struct msg_writer *w, const struct redis_client *client)
 	snprintf(text, sizeof(text),
 	    "id=%" PRIu64 " addr=%s:0 laddr=%s:0 name=%s age=%" PRId64
 	    " idle=0 flags=%s db=0 sub=%u psub=%u ssub=%u multi=-1 oll=0 "
-	    "omem=%zu events=r cmd=%s user=default resp=%d\n",
+	    "omem=%zu events=r cmd=%s user=default resp=%d lib-name=%s "
+	    "lib-ver=%s\n",
 	    client->member->id, redis->settings.socket, redis->settings.socket,
 	    client->name == NULL ? "" : client->name, age_s,
 	    n_all > 0 ? "P" : "N", client->n_channels, client->patterns.n_subs,
 	    client->shards->owner.n_subs, conn_queue_bytes(client->conn),
-	    client->command, client->version);
+	    client->command, client->version,
+	    client->lib_name == NULL ? "" : client->lib_name,
+	    client->lib_ver == NULL ? "" : client->lib_ver);
 	msg_put_raw(w, text, strlen(text));
 }
 

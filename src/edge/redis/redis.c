@@ -97,6 +97,8 @@ on_gone(struct conn *conn)
 	redis->n_unwelcome -= client->is_unwelcome;
 	resp_parser_fini(&client->parser);
 	free(client->name);
+	free(client->lib_name);
+	free(client->lib_ver);
 	free(client);
 	finish_drain(redis);
 }

@@ -504,6 +504,54 @@ TEST_EACH(a_list_of_clients_has_who_was_asked_for, lists)
 }
 
 static const struct {
+	const char *said, *line;
+} libraries[] = {
+	{ "", "resp=2 lib-name= lib-ver=\n" },
+	{ "CLIENT SETINFO LIB-NAME ioredis\r\n",
+	    "resp=2 lib-name=ioredis lib-ver=\n" },
+	{ "CLIENT SETINFO lib-name node-redis\r\n"
+	  "CLIENT SETINFO lib-ver 5.0.1\r\nRESET\r\n",
+	    "resp=2 lib-name=node-redis lib-ver=5.0.1\n" },
+};
+
+TEST_EACH(a_list_of_clients_shows_their_library_and_its_version, libraries)
+{
+	struct client *c;
+	const char *line = libraries[row].line;
+
+	begin_redis("");
+	c = dial_redis();
+	tell(c, libraries[row].said);
+	settle();
+	tell(c, "CLIENT LIST\r\n");
+	settle();
+	ck_assert_ptr_nonnull(memmem(c->got, c->n_got, line, strlen(line)));
+	end_redis();
+}
+
+TEST(the_longest_texts_of_a_client_are_listed_in_whole)
+{
+	static const char *const sets[] = { "SETNAME", "SETINFO lib-name",
+		"SETINFO lib-ver" };
+	char name[257], text[320];
+	struct client *c;
+
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	begin_redis("");
+	c = dial_redis();
+	for (size_t i = 0; i < N_ELEMENTS(sets); i++) {
+		snprintf(text, sizeof(text), "CLIENT %s %s\r\n", sets[i], name);
+		tell(c, text);
+	}
+	tell(c, "CLIENT INFO\r\n");
+	settle();
+	snprintf(text, sizeof(text), "lib-ver=%s\n", name);
+	ck_assert_ptr_nonnull(memmem(c->got, c->n_got, text, strlen(text)));
+	end_redis();
+}
+
+static const struct {
 	const char *args, *reply;
 } bad_lists[] = {
 	{ "TYPE", "-ERR syntax error\r\n" },
