@@ -27,7 +27,7 @@ serve(void *user, struct visitor *visitor, const char *data, size_t len)
 	(void)data;
 	openmetrics_write(out, metrics->hub, true);
 	fclose(out);
-	visitor_answer(visitor, text, text_len, false);
+	visitor_answer(visitor, text, 0, text_len, false);
 	return len;
 }
 

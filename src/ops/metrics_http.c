@@ -13,7 +13,6 @@
 #include "stats/report.h"
 #include "wire/control.h"
 #include "wire/http.h"
-#include "wire/json.h"
 
 /*
  * A page that some site has loaded into a browser can reach loopback addresses,
@@ -86,15 +85,11 @@ put_date(FILE *out)
 	fprintf(out, "Date: %s\r\n", text);
 }
 
-/* Sends len bytes, which are copied; the head alone if that was asked for. */
+/* Puts the head of a reply whose body has len bytes. */
 static void
-send_reply(const struct asked *asked, int status, const char *type,
-    const void *body, size_t len)
+put_head(FILE *out, const struct asked *asked, int status, const char *type,
+    size_t len)
 {
-	char *text = NULL;
-	size_t text_len = 0;
-	FILE *out = xmemstream(&text, &text_len);
-
 	asked->http->n_refused += status >= 400;
 	fprintf(out,
 	    "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n"
@@ -113,10 +108,41 @@ send_reply(const struct asked *asked, int status, const char *type,
 	      "img-src data:; base-uri 'none'; form-action 'none'; "
 	      "frame-ancestors 'none'\r\n\r\n",
 	    out);
+}
+
+/* Sends len bytes, which are copied; the head alone if that was asked for. */
+static void
+send_reply(const struct asked *asked, int status, const char *type,
+    const void *body, size_t len)
+{
+	char *text = NULL;
+	size_t text_len = 0;
+	FILE *out = xmemstream(&text, &text_len);
+
+	put_head(out, asked, status, type, len);
 	if (!asked->is_head)
 		fwrite(body, 1, len, out);
 	fclose(out);
-	visitor_answer(asked->visitor, text, text_len, asked->keeps);
+	visitor_answer(asked->visitor, text, 0, text_len, asked->keeps);
+}
+
+#define HEAD_SIZE 2048 /* bytes of a head, at most */
+
+/* Sends text, len bytes from malloc, without copying it: its head goes into its
+ * first HEAD_SIZE bytes. */
+static void
+send_large(const struct asked *asked, const char *type, char *text, size_t len)
+{
+	char *head = NULL;
+	size_t head_len = 0;
+	FILE *out = xmemstream(&head, &head_len);
+
+	put_head(out, asked, 200, type, len - HEAD_SIZE);
+	fclose(out);
+	memcpy(text + HEAD_SIZE - head_len, head, head_len);
+	free(head);
+	visitor_answer(asked->visitor, text, HEAD_SIZE - head_len,
+	    asked->is_head ? HEAD_SIZE : len, asked->keeps);
 }
 
 static void
@@ -265,21 +291,10 @@ static void
 on_report(struct report *report, void *arg)
 {
 	struct pending *pending = arg;
-	struct msg_writer w = { 0 };
-	struct bytes bytes;
 	size_t len = 0;
-	char *text = NULL;
-	FILE *out = xmemstream(&text, &len);
+	char *text = report_take_json(report, &len);
 
-	report_put(report, &w);
-	if (w.fault)
-		log_fatal("out-of-memory", "writing=STATS");
-	bytes = bytes_over(w.data, w.len);
-	json_print(out, &bytes);
-	fclose(out);
-	send_reply(&pending->asked, 200, "application/json", text, len);
-	free(text);
-	msg_writer_fini(&w);
+	send_large(&pending->asked, "application/json", text, len);
 	free(pending);
 }
 
@@ -298,7 +313,8 @@ send_stats(const struct asked *asked)
 	pending = xcalloc(1, sizeof(*pending));
 	pending->asked = *asked;
 	pending->asked.request = NULL;
-	report = report_gather(asked->http->hub, &wanted, on_report, pending);
+	report = report_gather_json(
+	    asked->http->hub, &wanted, HEAD_SIZE, on_report, pending);
 	if (report == NULL)
 		return;
 	pending->report = report;

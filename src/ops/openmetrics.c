@@ -45,7 +45,8 @@ put_label(FILE *out, const char *value)
 	for (; left > 0; s += n, left -= n) {
 		n = text_next(s, left, &is_safe);
 		if (*s == '\\' || *s == '"') {
-			fprintf(out, "\\%c", *s);
+			putc_unlocked('\\', out);
+			putc_unlocked(*s, out);
 		} else if (*s == '\n') {
 			fputs("\\n", out);
 		} else if (is_safe) {
@@ -53,7 +54,10 @@ put_label(FILE *out, const char *value)
 		} else {
 			text_escape(s, n, escaped);
 			for (const char *c = escaped; *c != '\0'; c++)
-				fprintf(out, *c == '\\' ? "\\\\" : "%c", *c);
+				if (*c == '\\')
+					fputs("\\\\", out);
+				else
+					putc_unlocked(*c, out);
 		}
 	}
 }
@@ -117,11 +121,8 @@ static void
 put_of_clients(const struct text *text, const struct client_rows *rows,
     const char *name, bool is_counter, size_t field, const char *help)
 {
-	size_t n = rows->n < OPENMETRICS_CLIENTS_MAX ? rows->n
-						     : OPENMETRICS_CLIENTS_MAX;
-
 	put_head(text, name, is_counter ? "counter" : "gauge", help);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < rows->n; i++) {
 		const struct client_row *row = &rows->at[i];
 
 		fprintf(text->out, "%s%s{id=\"%" PRId64 "\",name=\"", name,
@@ -138,10 +139,11 @@ put_of_clients(const struct text *text, const struct client_rows *rows,
 static void
 put_clients(const struct text *text, struct hub *hub)
 {
-	struct client_rows rows = { 0 };
+	struct client_rows rows = { .max = OPENMETRICS_CLIENTS_MAX,
+		.sort = "queue_bytes" };
 
 	hub_each_client(hub, rows_add, &rows);
-	rows_sort(rows.at, rows.n, "queue_bytes");
+	rows_trim(&rows);
 	put_of_clients(text, &rows, PREFIX "client_queue_bytes", false,
 	    offsetof(struct client_row, queue_bytes),
 	    "Bytes queued for the connection");

@@ -1,6 +1,7 @@
 #include "ops/pm2.h"
 
 #include <bsd/stdlib.h>
+#include <bsd/sys/queue.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +21,6 @@
 #include "ops/pm2_channel.h"
 #include "stats/report.h"
 #include "wire/control.h"
-#include "wire/json.h"
 
 #define TELL_MS 1000
 #define SAID_SIZE 1024
@@ -33,6 +33,7 @@ struct pm2 {
 	struct hub *hub;
 	struct pm2_hooks hooks;
 	uint64_t n_dropped_told; /* of the channel's, in the log */
+	LIST_HEAD(pm2_reports, pm2_report) reports;
 };
 
 static struct pm2 *
@@ -207,46 +208,49 @@ take_json(FILE *out, char **text, size_t *len)
 	return value == NULL ? json_null() : value;
 }
 
-/* The JSON value of a section of STATS. */
-static json_t *
-section(struct pm2 *pm2, enum control_section which)
+/* A section of STATS that is being gathered for pm2. */
+struct pm2_report {
+	LIST_ENTRY(pm2_report) link;
+	struct pm2 *pm2;
+	const char *action;
+	struct report *report;
+};
+
+static void
+on_report(struct report *report, void *arg)
+{
+	struct pm2_report *pending = arg;
+	size_t len = 0, line_len = 0;
+	char *text = report_take_json(report, &len), *line = NULL;
+	FILE *out = xmemstream(&line, &line_len);
+
+	fputs("{\"type\":\"axm:reply\",\"data\":{\"return\":", out);
+	fwrite(text, 1, len, out);
+	fprintf(out, ",\"action_name\":\"%s\"}}", pending->action);
+	fclose(out);
+	pm2_channel_send(&pending->pm2->channel, line, line_len);
+	free(line);
+	free(text);
+	LIST_REMOVE(pending, link);
+	free(pending);
+}
+
+/* Answers the action with a section of STATS, in this turn or later. */
+static void
+report_section(
+    struct pm2 *pm2, const char *action, enum control_section section)
 {
 	struct control_stats wanted = { .n_rows = CONTROL_ROWS_DEFAULT };
-	struct msg_writer w = { 0 };
-	struct bytes bytes;
-	size_t len = 0;
-	char *text = NULL;
-	FILE *out = xmemstream(&text, &len);
+	struct pm2_report *pending = xcalloc(1, sizeof(*pending));
+	struct report *report;
 
-	wanted.wanted[which] = true;
-	report_now(pm2->hub, &wanted, &w);
-	bytes = bytes_over(w.data, w.len);
-	if (w.fault)
-		log_fatal("out-of-memory", "writing=STATS");
-	json_print(out, &bytes);
-	msg_writer_fini(&w);
-	return take_json(out, &text, &len);
-}
-
-static json_t *
-act_overview(struct pm2 *pm2, const char *argument)
-{
-	(void)argument;
-	return section(pm2, CONTROL_OVERVIEW);
-}
-
-static json_t *
-act_clients(struct pm2 *pm2, const char *argument)
-{
-	(void)argument;
-	return section(pm2, CONTROL_CLIENTS);
-}
-
-static json_t *
-act_topics(struct pm2 *pm2, const char *argument)
-{
-	(void)argument;
-	return section(pm2, CONTROL_TOPICS);
+	wanted.wanted[section] = true;
+	pending->pm2 = pm2;
+	pending->action = action;
+	LIST_INSERT_HEAD(&pm2->reports, pending, link);
+	report = report_gather_json(pm2->hub, &wanted, 0, on_report, pending);
+	if (report != NULL)
+		pending->report = report;
 }
 
 /* `said` quotes a file or pm2, and may be cut within a character; strings of
@@ -285,14 +289,16 @@ act_log_level(struct pm2 *pm2, const char *argument)
 
 static const struct action {
 	const char *name;
-	/* `argument` is never NULL. Returns the reply to `pm2 trigger`. */
+	/* `argument` is never NULL. Returns the reply to `pm2 trigger`. NULL:
+	 * the reply is a section of STATS. */
 	json_t *(*act)(struct pm2 *pm2, const char *argument);
+	enum control_section section;
 } actions[] = {
-	{ "stats", act_overview },
-	{ "clients", act_clients },
-	{ "topics", act_topics },
-	{ "reload", act_reload },
-	{ "log-level", act_log_level },
+	{ "stats", NULL, CONTROL_OVERVIEW },
+	{ "clients", NULL, CONTROL_CLIENTS },
+	{ "topics", NULL, CONTROL_TOPICS },
+	{ "reload", act_reload, 0 },
+	{ "log-level", act_log_level, 0 },
 };
 
 #define N_ACTIONS (sizeof(actions) / sizeof(*actions))
@@ -318,9 +324,13 @@ act(struct pm2 *pm2, const char *name, const char *argument)
 		return;
 	}
 	log_info("pm2-action", "action=%s", action->name);
-	send_event(pm2, "axm:reply",
-	    json_pack("{s:o, s:s}", "return", action->act(pm2, argument),
-		"action_name", action->name));
+	if (action->act == NULL)
+		report_section(pm2, action->name, action->section);
+	else
+		send_event(pm2, "axm:reply",
+		    json_pack("{s:o, s:s}", "return",
+			action->act(pm2, argument), "action_name",
+			action->name));
 }
 
 /* `pm2 trigger` sends the action's name, or a map with the name and the
@@ -367,8 +377,15 @@ pm2_new(
 void
 pm2_free(struct pm2 *pm2)
 {
+	struct pm2_report *pending;
+
 	if (pm2 == NULL)
 		return;
+	while ((pending = LIST_FIRST(&pm2->reports)) != NULL) {
+		LIST_REMOVE(pending, link);
+		report_cancel(pending->report);
+		free(pending);
+	}
 	loop_remove_source(pm2->loop, &pm2->source);
 	pm2_channel_close(&pm2->channel);
 	free(pm2);

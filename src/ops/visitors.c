@@ -379,13 +379,14 @@ bound_replies(struct visitors *set, const struct visitor *newest)
 }
 
 void
-visitor_answer(struct visitor *visitor, char *text, size_t len, bool keeps)
+visitor_answer(
+    struct visitor *visitor, char *text, size_t at, size_t len, bool keeps)
 {
 	bool was_waiting = visitor->state == WAITING;
 
 	visitor->out = text;
 	visitor->n_out = len;
-	visitor->n_sent = 0;
+	visitor->n_sent = at;
 	visitor->keeps = keeps;
 	visitor->set->out_bytes += len;
 	bound_replies(visitor->set, visitor);

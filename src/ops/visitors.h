@@ -60,10 +60,10 @@ void visitors_free(struct visitors *set);
 /* Takes fd, a connected stream socket that doesn't block. */
 void visitors_accept(struct visitors *set, int fd);
 
-/* Sends text, len bytes from malloc, which are freed. The connection ends after
- * them unless `keeps`. */
+/* Sends text, len bytes from malloc, from byte `at` on, and frees it. The
+ * connection ends after them unless `keeps`. */
 void visitor_answer(
-    struct visitor *visitor, char *text, size_t len, bool keeps);
+    struct visitor *visitor, char *text, size_t at, size_t len, bool keeps);
 
 /* The request is answered later, by visitor_answer(), unless the connection
  * ends before: then cancel(arg) is called. */

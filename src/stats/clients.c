@@ -75,19 +75,6 @@ rows_client(const struct conn *conn, const struct member *member,
 	};
 }
 
-void
-rows_add(const struct client_row *row, void *arg)
-{
-	struct client_rows *rows = arg;
-
-	if (rows->n == rows->size) {
-		rows->size = 2 * rows->size + 64;
-		rows->at =
-		    xreallocarray(rows->at, rows->size, sizeof(*rows->at));
-	}
-	rows->at[rows->n++] = *row;
-}
-
 static const struct column *
 find_column(const char *name)
 {
@@ -115,6 +102,20 @@ text(const struct client_row *row, const struct column *column)
 	return *(const char *const *)((const char *)row + column->field);
 }
 
+/* Negative if x goes first. */
+static int
+order_of(const struct client_row *x, const struct client_row *y,
+    const struct column *column)
+{
+	int64_t a, b;
+
+	if (column->type == TEXT)
+		return strcmp(text(x, column), text(y, column));
+	a = number(x, column);
+	b = number(y, column);
+	return (a < b) - (a > b);
+}
+
 /* Equal rows keep their order, which qsort_r() does not promise. */
 struct order {
 	const struct column *column;
@@ -126,14 +127,8 @@ compare(const void *a, const void *b, void *arg)
 {
 	const struct order *order = arg;
 	size_t i = *(const size_t *)a, k = *(const size_t *)b;
-	const struct client_row *x = &order->rows[i], *y = &order->rows[k];
-	int r = 0;
+	int r = order_of(&order->rows[i], &order->rows[k], order->column);
 
-	if (order->column->type == TEXT)
-		r = strcmp(text(x, order->column), text(y, order->column));
-	else if (number(x, order->column) != number(y, order->column))
-		r = number(x, order->column) < number(y, order->column) ? 1
-									: -1;
 	return r != 0 ? r : i < k ? -1 : 1;
 }
 
@@ -158,6 +153,47 @@ rows_sort(struct client_row *rows, size_t n, const char *name)
 		rows[i] = old[at[i]];
 	free(old);
 	free(at);
+}
+
+/* Returns whether the row can be one of the first `max`. */
+static bool
+is_wanted(const struct client_rows *rows, const struct client_row *row)
+{
+	const struct column *column;
+
+	if (rows->max == 0 || !rows->is_trimmed)
+		return true;
+	column = rows->sort == NULL ? NULL : find_column(rows->sort);
+	return column != NULL &&
+	       order_of(row, &rows->at[rows->max - 1], column) < 0;
+}
+
+void
+rows_trim(struct client_rows *rows)
+{
+	if (rows->sort != NULL)
+		rows_sort(rows->at, rows->n, rows->sort);
+	if (rows->max == 0 || rows->n < rows->max)
+		return;
+	rows->n = rows->max;
+	rows->is_trimmed = true;
+}
+
+void
+rows_add(const struct client_row *row, void *arg)
+{
+	struct client_rows *rows = arg;
+
+	if (!is_wanted(rows, row))
+		return;
+	if (rows->n == rows->size) {
+		rows->size = 2 * rows->size + 64;
+		rows->at =
+		    xreallocarray(rows->at, rows->size, sizeof(*rows->at));
+	}
+	rows->at[rows->n++] = *row;
+	if (rows->max > 0 && rows->n == 2 * rows->max)
+		rows_trim(rows);
 }
 
 static void

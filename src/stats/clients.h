@@ -46,11 +46,20 @@ struct client_row {
 struct client_row rows_client(const struct conn *conn,
     const struct member *member, const struct peer *peer, struct instant now);
 
-/* A growing array of rows; free `at`. */
+/*
+ * Rows that grow one by one; free `at`. With `max`, only the first so many in
+ * the order of `sort` (a column, or NULL: as they come) are kept, and up to
+ * twice as many until rows_trim().
+ */
 struct client_rows {
 	struct client_row *at;
-	size_t n, size;
+	size_t n, size, max;
+	const char *sort;
+	bool is_trimmed; /* at[max - 1] is the last one that is kept */
 };
+
+/* Sorts the rows, and drops those beyond `max`. */
+void rows_trim(struct client_rows *rows);
 
 /* Appends a copy of row to rows, a struct client_rows: as native_each_client()
  * calls it. */

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include "base/container.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "net/job.h"
 #include "stats/clients.h"
 #include "stats/report_questions.h"
 #include "stats/report_topics.h"
+#include "wire/json.h"
 
 static void
 put_rates(struct msg_writer *w, const struct figures *figures)
@@ -170,13 +172,13 @@ static void
 put_clients(
     struct hub *hub, const struct control_stats *wanted, struct msg_writer *w)
 {
-	struct client_rows rows = { 0 };
+	struct client_rows rows = { .max = wanted->n_rows };
 
-	hub_each_client(hub, rows_add, &rows);
 	if (rows_has_column(wanted->sort))
-		rows_sort(rows.at, rows.n, wanted->sort);
-	if (rows.n > wanted->n_rows)
-		rows.n = wanted->n_rows;
+		rows.sort = wanted->sort;
+	if (rows.max > 0)
+		hub_each_client(hub, rows_add, &rows);
+	rows_trim(&rows);
 	msg_put_array(w, rows.n);
 	for (size_t i = 0; i < rows.n; i++)
 		rows_put(w, &rows.at[i]);
@@ -234,29 +236,114 @@ report_can_sort(const struct control_stats *wanted)
 		   report_sorts_topics(wanted->sort));
 }
 
+#define AT_ONCE_US 300 /* of steps that are done before others notice */
+#define STEP_JSON_BYTES 4096
+
+/* A report is gathered in steps: the walk over the topics, then one section
+ * after the other, then some values of its JSON text at a time. */
 struct report {
 	struct job job;
 	struct hub *hub;
 	struct control_stats wanted;
 	struct topic_rows *topics; /* or NULL: not wanted */
+	bool has_topics;           /* the walk is over */
+	int section;               /* the next one */
+	struct msg_writer w;
+	bool is_json;
+	size_t margin;
+	struct msg_writer json; /* its text, once that is begun */
+	struct bytes unprinted;
+	struct json_walk walk;
 	void (*ready)(struct report *report, void *arg);
 	void *arg;
 };
 
-#define AT_ONCE_US 300 /* of steps that are done before others notice */
+static void
+put_section(struct report *report, enum control_section section)
+{
+	static void (*const sections[CONTROL_N_SECTIONS])(struct hub * hub,
+	    const struct control_stats *wanted, struct msg_writer *w) = {
+		[CONTROL_OVERVIEW] = put_overview,
+		[CONTROL_CLIENTS] = put_clients,
+		[CONTROL_REQUESTS] = report_put_requests,
+		[CONTROL_CLOSED] = put_closed,
+		[CONTROL_SLOW] = report_put_slow,
+		[CONTROL_CONFIG] = put_config,
+	};
+
+	msg_put_str(&report->w, control_section_name(section));
+	if (section == CONTROL_TOPICS)
+		report_put_topics(report->topics, &report->w);
+	else
+		sections[section](report->hub, &report->wanted, &report->w);
+}
+
+/* Returns whether there is more to gather. */
+static bool
+step_sections(struct report *report)
+{
+	const bool *is_wanted = report->wanted.wanted;
+
+	if (report->topics != NULL && !report->has_topics) {
+		report->has_topics = !report_topics_step(
+		    report->topics, broker_topics(report->hub->broker));
+		return true;
+	}
+	while (
+	    report->section < CONTROL_N_SECTIONS && !is_wanted[report->section])
+		report->section++;
+	if (report->section == CONTROL_N_SECTIONS)
+		return false;
+	put_section(report, (enum control_section)report->section++);
+	if (report->w.fault)
+		log_fatal("out-of-memory", "writing=STATS");
+	return true;
+}
+
+static void
+begin_json(struct report *report)
+{
+	if (msg_reserve(&report->json, report->margin + 1) != NULL)
+		report->json.len = report->margin;
+	report->unprinted = bytes_over(report->w.data, report->w.len);
+	json_walk_init(&report->walk);
+}
+
+/* Returns whether there is more to print. A stream in memory copies all that it
+ * has when it grows; realloc(3) moves large memory without copying it. So each
+ * step has a stream of its own. */
+static bool
+step_json(struct report *report)
+{
+	enum json_progress progress;
+	size_t len = 0;
+	char *text = NULL;
+	FILE *out = xmemstream(&text, &len);
+
+	if (report->json.data == NULL)
+		begin_json(report);
+	progress = json_print_some(
+	    out, &report->unprinted, &report->walk, STEP_JSON_BYTES);
+	fclose(out);
+	msg_put_raw(&report->json, text, len);
+	free(text);
+	if (report->json.fault)
+		log_fatal("out-of-memory", "writing=JSON");
+	return progress == JSON_MORE;
+}
 
 static bool
 step(struct report *report)
 {
-	return report->topics != NULL &&
-	       report_topics_step(
-		   report->topics, broker_topics(report->hub->broker));
+	return step_sections(report) || (report->is_json && step_json(report));
 }
 
 static void
 free_report(struct report *report)
 {
 	report_topics_free(report->topics);
+	msg_writer_fini(&report->w);
+	msg_writer_fini(&report->json);
 	free(report);
 }
 
@@ -276,19 +363,22 @@ static struct report *
 begin(struct hub *hub, const struct control_stats *wanted)
 {
 	struct report *report = xcalloc(1, sizeof(*report));
+	size_t n_wanted = 0;
 
 	report->hub = hub;
 	report->wanted = *wanted;
 	if (wanted->wanted[CONTROL_TOPICS])
 		report->topics = report_topics_new(wanted);
+	for (int i = 0; i < CONTROL_N_SECTIONS; i++)
+		n_wanted += wanted->wanted[i];
+	msg_put_map(&report->w, n_wanted);
 	return report;
 }
 
-struct report *
-report_gather(struct hub *hub, const struct control_stats *wanted,
-    void (*ready)(struct report *report, void *arg), void *arg)
+static struct report *
+gather(struct report *report, void (*ready)(struct report *report, void *arg),
+    void *arg)
 {
-	struct report *report = begin(hub, wanted);
 	int64_t end_us = clock_us() + AT_ONCE_US;
 
 	report->job.step = on_step;
@@ -298,8 +388,26 @@ report_gather(struct hub *hub, const struct control_stats *wanted,
 		if (!on_step(&report->job))
 			return NULL;
 	} while (clock_us() < end_us);
-	job_start(loop_jobs(hub->loop), &report->job);
+	job_start(loop_jobs(report->hub->loop), &report->job);
 	return report;
+}
+
+struct report *
+report_gather(struct hub *hub, const struct control_stats *wanted,
+    void (*ready)(struct report *report, void *arg), void *arg)
+{
+	return gather(begin(hub, wanted), ready, arg);
+}
+
+struct report *
+report_gather_json(struct hub *hub, const struct control_stats *wanted,
+    size_t margin, void (*ready)(struct report *report, void *arg), void *arg)
+{
+	struct report *report = begin(hub, wanted);
+
+	report->is_json = true;
+	report->margin = margin;
+	return gather(report, ready, arg);
 }
 
 void
@@ -312,6 +420,22 @@ report_cancel(struct report *report)
 }
 
 void
+report_put(struct report *report, struct msg_writer *w)
+{
+	msg_put_value(w, report->w.data, report->w.len);
+}
+
+char *
+report_take_json(struct report *report, size_t *len)
+{
+	char *text = (char *)report->json.data;
+
+	*len = report->json.len;
+	report->json = (struct msg_writer){ 0 };
+	return text;
+}
+
+void
 report_now(
     struct hub *hub, const struct control_stats *wanted, struct msg_writer *w)
 {
@@ -321,33 +445,4 @@ report_now(
 		;
 	report_put(report, w);
 	free_report(report);
-}
-
-void
-report_put(struct report *report, struct msg_writer *w)
-{
-	static void (*const sections[CONTROL_N_SECTIONS])(struct hub * hub,
-	    const struct control_stats *wanted, struct msg_writer *w) = {
-		[CONTROL_OVERVIEW] = put_overview,
-		[CONTROL_CLIENTS] = put_clients,
-		[CONTROL_REQUESTS] = report_put_requests,
-		[CONTROL_CLOSED] = put_closed,
-		[CONTROL_SLOW] = report_put_slow,
-		[CONTROL_CONFIG] = put_config,
-	};
-	const bool *is_wanted = report->wanted.wanted;
-	size_t n_wanted = 0;
-
-	for (int i = 0; i < CONTROL_N_SECTIONS; i++)
-		n_wanted += is_wanted[i];
-	msg_put_map(w, n_wanted);
-	for (int i = 0; i < CONTROL_N_SECTIONS; i++) {
-		if (!is_wanted[i])
-			continue;
-		msg_put_str(w, control_section_name((enum control_section)i));
-		if (i == CONTROL_TOPICS)
-			report_put_topics(report->topics, w);
-		else
-			sections[i](report->hub, &report->wanted, w);
-	}
 }

@@ -26,6 +26,16 @@ struct report *report_gather(struct hub *hub,
     const struct control_stats *wanted,
     void (*ready)(struct report *report, void *arg), void *arg);
 
+/*
+ * As report_gather(), with the JSON text of the report, for which ready() calls
+ * report_take_json(). That returns the text, of *len bytes and from malloc,
+ * with `margin` bytes before it for the caller's use.
+ */
+struct report *report_gather_json(struct hub *hub,
+    const struct control_stats *wanted, size_t margin,
+    void (*ready)(struct report *report, void *arg), void *arg);
+char *report_take_json(struct report *report, size_t *len);
+
 /* Frees the report, whose ready() is not called. NULL is allowed. */
 void report_cancel(struct report *report);
 

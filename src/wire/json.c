@@ -146,12 +146,6 @@ print_scalar(FILE *out, const struct msg_token *t)
 	}
 }
 
-/* The position in an array or a map. */
-struct level {
-	bool is_map;
-	uint64_t n_left, n_done;
-};
-
 /* Writes a key as a string, whatever its msgpack type. */
 static bool
 print_key(FILE *out, struct bytes *b)
@@ -180,7 +174,7 @@ print_key(FILE *out, struct bytes *b)
 
 /* Begins the next value of a level: comma and key. */
 static bool
-begin_value(FILE *out, struct bytes *b, struct level *level)
+begin_value(FILE *out, struct bytes *b, struct json_level *level)
 {
 	if (level->n_done++ > 0)
 		fputc(',', out);
@@ -196,38 +190,66 @@ begin_value(FILE *out, struct bytes *b, struct level *level)
 bool
 json_print(FILE *out, struct bytes *b)
 {
-	struct level levels[JSON_DEPTH_MAX + 1] = { { .n_left = 1 } };
-	struct msg_token t;
-	struct bytes here;
-	int depth = 0;
+	struct json_walk walk;
 
-	while (depth > 0 || levels[0].n_left > 0) {
-		if (levels[depth].n_left == 0) {
-			fputc(levels[depth--].is_map ? '}' : ']', out);
-			continue;
-		}
-		if (!begin_value(out, b, &levels[depth]))
-			return false;
-		here = *b;
-		if (!msg_take(b, &t))
-			return false;
-		if (t.type != MSG_ARRAY && t.type != MSG_MAP) {
-			print_scalar(out, &t);
-		} else if (depth == JSON_DEPTH_MAX) {
-			fputs("\"\xe2\x80\xa6\"", out);
-			*b = here;
-			if (!msg_skip(b))
-				return false;
-		} else {
-			levels[++depth] = (struct level){
-				.is_map = t.type == MSG_MAP,
-				.n_left = t.type == MSG_MAP ? t.n_children / 2
-							    : t.n_children,
-			};
-			fputc(t.type == MSG_MAP ? '{' : '[', out);
-		}
+	json_walk_init(&walk);
+	return json_print_some(out, b, &walk, SIZE_MAX) == JSON_DONE;
+}
+
+void
+json_walk_init(struct json_walk *walk)
+{
+	walk->depth = 0;
+	walk->levels[0] = (struct json_level){ .n_left = 1 };
+}
+
+/* Prints a scalar, or the beginning of an array or a map. */
+static bool
+print_next(FILE *out, struct bytes *b, struct json_walk *walk)
+{
+	struct bytes here;
+	struct msg_token t;
+
+	if (!begin_value(out, b, &walk->levels[walk->depth]))
+		return false;
+	here = *b;
+	if (!msg_take(b, &t))
+		return false;
+	if (t.type != MSG_ARRAY && t.type != MSG_MAP) {
+		print_scalar(out, &t);
+	} else if (walk->depth == JSON_DEPTH_MAX) {
+		fputs("\"\xe2\x80\xa6\"", out);
+		*b = here;
+		return msg_skip(b);
+	} else {
+		walk->levels[++walk->depth] = (struct json_level){
+			.is_map = t.type == MSG_MAP,
+			.n_left =
+			    t.type == MSG_MAP ? t.n_children / 2 : t.n_children,
+		};
+		fputc(t.type == MSG_MAP ? '{' : '[', out);
 	}
 	return true;
+}
+
+enum json_progress
+json_print_some(
+    FILE *out, struct bytes *b, struct json_walk *walk, size_t max_bytes)
+{
+	const uint8_t *begin = b->at;
+
+	while (walk->depth > 0 || walk->levels[0].n_left > 0) {
+		if ((size_t)(b->at - begin) >= max_bytes)
+			return JSON_MORE;
+		if (walk->levels[walk->depth].n_left > 0) {
+			if (!print_next(out, b, walk))
+				return JSON_BROKEN;
+		} else {
+			fputc(walk->levels[walk->depth--].is_map ? '}' : ']',
+			    out);
+		}
+	}
+	return JSON_DONE;
 }
 
 const char *

@@ -6,6 +6,7 @@
 #define PM2A_WIRE_JSON_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/bytes.h"
@@ -35,6 +36,29 @@ int must_check json_read(
  * no value: a part of it may have been printed, so check with msg_skip() first.
  */
 bool json_print(FILE *out, struct bytes *b);
+
+/* How far a value has been printed; json_walk_init() puts it before the
+ * first. */
+struct json_walk {
+	int depth;
+	struct json_level {
+		bool is_map;
+		uint64_t n_left, n_done; /* pairs, or values */
+	} levels[JSON_DEPTH_MAX + 1];
+};
+
+enum json_progress {
+	JSON_DONE,
+	JSON_MORE,
+	JSON_BROKEN, /* there is no value */
+};
+
+void json_walk_init(struct json_walk *walk);
+
+/* As json_print(), in pieces: returns JSON_MORE after it has taken `max_bytes`
+ * bytes or a little more, to be called again with the same `b` and `walk`. */
+enum json_progress json_print_some(
+    FILE *out, struct bytes *b, struct json_walk *walk, size_t max_bytes);
 
 /* Returns jansson's version: "2.14". */
 const char *json_library_version(void);

@@ -74,7 +74,7 @@ serve(void *user, struct visitor *visitor, const char *data, size_t len)
 
 	(void)user;
 	memset(out, c, n_out);
-	visitor_answer(visitor, out, n_out, c != 'q' && c != '!');
+	visitor_answer(visitor, out, 0, n_out, c != 'q' && c != '!');
 	return n < len ? n + 1 : n;
 }
 
@@ -371,7 +371,7 @@ serve_reader(void *user, struct visitor *visitor, const char *data, size_t len)
 {
 	(void)data;
 	(void)user;
-	visitor_answer(visitor, xstrdup("text"), 4, false);
+	visitor_answer(visitor, xstrdup("text"), 0, 4, false);
 	return len;
 }
 

@@ -1,5 +1,7 @@
 #include "stats/clients.h"
 
+#include <stdlib.h>
+
 #include "unit/support.h"
 
 static const struct client_row three[] = {
@@ -35,4 +37,67 @@ TEST(nothing_can_be_sorted)
 	ck_assert(rows_has_column("queue_peak_bytes"));
 	ck_assert(!rows_has_column("queue"));
 	ck_assert(!rows_has_column(""));
+}
+
+/* Keeps the first 3 of 100 rows that come in some order. */
+static struct client_rows
+first_three(const char *sort, int64_t (*bytes_of)(int64_t i))
+{
+	struct client_rows rows = { .max = 3, .sort = sort };
+
+	for (int64_t i = 0; i < 100; i++)
+		rows_add(
+		    &(struct client_row){
+			.id = i, .name = "", .queue_bytes = bytes_of(i) },
+		    &rows);
+	ck_assert_uint_le(rows.n, 6);
+	rows_trim(&rows);
+	return rows;
+}
+
+static int64_t
+up(int64_t i)
+{
+	return i;
+}
+
+static int64_t
+down(int64_t i)
+{
+	return -i;
+}
+
+static int64_t
+mixed(int64_t i)
+{
+	return i * 37 % 100;
+}
+
+static int64_t
+same(int64_t i)
+{
+	return i - i;
+}
+
+static const struct {
+	const char *sort;
+	int64_t (*bytes_of)(int64_t i);
+	int64_t ids[3];
+} firsts[] = {
+	{ "queue_bytes", up, { 99, 98, 97 } },
+	{ "queue_bytes", down, { 0, 1, 2 } },
+	{ "queue_bytes", mixed, { 27, 54, 81 } },
+	{ "queue_bytes", same, { 0, 1, 2 } },
+	{ NULL, up, { 0, 1, 2 } },
+};
+
+TEST_EACH(the_first_rows_are_kept_in_whatever_order_they_come, firsts)
+{
+	struct client_rows rows =
+	    first_three(firsts[row].sort, firsts[row].bytes_of);
+
+	ck_assert_uint_eq(rows.n, 3);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(rows.at[i].id, firsts[row].ids[i]);
+	free(rows.at);
 }
