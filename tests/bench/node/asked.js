@@ -2,7 +2,7 @@
 
 /*
  * A Socket.IO server of the comparison of requests. Its sockets are stand-ins, so that
- * what is measured is the adapter's part. argv: the settings as JSON (see asking.js).
+ * the adapter's part is measured. argv: the settings as JSON (see asking.js).
  */
 
 const http = require('node:http');
@@ -96,6 +96,7 @@ async function main() {
 	const io = new Server(http.createServer());
 	const held = new Held();
 	io.adapter(await PEERS[peer].create(broker));
+	io.of('/').adapter.requestsTimeout = 60_000;
 	io.on('ask', (value, reply) => reply({ index, value }));
 	obey(control, `${peer}-${index}`, {
 		async see() {

@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What a request costs: fetchSockets() of all sockets and of a room, allRooms(), and
+ * The costs of a request: fetchSockets() of all sockets and of a room, allRooms(), and
  * serverSideEmit() with answers, on four workers with 2,500 sockets each, beside
  * @socket.io/redis-adapter, its sharded form, and @socket.io/cluster-adapter.
  *
@@ -187,7 +187,8 @@ async function main() {
 	}
 	console.log(`requests: ${WORKERS} workers with ${SOCKETS} sockets each; medians of ${RUNS} runs`);
 	let isOver = false;
-	for (const what of CALLS) {
+	const only = process.argv[2]; // a call
+	for (const what of CALLS.filter(({ call }) => only === undefined || call === only)) {
 		const { results, held } = await measure([...clusters], what);
 		isOver = report(what.call, what.bounds, results, held) || isOver;
 	}

@@ -1,6 +1,6 @@
 'use strict';
 
-/* Descriptions of sockets as a table: there and back, and what is malformed. */
+/* Descriptions of sockets as a table: there and back, and malformed ones. */
 
 const assert = require('assert/strict');
 const fs = require('fs');

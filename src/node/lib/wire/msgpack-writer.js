@@ -22,7 +22,7 @@ const TWO_34 = 2 ** 34;
 class Writer {
 	#bytes = Buffer.allocUnsafe(SIZE_FIRST);
 	#at = 0;
-	#n = 0; // values, and what the keys count
+	#n = 0; // values, and the counts of keys
 	#keepsBuffers; // see encodeEvent()
 	#above = []; // the objects around this one, from DEPTH_WATCHED
 
