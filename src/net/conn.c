@@ -9,6 +9,7 @@
 #include "base/timeouts.h"
 #include "base/xalloc.h"
 #include "net/lag.h"
+#include "net/listen.h"
 #include "net/output.h"
 #include "net/piped.h"
 
@@ -428,6 +429,7 @@ on_reap(struct loop_task *task)
 	loop_event_del(&conn->readable);
 	loop_event_del(&conn->writable);
 	close(conn->fd);
+	listen_retry();
 	input_fini(&conn->in);
 	free(conn->lag);
 	conn->set->n_conns--;

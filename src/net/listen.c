@@ -1,5 +1,6 @@
 #include "net/listen.h"
 
+#include <bsd/sys/queue.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -30,12 +31,15 @@ struct listener {
 	void *user;
 	struct bound *bound; /* or NULL: `fd` belongs to the listener */
 	bool is_adopted, is_started;
-	struct instant resume; /* INSTANT_NEVER while accepting */
+	struct instant resume;      /* INSTANT_NEVER while accepting */
+	TAILQ_ENTRY(listener) link; /* while it pauses */
 	bool has_complained; /* about descriptors, since the last pause ended */
 	struct listen_stats stats;
 };
 
 static uint64_t n_paused;
+static TAILQ_HEAD(listener_list, listener) paused = TAILQ_HEAD_INITIALIZER(
+    paused);
 
 static struct instant
 next_deadline(struct loop_source *source)
@@ -49,9 +53,23 @@ expire(struct loop_source *source, struct instant now)
 	struct listener *listener =
 	    container_of(source, struct listener, source);
 
-	listener->resume = INSTANT_NEVER;
-	if (loop_event_add(&listener->readable) != 0)
+	if (loop_event_add(&listener->readable) != 0) {
 		listener->resume = instant_after(now, PAUSE_MS);
+		return;
+	}
+	listener->resume = INSTANT_NEVER;
+	TAILQ_REMOVE(&paused, listener, link);
+}
+
+/* Other descriptors than those of connections may be free, too, so the pause
+ * has an end of its own. */
+void
+listen_retry(void)
+{
+	struct listener *listener, *next;
+
+	TAILQ_FOREACH_SAFE (listener, &paused, link, next)
+		expire(&listener->source, loop_now(listener->loop));
 }
 
 /*
@@ -64,6 +82,7 @@ pause_accepting(struct listener *listener)
 	listener->stats.n_paused++;
 	n_paused++;
 	listener->resume = instant_after(loop_now(listener->loop), PAUSE_MS);
+	TAILQ_INSERT_TAIL(&paused, listener, link);
 	loop_event_del(&listener->readable);
 	if (!listener->has_complained)
 		log_warn("accept-paused", "error=\"%s\" retry_ms=%d",
@@ -318,6 +337,8 @@ listen_close(struct listener *listener)
 		loop_remove_source(listener->loop, &listener->source);
 		loop_event_del(&listener->readable);
 	}
+	if (listener->resume.ms != INSTANT_NEVER.ms)
+		TAILQ_REMOVE(&paused, listener, link);
 	if (listener->bound != NULL)
 		bound_close(listener->bound);
 	else if (listener->fd >= 0)

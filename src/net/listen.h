@@ -89,6 +89,13 @@ void listen_close(struct listener *listener);
 
 const struct listen_stats *listen_stats(const struct listener *listener);
 
+/*
+ * Has every listener that pauses for lack of descriptors accept again, instead
+ * of at the end of its pause. Call it after closing the descriptor of a
+ * connection.
+ */
+void listen_retry(void);
+
 /* Returns how often descriptors ran out, for all listeners so far. */
 uint64_t listen_n_paused(void);
 

@@ -10,6 +10,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "net/listen.h"
 
 /*
  * A probe must be served whatever other visitors do, so every new connection is
@@ -102,6 +103,7 @@ end(struct visitor *v)
 	set->out_bytes -= v->n_out;
 	rest(v);
 	close(v->fd);
+	listen_retry();
 	free(v->out);
 	free(v);
 }

@@ -241,6 +241,28 @@ scenario('a client that has closed its side while others drain costs nothing',
 		assert.strictEqual((await daemon.exited()).code, 0);
 	});
 
+/* Milliseconds until a new member is in after `n` strangers have left. */
+async function untilBack(daemon, n) {
+	const strangers = await Promise.all(Array.from({ length: n }, () => daemon.connect()));
+	const start = performance.now();
+	strangers.forEach((peer) => peer.destroy());
+	const member = await daemon.member();
+	await member.barrier();
+	member.destroy();
+	return performance.now() - start;
+}
+
+/* With a pause of 100 ms for each 40 strangers, it takes 2.5 s. */
+scenario('descriptors that become free are used at once', async (start) => {
+	const daemon = await start({
+		wrap: (line) => ['sh', '-c', 'ulimit -n 48; exec "$0" "$@"', ...line],
+	});
+	const times = [];
+	for (let i = 0; i < 3 && !(Math.min(...times) < 1500); i++)
+		times.push(await untilBack(daemon, 1000));
+	assert.ok(Math.min(...times) < 1500, `ms: ${times}`);
+});
+
 scenario('out of descriptors it pauses, says so once, and serves again',
 	async (start) => {
 		const daemon = await start({

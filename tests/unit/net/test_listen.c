@@ -250,6 +250,52 @@ TEST(without_descriptors_it_pauses_and_goes_on_when_there_are_some)
 	end();
 }
 
+TEST(a_pause_ends_when_a_descriptor_is_closed)
+{
+	struct rlimit limit, none;
+	int fd;
+
+	begin();
+	listen_retry();
+	ck_assert_int_eq(open_at(path), 0);
+	fd = dial();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn();
+	listen_retry();
+	turn();
+	ck_assert_uint_eq(listen_stats(listener)->n_paused, 2);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	listen_retry();
+	ck_assert_int_eq(loop_turn(loop, false), 0);
+	ck_assert_uint_eq(n_accepted, 1);
+	close(fd);
+	end();
+	listen_retry();
+}
+
+TEST(a_listener_is_closed_while_it_pauses)
+{
+	struct rlimit limit, none;
+	int fd;
+
+	begin();
+	ck_assert_int_eq(open_at(path), 0);
+	fd = dial();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turn();
+	ck_assert_uint_eq(listen_stats(listener)->n_paused, 1);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	close(fd);
+	end();
+	listen_retry();
+}
+
 static const struct {
 	const char *text;
 	bool is_address, is_loopback;
