@@ -350,13 +350,15 @@ format: ## format all C with clang-format
 format-check: ## check the format of all C
 	@clang-format --dry-run --Werror $(C_FILES)
 
-generated: all ## write what is made from the option table
+generated: all ## write the files that are made from the tables of options and figures
 	@tests/generate $(B)/pm2adapterd .
 
-check-generated: all ## check that what is made from the option table is up to date
+check-generated: all ## check that the generated files are up to date
 	@tests/generate $(B)/pm2adapterd build/generated
 	@diff -u conf/pm2adapterd.conf build/generated/conf/pm2adapterd.conf
 	@diff -u docs/pm2adapterd.conf.5 build/generated/docs/pm2adapterd.conf.5
+	@diff -u docs/STATS.md build/generated/docs/STATS.md
+	@diff -u docs/METRICS.md build/generated/docs/METRICS.md
 
 # Installed files, as FROM:TO or FROM:TO:MODE, TO below DESTDIR. Units get the
 # path of the daemon.

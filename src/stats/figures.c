@@ -53,7 +53,9 @@ const struct figure_info figures_info[N_FIGURES] = {
 	    "Pauses of accepting because descriptors ran out" },
 	[FIGURE_TURN_CPU_MAX_US] = { NULL, "turn_cpu_max_us",
 	    "pm2adapterd_turn_cpu_max_seconds", FIGURE_GAUGE,
-	    "Most CPU time that a turn of the loop took", .decimals = 6 },
+	    "Most CPU time that a turn of the loop took, to some hundred "
+	    "microseconds",
+	    .decimals = 6 },
 	[FIGURE_LOG_DROPPED] = { NULL, "log_dropped",
 	    "pm2adapterd_log_dropped_lines", FIGURE_COUNTER,
 	    "Log lines that could not be written" },
