@@ -99,31 +99,9 @@ frame_write_head(uint8_t *out, enum frame_type type, uint8_t flags,
 const char *
 frame_type_name(uint8_t type)
 {
-	static const struct {
-		uint8_t type;
-		const char *name;
-	} names[] = {
-		{ FRAME_HELLO, "HELLO" },
-		{ FRAME_WELCOME, "WELCOME" },
-		{ FRAME_SUBSCRIBE, "SUBSCRIBE" },
-		{ FRAME_UNSUBSCRIBE, "UNSUBSCRIBE" },
-		{ FRAME_PUBLISH, "PUBLISH" },
-		{ FRAME_ASK, "ASK" },
-		{ FRAME_QUESTION, "QUESTION" },
-		{ FRAME_ANSWER, "ANSWER" },
-		{ FRAME_RESULT, "RESULT" },
-		{ FRAME_PART, "PART" },
-		{ FRAME_PRESENCE, "PRESENCE" },
-		{ FRAME_PING, "PING" },
-		{ FRAME_PONG, "PONG" },
-		{ FRAME_STATS, "STATS" },
-		{ FRAME_STATS_REPLY, "STATS_REPLY" },
-		{ FRAME_ERROR, "ERROR" },
-		{ FRAME_GOODBYE, "GOODBYE" },
-	};
+#define NAME(name, number) [number] = #name,
+	static const char *const names[UINT8_MAX + 1] = { FRAME_TYPES(NAME) };
+#undef NAME
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (names[i].type == type)
-			return names[i].name;
-	return "unknown";
+	return names[type] == NULL ? "unknown" : names[type];
 }

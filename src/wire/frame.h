@@ -18,25 +18,28 @@
 #define FRAME_TOPICS_MAX 65536 /* of one SUBSCRIBE or UNSUBSCRIBE */
 #define FRAME_SEVERAL_MAX 4096 /* topics of one PUBLISH or ASK */
 
-enum frame_type {
-	FRAME_HELLO = 0x01,
-	FRAME_WELCOME = 0x02,
-	FRAME_SUBSCRIBE = 0x03,
-	FRAME_UNSUBSCRIBE = 0x04,
-	FRAME_PUBLISH = 0x10,
-	FRAME_ASK = 0x20,
-	FRAME_QUESTION = 0x21,
-	FRAME_ANSWER = 0x22,
-	FRAME_RESULT = 0x23,
-	FRAME_PART = 0x24,
-	FRAME_PRESENCE = 0x30,
-	FRAME_PING = 0x40,
-	FRAME_PONG = 0x41,
-	FRAME_STATS = 0x50,
-	FRAME_STATS_REPLY = 0x51,
-	FRAME_ERROR = 0x60,
-	FRAME_GOODBYE = 0x61,
-};
+/* FRAME_HELLO is 0x01, and frame_type_name() of it is "HELLO". */
+#define FRAME_TYPES(TYPE)       \
+	TYPE(HELLO, 0x01)       \
+	TYPE(WELCOME, 0x02)     \
+	TYPE(SUBSCRIBE, 0x03)   \
+	TYPE(UNSUBSCRIBE, 0x04) \
+	TYPE(PUBLISH, 0x10)     \
+	TYPE(ASK, 0x20)         \
+	TYPE(QUESTION, 0x21)    \
+	TYPE(ANSWER, 0x22)      \
+	TYPE(RESULT, 0x23)      \
+	TYPE(PART, 0x24)        \
+	TYPE(PRESENCE, 0x30)    \
+	TYPE(PING, 0x40)        \
+	TYPE(PONG, 0x41)        \
+	TYPE(STATS, 0x50)       \
+	TYPE(STATS_REPLY, 0x51) \
+	TYPE(ERROR, 0x60)       \
+	TYPE(GOODBYE, 0x61)
+
+#define FRAME_CONSTANT(name, number) FRAME_##name = number,
+enum frame_type { FRAME_TYPES(FRAME_CONSTANT) };
 
 /* Flags of SUBSCRIBE and UNSUBSCRIBE, of PUBLISH, and of ASK. */
 #define FRAME_BY_PREFIX 0x01
