@@ -128,7 +128,7 @@ describe('the demo page', needs(CHROMIUM), () => {
 	let left;
 	let right;
 
-	// What a worker passes on ends with it, so the tabs that see one die have WebSockets to their own.
+	// Sessions that a worker passes on end with it, so the tabs that see one die have WebSockets to their own.
 	const direct = () => `${app.url}?transport=websocket`;
 
 	const tab = async () => {

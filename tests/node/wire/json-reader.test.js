@@ -1,6 +1,6 @@
 'use strict';
 
-/* JSON of other processes: what JSON.parse() makes of it, within the limits of msgpack. */
+/* JSON of other processes, read as by JSON.parse(), within the limits of msgpack. */
 
 const assert = require('assert/strict');
 const { describe, test } = require('node:test');
