@@ -57,13 +57,15 @@ class Daemon {
 
 	/*
 	 * Nothing runs before start(). `args` follow --socket, or are given for the folder; `wrap`
-	 * turns [command, ...args] into another command line.
+	 * turns [command, ...args] into another command line. With `pm2` this process is its pm2: `child`
+	 * has send() and 'message'.
 	 */
-	constructor({ args = [], wrap = (line) => line, dir = folder(), socket } = {}) {
+	constructor({ args = [], wrap = (line) => line, dir = folder(), socket, pm2 = false } = {}) {
 		assert.ok(fs.existsSync(BINARY), `no daemon at ${BINARY}: run make`);
 		this.dir = dir;
 		this.socket = socket ?? path.join(dir, 's');
 		this.#line = wrap([BINARY, '--socket', this.socket, ...typeof args === 'function' ? args(dir) : args]);
+		this.isOfPm2 = pm2;
 		this.stderr = '';
 		this.stdout = '';
 	}
@@ -79,7 +81,14 @@ class Daemon {
 	/* Starts the process; also after its end, on the same socket. */
 	launch() {
 		const [command, ...args] = this.#line;
-		const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+		const stdio = ['ignore', 'pipe', 'pipe'];
+		const env = { ...process.env };
+		if (this.isOfPm2) {
+			fs.writeFileSync(path.join(this.dir, 'pm2.pid'), String(process.pid));
+			stdio.push('ipc');
+			Object.assign(env, { PM2_HOME: this.dir, pm_id: '0' });
+		}
+		const child = spawn(command, args, { stdio, env });
 		alive.add(child);
 		this.child = child;
 		this.killed = false;
