@@ -108,7 +108,7 @@ describe('the package\'s README.md and index.d.ts', () => {
 	});
 
 	test('name each option of the adapter', () => {
-		const options = [...Object.keys(clientOptions()), 'requestsTimeout', 'partial', 'parser'].sort();
+		const options = [...Object.keys(clientOptions()), 'requestsTimeout', 'partial', 'parser', 'anyWorker'].sort();
 		const declared = ['ClientOptions', 'AdapterOptions extends ClientOptions'].flatMap((name) => {
 			const [, body] = TYPES.match(new RegExp(`interface ${name} \\{([^]*?)\n\t\\}`));
 			return [...body.matchAll(/^\t\t(\w+)\?: /gm)].map(([, option]) => option);
