@@ -1,6 +1,6 @@
 'use strict';
 
-/* What `pm2 logs` has of workers whose daemon was forgotten, and of its start. */
+/* The lines in `pm2 logs` of workers whose daemon was forgotten, and of its start. */
 
 const assert = require('assert/strict');
 const { test } = require('node:test');
