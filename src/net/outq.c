@@ -263,7 +263,7 @@ outq_consume(struct outq *q, size_t len)
 		q->head = (q->head + 1) & (q->size - 1);
 		q->n--;
 	}
-	if (q->n == 0)
+	if (q->n == 0 && q->ring != q->few)
 		outq_fini(q);
 }
 

@@ -363,7 +363,7 @@ TEST(a_long_queue_has_its_ring_in_the_account_and_a_short_one_needs_none)
 	blob_unref(blob);
 }
 
-TEST(an_emptied_queue_holds_no_memory)
+TEST(an_emptied_queue_holds_no_memory_of_its_own)
 {
 	struct blob *blob = numbered(64, 0);
 	struct outq q;
@@ -371,7 +371,7 @@ TEST(an_emptied_queue_holds_no_memory)
 	outq_init(&q);
 	push(&q, blob, 0, 64);
 	outq_consume(&q, 64);
-	ck_assert_ptr_null(q.ring);
+	ck_assert(q.ring == NULL || q.ring == q.few);
 	ck_assert_uint_eq(q.n_bytes, 0);
 	ck_assert_uint_eq(blob->n_refs, 1);
 	blob_unref(blob);
