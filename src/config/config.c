@@ -136,14 +136,22 @@ parse_number(const struct option *option, const char *text, int64_t *out)
 	return parse_units(text, config_type(option)->units, out);
 }
 
-/* Adds addresses to those of the option. */
+/* Adds words to those of the option, one blank apart. */
 static char *
 joined(const char *old, const char *value)
 {
-	size_t size = strlen(old) + strlen(value) + 2;
-	char *text = xcalloc(1, size);
+	char *text = xcalloc(1, strlen(old) + strlen(value) + 2);
+	char *words = xstrdup(value), *rest = words, *word;
+	char *at = stpcpy(text, old);
 
-	snprintf(text, size, "%s%s%s", old, *old == '\0' ? "" : " ", value);
+	while ((word = strsep(&rest, " \t")) != NULL) {
+		if (*word == '\0')
+			continue;
+		if (at != text)
+			*at++ = ' ';
+		at = stpcpy(at, word);
+	}
+	free(words);
 	return text;
 }
 

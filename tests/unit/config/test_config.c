@@ -325,6 +325,18 @@ TEST(addresses_are_added_to_each_other_and_a_password_is_not_shown)
 	config_fini(&config);
 }
 
+TEST(words_of_a_list_are_one_blank_apart_however_they_were_given)
+{
+	static const char text[] =
+	    "allow-groups  web \t 33\nallow-groups ops  \n";
+
+	config_init(&config, "/run/s");
+	ck_assert_int_eq(
+	    config_read(&config, "f", text, sizeof(text) - 1, &why), 0);
+	ck_assert_str_eq(config.allow_groups, "web 33 ops");
+	config_fini(&config);
+}
+
 TEST(a_password_has_a_longest_length_and_is_not_empty)
 {
 	char text[514];
