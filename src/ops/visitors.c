@@ -332,18 +332,32 @@ crowd_out(struct visitor *v)
 	end_with(v, v->set->ops->crowded);
 }
 
-static void
-make_room(struct visitors *set)
+static struct visitor *
+find_worst(const struct visitors *set)
 {
 	struct instant now = loop_now(set->loop);
 	struct visitor *v, *worst = TAILQ_FIRST(&set->all);
 
-	if (set->n <= VISITORS_MAX)
-		return;
 	TAILQ_FOREACH (v, &set->all, link)
 		if (rank(v, now) < rank(worst, now))
 			worst = v;
-	crowd_out(worst);
+	return worst;
+}
+
+/* A request may have come to the worst since the loop looked: so it is read
+ * once more, which may end it, or serve it. */
+static void
+make_room(struct visitors *set)
+{
+	struct visitor *worst;
+
+	if (set->n <= VISITORS_MAX)
+		return;
+	worst = find_worst(set);
+	if (worst->state == READING && worst->n_in == 0)
+		read_more(worst);
+	if (set->n > VISITORS_MAX)
+		crowd_out(find_worst(set));
 }
 
 void

@@ -350,6 +350,17 @@ TEST(a_probe_gets_in_among_many_that_come_at_once)
 	end();
 }
 
+TEST(a_probe_that_speaks_after_it_was_accepted_is_heard_before_it_makes_room)
+{
+	begin();
+	come(0, "");
+	say(0, "h");
+	for (int i = 1; i < BUSY; i++)
+		come(i, "");
+	ck_assert_str_eq(heard(0), "h");
+	end();
+}
+
 TEST(replies_that_nobody_reads_have_a_bound)
 {
 	begin();
