@@ -12,9 +12,15 @@ const path = require('path');
 
 const PACKAGE = path.join(__dirname, '../../../src/node');
 const MODULES = path.join(PACKAGE, 'node_modules');
-const DEPENDENCIES = ['debug', 'ms', 'notepack.io', 'socket.io-adapter', 'ws'];
+const DEPENDENCIES = ['debug', 'ms', 'notepack.io', 'socket.io-adapter', 'socket.io-adapter/node_modules/ws'];
 const NPM_MS = 60_000;
 const BUILD_MS = 120_000;
+
+/* npm puts a module beside its dependent if another version has the place above. */
+function folderOf(name) {
+	const nested = path.join(MODULES, name);
+	return fs.existsSync(nested) ? nested : path.join(MODULES, path.basename(name));
+}
 
 function npm(cwd, ...args) {
 	return execFileSync('npm', args, {
@@ -46,7 +52,7 @@ class Project {
 		const [{ filename, files }] = JSON.parse(
 			npm(this.dir, 'pack', '--json', '--loglevel=silent', PACKAGE).replace(/^[^[]*/, ''));
 		const others = DEPENDENCIES.map((name) => npm(this.dir, 'pack', '--ignore-scripts', '--silent',
-			path.join(MODULES, name)).trim());
+			folderOf(name)).trim());
 		fs.writeFileSync(path.join(this.dir, 'package.json'), '{ "private": true }\n');
 		npm(this.dir, 'install', '--offline', '--no-audit', '--no-fund',
 			...[filename, ...others].map((file) => path.join(this.dir, file)));

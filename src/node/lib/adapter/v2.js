@@ -28,6 +28,16 @@ function keyOf(room) {
 	return typeof room === 'symbol' ? room : String(room);
 }
 
+/* An object that has no text is the name of no room. */
+function canBeKey(room) {
+	try {
+		keyOf(room);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 function hasKeys(object) {
 	for (const key in object) {
 		return Object.hasOwn(object, key);
@@ -66,7 +76,7 @@ const VIEW = {
 		mustBeKeys(rooms.map(keyOf));
 		return new Promise((resolve) => { socket.join(rooms, resolve); });
 	},
-	leave: (socket, rooms) => Promise.all(rooms.map((room) =>
+	leave: (socket, rooms) => Promise.all(rooms.filter(canBeKey).map((room) =>
 		new Promise((resolve) => { socket.leave(room, resolve); }))),
 
 	hasAny({ rooms, sids }, opts) {
