@@ -43,6 +43,15 @@ class Tab {
 		await this.isIn('live');
 	}
 
+	/* Until its worker knows: a session that polls would stay there until a ping is overdue. */
+	async leave() {
+		await this.page.evaluate(`new Promise((resolve) => {
+			socket.io.engine.once('close', resolve);
+			socket.disconnect();
+		})`);
+		await this.page.context().close();
+	}
+
 	isIn(state) {
 		return this.page.locator(`#state[data-state="${state}"]`).waitFor();
 	}
@@ -156,7 +165,7 @@ describe('the demo page', needs(CHROMIUM), () => {
 		assert.match(await one.way(), /^WebSocket, (directly|passed on by another worker)$/);
 		await one.open(`${app.url}?transport=polling`);
 		await one.page.locator('#way', { hasText: /^Long-polling, (directly|passed on by another worker)$/ }).waitFor();
-		await one.page.context().close();
+		await one.leave();
 	});
 
 	test('two tabs come to two workers, and each shows both', { timeout: 60000, skip }, async () => {

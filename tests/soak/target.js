@@ -22,7 +22,7 @@ const LIMITS = {
 	'max-answer': '16k', 'max-gather': '32k', 'max-gather-all': '1m',
 	'hello-timeout': '500ms', 'drain-timeout': '10s', 'ping-interval': '1s',
 	'queue-limit': '1m', 'queue-soft-limit': '384k', 'queue-soft-time': '2s',
-	'memory-limit': '16m',
+	'memory-limit': '64m',
 };
 
 /* Options that a reload may change. */
@@ -32,7 +32,7 @@ const RELOADS = {
 	'slow-turn': ['0ms', '1ms', '50ms'],
 	'slow-question': ['0ms', '10ms', '1s'],
 	'max-questions': ['50', '60'],
-	'memory-limit': ['8m', '16m', '64m'],
+	'memory-limit': ['32m', '64m', '128m'],
 };
 
 async function freePort() {
