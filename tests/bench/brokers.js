@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
+const { freePort } = require('../support/free-port');
 
 const BUILD = path.join(__dirname, '../../build/release');
 const PUMP = process.env.PUMP ?? path.join(BUILD, 'bench/pump');
@@ -34,17 +35,6 @@ function answers(address) {
 			resolve(true);
 		});
 		probe.once('error', () => resolve(false));
-	});
-}
-
-function freePort() {
-	return new Promise((resolve, reject) => {
-		const server = net.createServer();
-		server.once('error', reject);
-		server.listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
 	});
 }
 

@@ -2,20 +2,11 @@
 
 /* Runs, medians and tables, which all measurements of bench.js share. */
 
+const { medians } = require('./median');
+
 const QUICK = Boolean(process.env.QUICK);
 const RUNS = QUICK ? 3 : 5;
 const SECONDS = QUICK ? 0.15 : 0.4;
-
-function median(values) {
-	const sorted = [...values].sort((a, b) => a - b);
-	return sorted[Math.floor(sorted.length / 2)];
-}
-
-/* Of each figure. */
-function medians(results) {
-	return Object.fromEntries(Object.keys(results[0]).map((key) =>
-		[key, median(results.map((result) => result[key]))]));
-}
 
 /*
  * Calls each of the functions in turn, once for each run, so that other work of

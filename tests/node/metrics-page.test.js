@@ -4,7 +4,6 @@
 
 const assert = require('assert/strict');
 const fs = require('fs');
-const net = require('net');
 const path = require('path');
 const { after, before, describe, test } = require('node:test');
 
@@ -13,6 +12,7 @@ const { chromium } = require('playwright-core');
 const { Client } = require('../../src/node');
 const { needs } = require('../support/needs');
 const { Daemon } = require('../support/daemon');
+const { freePort } = require('../support/free-port');
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 const STEP_MS = 15000;
@@ -25,15 +25,6 @@ const SHOTS = {
 };
 const EVIL = '<img src=x onerror="document.title=1">';
 const HIDDEN = 'a\u202eb\u200bc';
-
-function freePort() {
-	return new Promise((resolve) => {
-		const server = net.createServer().listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
-}
 
 describe('the page of metrics-listen', needs(CHROMIUM), () => {
 	let daemon;

@@ -7,10 +7,10 @@ const { execFile, spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
-const net = require('node:net');
 const path = require('node:path');
 const { BINARY, answers, folder } = require('../support/daemon');
 const { until, within } = require('../support/wait');
+const { freePort } = require('../support/free-port');
 
 const PATIENCE_MS = 60_000; // a busy machine, a sanitizer
 const STDERR_KEPT = 64 << 10; // bytes
@@ -34,15 +34,6 @@ const RELOADS = {
 	'max-questions': ['50', '60'],
 	'memory-limit': ['32m', '64m', '128m'],
 };
-
-async function freePort() {
-	const server = net.createServer().listen(0, '127.0.0.1');
-	await once(server, 'listening');
-	const { port } = server.address();
-	server.close();
-	await once(server, 'close');
-	return port;
-}
 
 class Target {
 	#dir = folder();

@@ -13,17 +13,9 @@ const { TYPE, hello, publish } = require('./support/frames');
 const { ROOT, folder, run } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
 const { until, within } = require('../support/wait');
+const { freePort } = require('../support/free-port');
 
 const OPEN = { Accept: 'application/openmetrics-text; version=1.0.0' };
-
-function freePort() {
-	return new Promise((resolve) => {
-		const server = net.createServer().listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
-}
 
 /* Everything that the socket says, until it closes. */
 function read(where, said = '') {

@@ -16,6 +16,7 @@ const { scenario } = require('./support/scenario');
 const { encode } = require('./support/msgpack');
 const { command } = require('./support/resp');
 const { until } = require('../support/wait');
+const { freePort } = require('../support/free-port');
 
 const HIDDEN = '\u202e\u2066\u061c\u200b\u200d\u00ad\ufeff\ufe0f\u2028\u{e0041}\u009b\u001b';
 const NAME = `evil${[...HIDDEN].join('x')}`;
@@ -69,15 +70,6 @@ function get(port, target) {
 			resolve(reply.subarray(reply.indexOf('\r\n\r\n') + 4));
 		});
 		socket.write(`GET ${target} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
-	});
-}
-
-function freePort() {
-	return new Promise((resolve) => {
-		const server = net.createServer().listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
 	});
 }
 

@@ -11,21 +11,11 @@ const { answers, folder, run } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
 const { RespPeer, command } = require('./support/resp');
 const { until } = require('../support/wait');
+const { freePort } = require('../support/free-port');
 
 const EX_CONFIG = 78;
 const MIB = 1024 * 1024;
 const PASSWORD = 'correct horse battery staple';
-
-function freePort() {
-	return new Promise((resolve, reject) => {
-		const server = net.createServer();
-		server.once('error', reject);
-		server.listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
-}
 
 const isSanitized = /asan/.test(process.env.PM2ADAPTERD ?? '');
 

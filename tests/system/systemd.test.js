@@ -16,20 +16,12 @@ const { TYPE, publish } = require('./support/frames');
 const { folder, run } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
 const { until } = require('../support/wait');
+const { freePort } = require('../support/free-port');
 
 // The flag of a socket that listens, from linux/net.h.
 const SO_ACCEPTCON = 1 << 16;
 const SANITIZERS = ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS']
 	.filter((name) => name in process.env);
-
-function freePort() {
-	return new Promise((resolve) => {
-		const server = net.createServer().listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
-}
 
 /* Seen without a connection, which would start the daemon. */
 function listens(where) {

@@ -16,6 +16,7 @@ const { folder } = require('../support/daemon');
 const { command } = require('./support/resp');
 const { scenario } = require('./support/scenario');
 const { until, within } = require('../support/wait');
+const { freePort } = require('../support/free-port');
 
 const isSanitized = /asan/.test(process.env.PM2ADAPTERD ?? '');
 const N_CLIENTS = isSanitized ? 1000 : 10000;
@@ -27,15 +28,6 @@ const TURN_MAX_US = 20000;
 const hostile = (n, tail = '') => '\u0001'.repeat(n) + tail;
 const QUESTIONED = hostile(4080, 'asked');
 const SECTIONS = ['overview', 'clients', 'topics', 'requests', 'closed', 'slow', 'config'];
-
-function freePort() {
-	return new Promise((resolve) => {
-		const server = net.createServer().listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
-}
 
 function get(port, target) {
 	return within(new Promise((resolve, reject) => {

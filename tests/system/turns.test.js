@@ -17,6 +17,7 @@ const { scenario } = require('./support/scenario');
 const { command } = require('./support/resp');
 const { encode } = require('./support/msgpack');
 const { until, within } = require('../support/wait');
+const { freePort } = require('../support/free-port');
 
 const isSanitized = /asan/.test(process.env.PM2ADAPTERD ?? '');
 const N = isSanitized ? 50000 : 1e6;
@@ -79,15 +80,6 @@ function many(name, args) {
 	for (const arg of args)
 		parts.push(`$${arg.length}\r\n${arg}\r\n`);
 	return Buffer.from(parts.join(''), 'latin1');
-}
-
-function freePort() {
-	return new Promise((resolve) => {
-		const server = net.createServer().listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
 }
 
 function get(port, target) {

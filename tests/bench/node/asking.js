@@ -9,20 +9,19 @@
  * QUICK=1 makes fewer runs and judges nothing. Exit code 1: over a bound.
  */
 
-const { spawn, spawnSync } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
 const { PEERS } = require('./adapters');
+const { brokersIn } = require('./brokers');
 const { cpuOf } = require('./troupe');
 const { Control } = require('./control');
+const { median } = require('../median');
 
-const ROOT = path.join(__dirname, '../../..');
 const QUICK = Boolean(process.env.QUICK);
 const RUNS = QUICK ? 3 : 7;
-const DAEMON = process.env.PM2ADAPTERD ?? path.join(ROOT, 'build/release/pm2adapterd');
-const REDIS = process.env.REDIS_SERVER ?? 'redis-server';
 const WORKERS = 4;
 const SOCKETS = 2500; // of each worker
 const HELD_MAX_MS = 50;
@@ -35,26 +34,6 @@ const CALLS = [
 	{ call: 'serverSideEmit', n: 200, bounds: { asker: 1, p50: 1 } },
 ];
 const FIGURES = ['asker', 'others', 'broker', 'p50'];
-
-function median(values) {
-	const sorted = [...values].sort((a, b) => a - b);
-	return sorted[Math.floor(sorted.length / 2)];
-}
-
-function brokersIn(dir) {
-	const ours = path.join(dir, 'ours.sock');
-	const redis = path.join(dir, 'redis.sock');
-	const line = [REDIS, '--port', '0', '--unixsocket', redis, '--dir', dir,
-		'--save', '', '--appendonly', 'no'];
-	const brokers = { pm2adapter: { socket: ours, line: [DAEMON, '--socket', ours] } };
-	if (spawnSync(REDIS, ['--version']).status === 0) {
-		brokers.redis = { socket: redis, line };
-		brokers.sharded = brokers.redis;
-	} else {
-		console.log(`${REDIS} does not run: the Redis adapters are not compared`);
-	}
-	return { ...brokers, cluster: null };
-}
 
 class Cluster {
 	#children = [];
@@ -165,7 +144,7 @@ async function measure(clusters, what) {
 
 async function main() {
 	const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pm2a-bench-'));
-	const brokers = brokersIn(dir);
+	const brokers = brokersIn(dir, ['pm2adapter', 'redis', 'sharded', 'cluster']);
 	const running = new Map(); // socket → process
 	const control = new Control(path.join(dir, 'control'), (fault) => { throw new Error(fault); });
 	const clusters = Object.keys(brokers).map((peer) => new Cluster(peer, control));

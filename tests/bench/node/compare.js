@@ -30,6 +30,7 @@ const { brokersIn } = require('./brokers');
 const { Cast, CLIENTS_EACH, WORKERS } = require('./cast');
 const { Control } = require('./control');
 const { Table } = require('./table');
+const { medians } = require('../median');
 
 const QUICK = Boolean(process.env.QUICK);
 const RUNS = QUICK ? 3 : 5;
@@ -55,17 +56,6 @@ const CELLS = [
 	{ size: 1024, at: 'all three', bounds: {} },
 ];
 const VISITED = { 'each receiver': [1, 2], 'all three': [0] }; // besides those before
-
-function median(values) {
-	const sorted = [...values].sort((a, b) => a - b);
-	return sorted[Math.floor(sorted.length / 2)];
-}
-
-/* Of each figure. */
-function medians(results) {
-	return Object.fromEntries(Object.keys(results[0]).map((key) =>
-		[key, median(results.map((result) => result[key]))]));
-}
 
 function windowOf(size) {
 	return Math.min(WINDOW_MAX, Math.floor(WINDOW_BYTES / size));

@@ -21,6 +21,7 @@ const { PEERS } = require('./adapters');
 const { brokersIn } = require('./brokers');
 const { Control } = require('./control');
 const { Troupe, sleep } = require('./troupe');
+const { medians } = require('../median');
 
 const QUICK = Boolean(process.env.QUICK);
 const RUNS = QUICK ? 1 : 3;
@@ -31,16 +32,6 @@ const EMITS = QUICK ? 2000 : 10_000;
 const NAMESPACES = QUICK ? 1000 : 8000;
 const ROOM = 'of-one';
 const OTHERS = ['redis', 'sharded', 'cluster'];
-
-function median(values) {
-	const sorted = [...values].sort((a, b) => a - b);
-	return sorted[Math.floor(sorted.length / 2)];
-}
-
-function medians(results) {
-	return Object.fromEntries(Object.keys(results[0]).map((key) =>
-		[key, median(results.map((result) => result[key]))]));
-}
 
 /* µs of all workers and of the broker that `act` takes, for each of n. */
 async function cost(troupe, n, act) {

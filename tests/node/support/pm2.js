@@ -5,27 +5,16 @@
  * know which worker serves them.
  */
 
-const net = require('net');
 
 const { io } = require('socket.io-client');
 
 const { PrivatePm2, waitUntil } = require('../../../docs/demo/private-pm2');
+const { freePort } = require('../../support/free-port');
 
 const ACK_MS = 30000; // ends a hang; a busy machine takes 10 s for what takes 1 s
 // Node's cluster module leaves a connection open that it gave to a worker in the moment of that
 // worker's exit, and nobody answers. The client gives up after this time, and tries again.
 const CONNECT_MS = 3000;
-
-function freePort() {
-	return new Promise((resolve, reject) => {
-		const server = net.createServer();
-		server.once('error', reject);
-		server.listen(0, () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
-	});
-}
 
 /*
  * Resolves to { pm2, url } with all workers at the daemon, or with `only` when that one app of

@@ -5,7 +5,6 @@
  * look alike: what they call a thing differs, what they do is the same.
  */
 
-const net = require('net');
 const path = require('path');
 const { promisify } = require('util');
 
@@ -15,7 +14,8 @@ const redis4 = require('redis-4');
 const redis5 = require('redis-5');
 
 const { Daemon, answers } = require('../../support/daemon');
-const { next, until } = require('../../support/wait');
+const { until } = require('../../support/wait');
+const { freePort } = require('../../support/free-port');
 
 const AGAIN_MS = 10; // between attempts to connect
 
@@ -35,17 +35,6 @@ class RedisDaemon extends Daemon {
 		await until(() => answers(this.redis), 'listener for Redis');
 		return this;
 	}
-}
-
-/* A port of 127.0.0.1 at which nobody listened just now. */
-async function freePort() {
-	const server = net.createServer().listen(0, '127.0.0.1');
-	await next(server, 'listening');
-	const { port } = server.address();
-	const closed = next(server, 'close');
-	server.close();
-	await closed;
-	return port;
 }
 
 /*

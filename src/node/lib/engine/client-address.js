@@ -3,7 +3,7 @@
 /*
  * `X-Pm2a-From: <address> <port> <tls> <version>` of a request on a worker's Unix
  * socket: the address of the client, whether its connection is encrypted (1 or 0),
- * and its HTTP version, since the request there is one of HTTP/1.0 (exchange.js).
+ * and its HTTP version, since the request there is one of HTTP/1.0 (forwarded-request.js).
  * The forwarding worker removes such headers of clients.
  */
 
