@@ -143,6 +143,7 @@ function shown(args) {
 		Buffer.from(arg).toString('latin1').slice(0, 200))).join(' ');
 }
 
+/* Returns how both answered on connection i. */
 async function compare(both, i, requests, bytes, say, isLast = false) {
 	const [real, ours] = await both.step(i, bytes, isLast).catch((err) => {
 		throw new Error(say(), { cause: err });
@@ -154,6 +155,7 @@ async function compare(both, i, requests, bytes, say, isLast = false) {
 	});
 	if (real[i][0])
 		await both.open(i);
+	return comparable(real[i], requests);
 }
 
 /* `body` gets Both, with all connections open. */
@@ -229,19 +231,22 @@ difference('who is not authenticated is answered as Redis answers it',
 			Array.from({ length: 11 }, () => 'PING'),
 			['PING', 'x'.repeat(16384)], ['PING', 'x'.repeat(16385)],
 		];
-		/* Ours ends a connection that has sent three wrong passwords. */
+		/* Ours ends a connection that has sent three wrong passwords with no right one between
+		 * them. One that is refused for another reason is neither. */
 		const wrong = Array.from({ length: N_CONNECTIONS }, () => 0);
 		const isTrying = (args) => args.some((arg) => /^auth$/i.test(arg));
 		for (let step = 0; step < 300; step++) {
 			const i = chance.below(N_CONNECTIONS);
 			let args = chance.below(2) ? chance.one(keys) :
 				request(chance).args;
-			wrong[i] += isTrying(args);
-			if (wrong[i] === 3) {
-				wrong[i] = 0;
+			if (isTrying(args) && wrong[i] === 2)
 				args = keys[0];
-			}
-			await compare(both, i, [args], command(...args),
+			const { ended, replies } = await compare(both, i, [args], command(...args),
 				() => `SEED=${SEED}, step ${step}: ${shown(args)}`);
+			const hasReply = (prefix) => replies.some((reply) => reply.startsWith(prefix));
+			if (ended || (isTrying(args) && !hasReply('-')))
+				wrong[i] = 0;
+			else
+				wrong[i] += hasReply('-WRONGPASS');
 		}
 	});
