@@ -94,6 +94,15 @@ class PrivatePm2 {
 		return this.#command(args, COMMAND_MS);
 	}
 
+	/*
+	 * Promises the output of an action. Does not wait for the end of the command: pm2 waits for ever
+	 * if the answer of the app comes to it before its own acknowledgement.
+	 */
+	trigger(app, ...args) {
+		return this.#command(['trigger', app, ...args], COMMAND_MS,
+			(output) => output.split('\n').slice(0, -1).some((line) => line.startsWith(`[${app}:`)));
+	}
+
 	start(...args) {
 		return this.run('start', this.#ecosystem, ...args);
 	}
@@ -188,22 +197,29 @@ class PrivatePm2 {
 			.map((file) => this.#pidIn(file)).filter((pid) => pid > 1);
 	}
 
-	#command(args, timeoutMs) {
+	/* isEnough(output): the command need not go on. */
+	#command(args, timeoutMs, isEnough = () => false) {
 		return new Promise((resolve, reject) => {
 			// In its own session: a Ctrl-C in the terminal reaches the caller, which ends this.
 			const child = spawn(process.execPath, [this.#pm2, ...args],
 				{ env: this.env, cwd: REPO, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
 			const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
 			let output = '';
+			let isDone = false;
 			this.#commands.add(child);
 			for (const stream of [child.stdout, child.stderr])
-				stream.setEncoding('utf8').on('data', (text) => { output += text; });
+				stream.setEncoding('utf8').on('data', (text) => {
+					output += text;
+					isDone ||= isEnough(output);
+					if (isDone)
+						child.kill('SIGKILL');
+				});
 			child.once('error', reject);
 			// 'exit': pm2 may have inherited the pipes, and would delay 'close'.
 			child.once('exit', (code, signal) => {
 				clearTimeout(timer);
 				this.#commands.delete(child);
-				setImmediate(() => (code === 0
+				setImmediate(() => (code === 0 || isDone
 					? resolve(output)
 					: reject(new Error(`pm2 ${args[0]} ended with ${signal || code}\n${output.trim()}`))));
 			});

@@ -31,7 +31,7 @@ for (const [name, major] of [['pm2', 7], ['pm2-6', 6]])
 			.find((entry) => entry.name === 'pm2adapterd');
 		const value = async (key) => (await app()).pm2_env.axm_monitor[key]?.value;
 		const trigger = async (...args) => {
-			const output = plain(await pm2.run('trigger', 'pm2adapterd', ...args));
+			const output = plain(await pm2.trigger('pm2adapterd', ...args));
 			return JSON.parse(/^\[pm2adapterd:\d+:default\]=(.*)$/m.exec(output)[1]);
 		};
 
