@@ -10,6 +10,8 @@
 #include "base/xalloc.h"
 #include "config/option.h"
 
+#define BLANKS " \t\r" /* between words, and around a line of a file */
+
 __attribute__((format(printf, 3, 4))) static int
 fail(struct config_why *why, int r, const char *fmt, ...)
 {
@@ -144,7 +146,7 @@ joined(const char *old, const char *value)
 	char *words = xstrdup(value), *rest = words, *word;
 	char *at = stpcpy(text, old);
 
-	while ((word = strsep(&rest, " \t")) != NULL) {
+	while ((word = strsep(&rest, BLANKS)) != NULL) {
 		if (*word == '\0')
 			continue;
 		if (at != text)
@@ -212,9 +214,9 @@ trim(char *s)
 {
 	size_t len;
 
-	s += strspn(s, " \t\r");
+	s += strspn(s, BLANKS);
 	len = strlen(s);
-	while (len > 0 && strchr(" \t\r", s[len - 1]) != NULL)
+	while (len > 0 && strchr(BLANKS, s[len - 1]) != NULL)
 		len--;
 	s[len] = '\0';
 	return s;
@@ -227,7 +229,7 @@ read_line(struct config *config, char *line, struct config_why *why)
 
 	if (key[0] == '\0' || key[0] == '#')
 		return 0;
-	value = key + strcspn(key, " \t");
+	value = key + strcspn(key, BLANKS);
 	if (*value != '\0')
 		*value++ = '\0';
 	value = trim(value);

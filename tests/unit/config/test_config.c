@@ -328,12 +328,12 @@ TEST(addresses_are_added_to_each_other_and_a_password_is_not_shown)
 TEST(words_of_a_list_are_one_blank_apart_however_they_were_given)
 {
 	static const char text[] =
-	    "allow-groups  web \t 33\nallow-groups ops  \n";
+	    "allow-groups  web \t 33\r\nallow-groups\rops \r x\n";
 
 	config_init(&config, "/run/s");
 	ck_assert_int_eq(
 	    config_read(&config, "f", text, sizeof(text) - 1, &why), 0);
-	ck_assert_str_eq(config.allow_groups, "web 33 ops");
+	ck_assert_str_eq(config.allow_groups, "web 33 ops x");
 	config_fini(&config);
 }
 
