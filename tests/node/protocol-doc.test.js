@@ -11,6 +11,7 @@ const { counters } = require('../../src/node/lib/client/stats');
 const { CODES } = require('../../src/node/lib/client/errors');
 const { clientOptions } = require('../../src/node/lib/client/options');
 const { TYPE } = require('../../src/node/lib/wire/frame-writer');
+const { cSources } = require('../support/sources');
 const { vectors } = require('./support/vectors');
 
 const read = (name) => fs.readFileSync(path.join(__dirname, '../..', name), 'utf8');
@@ -36,8 +37,7 @@ const BLOCKS = [...PROTOCOL.matchAll(/^```golden\n([^]*?)^```$/gm)].map(([, text
 });
 
 /* Where causes of the end of connections are: each layer owns its own. */
-const CAUSES = fs.readdirSync(path.join(__dirname, '../../src'), { recursive: true })
-	.filter((name) => /(^|[/_])causes?\.c$/.test(name) && !name.includes('node_modules'))
+const CAUSES = cSources().filter((name) => /(^|[/_])causes?\.c$/.test(name))
 	.map((name) => `src/${name}`);
 
 /* The strings of a C table of names, `static const char *const NAME[…] = { … };`. */

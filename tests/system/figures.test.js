@@ -6,13 +6,12 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { ROOT, folder } = require('../support/daemon');
+const { folder } = require('../support/daemon');
+const { SRC, cSources } = require('../support/sources');
 const { scenario } = require('./support/scenario');
 
-const SRC = path.join(ROOT, 'src');
 const read = (name) => fs.readFileSync(path.join(SRC, name), 'utf8').replace(/\/\*[^]*?\*\//g, '');
-const names = fs.readdirSync(SRC, { recursive: true })
-	.filter((name) => /\.[ch]$/.test(name) && !name.includes('node_modules'));
+const names = cSources();
 const headers = names.filter((name) => name.endsWith('.h')).map(read);
 const sources = names.filter((name) => name.endsWith('.c')).map(read).join('\n');
 
