@@ -66,12 +66,16 @@ oldest_queued(const struct conn *conn)
 				 : loop_now(conn->set->loop);
 }
 
-/* Marks the end of the queue, by its place in everything that is written. */
+/* Marks the end of the queue, by its place in everything that is written: what
+ * comes next waits from now on. */
 static void
 note_lag(struct conn *conn)
 {
-	lag_note(conn->lag, conn->stats.bytes_out + conn->out.queue.n_bytes,
-	    loop_now(conn->set->loop));
+	struct instant now = loop_now(conn->set->loop);
+
+	if (instant_reached(conn->lag->due, now))
+		lag_note(conn->lag,
+		    conn->stats.bytes_out + conn->out.queue.n_bytes, now);
 }
 
 static void
@@ -108,7 +112,8 @@ set_stalled(struct conn *conn, bool is_stalled)
 	conn->out.is_stalled = is_stalled;
 	if (is_stalled) {
 		conn->lag = xcalloc(1, sizeof(*conn->lag));
-		note_lag(conn);
+		lag_note(conn->lag, conn->stats.bytes_out,
+		    loop_now(conn->set->loop));
 	} else {
 		free(conn->lag);
 		conn->lag = NULL;
@@ -183,8 +188,8 @@ push_stalled(struct conn *conn, const struct slice *s)
 	struct conn_set *set = conn->set;
 
 	piped_set_waiting(s->blob);
-	outq_push(&conn->out.queue, s, &set->memory.copies);
 	note_lag(conn);
+	outq_push(&conn->out.queue, s, &set->memory.copies);
 	conn_set_end_turn_later(set);
 	if (memory_is_over(&set->memory))
 		memory_make_room(&set->memory, loop_now(set->loop));

@@ -9,35 +9,29 @@ static void
 thin(struct lag *lag)
 {
 	for (uint32_t i = 0; i < LAG_MARKS / 2; i++)
-		lag->marks[i] = (struct lag_mark){
-			.end = lag->marks[2 * i + 1].end,
-			.at = lag->marks[2 * i].at,
-		};
+		lag->marks[i] = lag->marks[2 * i];
 	lag->n = LAG_MARKS / 2;
 	lag->step_ms *= 2;
 }
 
 void
-lag_note(struct lag *lag, uint64_t end, struct instant now)
+lag_note(struct lag *lag, uint64_t start, struct instant now)
 {
-	struct lag_mark *last = lag->n == 0 ? NULL : &lag->marks[lag->n - 1];
-
-	if (last == NULL)
-		lag->step_ms = STEP_MS;
-	else if (!instant_reached(instant_after(last->at, lag->step_ms), now)) {
-		last->end = end;
+	if (!instant_reached(lag->due, now))
 		return;
-	}
-	if (lag->n == LAG_MARKS)
+	if (lag->n == 0)
+		lag->step_ms = STEP_MS;
+	else if (lag->n == LAG_MARKS)
 		thin(lag);
-	lag->marks[lag->n++] = (struct lag_mark){ end, now };
+	lag->marks[lag->n++] = (struct lag_mark){ start, now };
+	lag->due = instant_after(now, lag->step_ms);
 }
 
 struct instant
 lag_since(const struct lag *lag, uint64_t place)
 {
-	for (uint32_t i = 0; i < lag->n; i++)
-		if (place < lag->marks[i].end)
-			return lag->marks[i].at;
+	for (uint32_t i = lag->n; i > 0; i--)
+		if (lag->marks[i - 1].start <= place)
+			return lag->marks[i - 1].at;
 	return INSTANT_NEVER;
 }

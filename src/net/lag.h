@@ -14,21 +14,23 @@
 
 #define LAG_MARKS 16
 
-/* All zeros: there are no marks. */
+/* All zeros: there are no marks, and one is due. */
 struct lag {
 	uint32_t n;
-	int64_t step_ms; /* least time between two marks */
+	int64_t step_ms;    /* least time between two marks */
+	struct instant due; /* of the next mark */
 	struct lag_mark {
-		uint64_t end;      /* bytes before it were queued at `at` ... */
-		struct instant at; /* ... or until the next mark */
+		uint64_t start;    /* bytes from it on were queued at `at`, */
+		struct instant at; /* or later, until the next mark */
 	} marks[LAG_MARKS];
 };
 
-/* Everything up to byte `end`, and after the last mark, was queued at `now`. */
-void lag_note(struct lag *lag, uint64_t end, struct instant now);
+/* Byte `start` is queued at `now`. Does nothing before a mark is due, so
+ * callers may look at that themselves. */
+void lag_note(struct lag *lag, uint64_t start, struct instant now);
 
 /* Returns when the byte `place` was queued, or somewhat earlier;
- * INSTANT_NEVER if no mark has it. */
+ * INSTANT_NEVER if it comes before all marks. */
 struct instant lag_since(const struct lag *lag, uint64_t place);
 
 #endif
