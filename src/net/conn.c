@@ -6,11 +6,9 @@
 #include <unistd.h>
 
 #include "base/container.h"
-#include "base/timeouts.h"
 #include "base/xalloc.h"
-#include "net/lag.h"
+#include "net/conn_state.h"
 #include "net/listen.h"
-#include "net/output.h"
 #include "net/piped.h"
 
 /*
@@ -19,12 +17,6 @@
  * take two calls. Both are bounded, so that a loud publisher can't starve the
  * rest.
  *
- * Output. conn_send() queues, and puts the conn on the flush list. The flush
- * writes first, and watches for writability only after a short write. A socket
- * that took less than it was given is not tried again before it is writable: a
- * stalled receiver costs its queue's appends, and no system call. All
- * writing is in the flush list, since the loop bounds its time in a turn.
- *
  * Memory. A conn whose output has stalled, or that has an unfinished unit, is a
  * holder; net/memory cuts holders if they hold too much.
  *
@@ -32,247 +24,11 @@
  * with the reason, notifies the owner, and frees.
  */
 
-struct conn {
-	struct conn_set *set;
-	const struct conn_ops *ops;
-	void *user;
-	int fd;
-	struct loop_event readable;
-	struct loop_event writable;
-	struct loop_task flush;
-	struct loop_task reap;
-	struct loop_task resume;
-	struct output out;
-	struct input in;
-	struct holder holder;
-	struct lag *lag;           /* of a stalled output, or NULL */
-	struct instant lost_since; /* never, until output is dropped */
-	struct timeout slow;       /* queued while above the soft limit */
-	bool is_writable;          /* again, after a stall: to be flushed */
-	bool is_deaf;              /* it has stopped reading */
-	bool is_paused;            /* by its owner: neither shown nor watched */
-	struct instant since;
-	const struct conn_cause
-	    *finish; /* cause of its end after all is written */
-	const struct conn_cause *cause; /* NULL while open */
-	const char *limit;              /* that cut it */
-	struct conn_stats stats;
-};
-
-static struct instant
-oldest_queued(const struct conn *conn)
-{
-	return conn->lag != NULL ? lag_since(conn->lag, conn->stats.bytes_out)
-				 : loop_now(conn->set->loop);
-}
-
-/* Marks the end of the queue, by its place in everything that is written: what
- * comes next waits from now on. */
-static void
-note_lag(struct conn *conn)
-{
-	struct instant now = loop_now(conn->set->loop);
-
-	if (instant_reached(conn->lag->due, now))
-		lag_note(conn->lag,
-		    conn->stats.bytes_out + conn->out.queue.n_bytes, now);
-}
-
-static void
-drop_output(struct conn *conn)
-{
-	size_t n;
-
-	if (conn->out.queue.n_bytes > 0) {
-		conn->lost_since =
-		    instant_earlier(conn->lost_since, oldest_queued(conn));
-		if (conn->ops->unwritten != NULL)
-			conn->ops->unwritten(conn);
-	}
-	n = output_drop(&conn->out);
-	conn->stats.n_unwritten += n;
-	conn->set->stats.n_unwritten += n;
-	timeouts_leave(&conn->set->slow, &conn->slow);
-	memory_hold_output(&conn->set->memory, &conn->holder, false);
-	conn_set_end_turn_later(conn->set);
-}
-
 static void
 watch_readable(struct conn *conn)
 {
 	if (loop_event_add(&conn->readable) != 0)
 		conn_close(conn, &conn_io_error);
-}
-
-static void
-set_stalled(struct conn *conn, bool is_stalled)
-{
-	if (conn->out.is_stalled == is_stalled)
-		return;
-	conn->out.is_stalled = is_stalled;
-	if (is_stalled) {
-		conn->lag = xcalloc(1, sizeof(*conn->lag));
-		lag_note(conn->lag, conn->stats.bytes_out,
-		    loop_now(conn->set->loop));
-	} else {
-		free(conn->lag);
-		conn->lag = NULL;
-	}
-	memory_hold_output(&conn->set->memory, &conn->holder, is_stalled);
-	if (!is_stalled)
-		loop_event_del(&conn->writable);
-	else if (loop_event_add(&conn->writable) != 0)
-		conn_close(conn, &conn_io_error);
-}
-
-static void
-flush(struct conn *conn)
-{
-	struct conn_set *set = conn->set;
-	enum output_verdict verdict;
-	size_t n;
-
-	verdict = output_write(&conn->out, conn->fd, set->scratch, &n);
-	conn->stats.bytes_out += n;
-	set->stats.bytes_out += n;
-	if (memory_has_waiting(&set->memory) && n > 0)
-		conn_set_end_turn_later(set);
-	if (conn->out.is_mute) {
-		drop_output(conn);
-		if (verdict == OUTPUT_FAILED)
-			conn_close(conn, &conn_io_error);
-	}
-	if (conn->slow.is_queued &&
-	    conn->out.queue.n_bytes <= set->limits.soft_bytes)
-		timeouts_leave(&set->slow, &conn->slow);
-	set_stalled(conn, conn->out.queue.n_bytes > 0);
-	if (conn->finish != NULL && conn->out.queue.n_bytes == 0)
-		conn_close(conn, conn->finish);
-}
-
-static void
-on_flush(struct loop_task *task)
-{
-	struct conn *conn = container_of(task, struct conn, flush);
-
-	if (conn->out.is_stalled && !conn->is_writable)
-		return;
-	conn->is_writable = false;
-	flush(conn);
-}
-
-static void
-on_writable(struct loop_event *event)
-{
-	struct conn *conn = container_of(event, struct conn, writable);
-
-	if (conn->cause != NULL)
-		return;
-	conn->is_writable = true;
-	loop_flush_later(conn->set->loop, &conn->flush);
-}
-
-/* Drops volatile messages first: those to a slow receiver, and if memory is
- * short those to a stalled receiver. */
-static bool
-is_unwelcome(const struct conn *conn)
-{
-	return conn->out.queue.n_bytes > conn->set->limits.soft_bytes ||
-	       (conn->out.is_stalled && memory_is_tight(&conn->set->memory));
-}
-
-/* Queues `s` for a socket that takes nothing for now. */
-static void
-push_stalled(struct conn *conn, const struct slice *s)
-{
-	struct conn_set *set = conn->set;
-
-	piped_set_waiting(s->blob);
-	note_lag(conn);
-	outq_push(&conn->out.queue, s, &set->memory.copies);
-	conn_set_end_turn_later(set);
-	if (memory_is_over(&set->memory))
-		memory_make_room(&set->memory, loop_now(set->loop));
-}
-
-static bool
-is_deaf(const struct conn *conn)
-{
-	return conn->cause != NULL || conn->out.is_mute;
-}
-
-/* Whether `len` bytes more may be queued: CONN_QUEUED if so. */
-static enum conn_sent
-admit(struct conn *conn, size_t len, bool is_volatile)
-{
-	const struct outq *queue = &conn->out.queue;
-	size_t max = conn->set->limits.hard_bytes;
-
-	if (is_deaf(conn))
-		return CONN_UNREAD;
-	if (is_volatile && is_unwelcome(conn))
-		return CONN_DROPPED;
-	if (queue->n_bytes + len > max && len <= max) {
-		flush(conn);
-		if (is_deaf(conn))
-			return CONN_UNREAD;
-	}
-	if (queue->n_bytes + len > max) {
-		conn_cut(conn, &conn_slow_consumer, "queue-limit");
-		return CONN_CUT;
-	}
-	return CONN_QUEUED;
-}
-
-static enum conn_sent
-note_queued(struct conn *conn)
-{
-	struct conn_set *set = conn->set;
-	struct outq *queue = &conn->out.queue;
-
-	if (conn->cause != NULL)
-		return CONN_CUT;
-	if (queue->n_bytes > conn->stats.queue_peak)
-		conn->stats.queue_peak = queue->n_bytes;
-	if (queue->n_bytes > set->limits.soft_bytes)
-		timeouts_enter(&set->slow, &conn->slow, loop_now(set->loop));
-	loop_flush_later(set->loop, &conn->flush);
-	return CONN_QUEUED;
-}
-
-enum conn_sent
-conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
-{
-	enum conn_sent verdict = admit(conn, s->len, is_volatile);
-
-	if (verdict != CONN_QUEUED)
-		return verdict;
-	if (conn->out.is_stalled)
-		push_stalled(conn, s);
-	else
-		outq_push(&conn->out.queue, s, NULL);
-	return note_queued(conn);
-}
-
-enum conn_sent
-conn_send_parts(
-    struct conn *conn, const struct slice *parts, size_t n, bool is_volatile)
-{
-	enum conn_sent verdict;
-	size_t len = 0;
-
-	for (size_t i = 0; i < n; i++)
-		len += parts[i].len;
-	verdict = admit(conn, len, is_volatile);
-	if (verdict != CONN_QUEUED)
-		return verdict;
-	/* Memory may run out at any of them. */
-	for (size_t i = 0; i < n && conn->cause == NULL; i++)
-		if (conn->out.is_stalled)
-			push_stalled(conn, &parts[i]);
-		else
-			outq_push(&conn->out.queue, &parts[i], NULL);
-	return note_queued(conn);
 }
 
 /* Stops reading until memory is available: the socket would be readable in each
@@ -425,8 +181,8 @@ on_reap(struct loop_task *task)
 	struct conn *conn = container_of(task, struct conn, reap);
 
 	if (conn->cause != &conn_io_error && !conn->out.is_mute)
-		flush(conn);
-	drop_output(conn);
+		conn_flush(conn);
+	conn_drop_output(conn);
 	conn->ops->gone(conn);
 	memory_release(&conn->set->memory, &conn->holder);
 	loop_cancel_flush(conn->set->loop, &conn->flush);
@@ -447,7 +203,7 @@ on_cut(struct holder *holder)
 	struct conn *conn = container_of(holder, struct conn, holder);
 
 	conn_cut(conn, &conn_memory_limit, "memory-limit");
-	drop_output(conn);
+	conn_drop_output(conn);
 }
 
 static void
@@ -468,7 +224,7 @@ conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 	conn->fd = fd;
 	conn->since = loop_now(set->loop);
 	conn->lost_since = INSTANT_NEVER;
-	conn->flush.run = on_flush;
+	conn->flush.run = conn_on_flush;
 	conn->reap.run = on_reap;
 	conn->resume.run = on_resume;
 	conn->slow.expire = on_slow;
@@ -479,7 +235,7 @@ conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 	loop_event_init(
 	    &conn->readable, set->loop, fd, LOOP_READABLE, on_readable);
 	loop_event_init(
-	    &conn->writable, set->loop, fd, LOOP_WRITABLE, on_writable);
+	    &conn->writable, set->loop, fd, LOOP_WRITABLE, conn_on_writable);
 	set->n_conns++;
 	set->n_open++;
 	watch_readable(conn);
@@ -589,21 +345,6 @@ size_t
 conn_queue_bytes(const struct conn *conn)
 {
 	return conn->out.queue.n_bytes;
-}
-
-void
-conn_walk_queue(const struct conn *conn,
-    void (*visit)(const struct slice *s, void *arg), void *arg)
-{
-	outq_walk(&conn->out.queue, visit, arg);
-}
-
-struct instant
-conn_oldest(const struct conn *conn)
-{
-	if (conn->out.queue.n_bytes == 0)
-		return conn->lost_since;
-	return instant_earlier(conn->lost_since, oldest_queued(conn));
 }
 
 struct instant
