@@ -1,10 +1,10 @@
 #include "core/request.h"
 
 #include <assert.h>
-#include <bsd/sys/tree.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/xalloc.h"
 
 /*
@@ -13,28 +13,10 @@
  * request ends when no debt is owed any more; since debts are counted and not
  * answers, nothing that arrives twice or from elsewhere ends one early.
  *
- * Deadlines: the requests of one timeout are a queue in the order in which they
- * were opened, which is that of their deadlines, so opening and ending one is a
- * list operation. The queues are few (applications have a handful of timeouts);
- * two trees hold them, by timeout and by the deadline of the first, so that a
- * client with many timeouts costs log n and no more. A heap of all requests was
- * measured at twenty times the cost of a queue.
- *
  * Ids count up, so the buckets are indexed with the low bits, and no peer can
  * choose them. Peers choose the ids of their requests, so these have buckets by
  * a keyed hash.
  */
-struct request_class {
-	RB_ENTRY(request_class) by_timeout;
-	RB_ENTRY(request_class) by_deadline;
-	int64_t timeout_ms;
-	struct instant first; /* the deadline of the queue's first */
-	TAILQ_HEAD(request_queue, request) queue;
-};
-
-RB_HEAD(request_timeouts, request_class);
-RB_HEAD(request_deadlines, request_class);
-
 struct request_registry {
 	struct hash_key key;
 	struct request_list *buckets; /* by id */
@@ -44,37 +26,9 @@ struct request_registry {
 	size_t n_bytes;   /* gathered for open ones */
 	size_t max_bytes; /* of that; 0: any */
 	uint64_t last_id;
-	struct request_timeouts timeouts;
-	struct request_deadlines deadlines;
-	struct request_queue ended;
+	struct deadlines deadlines;
+	TAILQ_HEAD(request_queue, request) ended;
 };
-
-static int
-compare(int64_t a, int64_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
-static int
-by_timeout(const struct request_class *a, const struct request_class *b)
-{
-	return compare(a->timeout_ms, b->timeout_ms);
-}
-
-static int
-by_deadline(const struct request_class *a, const struct request_class *b)
-{
-	int r = compare(a->first.ms, b->first.ms);
-
-	return r != 0 ? r : by_timeout(a, b);
-}
-
-/* Not static: libbsd's static variants use __unused, which glibc does not
- * define. */
-RB_PROTOTYPE(request_timeouts, request_class, by_timeout, by_timeout)
-RB_PROTOTYPE(request_deadlines, request_class, by_deadline, by_deadline)
-RB_GENERATE(request_timeouts, request_class, by_timeout, by_timeout)
-RB_GENERATE(request_deadlines, request_class, by_deadline, by_deadline)
 
 struct request_registry *
 request_registry_new(struct hash_key key)
@@ -85,8 +39,7 @@ request_registry_new(struct hash_key key)
 	reg->n_buckets = 64;
 	reg->buckets = xcalloc(reg->n_buckets, sizeof(*reg->buckets));
 	reg->ids = xcalloc(reg->n_buckets, sizeof(*reg->ids));
-	RB_INIT(&reg->timeouts);
-	RB_INIT(&reg->deadlines);
+	deadlines_init(&reg->deadlines);
 	TAILQ_INIT(&reg->ended);
 	return reg;
 }
@@ -174,61 +127,11 @@ request_find(struct request_registry *reg, uint64_t id)
 	return NULL;
 }
 
-static struct request_class *
-get_class(struct request_registry *reg, int64_t timeout_ms)
-{
-	struct request_class key = { .timeout_ms = timeout_ms }, *class;
-
-	class = RB_FIND(request_timeouts, &reg->timeouts, &key);
-	if (class == NULL) {
-		class = xcalloc(1, sizeof(*class));
-		class->timeout_ms = timeout_ms;
-		TAILQ_INIT(&class->queue);
-		RB_INSERT(request_timeouts, &reg->timeouts, class);
-	}
-	return class;
-}
-
-static void
-queue_up(
-    struct request_registry *reg, struct request *request, int64_t timeout_ms)
-{
-	struct request_class *class = get_class(reg, timeout_ms);
-	bool is_first = TAILQ_EMPTY(&class->queue);
-
-	TAILQ_INSERT_TAIL(&class->queue, request, in_queue);
-	request->class = class;
-	if (is_first) {
-		class->first = request->deadline;
-		RB_INSERT(request_deadlines, &reg->deadlines, class);
-	}
-}
-
-static void
-leave_queue(struct request_registry *reg, struct request *request)
-{
-	struct request_class *class = request->class;
-	bool was_first = TAILQ_FIRST(&class->queue) == request;
-
-	TAILQ_REMOVE(&class->queue, request, in_queue);
-	request->class = NULL;
-	if (!was_first)
-		return;
-	RB_REMOVE(request_deadlines, &reg->deadlines, class);
-	if (TAILQ_EMPTY(&class->queue)) {
-		RB_REMOVE(request_timeouts, &reg->timeouts, class);
-		free(class);
-		return;
-	}
-	class->first = TAILQ_FIRST(&class->queue)->deadline;
-	RB_INSERT(request_deadlines, &reg->deadlines, class);
-}
-
 /* Takes the question out of every index. */
 static void
 shut(struct request_registry *reg, struct request *request)
 {
-	leave_queue(reg, request);
+	deadlines_leave(&reg->deadlines, &request->deadline);
 	LIST_REMOVE(request, in_bucket);
 	LIST_REMOVE(request, in_ids);
 	LIST_REMOVE(request, in_asker);
@@ -263,7 +166,7 @@ end(struct request_registry *reg, struct request *request, enum outcome outcome)
 	request->outcome = outcome;
 	settle_all(
 	    request, outcome == OUTCOME_TIMEOUT ? DEBT_LATE : DEBT_DISMISSED);
-	TAILQ_INSERT_TAIL(&reg->ended, request, in_queue);
+	TAILQ_INSERT_TAIL(&reg->ended, request, in_ended);
 }
 
 static void
@@ -369,7 +272,6 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	request->gather = spec->gather;
 	request->asker = asker;
 	request->scope = spec->scope;
-	request->deadline = instant_after(now, spec->timeout_ms);
 	gather_init(&request->gathered, spec->gather_max_bytes);
 	if (spec->gather == GATHER_STREAM)
 		request->parts_max_bytes = spec->parts_max_bytes;
@@ -383,7 +285,8 @@ request_open(struct request_registry *reg, struct request_owner *asker,
 	index_request(reg, request);
 	LIST_INSERT_HEAD(&asker->opened, request, in_asker);
 	asker->n_asked++;
-	queue_up(reg, request, spec->timeout_ms);
+	deadlines_enter(
+	    &reg->deadlines, &request->deadline, spec->timeout_ms, now);
 	reg->n_bytes += request->gathered.n_counted;
 	if (is_full || (reg->max_bytes > 0 && reg->n_bytes > reg->max_bytes))
 		end(reg, request, OUTCOME_FULL);
@@ -527,20 +430,20 @@ request_release(struct request_registry *reg, struct request_owner *owner,
 void
 request_expire(struct request_registry *reg, struct instant now)
 {
-	struct request_class *class;
+	struct deadline *first;
 
-	while ((class = RB_MIN(request_deadlines, &reg->deadlines)) != NULL &&
-	       instant_reached(class->first, now))
-		end(reg, TAILQ_FIRST(&class->queue), OUTCOME_TIMEOUT);
+	while ((first = deadlines_first(&reg->deadlines)) != NULL &&
+	       instant_reached(first->at, now))
+		end(reg, container_of(first, struct request, deadline),
+		    OUTCOME_TIMEOUT);
 }
 
 struct instant
 request_next_deadline(struct request_registry *reg)
 {
-	const struct request_class *class =
-	    RB_MIN(request_deadlines, &reg->deadlines);
+	const struct deadline *first = deadlines_first(&reg->deadlines);
 
-	return class == NULL ? INSTANT_NEVER : class->first;
+	return first == NULL ? INSTANT_NEVER : first->at;
 }
 
 struct request *
@@ -549,7 +452,7 @@ request_take_ended(struct request_registry *reg)
 	struct request *request = TAILQ_FIRST(&reg->ended);
 
 	if (request != NULL)
-		TAILQ_REMOVE(&reg->ended, request, in_queue);
+		TAILQ_REMOVE(&reg->ended, request, in_ended);
 	return request;
 }
 

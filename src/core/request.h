@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "core/deadlines.h"
 #include "core/gather.h"
 #include "core/question.h"
 
@@ -48,8 +49,6 @@ struct request_owner {
 /* Bytes of a label that are kept. */
 #define REQUEST_LABEL_SIZE 64
 
-struct request_class;
-
 struct request {
 	uint64_t id;
 	int64_t ask_id;    /* the asker's number for it */
@@ -57,8 +56,8 @@ struct request {
 	enum gather gather;
 	enum outcome outcome;
 	struct request_owner *asker;
-	const void *scope; /* see request_release() */
-	struct instant deadline;
+	const void *scope;        /* see request_release() */
+	struct deadline deadline; /* while open */
 	struct gathered gathered;
 	uint64_t parts_max_bytes, n_part_bytes; /* of a stream */
 	uint8_t label[REQUEST_LABEL_SIZE];
@@ -66,11 +65,10 @@ struct request {
 	uint32_t n_owed, n_answered;
 	uint32_t n_debts;
 	struct debt *debts;            /* by id */
-	struct request_class *class;   /* of its timeout, while open */
 	LIST_ENTRY(request) in_bucket; /* while open */
 	LIST_ENTRY(request) in_ids;    /* while open, by asker and ask_id */
 	LIST_ENTRY(request) in_asker;  /* while open */
-	TAILQ_ENTRY(request) in_queue; /* of its class, then of the ended */
+	TAILQ_ENTRY(request) in_ended; /* until it is taken */
 };
 
 struct request_registry;

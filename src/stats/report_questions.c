@@ -68,7 +68,7 @@ put_request(
 	msg_put_pair_str(w, "gather", gather_name(request->gather));
 	msg_put_pair_int(w, "age_ms", age_us / 1000);
 	msg_put_pair_int(
-	    w, "left_ms", request->deadline.ms - loop_now(hub->loop).ms);
+	    w, "left_ms", request->deadline.at.ms - loop_now(hub->loop).ms);
 	msg_put_pair_int(w, "expected", request->n_debts);
 	msg_put_pair_int(w, "answered", request->n_answered);
 	put_owed(w, request);

@@ -120,12 +120,12 @@ on_result(struct member *to, const struct request *request)
 	n_results++;
 	require(request->asker == &to->requests, "a result for another");
 	if (request->outcome == OUTCOME_TIMEOUT) {
-		require(request->deadline.ms >= last_deadline_ms,
+		require(request->deadline.at.ms >= last_deadline_ms,
 		    "deadlines out of order");
-		last_deadline_ms = request->deadline.ms;
+		last_deadline_ms = request->deadline.at.ms;
 	}
 	put_result(log, request->ask_id, request->outcome, request->n_answered,
-	    request->n_debts, request->deadline.ms);
+	    request->n_debts, request->deadline.at.ms);
 	for (uint32_t i = 0; i < request->n_debts; i++)
 		put_row(log, request->debts[i].id,
 		    (const char *)request->debts[i].name->data,
