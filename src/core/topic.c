@@ -25,24 +25,12 @@
 #define AHEAD 12
 #define OWNER_SIZE_MIN 4
 
-/* A length that prefixes have, and how many have it. */
-struct length {
-	uint16_t len;
-	uint32_t n_prefixes;
-};
-
-/* Sorted. */
-struct topic_lengths {
-	struct length at[TOPIC_LENGTHS_MAX];
-	size_t n;
-};
-
 struct topic_registry {
 	struct hash_key key;
 	struct pool pool; /* of topics, crowds and buckets */
 	struct table exact;
 	struct table prefix;
-	struct topic_lengths lengths; /* of all prefixes */
+	struct lengths lengths; /* of all prefixes */
 	size_t n_subs;
 };
 
@@ -70,64 +58,18 @@ topic_registry_free(struct topic_registry *reg)
 	free(reg);
 }
 
-/* Returns the first entry of `lengths` that is not shorter than `len`. */
-static size_t
-length_position(const struct topic_lengths *lengths, size_t len)
-{
-	size_t i = 0;
-
-	while (i < lengths->n && lengths->at[i].len < len)
-		i++;
-	return i;
-}
-
-static bool
-has_length(const struct topic_lengths *lengths, size_t len)
-{
-	size_t i = length_position(lengths, len);
-
-	return i < lengths->n && lengths->at[i].len == len;
-}
-
-static void
-length_add(struct topic_lengths *lengths, uint16_t len)
-{
-	size_t i = length_position(lengths, len);
-
-	if (!has_length(lengths, len)) {
-		assert(lengths->n < TOPIC_LENGTHS_MAX);
-		memmove(&lengths->at[i + 1], &lengths->at[i],
-		    (lengths->n - i) * sizeof(struct length));
-		lengths->at[i] = (struct length){ .len = len };
-		lengths->n++;
-	}
-	lengths->at[i].n_prefixes++;
-}
-
-static void
-length_remove(struct topic_lengths *lengths, uint16_t len)
-{
-	size_t i = length_position(lengths, len);
-
-	if (--lengths->at[i].n_prefixes > 0)
-		return;
-	lengths->n--;
-	memmove(&lengths->at[i], &lengths->at[i + 1],
-	    (lengths->n - i) * sizeof(struct length));
-}
-
 static void
 owner_add_length(struct topic_owner *owner, uint16_t len)
 {
 	if (owner->lengths == NULL)
 		owner->lengths = xcalloc(1, sizeof(*owner->lengths));
-	length_add(owner->lengths, len);
+	lengths_add(owner->lengths, len);
 }
 
 static void
 owner_remove_length(struct topic_owner *owner, uint16_t len)
 {
-	length_remove(owner->lengths, len);
+	lengths_remove(owner->lengths, len);
 	if (owner->lengths->n > 0)
 		return;
 	free(owner->lengths);
@@ -152,7 +94,7 @@ static bool
 may_have_length(const struct topic_registry *reg,
     const struct topic_owner *owner, size_t len)
 {
-	return has_length(&reg->lengths, len) ||
+	return lengths_have(&reg->lengths, len) ||
 	       topic_owner_n_lengths(owner) < topic_n_lengths_left(reg);
 }
 
@@ -197,7 +139,7 @@ topic_new(
 	topic->name[name->len] = '\0';
 	table_insert(table_of(reg, is_prefix), topic->hash, topic);
 	if (is_prefix)
-		length_add(&reg->lengths, topic->len);
+		lengths_add(&reg->lengths, topic->len);
 	return topic;
 }
 
@@ -206,7 +148,7 @@ topic_free(struct topic_registry *reg, struct topic *topic)
 {
 	table_remove(table_of(reg, topic->is_prefix), topic->hash, topic);
 	if (topic->is_prefix)
-		length_remove(&reg->lengths, topic->len);
+		lengths_remove(&reg->lengths, topic->len);
 	pool_free(&reg->pool, topic, bytes_of(topic->len));
 }
 

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "core/crowd.h"
+#include "core/lengths.h"
 
 #define TOPIC_NAME_MAX 65535
 
@@ -26,7 +27,7 @@
  * half of them at most and no single one can use them up. Lengths that prefixes
  * of others have are always there for it.
  */
-#define TOPIC_LENGTHS_MAX 64
+#define TOPIC_LENGTHS_MAX LENGTHS_MAX
 
 enum topic_kind {
 	TOPIC_EXACT = 1,
@@ -53,11 +54,9 @@ struct topic {
 	char name[]; /* len bytes, then a zero for readers of logs */
 };
 
-struct topic_lengths;
-
 struct topic_owner {
-	struct topic **topics;         /* n_subs of them: see n_first */
-	struct topic_lengths *lengths; /* of its prefixes; NULL if none */
+	struct topic **topics;   /* n_subs of them: see n_first */
+	struct lengths *lengths; /* of its prefixes; NULL if none */
 	uint32_t n_subs;
 	uint32_t n_first; /* of them: prefixes, and topics that it is a member
 			   * of; they lie before all others */
