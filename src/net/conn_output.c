@@ -6,11 +6,11 @@
 #include "net/piped.h"
 
 /*
- * conn_send() queues, and puts the conn on the flush list. The flush
- * writes first, and watches for writability only after a short write. A socket
- * that took less than it was given is not tried again before it is writable: a
- * stalled receiver costs its queue's appends, and no system call. All
- * writing is in the flush list, since the loop bounds its time in a turn.
+ * conn_send() queues, and puts the conn on the flush list. The flush writes
+ * first, and watches for writability only after a short write. A socket that
+ * took less than it was given is not tried again before it is writable: a
+ * stalled receiver costs its queue's appends, and no system call. All writing
+ * is in the flush list, since the loop bounds its time in a turn.
  */
 
 static struct instant
@@ -20,8 +20,8 @@ oldest_queued(const struct conn *conn)
 				 : loop_now(conn->set->loop);
 }
 
-/* Marks the end of the queue, by its place in everything that is written: what
- * comes next waits from now on. */
+/* Marks the end of the queue, by its place in everything that is written:
+ * bytes that come next wait from now on. */
 static void
 note_lag(struct conn *conn)
 {

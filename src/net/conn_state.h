@@ -1,7 +1,7 @@
 /*
- * conn_state - the connection itself, for its own files alone: conn (input,
- * memory, its life) and conn_output (the queue, and writing). Not included from
- * elsewhere.
+ * conn_state - the connection itself, for its own files alone: conn_input
+ * (reading), conn_output (the queue, and writing) and conn_life (its beginning
+ * and end, and its figures). Not included from elsewhere.
  */
 #ifndef PM2A_NET_CONN_STATE_H
 #define PM2A_NET_CONN_STATE_H
@@ -44,6 +44,12 @@ void conn_flush(struct conn *conn);
 /* Drops the queue, and counts it as unwritten. */
 void conn_drop_output(struct conn *conn);
 
+/* Reads from it whenever it is readable, or closes it. */
+void conn_watch_readable(struct conn *conn);
+
+void conn_on_readable(struct loop_event *event);
+void conn_on_resume(struct loop_task *task);
+void conn_on_room(struct holder *holder);
 void conn_on_flush(struct loop_task *task);
 void conn_on_writable(struct loop_event *event);
 

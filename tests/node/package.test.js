@@ -94,7 +94,7 @@ describe('the package, installed', () => {
 	after(() => project?.destroy());
 
 	test('carries the sources, and nothing that was built or tests it', () => {
-		for (const name of ['daemon/Makefile', 'daemon/src/net/conn.c', 'daemon/src/base/err.h',
+		for (const name of ['daemon/Makefile', 'daemon/src/net/conn_life.c', 'daemon/src/base/err.h',
 			'daemon/include/pm2a.h', 'bin/pm2adapterd.sh', 'lib/client/client.js', 'pm2.js', 'pm2.d.ts', 'LICENSE'])
 			assert.ok(files.includes(name), name);
 		const other = /^(bin|lib)\/.*\.(js|sh)$|^daemon\/.*(\.[ch]|Makefile|\.conf|page\/[a-z]+\.(html|css|js))$|^[^/]+$/;

@@ -1,31 +1,21 @@
-#include "net/conn.h"
-
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/container.h"
-#include "base/xalloc.h"
 #include "net/conn_state.h"
-#include "net/listen.h"
 #include "net/piped.h"
 
 /*
- * Input. net/input reads it and keeps the unfinished part. A turn takes one
- * read from each readable connection, or one spliced unit, whose head and body
- * take two calls. Both are bounded, so that a loud publisher can't starve the
- * rest.
+ * net/input reads, and keeps the unfinished part. A turn takes one read from
+ * each readable connection, or one spliced unit, whose head and body take two
+ * calls. Both are bounded, so that a loud publisher can't starve the rest.
  *
  * Memory. A conn whose output has stalled, or that has an unfinished unit, is a
  * holder; net/memory cuts holders if they hold too much.
- *
- * End. A callback only marks. The reap task tries one last write, for the ERROR
- * with the reason, notifies the owner, and frees.
  */
 
-static void
-watch_readable(struct conn *conn)
+void
+conn_watch_readable(struct conn *conn)
 {
 	if (loop_event_add(&conn->readable) != 0)
 		conn_close(conn, &conn_io_error);
@@ -42,13 +32,13 @@ wait_for_room(struct conn *conn)
 	conn_set_wait_for_room(conn->set, &conn->holder);
 }
 
-static void
-on_room(struct holder *holder)
+void
+conn_on_room(struct holder *holder)
 {
 	struct conn *conn = container_of(holder, struct conn, holder);
 
 	if (!conn->is_paused)
-		watch_readable(conn);
+		conn_watch_readable(conn);
 }
 
 /* Returns whether there is memory to read more into. A unit that has begun and
@@ -140,8 +130,8 @@ take_input(struct conn *conn)
 	return (size_t)n;
 }
 
-static void
-on_readable(struct loop_event *event)
+void
+conn_on_readable(struct loop_event *event)
 {
 	struct conn *conn = container_of(event, struct conn, readable);
 	size_t n, taken = 0;
@@ -161,8 +151,8 @@ on_readable(struct loop_event *event)
 	}
 }
 
-static void
-on_resume(struct loop_task *task)
+void
+conn_on_resume(struct loop_task *task)
 {
 	struct conn *conn = container_of(task, struct conn, resume);
 	struct slice kept = { conn->in.blob, 0, conn->in.len };
@@ -172,80 +162,7 @@ on_resume(struct loop_task *task)
 	if (kept.len > 0 && !input_is_splicing(&conn->in))
 		show_input(conn, kept);
 	if (!conn->is_paused && !conn->is_deaf && !conn->holder.is_waiting)
-		watch_readable(conn);
-}
-
-static void
-on_reap(struct loop_task *task)
-{
-	struct conn *conn = container_of(task, struct conn, reap);
-
-	if (conn->cause != &conn_io_error && !conn->out.is_mute)
-		conn_flush(conn);
-	conn_drop_output(conn);
-	conn->ops->gone(conn);
-	memory_release(&conn->set->memory, &conn->holder);
-	loop_cancel_flush(conn->set->loop, &conn->flush);
-	loop_cancel_work(conn->set->loop, &conn->resume);
-	loop_event_del(&conn->readable);
-	loop_event_del(&conn->writable);
-	close(conn->fd);
-	listen_retry();
-	input_fini(&conn->in);
-	free(conn->lag);
-	conn->set->n_conns--;
-	free(conn);
-}
-
-static void
-on_cut(struct holder *holder)
-{
-	struct conn *conn = container_of(holder, struct conn, holder);
-
-	conn_cut(conn, &conn_memory_limit, "memory-limit");
-	conn_drop_output(conn);
-}
-
-static void
-on_slow(struct timeout *slow)
-{
-	conn_cut(container_of(slow, struct conn, slow), &conn_slow_consumer,
-	    "queue-soft-limit for queue-soft-time");
-}
-
-struct conn *
-conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
-{
-	struct conn *conn = xcalloc(1, sizeof(*conn));
-
-	conn->set = set;
-	conn->ops = ops;
-	conn->user = user;
-	conn->fd = fd;
-	conn->since = loop_now(set->loop);
-	conn->lost_since = INSTANT_NEVER;
-	conn->flush.run = conn_on_flush;
-	conn->reap.run = on_reap;
-	conn->resume.run = on_resume;
-	conn->slow.expire = on_slow;
-	output_init(&conn->out);
-	conn->holder.queue = &conn->out.queue;
-	conn->holder.cut = on_cut;
-	conn->holder.resume = on_room;
-	loop_event_init(
-	    &conn->readable, set->loop, fd, LOOP_READABLE, on_readable);
-	loop_event_init(
-	    &conn->writable, set->loop, fd, LOOP_WRITABLE, conn_on_writable);
-	set->n_conns++;
-	set->n_open++;
-	watch_readable(conn);
-	return conn;
-}
-
-void *
-conn_user(const struct conn *conn)
-{
-	return conn->user;
+		conn_watch_readable(conn);
 }
 
 void
@@ -291,70 +208,4 @@ conn_stop_reading(struct conn *conn)
 	conn->is_deaf = true;
 	loop_event_del(&conn->readable);
 	memory_stop_waiting(&conn->set->memory, &conn->holder);
-}
-
-void
-conn_close(struct conn *conn, const struct conn_cause *cause)
-{
-	assert(cause != NULL);
-	if (conn->cause != NULL)
-		return;
-	conn->cause = cause;
-	conn->set->n_open--;
-	timeouts_leave(&conn->set->slow, &conn->slow);
-	conn_stop_reading(conn);
-	loop_reap_later(conn->set->loop, &conn->reap);
-}
-
-void
-conn_cut(struct conn *conn, const struct conn_cause *cause, const char *limit)
-{
-	if (conn->cause == NULL)
-		conn->limit = limit;
-	conn_close(conn, cause);
-}
-
-const char *
-conn_limit(const struct conn *conn)
-{
-	return conn->limit == NULL ? "" : conn->limit;
-}
-
-void
-conn_finish(struct conn *conn, const struct conn_cause *cause)
-{
-	conn->finish = cause;
-	conn_stop_reading(conn);
-	if (conn->out.queue.n_bytes == 0)
-		conn_close(conn, cause);
-}
-
-bool
-conn_is_closing(const struct conn *conn)
-{
-	return conn->cause != NULL;
-}
-
-const struct conn_cause *
-conn_cause(const struct conn *conn)
-{
-	return conn->cause;
-}
-
-size_t
-conn_queue_bytes(const struct conn *conn)
-{
-	return conn->out.queue.n_bytes;
-}
-
-struct instant
-conn_since(const struct conn *conn)
-{
-	return conn->since;
-}
-
-const struct conn_stats *
-conn_stats(const struct conn *conn)
-{
-	return &conn->stats;
 }
