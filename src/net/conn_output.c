@@ -135,7 +135,8 @@ push_stalled(struct conn *conn, const struct slice *s)
 	struct conn_set *set = conn->set;
 
 	piped_set_waiting(s->blob);
-	note_lag(conn);
+	if (!conn->flush.is_queued) /* the first in this turn */
+		note_lag(conn);
 	outq_push(&conn->out.queue, s, &set->memory.copies);
 	conn_set_end_turn_later(set);
 	if (memory_is_over(&set->memory))
@@ -146,6 +147,14 @@ static bool
 is_deaf(const struct conn *conn)
 {
 	return conn->cause != NULL || conn->out.is_mute;
+}
+
+/* Whether `len` bytes more may be queued, at a glance: false is no verdict. */
+static inline bool
+is_plain(const struct conn *conn, size_t len, bool is_volatile)
+{
+	return !is_deaf(conn) && !is_volatile &&
+	       conn->out.queue.n_bytes + len <= conn->set->limits.hard_bytes;
 }
 
 /* Whether `len` bytes more may be queued: CONN_QUEUED if so. */
@@ -171,7 +180,7 @@ admit(struct conn *conn, size_t len, bool is_volatile)
 	return CONN_QUEUED;
 }
 
-static enum conn_sent
+static inline enum conn_sent
 note_queued(struct conn *conn)
 {
 	struct conn_set *set = conn->set;
@@ -190,8 +199,10 @@ note_queued(struct conn *conn)
 enum conn_sent
 conn_send(struct conn *conn, const struct slice *s, bool is_volatile)
 {
-	enum conn_sent verdict = admit(conn, s->len, is_volatile);
+	enum conn_sent verdict = CONN_QUEUED;
 
+	if (!is_plain(conn, s->len, is_volatile))
+		verdict = admit(conn, s->len, is_volatile);
 	if (verdict != CONN_QUEUED)
 		return verdict;
 	if (conn->out.is_stalled)

@@ -21,7 +21,7 @@
 
 /* Topics that were refused, by the reason. */
 struct topic_tally {
-	uint32_t n_empty, n_long, n_over, n_lengths;
+	uint32_t n, n_empty, n_long, n_over, n_lengths;
 };
 
 struct topics_work {
@@ -35,28 +35,28 @@ struct topics_work {
 };
 
 static void
-refuse_topics(struct session *session, struct topic_tally n)
+refuse_topics(struct session *session, const struct topic_tally *n)
 {
 	const struct native_settings *settings = &session->native->settings;
 
-	if (n.n_empty > 0)
+	if (n->n_empty > 0)
 		reply_refuse(session, REFUSED_BAD_TOPIC,
 		    "SUBSCRIBE: %u empty topics; only a prefix may be empty",
-		    n.n_empty);
-	if (n.n_long > 0)
+		    n->n_empty);
+	if (n->n_long > 0)
 		reply_refuse(session, REFUSED_TOPIC_TOO_LONG,
 		    "SUBSCRIBE: %u topics are too long; max-topic is %zu bytes",
-		    n.n_long, settings->topic_max_bytes);
-	if (n.n_over > 0)
+		    n->n_long, settings->topic_max_bytes);
+	if (n->n_over > 0)
 		reply_refuse(session, REFUSED_TOO_MANY_SUBSCRIPTIONS,
 		    "SUBSCRIBE: %u topics too many; max-subscriptions is %u",
-		    n.n_over, settings->subscriptions_max);
-	if (n.n_lengths > 0)
+		    n->n_over, settings->subscriptions_max);
+	if (n->n_lengths > 0)
 		reply_refuse(session, REFUSED_TOO_MANY_PREFIX_LENGTHS,
 		    "SUBSCRIBE: %u prefixes of new lengths; this connection "
 		    "has %zu, and %zu of %d are left for all: one can be "
 		    "added only while it has fewer than are left",
-		    n.n_lengths,
+		    n->n_lengths,
 		    topic_owner_n_lengths(&session->member->topics),
 		    topic_n_lengths_left(
 			broker_topics(session->native->broker)),
@@ -67,6 +67,9 @@ refuse_topics(struct session *session, struct topic_tally n)
 static void
 tally(struct topic_tally *n, int r)
 {
+	if (r == 0)
+		return;
+	n->n++;
 	n->n_empty += r == BROKER_E_TOPIC_EMPTY;
 	n->n_long += r == BROKER_E_TOPIC_LONG;
 	n->n_over += r == BROKER_E_SUBSCRIPTIONS;
@@ -158,7 +161,7 @@ step(struct topics_work *work)
 			tally(&work->refused,
 			    broker_subscribe(native->broker, session->member,
 				work->kind, &batch[i]));
-	return n > 0;
+	return n > 0 && work->topics.n_left > 0;
 }
 
 static bool
@@ -170,7 +173,7 @@ on_step(struct job *job)
 	if (step(work))
 		return true;
 	session->topics_work = NULL;
-	refuse_topics(session, work->refused);
+	refuse_topics(session, &work->refused);
 	end_work(work);
 	conn_resume(session->conn);
 	stage_settle(session);
@@ -216,7 +219,8 @@ take_topics(
 			do_later(work);
 			return;
 		}
-	refuse_topics(session, work->refused);
+	if (work->refused.n > 0)
+		refuse_topics(session, &work->refused);
 	conn_resume(session->conn);
 }
 
