@@ -133,13 +133,13 @@ class Site {
 		return this.workers[worker].client.stats;
 	}
 
-	/* before(io), after(io): called around io.adapter(). */
-	async add({ server = {}, adapter = {}, before = () => {}, after = () => {} } = {}) {
-		const httpServer = http.createServer();
+	/*
+	 * before(io), after(io): called around io.adapter(). build(adapter): resolves to { io, http }, of
+	 * another kind of server.
+	 */
+	async add({ server = {}, adapter = {}, before = () => {}, after = () => {}, build } = {}) {
 		const create = pm2Adapter({ socket: this.socket, reconnectDelay: 5, ...adapter });
-		const io = SERVER[this.major](httpServer, { serveClient: false, ...server });
-		before(io);
-		io.adapter(create);
+		const { io, http: httpServer } = await build?.(create) ?? this.#plain(server, create, before);
 		after(io);
 		io.on('connection', (socket) => {
 			socket.on('echo', (value, done) => done(value));
@@ -148,8 +148,16 @@ class Site {
 		io.engine.on('connection', ({ transport }) => { transport.closeTimeout = CLOSE_MS; });
 		const worker = { io, http: httpServer, client: io.of('/').adapter.client };
 		this.workers.push(worker);
-		worker.port = await listen(httpServer);
+		worker.port = httpServer.listening ? httpServer.address().port : await listen(httpServer);
 		return worker;
+	}
+
+	#plain(options, create, before) {
+		const httpServer = http.createServer();
+		const io = SERVER[this.major](httpServer, { serveClient: false, ...options });
+		before(io);
+		io.adapter(create);
+		return { io, http: httpServer };
 	}
 
 	/* The port of a front that spreads connections over `ports`. */
@@ -174,7 +182,8 @@ class Site {
 
 	/* A client of Socket.IO, connected. */
 	async client(port, options = {}, major = this.major) {
-		const socket = CONNECT[major](`http://127.0.0.1:${port}`, { forceNew: true, ...options });
+		const scheme = options.secure ? 'https' : 'http';
+		const socket = CONNECT[major](`${scheme}://127.0.0.1:${port}`, { forceNew: true, ...options });
 		this.#clients.push(socket);
 		const client = {
 			socket,

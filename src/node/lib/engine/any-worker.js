@@ -17,7 +17,7 @@
 
 const debug = require('debug')('socket.io-pm2adapter:engine');
 const { warnOnce } = require('../client/warnings');
-const { forwardChunked } = require('./chunked-request');
+const { forwardChunked, hasUnknownLength } = require('./chunked-request');
 const { foldersFor } = require('./folder');
 const { ForwardedRequest } = require('./forwarded-request');
 const { wrapGenerateId } = require('./generate-id');
@@ -165,7 +165,7 @@ class AnyWorker {
 			isLast: () => this.#polls.isDraining,
 		};
 		this.#stats.forwarded++;
-		if (req.headers['transfer-encoding'] !== undefined) {
+		if (hasUnknownLength(req)) {
 			this.#forwardChunked(req, res, owner, on);
 			return;
 		}

@@ -1,15 +1,20 @@
 'use strict';
 
 /*
- * Forwards a request whose body has no Content-Length. It is rare, so it takes a
- * connection of its own and leaves the chunks to Node.
+ * Forwards a request whose body has no Content-Length, as a chunked one. It is
+ * rare, so it takes a connection of its own and leaves the chunks to Node.
  */
 
 /* Taken now: tracers and tests replace http.request later. */
 const { request } = require('node:http');
+const { writeAnswerHead } = require('./answer-head');
 const { HEADER, addressOf } = require('./client-address');
-const { answerHeaders } = require('./forwarded-request');
 const { endToEnd } = require('./headers');
+
+function hasUnknownLength({ method, headers, httpVersionMajor }) {
+	return headers['transfer-encoding'] !== undefined ||
+		(httpVersionMajor > 1 && method !== 'GET' && headers['content-length'] === undefined);
+}
 
 /*
  * socket: connected to the owner. on: see ForwardedRequest.
@@ -32,8 +37,9 @@ function forwardChunked(req, res, socket, on) {
 	});
 	upstream.on('response', (answer) => {
 		hasAnswer = true;
-		res.writeHead(answer.statusCode, answer.statusMessage,
-			answerHeaders(answer.rawHeaders, on.isLast()));
+		writeAnswerHead(res, {
+			status: answer.statusCode, message: answer.statusMessage, raw: answer.rawHeaders,
+		}, on.isLast());
 		answer.on('error', () => res.destroy());
 		answer.pipe(res);
 	});
@@ -54,4 +60,4 @@ function forwardChunked(req, res, socket, on) {
 	req.pipe(upstream);
 }
 
-module.exports = { forwardChunked };
+module.exports = { forwardChunked, hasUnknownLength };

@@ -4,6 +4,7 @@
  * `X-Pm2a-From: <address> <port> <tls> <version>` of a request on a worker's Unix
  * socket: the address of the client, whether its connection is encrypted (1 or 0),
  * and its HTTP version, since the request there is one of HTTP/1.0 (forwarded-request.js).
+ * A request of HTTP/2 counts as one of 1.1, whose form it has there.
  * The forwarding worker removes such headers of clients.
  */
 
@@ -18,9 +19,9 @@ function word(value) {
 }
 
 /* Returns the header's value for a request of a client. */
-function addressOf({ httpVersion, socket }) {
+function addressOf({ httpVersion, httpVersionMajor, socket }) {
 	return `${word(socket.remoteAddress)} ${word(socket.remotePort)} ` +
-		`${socket.encrypted ? 1 : 0} ${httpVersion}`;
+		`${socket.encrypted ? 1 : 0} ${httpVersionMajor > 1 ? '1.1' : httpVersion}`;
 }
 
 /* Makes a connection to the Unix socket show the address of its latest request. */

@@ -17,17 +17,9 @@
  */
 
 const debug = require('debug')('socket.io-pm2adapter:engine');
-const { endToEnd, keepAliveHead } = require('./headers');
+const { writeAnswerHead } = require('./answer-head');
+const { keepAliveHead } = require('./headers');
 const { ResponseReader } = require('./response-reader');
-
-/* Returns the headers of an answer for the client. */
-function answerHeaders(raw, isLast) {
-	const kept = endToEnd(raw);
-	if (isLast) {
-		kept.push('Connection', 'close');
-	}
-	return kept;
-}
 
 class ForwardedRequest {
 	#req;
@@ -111,8 +103,8 @@ class ForwardedRequest {
 		}
 	}
 
-	#onHead({ status, message, raw }) {
-		this.#res.writeHead(status, message, answerHeaders(raw, this.#on.isLast()));
+	#onHead(head) {
+		writeAnswerHead(this.#res, head, this.#on.isLast());
 	}
 
 	#onBody(chunk, isLast) {
@@ -177,4 +169,4 @@ class ForwardedRequest {
 	}
 }
 
-module.exports = { ForwardedRequest, answerHeaders };
+module.exports = { ForwardedRequest };

@@ -27,13 +27,17 @@ function hopByHop(raw) {
 	return all;
 }
 
-/* Returns the headers that are not of the connection. */
+/* Returns the headers that are not of the connection; of HTTP/2, in the form of HTTP/1. */
 function endToEnd(raw) {
 	const omitted = hopByHop(raw);
 	const kept = [];
 	for (let i = 0; i < raw.length; i += 2) {
 		const name = raw[i].toLowerCase();
-		if (!omitted.has(name) && name !== KEY) {
+		if (name[0] === ':') {
+			if (name === ':authority') {
+				kept.push('Host', raw[i + 1]);
+			}
+		} else if (!omitted.has(name) && name !== KEY) {
 			kept.push(raw[i], raw[i + 1]);
 		}
 	}
