@@ -189,6 +189,15 @@ void broker_silence(struct broker *broker, struct member *member);
 struct instant broker_next_deadline(struct broker *broker);
 void broker_expire(struct broker *broker, struct instant now);
 
+/* Adds to the work of the messages: for a sink to which one is more than a
+ * delivery. */
+void broker_add_work(struct broker *broker, uint64_t n);
+
+/* Return and set how many messages a run may have, since a sink may need long
+ * for each; by default any number. */
+uint32_t broker_run_max(const struct broker *broker);
+void broker_set_run_max(struct broker *broker, uint32_t n);
+
 const struct broker_stats *broker_stats(const struct broker *broker);
 struct topic_registry *broker_topics(struct broker *broker);
 const struct request_registry *broker_requests(const struct broker *broker);

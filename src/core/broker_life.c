@@ -13,6 +13,7 @@ broker_new(const struct broker_limits *limits, struct hash_key key)
 	broker->topics = topic_registry_new(key);
 	broker->requests = request_registry_new(key);
 	LIST_INIT(&broker->gone);
+	broker->run_max = UINT32_MAX;
 	broker_set_limits(broker, limits);
 	return broker;
 }
@@ -120,4 +121,22 @@ size_t
 broker_n_members(const struct broker *broker)
 {
 	return broker->n_members;
+}
+
+void
+broker_add_work(struct broker *broker, uint64_t n)
+{
+	broker->stats.n_work += n;
+}
+
+uint32_t
+broker_run_max(const struct broker *broker)
+{
+	return broker->run_max;
+}
+
+void
+broker_set_run_max(struct broker *broker, uint32_t n)
+{
+	broker->run_max = n;
 }

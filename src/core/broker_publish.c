@@ -51,6 +51,7 @@ fan_out(struct broker *broker, const struct topic *topic,
 	const struct subscription *end = sub + topic->n_subs;
 	size_t n_receivers = 0;
 
+	broker->stats.n_work += topic->n_subs;
 	for (; sub < end; sub++) {
 		struct member *to = member_of(sub->owner);
 
@@ -69,6 +70,7 @@ fan_out_marked(struct broker *broker, const struct topic *topic,
 	const struct subscription *end = sub + topic->n_subs;
 	size_t n_receivers = 0;
 
+	broker->stats.n_work += topic->n_subs;
 	for (; sub < end; sub++) {
 		struct member *to = member_of(sub->owner);
 

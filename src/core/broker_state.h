@@ -20,6 +20,7 @@ struct broker {
 	uint64_t last_id;
 	uint64_t serial;              /* of the last publish that marks */
 	const struct broker_tap *tap; /* or NULL */
+	uint32_t run_max;             /* see broker_set_run_max() */
 	struct broker_stats stats;
 };
 

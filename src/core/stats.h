@@ -22,6 +22,9 @@ struct broker_stats {
 	uint64_t n_late;      /* answers to what has ended */
 	uint64_t n_doubled;   /* second answers */
 	uint64_t n_foreign;   /* answers to no question of their sender */
+	/* The price of all messages, in about 50 ns: one for each subscription
+	 * that was looked at, and the broker_add_work() of sinks. */
+	uint64_t n_work;
 };
 
 struct member_stats {

@@ -4,11 +4,14 @@
 #include <stdlib.h>
 
 #include "base/blob.h"
+#include "base/clock.h"
 #include "base/container.h"
 #include "base/xalloc.h"
 
 #define SIZE_MIN 4096 /* bytes of an array */
 #define ALIGN 8
+#define ENTRY_WORK 8     /* of an entry, besides n_work of the broker */
+#define WORK_UNTIMED 512 /* between two looks at the clock */
 
 struct turns_entry *
 turns_stage_add(struct turns_stage *stage, size_t size)
@@ -54,10 +57,13 @@ turns_stage(struct turns *turns, struct turns_owner *owner, size_t size)
 	return entry;
 }
 
+/* NULL if there is none. */
 static struct turns_entry *
-first_of(const struct turns_stage *stage)
+entry_at(const struct turns_stage *stage, size_t off)
 {
-	return stage->len == 0 ? NULL : (struct turns_entry *)(void *)stage->at;
+	return off == stage->len
+		   ? NULL
+		   : (struct turns_entry *)(void *)(stage->at + off);
 }
 
 static void
@@ -70,22 +76,52 @@ handle(
 }
 
 /* Handles the remaining entries, and empties the stage. */
-static void
-run(struct turns *turns, struct turns_stage *stage)
+static bool
+has_time(struct turns *turns)
+{
+	return clock_us() < loop_began_us(turns->loop) + TURNS_MAX_US;
+}
+
+/* Handles the entries that are left, at least one, and empties the stage; or,
+ * if it is bounded, some of them: then returns false. */
+static bool
+run(struct turns *turns, struct turns_stage *stage, bool is_bounded)
 {
 	const struct broker_stats *stats = broker_stats(turns->broker);
-	uint64_t n_before = stats->n_published;
-	struct turns_entry *entry = first_of(stage);
+	uint64_t n_before = stats->n_published, n_work = 0;
+	uint64_t checked_at = stats->n_work + WORK_UNTIMED;
+	struct turns_entry *entry = entry_at(stage, stage->next);
 
 	turns->is_handling = true;
-	for (; entry != NULL; entry = turns_stage_next(stage, entry))
+	for (; entry != NULL; entry = turns_stage_next(stage, entry)) {
+		if (is_bounded && stats->n_work + n_work >= checked_at) {
+			if (!has_time(turns))
+				break;
+			checked_at = stats->n_work + n_work + WORK_UNTIMED;
+		}
 		if (entry->owner != NULL)
 			handle(turns, stage, entry);
+		n_work += ENTRY_WORK;
+	}
 	turns->is_handling = false;
 	if (turns->timing != NULL)
 		timing_routed(turns->timing, stage->read_us,
 		    stats->n_published - n_before);
-	stage->len = 0;
+	stage->next =
+	    entry == NULL ? 0 : (size_t)((uint8_t *)entry - stage->at);
+	if (entry == NULL)
+		stage->len = 0;
+	return entry == NULL;
+}
+
+static void
+set_behind(struct turns *turns, bool is_behind)
+{
+	if (turns->is_behind == is_behind)
+		return;
+	turns->is_behind = is_behind;
+	if (turns->set != NULL)
+		conn_set_hold(turns->set, is_behind);
 }
 
 static void
@@ -93,11 +129,14 @@ on_task(struct loop_task *task)
 {
 	struct turns *turns = container_of(task, struct turns, task);
 	struct turns_stage done;
+	bool is_over = run(turns, &turns->ripe, true);
 
-	run(turns, &turns->ripe);
-	done = turns->ripe;
-	turns->ripe = turns->fresh;
-	turns->fresh = done;
+	set_behind(turns, !is_over);
+	if (is_over) {
+		done = turns->ripe;
+		turns->ripe = turns->fresh;
+		turns->fresh = done;
+	}
 	if (turns->ripe.len > 0)
 		loop_work_later(turns->loop, &turns->task);
 	if (turns->ops->done != NULL)
@@ -107,15 +146,15 @@ on_task(struct loop_task *task)
 void
 turns_run_all(struct turns *turns)
 {
-	run(turns, &turns->ripe);
-	run(turns, &turns->fresh);
+	run(turns, &turns->ripe, false);
+	run(turns, &turns->fresh, false);
 }
 
 static void
 run_own(struct turns *turns, struct turns_stage *stage,
     const struct turns_owner *owner)
 {
-	struct turns_entry *entry = first_of(stage);
+	struct turns_entry *entry = entry_at(stage, stage->next);
 
 	for (; entry != NULL && owner->n_staged > 0;
 	     entry = turns_stage_next(stage, entry))
@@ -189,8 +228,15 @@ turns_init(struct turns *turns, struct loop *loop, struct broker *broker,
 }
 
 void
+turns_hold(struct turns *turns, struct conn_set *set)
+{
+	turns->set = set;
+}
+
+void
 turns_fini(struct turns *turns)
 {
+	set_behind(turns, false);
 	loop_cancel_work(turns->loop, &turns->task);
 	turns_stage_fini(&turns->fresh);
 	turns_stage_fini(&turns->ripe);

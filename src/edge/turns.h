@@ -12,6 +12,9 @@
  * join in a thousand came too late on a busy machine. It costs an epoll_wait(2)
  * that does not wait.
  *
+ * A turn handles entries for TURNS_MAX_US. The rest is handled in the next
+ * turns, before any connection is read from again.
+ *
  * The edge owns the queue and everything that its entries refer to. The queue
  * owns its memory, which is in the account of messages (base/blob.h).
  */
@@ -23,6 +26,7 @@
 #include <stdint.h>
 
 #include "core/broker.h"
+#include "net/conn_set.h"
 #include "net/loop.h"
 #include "stats/timing.h"
 
@@ -42,8 +46,11 @@ struct turns_stage {
 	uint8_t *at;
 	size_t len, size; /* bytes */
 	size_t last;      /* where the entry is that was appended last */
+	size_t next;      /* bytes that have been handled */
 	int64_t read_us;  /* when the turn began that staged the first */
 };
+
+#define TURNS_MAX_US 4000 /* of a turn's work */
 
 struct turns;
 
@@ -61,6 +68,7 @@ struct turns_ops {
 /* Embedded in the edge. */
 struct turns {
 	struct loop *loop;
+	struct conn_set *set; /* that is not read from meanwhile; or NULL */
 	struct broker *broker;
 	struct timing *timing; /* for transit times; NULL: nobody counts */
 	const struct turns_ops *ops;
@@ -68,10 +76,14 @@ struct turns {
 	struct turns_stage fresh; /* staged in this turn */
 	struct turns_stage ripe;  /* staged in the turn before */
 	bool is_handling;
+	bool is_behind; /* ripe is not empty after a turn */
 };
 
 void turns_init(struct turns *turns, struct loop *loop, struct broker *broker,
     const struct turns_ops *ops);
+
+/* Has connections of `set` not be read from while entries are left over. */
+void turns_hold(struct turns *turns, struct conn_set *set);
 
 /* Nothing may be staged. Idempotent. */
 void turns_fini(struct turns *turns);

@@ -136,7 +136,7 @@ conn_on_readable(struct loop_event *event)
 	struct conn *conn = container_of(event, struct conn, readable);
 	size_t n, taken = 0;
 
-	if (conn->cause != NULL || conn->is_paused)
+	if (conn->cause != NULL || conn->is_paused || conn->set->n_holds > 0)
 		return;
 	if (!has_room(conn))
 		wait_for_room(conn);

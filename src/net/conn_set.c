@@ -128,3 +128,9 @@ conn_set_stats(const struct conn_set *set)
 {
 	return &set->stats;
 }
+
+void
+conn_set_hold(struct conn_set *set, bool is_held)
+{
+	set->n_holds += is_held ? 1 : -1U;
+}

@@ -41,6 +41,7 @@ struct conn_set {
 	struct timeouts slow; /* connections above the soft limit */
 	struct input_shared shared;
 	struct memory memory;
+	unsigned n_holds; /* see conn_set_hold() */
 	struct loop_task end_turn;
 	struct loop_task recheck;
 	unsigned n_rechecks;
@@ -64,6 +65,10 @@ void conn_set_splice_above(struct conn_set *set, size_t bytes);
 const struct conn_limits *conn_set_limits(const struct conn_set *set);
 size_t conn_set_n_open(const struct conn_set *set);
 const struct conn_set_stats *conn_set_stats(const struct conn_set *set);
+
+/* Stops and resumes reading from all connections: a pause within a few turns,
+ * in which the loop does not wait. Each stop needs its own resumption. */
+void conn_set_hold(struct conn_set *set, bool is_held);
 
 /* For net/conn: checks the account of memory at the end of the turn, after its
  * memory is freed. */

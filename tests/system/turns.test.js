@@ -311,6 +311,44 @@ scenario('no message makes a turn long, by however many topics it goes', thrice(
 	});
 }), { timeout: 600000 });
 
+/* A read brings 64 KiB, so 15 of these, and each takes all the time that patterns may take. */
+scenario('no row of messages makes a turn long, by however many patterns', thrice(async (start, t) => {
+	const dir = folder();
+	const where = { path: path.join(dir, 'redis') };
+	const daemon = await start({ dir, args: ['--resp-listen', where.path] });
+	const step = stepper(daemon, t);
+	const native = await daemon.member();
+	const asker = daemon.own(new Tail(where));
+	const names = Array.from({ length: 15 }, (_, i) => 'a'.repeat(4000) + i);
+	const each = (make) => Buffer.concat(
+		[...names, ...Array(5).fill(names[0])].map(make));
+	const published = each((name) => frames.publish(name, 'x'));
+	const requested = each((name) => command('PUBLISH', name, 'x'));
+
+	await nearlyMatch(daemon, where);
+	await step('native messages', () => answered(native, published));
+	await step('a native message to many topics', () =>
+		answered(native, frames.publish(names, 'x')));
+	await step('native messages, and an error', async () => {
+		const peer = await daemon.member();
+		peer.write(Buffer.concat([published, frames.frame(TYPE.WELCOME)]));
+		assert.strictEqual((await peer.error())[0], 'unknown-type');
+		await within(peer.closed, 'end of the connection');
+	});
+	await step('native messages, and the end', async () => {
+		const peer = await daemon.member();
+		await peer.written(published);
+		peer.destroy();
+	});
+	await step('requests', () => asker.ask(requested));
+	await step('requests, and the end', () =>
+		daemon.own(new Tail(where)).quit(requested));
+	await step('requests, and an error', () =>
+		daemon.own(new Tail(where)).end(Buffer.concat([requested, Buffer.from('*-5\r\n*x\r\n')])));
+	const { published: n } = daemon.rows('overview');
+	assert.strictEqual(n, 20 * 6 + 1, 'messages are missing');
+}), { timeout: 600000 });
+
 /* Patterns that begin alike and match the same channels. */
 const alike = (n) => Array.from({ length: n }, (_, i) => `r*${'*'.repeat(i)}`);
 

@@ -27,18 +27,23 @@
  * Stages `in`, a PUBLISH, and the frames that follow it in `data` with the same
  * head. Returns how many bytes they have. A run has at most the size of the
  * largest frame: a queue has room for two of those, so no receiver that keeps
- * up is cut because messages arrived together.
+ * up is cut because messages arrived together; and at most broker_run_max()
+ * messages, even if all of them are empty.
  */
 static size_t
 stage_publish(struct session *session, const struct stage_rule *rule,
     struct incoming *in, const struct slice *data)
 {
 	const struct frame *f = &in->f;
-	size_t max =
-	    (size_t)session->native->settings.max_frame + FRAME_LENGTH_SIZE;
+	const struct native *native = session->native;
+	size_t max = (size_t)native->settings.max_frame + FRAME_LENGTH_SIZE;
+	size_t least = FRAME_HEADER_SIZE + f->topic_len;
+	size_t n_max = broker_run_max(native->broker);
 
 	if (!publish_may(session, f))
 		return f->size;
+	if (n_max < UINT32_MAX && n_max * least < max)
+		max = n_max * least;
 	in->bytes.len = frame_run(f, data->len, max, &in->n);
 	if (!(f->flags & FRAME_SEVERAL))
 		in->hash = broker_hash(session->native->broker,
@@ -235,8 +240,8 @@ frames_input(struct conn *conn, const struct slice *data, size_t *want)
 		reply_tell_unwelcome(session);
 		return data->len;
 	}
-	while (
-	    rest.len > 0 && !conn_is_closing(conn) && !conn_is_paused(conn)) {
+	while (rest.len > 0 && !conn_is_closing(conn) &&
+	       !conn_is_paused(conn) && session->failing == NULL) {
 		verdict = peek(session, &rest, &in.f);
 		if (verdict != FRAME_ALIEN && is_stranger(session, &in.f))
 			break;

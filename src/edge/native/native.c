@@ -283,6 +283,7 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	timeouts_init(&native->hellos);
 	turns_init(&native->turns, loop, broker, &turns_ops);
 	native->turns.timing = hub_timing(hub);
+	turns_hold(&native->turns, set);
 	leaving_init(&native->leaving, loop, broker);
 	native->source.next_deadline = next_deadline;
 	native->source.expire = expire;

@@ -34,26 +34,49 @@ reply_send_out(struct session *session)
 	blob_unref(s.blob);
 }
 
+static void
+end_failed(struct session *session)
+{
+	const struct conn_cause *cause = session->failing;
+
+	control_write_error(
+	    &session->native->out, cause->name, session->detail, true);
+	reply_send_out(session);
+	conn_close(session->conn, cause);
+}
+
+static void
+handle_failure(struct session *session, const struct incoming *in)
+{
+	(void)in;
+	end_failed(session);
+}
+
+/* The frames before the one that has failed are handled first, which may take
+ * some turns; those behind it are not read. */
 void
 reply_fail(struct session *session, const struct conn_cause *cause,
     const char *fmt, ...)
 {
+	static const struct stage_rule failed = { .handle = handle_failure };
+	bool is_handling = session->native->turns.is_handling;
 	char message[CLOSED_DETAIL_SIZE];
 	va_list ap;
 
-	if (conn_is_closing(session->conn))
-		return;
-	turns_run_own(&session->native->turns, &session->turns);
-	if (conn_is_closing(session->conn))
+	if (conn_is_closing(session->conn) ||
+	    (session->failing != NULL && !is_handling))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	control_write_error(&session->native->out, cause->name, message, true);
-	reply_send_out(session);
 	free(session->detail);
 	session->detail = xstrdup(message);
-	conn_close(session->conn, cause);
+	session->failing = cause;
+	conn_stop_reading(session->conn);
+	if (is_handling || session->turns.n_staged == 0)
+		end_failed(session);
+	else
+		stage_incoming(session, &failed, &(struct incoming){ .n = 0 });
 }
 
 void

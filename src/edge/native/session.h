@@ -56,6 +56,7 @@ struct session {
 	char *key;
 	char *script;
 	char *detail; /* message of the ERROR that ends it, or NULL */
+	const struct conn_cause *failing; /* of its end, or NULL */
 	struct turns_owner turns; /* its frames, and frames to it, staged */
 	uint32_t n_leaving;       /* UNSUBSCRIBEs as a member that are staged */
 	bool has_eof;          /* all has been read, and some of it is staged */

@@ -27,7 +27,8 @@ stage(struct session *session, const struct stage_rule *rule,
 
 	staged->rule = rule;
 	staged->in = *in;
-	blob_ref(in->bytes.blob);
+	if (in->bytes.blob != NULL)
+		blob_ref(in->bytes.blob);
 }
 
 void

@@ -118,14 +118,14 @@ open_topics(
 /* Takes the next topics of a frame, at most BATCH, and prefetches the memory
  * that the broker will read: their cache misses overlap. */
 static size_t
-next_batch(const struct native *native, struct msg_topics *topics,
+next_batch(const struct native *native, struct msg_topics *topics, size_t max,
     struct topic_name batch[BATCH])
 {
 	bool is_alone = topics->n_left == 1;
 	const uint8_t *bytes;
 	size_t n = 0;
 
-	while (n < BATCH && msg_topics_next(topics, &bytes, &batch[n].len)) {
+	while (n < max && msg_topics_next(topics, &bytes, &batch[n].len)) {
 		batch[n].bytes = bytes;
 		batch[n].hash = broker_hash(native->broker, &batch[n]);
 		if (!is_alone)
@@ -151,7 +151,9 @@ step(struct topics_work *work)
 	struct session *session = work->session;
 	struct native *native = session->native;
 	struct topic_name batch[BATCH];
-	size_t n = next_batch(native, &work->topics, batch);
+	/* The PRESENCE of one may go to thousands. */
+	size_t max = work->kind == TOPIC_MEMBER ? 1 : BATCH;
+	size_t n = next_batch(native, &work->topics, max, batch);
 
 	for (size_t i = 0; i < n; i++)
 		if (work->is_leaving)

@@ -19,6 +19,7 @@
  */
 
 #define FORM_MAX (1 << 18) /* bytes of a run that is copied for a form */
+#define STEPS_PER_WORK 64  /* of struct broker_stats */
 
 /* Puts what the client receives of one frame. */
 static size_t
@@ -122,6 +123,8 @@ redis_on_message(struct member *to, const struct message_run *run)
 	if (has_no_prefix(client) && has_one_topic && run->bytes.len < FORM_MAX)
 		return redis_send_message(client,
 		    shared_form(client, &run->bytes), run->n, run->is_volatile);
+	broker_add_work(
+	    redis->broker, run->n * (client->pattern_steps / STEPS_PER_WORK));
 	n = put_run(
 	    redis_begin_parts(redis, run->bytes.blob), client, &run->bytes);
 	if (n == 0)

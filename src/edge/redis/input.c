@@ -26,12 +26,11 @@ limits_of(const struct redis_client *client)
 static void
 refuse(struct redis_client *client)
 {
-	turns_run_own(&client->redis->turns, &client->turns);
 	if (client->is_quitting)
 		return;
 	client->detail = client->parser.error;
-	client->is_refused = client->is_busy;
-	if (client->is_busy)
+	client->is_refused = !redis_is_idle(client);
+	if (client->is_refused)
 		conn_stop_reading(client->conn);
 	else
 		redis_tell_refusal(client);

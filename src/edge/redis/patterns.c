@@ -27,6 +27,7 @@
 #define PATTERNS_MAX 1024        /* of a client */
 #define STEPS_MAX (2u << 20)     /* of a client */
 #define STEPS_ALL_MAX (8u << 20) /* about as many nanoseconds a message */
+#define STEPS_RUN_MAX (4u << 20) /* of all patterns, for a run of messages */
 #define STEPS_DELIVERY 300
 
 /* The prefix of all matches of the pattern, in *bytes, which the caller frees.
@@ -93,6 +94,19 @@ steps_of(const struct redis *redis, const struct resp_arg *pattern)
 	return steps;
 }
 
+/* A message of a native worker is matched as often as it has topics or a run
+ * has messages: so runs are short while patterns are many. */
+static void
+bound_runs(struct redis *redis)
+{
+	size_t steps = redis->pattern_steps;
+
+	broker_set_run_max(redis->broker,
+	    steps == 0               ? UINT32_MAX
+	    : steps >= STEPS_RUN_MAX ? 1
+				     : (uint32_t)(STEPS_RUN_MAX / steps));
+}
+
 static void
 charge(struct redis_client *client, const struct resp_arg *pattern)
 {
@@ -100,6 +114,7 @@ charge(struct redis_client *client, const struct resp_arg *pattern)
 
 	client->pattern_steps += steps;
 	client->redis->pattern_steps += steps;
+	bound_runs(client->redis);
 }
 
 static void
@@ -109,6 +124,7 @@ discharge(struct redis_client *client, const struct resp_arg *pattern)
 
 	client->pattern_steps -= steps;
 	client->redis->pattern_steps -= steps;
+	bound_runs(client->redis);
 }
 
 bool
@@ -261,6 +277,7 @@ redis_drop_patterns(struct redis_client *client)
 {
 	client->redis->pattern_steps -= client->pattern_steps;
 	client->pattern_steps = 0;
+	bound_runs(client->redis);
 	free(client->prefixes.hashes);
 	client->prefixes = (struct redis_prefixes){ .n = 0 };
 	topic_owner_fini(client->redis->patterns, &client->patterns);

@@ -9,6 +9,7 @@
 #include "wire/frame.h"
 
 #define IN_PLACE_FROM (1 << 18) /* bytes of a payload */
+#define WORK_PER_CREDIT 8       /* of struct broker_stats */
 
 /* Returns the message as the frame that native workers get. */
 static struct slice
@@ -106,6 +107,8 @@ publish_to(struct redis_call *call)
 	struct resp_arg field = *channel;
 	struct message_run run = { .n = 1 };
 	struct slice topics = { 0 };
+	const struct broker_stats *stats = broker_stats(redis->broker);
+	uint64_t n_work;
 	size_t n;
 
 	if (join != NULL)
@@ -125,9 +128,12 @@ publish_to(struct redis_call *call)
 	redis->n_extra = 0;
 	redis->stats.n_published++;
 	redis->is_own = true;
+	n_work = stats->n_work;
 	n = broker_publish(redis->broker, call->client->member, names,
 	    redis->is_widened ? 2 : 1, &run);
 	redis->is_widened = redis->is_own = false;
+	n_work = stats->n_work - n_work;
+	redis->credit -= (int)(n_work / WORK_PER_CREDIT);
 	blob_unref(topics.blob);
 	blob_unref(run.bytes.blob);
 	return (size_t)((int64_t)n + redis->n_extra);

@@ -159,7 +159,10 @@ handle(struct redis_client *client, struct staged *staged, bool is_last)
 		redis_flush(client);
 	if (client->is_quitting)
 		conn_finish(client->conn, client->quit_cause);
-	if (client->has_eof && redis_is_idle(client))
+	if (client->is_refused && !client->is_quitting && !client->is_busy &&
+	    redis_is_idle(client))
+		redis_tell_refusal(client);
+	else if (client->has_eof && redis_is_idle(client))
 		conn_close(client->conn, &conn_eof);
 }
 
@@ -317,6 +320,7 @@ void
 redis_requests_init(struct redis *redis)
 {
 	turns_init(&redis->turns, redis->loop, redis->broker, &turns_ops);
+	turns_hold(&redis->turns, redis->set);
 	redis->args = xcalloc(REDIS_ARGS_MAX, sizeof(*redis->args));
 	redis->trim_at = INSTANT_NEVER;
 }

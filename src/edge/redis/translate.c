@@ -25,6 +25,11 @@
 
 #define TOPIC_SHOWN 256 /* bytes of a topic in the log */
 
+/* One message is matched against the channels and patterns of all clients as
+ * often as it has topics: steps as in patterns.c. */
+#define STEPS_MAX (8u << 20)
+#define STEPS_CHANNEL 256
+
 static const struct {
 	const char *reason;
 	size_t counter; /* in struct redis_stats */
@@ -126,6 +131,17 @@ end_frame(struct msg_writer *w, size_t at)
 		memcpy(w->data + at, &length, sizeof(length));
 }
 
+/* Whether the topics of a frame are too many to try each for each client. */
+static bool
+is_dear(const struct redis *redis, const struct frame *f)
+{
+	size_t price =
+	    redis->pattern_steps + STEPS_CHANNEL * redis->stats.n_open;
+	struct msg_topics all;
+
+	return open_topics(f, &all) && all.n_left > STEPS_MAX / (price + 1);
+}
+
 /* Whether all topics of a frame are of the namespace. */
 static bool
 is_of(const struct frame *f, const struct redis_topic *nsp)
@@ -142,10 +158,11 @@ is_of(const struct frame *f, const struct redis_topic *nsp)
 	return true;
 }
 
-/* Begins a frame with the topics of f, the namespace's before them. */
+/* Begins a frame with the topics of f, the namespace's before them; or with
+ * that alone if they are too many. */
 static size_t
-begin_several(
-    struct msg_writer *w, const struct frame *f, const struct redis_topic *nsp)
+begin_several(const struct redis *redis, struct msg_writer *w,
+    const struct frame *f, const struct redis_topic *nsp)
 {
 	struct msg_writer topics = { 0 };
 	struct msg_topics all;
@@ -156,7 +173,7 @@ begin_several(
 	msg_put_array(&topics, (size_t)all.n_left + 1);
 	msg_put_strn(&topics, nsp->bytes, nsp->len);
 	msg_put_raw(&topics, all.rest.at, bytes_left(&all.rest));
-	if (topics.fault || topics.len > UINT16_MAX)
+	if (topics.fault || topics.len > UINT16_MAX || is_dear(redis, f))
 		at = begin_frame(
 		    w, f->flags & ~FRAME_SEVERAL, nsp->bytes, nsp->len);
 	else
@@ -169,9 +186,9 @@ begin_several(
 /* Writes the translation of a message that changes. Returns 0, TRANSCODE_E_* or
  * -ENOMEM. */
 static int
-write_message(struct msg_writer *w, const struct frame *f,
-    const struct redis_topic *nsp, const struct redis_topic *requests,
-    const struct adapter_message *m)
+write_message(const struct redis *redis, struct msg_writer *w,
+    const struct frame *f, const struct redis_topic *nsp,
+    const struct redis_topic *requests, const struct adapter_message *m)
 {
 	size_t at;
 	int e = 0;
@@ -180,7 +197,7 @@ write_message(struct msg_writer *w, const struct frame *f,
 		at = begin_frame(w, f->flags & ~FRAME_SEVERAL, requests->bytes,
 		    requests->len);
 	else
-		at = begin_several(w, f, nsp);
+		at = begin_several(redis, w, f, nsp);
 	if (m->kind == ADAPTER_COMMAND)
 		e = adapter_put_request(w, m);
 	else if (m->kind == ADAPTER_ENCODED)
@@ -222,7 +239,8 @@ translate_message(struct translating *t, const struct frame *f,
 	change(t, f);
 	if (redis_make_topic(&nsp, topic, key, "#", m) &&
 	    redis_make_topic(&requests, topic, key, "-request#", m))
-		e = write_message(&t->redis->scratch, f, &nsp, &requests, m);
+		e = write_message(
+		    t->redis, &t->redis->scratch, f, &nsp, &requests, m);
 	if (e != 0) {
 		redis_count_untranslated(t->redis, f, e);
 		return;
@@ -243,6 +261,10 @@ translate_frame(struct translating *t, const struct frame *f)
 	if (e != 0) {
 		change(t, f);
 		redis_count_untranslated(t->redis, f, e);
+	} else if ((key == 0 || m.kind == ADAPTER_OPAQUE) &&
+		   is_dear(t->redis, f)) {
+		change(t, f);
+		redis_count_untranslated(t->redis, f, TRANSCODE_E_COSTLY);
 	} else if (key == 0 || m.kind == ADAPTER_OPAQUE ||
 		   (m.kind == ADAPTER_PACKET && !(f->flags & FRAME_SEVERAL))) {
 		keep(t, f);
