@@ -89,7 +89,8 @@ struct redis {
 	struct topic_registry *patterns; /* whose: pattern → clients */
 	struct shards_registry shards;   /* shard channel → clients */
 	size_t pattern_steps;            /* of all clients' patterns */
-	struct msg_writer out; /* replies to the client that is handled */
+	struct msg_writer out;       /* replies to the client that is handled */
+	struct redis_client *unsent; /* to which there may be some, or NULL */
 	struct msg_writer scratch;
 	struct parts parts;    /* of scratch, for one client at a time */
 	struct resp_arg *args; /* of the request that is handled */

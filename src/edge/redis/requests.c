@@ -157,6 +157,7 @@ handle(struct redis_client *client, struct staged *staged, bool is_last)
 		be_busy(client);
 	if (is_last || client->is_quitting || client->is_busy)
 		redis_flush(client);
+	client->redis->unsent = client->redis->out.len > 0 ? client : NULL;
 	if (client->is_quitting)
 		conn_finish(client->conn, client->quit_cause);
 	if (client->is_refused && !client->is_quitting && !client->is_busy &&
@@ -191,10 +192,16 @@ on_handle(
 		handle(client, staged, !goes_on(stage, entry));
 }
 
+/* The turn may have ended between two requests of one client. */
 static void
 on_turn_done(struct turns *turns)
 {
-	redis_trim_later(container_of(turns, struct redis, turns));
+	struct redis *redis = container_of(turns, struct redis, turns);
+
+	if (redis->unsent != NULL)
+		redis_flush(redis->unsent);
+	redis->unsent = NULL;
+	redis_trim_later(redis);
 }
 
 static const struct turns_ops turns_ops = { on_handle, on_turn_done };

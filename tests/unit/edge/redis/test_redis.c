@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "edge/redis/auth.h"
 #include "edge/redis/causes.h"
 #include "edge/redis/client.h"
@@ -901,5 +902,45 @@ TEST(addresses_that_sent_wrong_passwords_are_remembered_in_a_table_that_ends)
 		ck_assert(redis_must_wait(client));
 	}
 	ck_assert_uint_eq(redis->guessers.n, GUESSERS_MAX);
+	end_redis();
+}
+
+static enum sink_verdict
+take_long(struct member *to, const struct message_run *run)
+{
+	(void)to;
+	(void)run;
+	while (clock_us() < loop_began_us(loop) + TURNS_MAX_US)
+		;
+	broker_add_work(broker, 1000);
+	return SINK_QUEUED;
+}
+
+TEST(a_turn_that_ends_between_two_requests_leaves_no_reply_to_another_client)
+{
+	static const struct broker_sink sink = { .message = take_long };
+	struct topic_name topic = { .bytes = "t", .len = 1 };
+	struct client *a, *b;
+	struct member *slow;
+
+	begin_redis("");
+	a = dial_redis();
+	b = dial_redis();
+	topic.hash = broker_hash(broker, &topic);
+	slow = broker_join(broker, "slow", &sink, NULL);
+	ck_assert_int_eq(
+	    broker_subscribe(broker, slow, TOPIC_EXACT, &topic), 0);
+	tell(a, "PUBLISH t x\r\nPING\r\n");
+	while (a->n_got == 0) {
+		turn();
+		read_some(a);
+	}
+	expect(a, ":1\r\n");
+	ck_assert_uint_eq(redis->out.len, 0);
+	tell(b, "ECHO b\r\n");
+	settle();
+	expect(a, "+PONG\r\n");
+	expect(b, "$1\r\nb\r\n");
+	ck_assert(!broker_leave(broker, slow, 10));
 	end_redis();
 }
