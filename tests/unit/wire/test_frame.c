@@ -278,6 +278,35 @@ TEST(a_run_is_as_long_as_its_limit_allows)
 	free(three.data);
 }
 
+/* Heads are compared in words: each byte counts, and none of the body. */
+TEST(a_run_ends_at_a_head_that_differs_in_any_byte)
+{
+	const size_t body_len = 3;
+	char topic[40];
+	struct frame f;
+	uint32_t n;
+
+	memset(topic, 't', sizeof(topic));
+	for (size_t len = 0; len <= sizeof(topic); len++) {
+		size_t head = FRAME_HEADER_SIZE + len, size = head + body_len;
+		struct buffer both = { malloc(2 * size), 2 * size };
+
+		memset(both.data, 0, both.len);
+		for (size_t at = 0; at < both.len; at += size)
+			frame_write_head(both.data + at, FRAME_PUBLISH, 0,
+			    topic, len, body_len);
+		ck_assert_int_eq(
+		    frame_peek(both.data, both.len, MAX, &f), FRAME_READY);
+		for (size_t i = FRAME_LENGTH_SIZE; i < size; i++) {
+			both.data[size + i] ^= 1;
+			ck_assert_uint_eq(frame_run(&f, both.len, SIZE_MAX, &n),
+			    (i < head ? 1 : 2) * size);
+			both.data[size + i] ^= 1;
+		}
+		free(both.data);
+	}
+}
+
 TEST(a_written_head_is_the_golden_one)
 {
 	uint8_t head[FRAME_HEADER_SIZE + 64];
