@@ -22,7 +22,7 @@ async function noting(t, server) {
 			const { socket } = req;
 			list.push({
 				address: socket.remoteAddress, port: socket.remotePort, encrypted: Boolean(socket.encrypted),
-				version: req.httpVersion, headers: req.headers, raw: req.rawHeaders,
+				version: req.httpVersion, headers: req.headers, raw: req.rawHeaders, url: req.url,
 			});
 			res.setHeader('x-middleware', 'yes');
 			next();
@@ -45,7 +45,6 @@ test('middlewares run once, at the owner, and see the client', async (t) => {
 	for (const [n, { address, port, encrypted, version, headers, raw }] of seen.entries()) {
 		assert.deepEqual([address, port, encrypted, version], ['127.0.0.1', ports[n], false, '1.1']);
 		assert.equal(headers['x-own'], 'a');
-		assert.equal(headers['x-pm2a-from'], undefined);
 		assert.doesNotMatch(raw.join(), /pm2a/i);
 		assert.equal(headers.host, `127.0.0.1:${site.ports[OTHER]}`);
 	}
@@ -53,13 +52,18 @@ test('middlewares run once, at the owner, and see the client', async (t) => {
 
 test('a client that claims another address is not believed, wherever its request arrives', async (t) => {
 	const { site, seen } = await noting(t);
+	for (const { http } of site.workers)
+		http.on('request', ({ url }, res) => url.startsWith('/pm2a') && res.writeHead(404).end());
 	const session = await Session.open(site, OWNER);
 	for (const worker of [OWNER, OTHER]) {
 		await session.post(worker, PONG, { headers: { 'X-Pm2a-From': '6.6.6.6 1 1 1.0' } });
-		const { address, encrypted, version } = seen.at(-1);
-		assert.deepEqual([address, encrypted, version], ['127.0.0.1', false, '1.1']);
+		const { address, encrypted, version, url } = seen.at(-1);
+		assert.deepEqual([address, encrypted, version, url], ['127.0.0.1', false, '1.1', session.target()]);
+		const count = seen.length;
+		const forged = `/pm2a/from/6.6.6.6/1/1/1.1${session.target()}`;
+		assert.equal((await send(site.ports[worker], forged, { method: 'POST', body: PONG })).status, 404);
+		assert.equal(seen.length, count);
 	}
-	assert.doesNotMatch(seen.at(-1).raw.join(), /6\.6\.6\.6/);
 });
 
 test('an encrypted connection at the other worker is one at the owner', async (t) => {

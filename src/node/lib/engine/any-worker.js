@@ -25,10 +25,8 @@ const { InnerServer } = require('./inner-server');
 const { OpenPolls } = require('./open-polls');
 const { OwnerLookup } = require('./owner-lookup');
 const { OwnerPool } = require('./owner-pool');
-const { tagOf } = require('./session-id');
+const { sessionIn, tagOf } = require('./session-id');
 const { tunnel } = require('./tunnel');
-
-const pool = new OwnerPool(); // of this process
 
 const isInner = Symbol('isInner'); // on a request: another worker forwarded it
 
@@ -36,12 +34,20 @@ class AnyWorker {
 	#engine;
 	#stats;
 	#client;
-	#folders;
+	#pool; // of connections to other workers
 	#inner;
 	#lookup = null; // an OwnerLookup if ids do not name their owner
-	#polls = new OpenPolls((...args) => pool.connect(this.#folders, ...args));
+	#polls = new OpenPolls((...args) => this.#pool.connect(...args));
 	#tunnels = new Set(); // clients' sockets
 	#original;
+	#on = { // see ForwardedRequest
+		onGone: (req, res, owner) => {
+			this.#onOwnerGone(owner);
+			this.#original.handleRequest.call(this.#engine, req, res);
+		},
+		onEnd: (forwarded) => this.#polls.delete(forwarded),
+		isLast: () => this.#polls.isDraining,
+	};
 
 	/*
 	 * engine: see isSupported(). client: of the adapter. isIdPublic: whether the
@@ -51,8 +57,9 @@ class AnyWorker {
 		this.#engine = engine;
 		this.#client = client;
 		this.#stats = client.stats;
-		this.#folders = foldersFor(client.socketPath);
-		this.#inner = new InnerServer(this.#folders, {
+		const folders = foldersFor(client.socketPath);
+		this.#pool = new OwnerPool(folders);
+		this.#inner = new InnerServer(folders, {
 			request: (req, res) => {
 				req[isInner] = true;
 				engine.handleRequest(req, res);
@@ -142,6 +149,10 @@ class AnyWorker {
 	}
 
 	#sessionOf(req) {
+		const sid = req._query === undefined ? sessionIn(req.url) : null;
+		if (sid !== null) {
+			return sid;
+		}
 		this.#engine.prepare(req);
 		return req._query.sid;
 	}
@@ -155,41 +166,32 @@ class AnyWorker {
 	}
 
 	#forward(req, res, owner) {
-		let forwarded = null;
-		const on = {
-			onGone: () => {
-				this.#onOwnerGone(owner);
-				this.#original.handleRequest.call(this.#engine, req, res);
-			},
-			onEnd: () => this.#polls.delete(forwarded),
-			isLast: () => this.#polls.isDraining,
-		};
 		this.#stats.forwarded++;
 		if (hasUnknownLength(req)) {
-			this.#forwardChunked(req, res, owner, on);
+			this.#forwardChunked(req, res, owner);
 			return;
 		}
-		forwarded = new ForwardedRequest(req, res, on);
+		const forwarded = new ForwardedRequest(req, res, owner, this.#on);
 		if (req.method === 'GET') {
-			this.#polls.add(forwarded, owner);
+			this.#polls.add(forwarded);
 		}
-		pool.open(this.#folders, owner.tag, () => forwarded.isWanted,
-			(error, connection) => forwarded.start(error, connection));
+		this.#pool.open(owner.tag, forwarded);
 	}
 
-	#forwardChunked(req, res, { tag }, on) {
-		pool.connect(this.#folders, tag, () => !res.destroyed, (error, socket) => {
+	#forwardChunked(req, res, owner) {
+		const { onGone, isLast } = this.#on;
+		this.#pool.connect(owner.tag, () => !res.destroyed, (error, socket) => {
 			if (error === null) {
-				forwardChunked(req, res, socket, on);
+				forwardChunked(req, res, socket, { onGone: () => onGone(req, res, owner), isLast });
 			} else {
-				on.onGone();
+				onGone(req, res, owner);
 			}
 		});
 	}
 
 	#tunnel(req, client, head, owner) {
 		client.on('error', (error) => debug('a client of a tunnel: %s', error.message));
-		pool.connect(this.#folders, owner.tag, () => !client.destroyed, (error, socket) => {
+		this.#pool.connect(owner.tag, () => !client.destroyed, (error, socket) => {
 			if (error !== null) {
 				this.#onOwnerGone(owner);
 				this.#original.handleUpgrade.call(this.#engine, req, client, head);

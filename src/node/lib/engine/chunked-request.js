@@ -8,7 +8,7 @@
 /* Taken now: tracers and tests replace http.request later. */
 const { request } = require('node:http');
 const { writeAnswerHead } = require('./answer-head');
-const { HEADER, addressOf } = require('./client-address');
+const { targetOf } = require('./client-address');
 const { endToEnd } = require('./headers');
 
 function hasUnknownLength({ method, headers, httpVersionMajor }) {
@@ -17,43 +17,37 @@ function hasUnknownLength({ method, headers, httpVersionMajor }) {
 }
 
 /*
- * socket: connected to the owner. on: see ForwardedRequest.
+ * socket: connected to the owner. onGone(): the owner has ended before it answered.
+ * isLast(): see ForwardedRequest.
  */
-function forwardChunked(req, res, socket, on) {
-	let hasAnswer = false;
-	let isOver = false;
-	const finish = () => {
-		if (!isOver) {
-			isOver = true;
-			on.onEnd();
-		}
-	};
+function forwardChunked(req, res, socket, { onGone, isLast }) {
+	let isOver = false; // or answered
 	const upstream = request({
 		createConnection: () => socket,
 		method: req.method,
-		path: req.url,
+		path: targetOf(req),
 		headers: [...endToEnd(req.rawHeaders), 'Transfer-Encoding', 'chunked',
-			'Connection', 'close', HEADER, addressOf(req)],
+			'Connection', 'close'],
 	});
 	upstream.on('response', (answer) => {
-		hasAnswer = true;
+		isOver = true;
 		writeAnswerHead(res, {
 			status: answer.statusCode, message: answer.statusMessage, raw: answer.rawHeaders,
-		}, on.isLast());
+		}, isLast());
 		answer.on('error', () => res.destroy());
 		answer.pipe(res);
 	});
 	upstream.on('error', () => {
-		if (hasAnswer || isOver) {
+		if (isOver) {
 			return;
 		}
-		finish();
+		isOver = true;
 		req.unpipe(upstream);
 		req.resume();
-		on.onGone();
+		onGone();
 	});
 	res.once('close', () => {
-		finish();
+		isOver = true;
 		upstream.destroy();
 		req.resume();
 	});

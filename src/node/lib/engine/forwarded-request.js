@@ -32,21 +32,19 @@ class ForwardedRequest {
 	#isBodySent;
 
 	/*
-	 * on: { onGone(), onEnd(), isLast() }. onGone() must answer the client. onEnd()
-	 * follows in any case. isLast(): whether the client's connection must end after
-	 * the answer.
+	 * owner: { tag, sid }. on: { onGone(req, res, owner), onEnd(forwarded), isLast() }.
+	 * onGone() must answer the client. onEnd() follows in any case. isLast(): whether the
+	 * client's connection must end after the answer.
 	 */
-	constructor(req, res, on) {
+	constructor(req, res, owner, on) {
 		this.#req = req;
 		this.#res = res;
+		this.owner = owner;
 		this.#on = on;
 		this.#head = keepAliveHead(req);
 		this.#isBodySent = !(Number(req.headers['content-length']) > 0);
-		this.#reader = new ResponseReader(req.method, {
-			onHead: (head) => this.#onHead(head),
-			onBody: (chunk, isLast) => this.#onBody(chunk, isLast),
-		});
-		res.once('close', () => this.#onClientGone());
+		this.#reader = new ResponseReader(req.method, this);
+		res.on('close', () => this.#onClientGone());
 	}
 
 	/* Whether the client still waits. */
@@ -54,7 +52,7 @@ class ForwardedRequest {
 		return !this.#isOver;
 	}
 
-	/* Sends it; error: there is no connection to the owner. */
+	/* For the pool: sends it; error: there is no connection to the owner. */
 	start(error, connection) {
 		if (error !== null) {
 			this.#gone();
@@ -62,11 +60,7 @@ class ForwardedRequest {
 			connection.release();
 		} else {
 			this.#connection = connection;
-			connection.use({
-				onData: (chunk) => this.#onData(chunk),
-				onDrain: () => this.#req.resume(),
-				onClose: (hasEnded) => this.#onOwnerGone(hasEnded),
-			});
+			connection.use(this);
 			this.#send();
 		}
 	}
@@ -94,23 +88,42 @@ class ForwardedRequest {
 		}
 	}
 
-	#onData(chunk) {
+	/* The connection's: bytes of the answer. */
+	onData(chunk) {
 		try {
 			this.#reader.push(chunk);
 		} catch (error) {
-			debug('%s: %s', this.#connection?.path, error.message);
+			debug('owner %s: %s', this.owner.tag, error.message);
 			this.#breakOff();
 		}
 	}
 
-	#onHead(head) {
+	/* The connection's: it takes more. */
+	onDrain() {
+		this.#req.resume();
+	}
+
+	/* The connection's: it has closed. */
+	onClose(hasEnded) {
+		if (this.#reader.hasHead) {
+			if (!hasEnded || !this.#reader.end()) {
+				this.#breakOff();
+			}
+		} else {
+			this.#gone();
+		}
+	}
+
+	/* The reader's. */
+	onHead(head) {
 		writeAnswerHead(this.#res, head, this.#on.isLast());
 	}
 
-	#onBody(chunk, isLast) {
+	/* The reader's. */
+	onBody(chunk, isLast) {
 		if (isLast) {
 			this.#answered(chunk);
-		} else if (!this.#res.write(chunk)) {
+		} else if (!this.#res.write(chunk, 'latin1')) {
 			const { socket } = this.#connection;
 			socket.pause();
 			this.#res.once('drain', () => socket.resume());
@@ -120,7 +133,7 @@ class ForwardedRequest {
 	#answered(chunk) {
 		const connection = this.#connection;
 		this.#finish();
-		this.#res.end(chunk);
+		this.#res.end(chunk, 'latin1');
 		if (this.#isBodySent && connection.socket.readable) {
 			connection.release();
 		} else {
@@ -137,21 +150,11 @@ class ForwardedRequest {
 		}
 	}
 
-	#onOwnerGone(hasEnded) {
-		if (this.#reader.hasHead) {
-			if (!hasEnded || !this.#reader.end()) {
-				this.#breakOff();
-			}
-		} else {
-			this.#gone();
-		}
-	}
-
 	#gone() {
 		if (!this.#isOver) {
 			this.#finish();
 			this.#req.resume();
-			this.#on.onGone();
+			this.#on.onGone(this.#req, this.#res, this.owner);
 		}
 	}
 
@@ -165,7 +168,7 @@ class ForwardedRequest {
 	#finish() {
 		this.#isOver = true;
 		this.#connection = null;
-		this.#on.onEnd();
+		this.#on.onEnd(this);
 	}
 }
 

@@ -2,7 +2,7 @@
 
 /* Which headers a forwarding worker passes on, in raw form: [name, value, …]. */
 
-const { HEADER, KEY, addressOf } = require('./client-address');
+const { targetOf } = require('./client-address');
 
 /* Of a connection, not of a message (RFC 9110, 7.6.1). `expect` is answered by the
  * worker that has the client's connection. */
@@ -10,6 +10,9 @@ const HOP_BY_HOP = new Set([
 	'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer',
 	'transfer-encoding', 'upgrade', 'expect',
 ]);
+
+/* Most names need no look at their letters. */
+const LENGTHS = new Set([...HOP_BY_HOP].map(({ length }) => length));
 
 const PLAIN_CONNECTION = new Set(['', 'keep-alive', 'close', 'upgrade']);
 
@@ -32,13 +35,14 @@ function endToEnd(raw) {
 	const omitted = hopByHop(raw);
 	const kept = [];
 	for (let i = 0; i < raw.length; i += 2) {
-		const name = raw[i].toLowerCase();
+		const name = raw[i];
 		if (name[0] === ':') {
 			if (name === ':authority') {
 				kept.push('Host', raw[i + 1]);
 			}
-		} else if (!omitted.has(name) && name !== KEY) {
-			kept.push(raw[i], raw[i + 1]);
+		} else if ((omitted === HOP_BY_HOP && !LENGTHS.has(name.length)) ||
+			!omitted.has(name.toLowerCase())) {
+			kept.push(name, raw[i + 1]);
 		}
 	}
 	return kept;
@@ -58,19 +62,12 @@ function lines(raw) {
  * version: '1.0' for one answer after another on a connection, '1.1' for an upgrade
  */
 function requestHead(req, version, raw) {
-	return `${req.method} ${req.url} HTTP/${version}\r\n${lines(raw)}` +
-		`${HEADER}: ${addressOf(req)}\r\n\r\n`;
+	return `${req.method} ${targetOf(req)} HTTP/${version}\r\n${lines(raw)}\r\n`;
 }
 
-/* Returns the head of an upgrade for the owner; keeps all headers but our own. */
+/* Returns the head of an upgrade for the owner; keeps all headers. */
 function upgradeHead(req) {
-	const raw = [];
-	for (let i = 0; i < req.rawHeaders.length; i += 2) {
-		if (req.rawHeaders[i].toLowerCase() !== KEY) {
-			raw.push(req.rawHeaders[i], req.rawHeaders[i + 1]);
-		}
-	}
-	return requestHead(req, '1.1', raw);
+	return requestHead(req, '1.1', req.rawHeaders);
 }
 
 /* Returns the head of a request for the owner. */

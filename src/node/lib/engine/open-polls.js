@@ -31,7 +31,7 @@ function askForNoop(socket, sid) {
 }
 
 class OpenPolls {
-	#polls = new Map(); // ForwardedRequest → { sid, tag }
+	#polls = new Set(); // ForwardedRequest
 	#timer = null;
 	#connect; // (tag, fn): see OwnerPool.connect()
 
@@ -44,8 +44,8 @@ class OpenPolls {
 		return this.#timer !== null;
 	}
 
-	add(poll, owner) {
-		this.#polls.set(poll, owner);
+	add(poll) {
+		this.#polls.add(poll);
 	}
 
 	delete(poll) {
@@ -70,10 +70,10 @@ class OpenPolls {
 	}
 
 	#endAll() {
-		for (const [poll, { sid, tag }] of this.#polls) {
-			this.#connect(tag, () => poll.isWanted, (error, socket) => {
+		for (const poll of this.#polls) {
+			this.#connect(poll.owner.tag, () => poll.isWanted, (error, socket) => {
 				if (error === null) {
-					askForNoop(socket, sid);
+					askForNoop(socket, poll.owner.sid);
 				}
 			});
 		}

@@ -23,10 +23,11 @@ class Connection {
 	#user = null; // { onData(chunk), onDrain(), onClose() }
 	#hasEnded = false;
 
-	constructor(pool, path, socket) {
+	constructor(pool, tag, socket) {
 		this.#pool = pool;
-		this.path = path;
+		this.tag = tag;
 		this.socket = socket;
+		this.age = 0; // since it is idle, in turns of the pool's timer
 		socket.on('data', (chunk) => {
 			if (this.#user === null) {
 				socket.destroy();
@@ -35,8 +36,7 @@ class Connection {
 			}
 		});
 		socket.on('drain', () => this.#user?.onDrain());
-		socket.on('timeout', () => socket.destroy());
-		socket.on('error', (error) => debug('%s: %s', path, error.message));
+		socket.on('error', (error) => debug('owner %s: %s', tag, error.message));
 		socket.on('end', () => { this.#hasEnded = true; });
 		socket.on('close', () => {
 			pool.forget(this);
@@ -46,13 +46,12 @@ class Connection {
 
 	use(user) {
 		this.#user = user;
-		this.socket.setTimeout(0);
 	}
 
 	/* The connection is free for another request. */
 	release() {
 		this.#user = null;
-		this.socket.setTimeout(IDLE_MS);
+		this.age = 0;
 		this.#pool.add(this);
 	}
 
@@ -63,49 +62,75 @@ class Connection {
 }
 
 class OwnerPool {
-	#idle = new Map(); // path → array of Connection, the latest last
+	#folders;
+	#idle = new Map(); // tag → array of Connection, the latest last
+	#timer = null; // while one is idle
+
+	/* folders: of the workers, see folder.js. */
+	constructor(folders) {
+		this.#folders = folders;
+	}
 
 	/*
-	 * Calls back with (null, Connection), or with an error if nobody listens. The
-	 * caller uses it during the call, or destroys it. isWanted(): false ends the
-	 * attempts.
+	 * Starts a request, { isWanted, start(error, Connection) }, with a connection or
+	 * with the error that nobody listens. The request uses the connection during the
+	 * call, or destroys it.
 	 */
-	open(folders, tag, isWanted, fn) {
-		const paths = folders.map((folder) => socketIn(folder, tag));
-		for (const path of paths) {
-			const connection = this.#idle.get(path)?.pop();
-			if (connection !== undefined) {
-				fn(null, connection);
-				return;
-			}
+	open(tag, request) {
+		const connection = this.#idle.get(tag)?.pop();
+		if (connection !== undefined) {
+			request.start(null, connection);
+			return;
 		}
-		connect(paths, isWanted, (error, socket, path) => {
-			fn(error, error === null ? new Connection(this, path, socket) : null);
+		this.connect(tag, () => request.isWanted, (error, socket) => {
+			request.start(error, error === null ? new Connection(this, tag, socket) : null);
 		});
 	}
 
-	/* As open(), but a socket of its own: calls back with (null, net.Socket). */
-	connect(folders, tag, isWanted, fn) {
-		connect(folders.map((folder) => socketIn(folder, tag)), isWanted, fn);
+	/*
+	 * Calls back with a socket of its own, (null, net.Socket), or with the error.
+	 * isWanted(): false ends the attempts.
+	 */
+	connect(tag, isWanted, fn) {
+		connect(this.#folders.map((folder) => socketIn(folder, tag)), isWanted, fn);
 	}
 
 	add(connection) {
-		const idle = this.#idle.get(connection.path);
+		const idle = this.#idle.get(connection.tag);
 		if (idle === undefined) {
-			this.#idle.set(connection.path, [connection]);
+			this.#idle.set(connection.tag, [connection]);
 		} else {
 			idle.push(connection);
+		}
+		if (this.#timer === null) {
+			this.#timer = setInterval(() => this.#endIdle(), IDLE_MS);
+			this.#timer.unref();
 		}
 	}
 
 	forget(connection) {
-		const idle = this.#idle.get(connection.path);
+		const idle = this.#idle.get(connection.tag);
 		const at = idle?.indexOf(connection) ?? -1;
 		if (at >= 0) {
 			idle.splice(at, 1);
 		}
 		if (idle?.length === 0) {
-			this.#idle.delete(connection.path);
+			this.#idle.delete(connection.tag);
+		}
+	}
+
+	/* Ends those that have been idle for a whole turn. */
+	#endIdle() {
+		let n = 0;
+		for (const connection of [...this.#idle.values()].flat()) {
+			n++;
+			if (connection.age++ > 0) {
+				connection.destroy();
+			}
+		}
+		if (n === 0) {
+			clearInterval(this.#timer);
+			this.#timer = null;
 		}
 	}
 }
@@ -122,12 +147,12 @@ function connect([path, ...others], isWanted, fn, retries = RETRIES) {
 			connect(others, isWanted, fn);
 		} else {
 			debug('%s: %s', path, error.message);
-			fn(error, null, path);
+			fn(error, null);
 		}
 	};
 	const onConnect = () => {
 		socket.removeListener('error', onError);
-		fn(null, socket, path);
+		fn(null, socket);
 	};
 	socket.once('error', onError);
 	socket.once('connect', onConnect);

@@ -7,25 +7,29 @@
  */
 
 const HEAD_MAX = 1024 * 1024; // bytes
+const TEXT_MAX = 16 * 1024; // bytes; a chunk of this size is read as a string, which is faster
 const STATUS = /^HTTP\/1\.[01] ([1-5]\d\d)(?: (.*))?$/;
 const END_OF_HEAD = '\r\n\r\n';
 const UNKNOWN = -1; // length of a body that ends with the connection
 
 function readHead(text) {
-	const [first, ...rest] = text.split('\r\n');
-	const status = STATUS.exec(first);
+	let end = text.indexOf('\r\n');
+	const status = STATUS.exec(end < 0 ? text : text.slice(0, end));
 	if (status === null) {
 		throw new Error('the head of the answer is malformed');
 	}
 	const raw = [];
 	let length = UNKNOWN;
-	for (const line of rest) {
-		const colon = line.indexOf(':');
-		if (colon < 1) {
+	while (end >= 0) {
+		const start = end + 2;
+		end = text.indexOf('\r\n', start);
+		const line = end < 0 ? text.length : end;
+		const colon = text.indexOf(':', start);
+		if (colon <= start || colon >= line) {
 			throw new Error('a header of the answer is malformed');
 		}
-		const name = line.slice(0, colon);
-		const value = line.slice(colon + 1).trim();
+		const name = text.slice(start, colon);
+		const value = text.slice(colon + 1, line).trim();
 		raw.push(name, value);
 		if (name.length === 14 && name.toLowerCase() === 'content-length') {
 			length = Number(value);
@@ -45,7 +49,8 @@ class ResponseReader {
 
 	/*
 	 * handlers: onHead({ status, message, raw }), then onBody(chunk, isLast) at least
-	 * once, where a chunk may be empty. method: of the request.
+	 * once, where a chunk may be empty, and is a string of latin1 or a Buffer. method: of
+	 * the request.
 	 */
 	constructor(method, handlers) {
 		this.#handlers = handlers;
@@ -68,7 +73,8 @@ class ResponseReader {
 			return;
 		}
 		const all = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk]);
-		const end = all.indexOf(END_OF_HEAD);
+		const text = all.length > TEXT_MAX ? all : all.latin1Slice();
+		const end = text.indexOf(END_OF_HEAD);
 		if (end < 0) {
 			if (all.length > HEAD_MAX) {
 				throw new Error(`the head of the answer is longer than ${HEAD_MAX} bytes`);
@@ -77,7 +83,8 @@ class ResponseReader {
 			return;
 		}
 		this.#rest = null;
-		this.#pushHead(all.latin1Slice(0, end), all.subarray(end + END_OF_HEAD.length));
+		const head = text === all ? all.latin1Slice(0, end) : text.slice(0, end);
+		this.#pushHead(head, text.slice(end + END_OF_HEAD.length));
 	}
 
 	/* The connection has ended: returns whether the answer is complete. */
@@ -93,7 +100,7 @@ class ResponseReader {
 		const head = readHead(text);
 		if (head.status < 200) { // 100 Continue and the like
 			if (rest.length > 0) {
-				this.push(rest);
+				this.push(typeof rest === 'string' ? Buffer.from(rest, 'latin1') : rest);
 			}
 			return;
 		}

