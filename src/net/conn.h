@@ -36,6 +36,10 @@ struct conn_ops {
 	/* The conn ends, and drops its queue after this call. NULL is
 	 * allowed. */
 	void (*unwritten)(struct conn *conn);
+	/* Returns whether all that the conn has sent is done with. Called at
+	 * the end of each turn of a closing conn, until it returns true; NULL:
+	 * at once. */
+	bool (*settle)(struct conn *conn);
 	/* The conn is about to be freed. */
 	void (*gone)(struct conn *conn);
 };

@@ -9,7 +9,7 @@
 
 /*
  * The end: a callback only marks. The reap task tries one last write, for the
- * ERROR with the reason, notifies the owner, and frees.
+ * ERROR with the reason, waits for the owner to settle, notifies it, and frees.
  */
 
 static void
@@ -20,6 +20,10 @@ on_reap(struct loop_task *task)
 	if (conn->cause != &conn_io_error && !conn->out.is_mute)
 		conn_flush(conn);
 	conn_drop_output(conn);
+	if (conn->ops->settle != NULL && !conn->ops->settle(conn)) {
+		loop_work_later(conn->set->loop, &conn->reap_again);
+		return;
+	}
 	conn->ops->gone(conn);
 	memory_release(&conn->set->memory, &conn->holder);
 	loop_cancel_flush(conn->set->loop, &conn->flush);
@@ -32,6 +36,14 @@ on_reap(struct loop_task *task)
 	free(conn->lag);
 	conn->set->n_conns--;
 	free(conn);
+}
+
+static void
+on_reap_again(struct loop_task *task)
+{
+	struct conn *conn = container_of(task, struct conn, reap_again);
+
+	loop_reap_later(conn->set->loop, &conn->reap);
 }
 
 static void
@@ -63,6 +75,7 @@ conn_new(struct conn_set *set, int fd, const struct conn_ops *ops, void *user)
 	conn->lost_since = INSTANT_NEVER;
 	conn->flush.run = conn_on_flush;
 	conn->reap.run = on_reap;
+	conn->reap_again.run = on_reap_again;
 	conn->resume.run = conn_on_resume;
 	conn->slow.expire = on_slow;
 	output_init(&conn->out);

@@ -20,6 +20,7 @@ struct conn {
 	struct loop_event writable;
 	struct loop_task flush;
 	struct loop_task reap;
+	struct loop_task reap_again; /* in the next turn */
 	struct loop_task resume;
 	struct output out;
 	struct input in;

@@ -27,15 +27,15 @@ const FRAME_TOPICS = 65536;
 /* A connection of Redis's protocol, of which only the end of what comes is
  * looked at: there is too much to parse it all. */
 class Tail {
-	#socket;
+	socket;
 	#last = Buffer.alloc(0);
 	#wake = () => {};
 	n = 0;
 
 	constructor(where) {
-		this.#socket = net.connect(where);
-		this.#socket.on('error', () => {});
-		this.#socket.on('data', (chunk) => {
+		this.socket = net.connect(where);
+		this.socket.on('error', () => {});
+		this.socket.on('data', (chunk) => {
 			this.n += chunk.length;
 			this.#last = Buffer.concat([this.#last, chunk]).subarray(-64);
 			this.#wake();
@@ -45,7 +45,7 @@ class Tail {
 	/* Sends bytes and a PING behind them; resolves when that is answered. */
 	async ask(bytes, serial = `serial ${this.n}`) {
 		const before = this.n;
-		this.#socket.write(Buffer.concat([bytes, command('PING', serial)]));
+		this.socket.write(Buffer.concat([bytes, command('PING', serial)]));
 		while (!this.#last.toString('latin1').includes(serial)) {
 			await within(new Promise((resolve) => {
 				this.#wake = resolve;
@@ -61,13 +61,13 @@ class Tail {
 
 	/* Sends `bytes`; resolves when the daemon has closed the connection. */
 	end(bytes) {
-		const closed = once(this.#socket, 'close');
-		this.#socket.write(bytes);
+		const closed = once(this.socket, 'close');
+		this.socket.write(bytes);
 		return within(closed, 'end of the connection');
 	}
 
 	destroy() {
-		this.#socket.destroy();
+		this.socket.destroy();
 	}
 }
 
@@ -311,6 +311,19 @@ scenario('no message makes a turn long, by however many topics it goes', thrice(
 	});
 }), { timeout: 600000 });
 
+/* Sends `bytes` and closes the connection, which has subscribed to `unread`, with a message to it
+ * that was not read: the daemon's next read fails. */
+async function reset(publisher, socket, bytes) {
+	socket.pause();
+	publisher.write(frames.publish('unread', Buffer.alloc(1 << 19)));
+	await publisher.barrier();
+	await new Promise((resolve) => {
+		socket.write(bytes, resolve);
+	});
+	socket.destroy();
+	await publisher.barrier();
+}
+
 /* A read brings 64 KiB, so 15 of these, and each takes all the time that patterns may take. */
 scenario('no row of messages makes a turn long, by however many patterns', thrice(async (start, t) => {
 	const dir = folder();
@@ -340,13 +353,23 @@ scenario('no row of messages makes a turn long, by however many patterns', thric
 		await peer.written(published);
 		peer.destroy();
 	});
+	await step('native messages, and a reset', async () => {
+		const peer = await daemon.member();
+		await peer.subscribe(['unread']);
+		await reset(native, peer.socket, published);
+	});
 	await step('requests', () => asker.ask(requested));
 	await step('requests, and the end', () =>
 		daemon.own(new Tail(where)).quit(requested));
+	await step('requests, and a reset', async () => {
+		const peer = daemon.own(new Tail(where));
+		await peer.ask(Buffer.concat([command('HELLO', '3'), command('SUBSCRIBE', 'unread')]));
+		await reset(native, peer.socket, requested);
+	});
 	await step('requests, and an error', () =>
 		daemon.own(new Tail(where)).end(Buffer.concat([requested, Buffer.from('*-5\r\n*x\r\n')])));
 	const { published: n } = daemon.rows('overview');
-	assert.strictEqual(n, 20 * 6 + 1, 'messages are missing');
+	assert.strictEqual(n, 20 * 8 + 3, 'messages are missing');
 }), { timeout: 600000 });
 
 /* Patterns that begin alike and match the same channels. */

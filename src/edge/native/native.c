@@ -130,13 +130,21 @@ note_closed(const struct session *session)
 		    });
 }
 
+/* What it sent before its end is handled in its turn. */
+static bool
+on_settle(struct conn *conn)
+{
+	const struct session *session = conn_user(conn);
+
+	return session->turns.n_staged == 0;
+}
+
 static void
 on_gone(struct conn *conn)
 {
 	struct session *session = conn_user(conn);
 	struct native *native = session->native;
 
-	turns_run_own(&native->turns, &session->turns);
 	report_cancel(session->report);
 	subscribe_drop(session);
 	note_closed(session);
@@ -184,6 +192,7 @@ static const struct conn_ops conn_ops = {
 	.input = frames_input,
 	.eof = on_eof,
 	.unwritten = on_unwritten,
+	.settle = on_settle,
 	.gone = on_gone,
 };
 

@@ -79,13 +79,18 @@ finish_drain(struct redis *redis)
 	redis->drained = NULL;
 }
 
+static bool
+on_settle(struct conn *conn)
+{
+	return redis_settle(conn_user(conn));
+}
+
 static void
 on_gone(struct conn *conn)
 {
 	struct redis_client *client = conn_user(conn);
 	struct redis *redis = client->redis;
 
-	redis_run_last(client);
 	redis_listings_forget(client);
 	redis_auth_forget(client);
 	note_closed(client);
@@ -106,6 +111,7 @@ on_gone(struct conn *conn)
 static const struct conn_ops conn_ops = {
 	.input = redis_input,
 	.eof = on_eof,
+	.settle = on_settle,
 	.gone = on_gone,
 };
 

@@ -184,9 +184,9 @@ on_handle(
 	struct redis_client *client = client_of(staged);
 
 	(void)turns;
-	if (!conn_is_closing(client->conn) &&
-	    (client->is_busy || redis_must_wait(client) ||
-		!has_credit(client->redis)))
+	if (client->is_busy ||
+	    (redis_must_wait(client) && !conn_is_closing(client->conn)) ||
+	    !has_credit(client->redis))
 		hold(client, stage, staged);
 	else
 		handle(client, staged, !goes_on(stage, entry));
@@ -236,7 +236,8 @@ run_held(struct redis_client *client)
 	redis->credit = CREDIT;
 	while (client->held_at < held->len && client->doing == NULL &&
 	       !client->is_waiting && redis->credit-- > 0) {
-		if (redis_must_wait(client) && !client->is_quitting) {
+		if (redis_must_wait(client) && !client->is_quitting &&
+		    !conn_is_closing(client->conn)) {
 			redis_wait(client);
 			continue;
 		}
@@ -297,15 +298,21 @@ on_work(struct job *job)
 	return false;
 }
 
-void
-redis_run_last(struct redis_client *client)
+bool
+redis_settle(struct redis_client *client)
 {
-	job_stop(loop_jobs(client->redis->loop), &client->work);
+	struct job_list *jobs = loop_jobs(client->redis->loop);
+
 	redis_abandon(client);
-	while (client->held_at < client->held.len)
-		handle(client, next_held(client), true);
+	if (client->is_waiting) {
+		redis_auth_forget(client);
+		job_start(jobs, &client->work);
+	}
+	if (!redis_is_idle(client))
+		return false;
+	job_stop(jobs, &client->work);
 	drop_held(client);
-	turns_run_own(&client->redis->turns, &client->turns);
+	return true;
 }
 
 void

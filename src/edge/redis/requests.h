@@ -22,9 +22,9 @@ void redis_requests_trim(struct redis *redis);
 void redis_stage_request(
     struct redis_client *client, const struct slice *data, bool is_over);
 
-/* Carries out those requests of a closing client that have an effect on others.
- */
-void redis_run_last(struct redis_client *client);
+/* Returns whether a closing client's requests are done with: those that have an
+ * effect on others are carried out, within the time that turns have. */
+bool redis_settle(struct redis_client *client);
 
 /* Answers malformed input with an error, and ends the client. */
 void redis_tell_refusal(struct redis_client *client);

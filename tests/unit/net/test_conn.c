@@ -90,7 +90,7 @@ on_gone(struct conn *c)
 	conn = NULL;
 }
 
-static const struct conn_ops ops = { on_input, on_eof, NULL, on_gone };
+static const struct conn_ops ops = { on_input, on_eof, NULL, NULL, on_gone };
 
 static void
 begin(struct conn_limits limits)

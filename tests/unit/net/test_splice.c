@@ -96,7 +96,7 @@ on_gone(struct conn *conn)
 	end->conn = NULL;
 }
 
-static const struct conn_ops ops = { on_input, on_eof, NULL, on_gone };
+static const struct conn_ops ops = { on_input, on_eof, NULL, NULL, on_gone };
 
 static void
 open_end(struct end *end)
