@@ -1,7 +1,7 @@
 'use strict';
 
 /*
- * What it costs that a request reaches another worker than its session's: two workers,
+ * The cost of requests that reach another worker than their session's: two workers,
  * whose clients send to the session's owner, or to the other one. CPU time is that of
  * both workers. Runs of both ways take turns; a figure is the median of its runs.
  *

@@ -147,8 +147,8 @@ for (const major of [4, 2])
 		});
 
 		test('a client that does not read holds up the owner, not the memory between', async (t) => {
-			const { client, session } = await upgraded(t);
-			client.socket.io.engine.transport.ws._socket.pause();
+			const { site, session } = await upgraded(t);
+			site.holdUp();
 			const { _socket: socket } = session.transport.socket;
 			const chunk = Buffer.alloc(1_000_000);
 			let sent = 0;

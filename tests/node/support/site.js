@@ -180,6 +180,14 @@ class Site {
 		return listen(server);
 	}
 
+	/* The fronts read no more, like clients that do not. */
+	holdUp() {
+		for (const socket of this.#sockets) {
+			socket.unpipe();
+			socket.pause();
+		}
+	}
+
 	/* A client of Socket.IO, connected. */
 	async client(port, options = {}, major = this.major) {
 		const scheme = options.secure ? 'https' : 'http';

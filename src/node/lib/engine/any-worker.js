@@ -100,7 +100,8 @@ class AnyWorker {
 			debug('not listening: %s', error.message);
 			warnOnce('PM2A_WARN_ANY_WORKER', 'socket', 'this worker cannot listen for requests ' +
 				'that reach other workers, so its clients need sticky sessions or the WebSocket ' +
-				`transport alone: ${error.message}`);
+				`transport alone: ${error.message}; this user must be able to write to a folder of the two, ` +
+				'which are beside the daemon\'s socket (option `socket`) and in TMPDIR');
 		}
 	}
 

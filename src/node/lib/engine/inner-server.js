@@ -16,6 +16,7 @@ const { URLSearchParams } = require('node:url');
 const debug = require('debug')('socket.io-pm2adapter:engine');
 const { applyTo, prepare } = require('./client-address');
 const { claim, removeStale, socketIn } = require('./folder');
+const greeting = require('./greeting');
 const { newTag } = require('./session-id');
 
 const ATTEMPTS = 3; // a tag may be in use
@@ -129,6 +130,8 @@ class InnerServer {
 		} else if (req.method === 'POST' && req.url.startsWith(PATH)) {
 			this.#on.noop(new URLSearchParams(req.url.slice(PATH.length)).get('sid'));
 			res.writeHead(200, { 'Content-Length': 0 }).end();
+		} else if (req.url === greeting.TARGET) {
+			greeting.answer(res, this.#tag);
 		} else {
 			res.writeHead(400).end();
 		}

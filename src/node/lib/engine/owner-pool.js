@@ -5,14 +5,21 @@
  * time. Only this side closes an idle one: if the owner did too, a request could
  * be on its way to a connection that is about to end.
  *
+ * A client can send any tag, and anything may be in the folder. So the first
+ * connection for a tag asks whether a worker of that name listens there; otherwise
+ * a request could wait for ever for a server of another kind.
+ *
  * Connections do not keep the process alive; those of the clients do.
  */
 
 const net = require('node:net');
 const debug = require('debug')('socket.io-pm2adapter:engine');
 const { socketIn } = require('./folder');
+const { askWhether } = require('./greeting');
 
 const IDLE_MS = 30_000;
+const GREETING_MS = 10_000; // a busy worker takes long
+const KNOWN_MAX = 1000;
 const RETRY_MS = 10;
 const RETRIES = 500;
 /* The owner's backlog is full, or this process has no descriptor left. */
@@ -65,10 +72,13 @@ class OwnerPool {
 	#folders;
 	#idle = new Map(); // tag → array of Connection, the latest last
 	#timer = null; // while one is idle
+	#known = new Set(); // tags of workers
+	#greetingMs;
 
-	/* folders: of the workers, see folder.js. */
-	constructor(folders) {
+	/* folders: of the workers, see folder.js. greetingMs: see askWhether(). */
+	constructor(folders, { greetingMs = GREETING_MS } = {}) {
 		this.#folders = folders;
+		this.#greetingMs = greetingMs;
 	}
 
 	/*
@@ -92,7 +102,32 @@ class OwnerPool {
 	 * isWanted(): false ends the attempts.
 	 */
 	connect(tag, isWanted, fn) {
-		connect(this.#folders.map((folder) => socketIn(folder, tag)), isWanted, fn);
+		const paths = this.#folders.map((folder) => socketIn(folder, tag));
+		connect(paths, isWanted, (error, socket) => {
+			if (error !== null) {
+				this.#known.delete(tag);
+				fn(error, null);
+			} else if (this.#known.has(tag)) {
+				fn(null, socket);
+			} else {
+				this.#greet(tag, socket, fn);
+			}
+		});
+	}
+
+	#greet(tag, socket, fn) {
+		askWhether(socket, tag, this.#greetingMs, (error) => {
+			if (error !== null) {
+				debug('owner %s: %s', tag, error.message);
+				fn(error, null);
+				return;
+			}
+			if (this.#known.size === KNOWN_MAX) {
+				this.#known.clear();
+			}
+			this.#known.add(tag);
+			fn(null, socket);
+		});
 	}
 
 	add(connection) {
