@@ -65,7 +65,7 @@ run = @$(if $(V),echo '$(2)',printf '  %-3s %s\n' $(1) $@); $(2)
 
 # The layers, and for each the layers below it: its files may include their
 # headers, which `make layers` checks, and its tests link their archives.
-LAYERS := base wire core net config stats edge edge/native edge/redis ops client cli daemon
+LAYERS := base wire core net config stats edge edge/native edge/redis edge/handles ops client cli daemon
 BELOW_base :=
 BELOW_wire := base
 BELOW_core := base
@@ -75,10 +75,11 @@ BELOW_stats := core net wire base
 BELOW_edge := stats core net wire base
 BELOW_edge/native := edge stats core net wire base
 BELOW_edge/redis := edge stats core net wire base
+BELOW_edge/handles := stats core net wire base
 BELOW_ops := stats core net wire base
 BELOW_client := wire base
 BELOW_cli := client config wire base
-BELOW_daemon := ops edge/redis edge/native edge cli client stats core net config wire base
+BELOW_daemon := ops edge/handles edge/redis edge/native edge cli client stats core net config wire base
 SOURCES := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.c)))
 HEADERS := $(foreach l,$(LAYERS),$(sort $(wildcard src/$(l)/*.h)))
 C_FILES := $(SOURCES) $(HEADERS) $(sort $(wildcard include/*.h)) \
@@ -285,7 +286,8 @@ FUZZ_broker := core wire base
 FUZZ_config := config base
 FUZZ_client := client wire base
 FUZZ_edge := edge/redis edge/native $(BELOW_edge/redis)
-FUZZERS := frame msg adapter resp http broker client config edge
+FUZZ_handles := wire base
+FUZZERS := frame msg adapter resp http broker client config edge handles
 
 define FUZZ_RULE
 $(B)/fuzz/$(1)_%: $(B)/tests/fuzz/fuzz_%.o $(2)

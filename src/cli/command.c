@@ -139,7 +139,7 @@ set_action(struct command *command, enum action action)
 	if (word == NULL || word->argument == NULL)
 		return 0;
 	command->what = optarg;
-	if (is_one_of(word->values, optarg))
+	if (word->values == NULL || is_one_of(word->values, optarg))
 		return 0;
 	fprintf(stderr,
 	    "pm2adapterd: --%s: '%s' is none of %s\n"

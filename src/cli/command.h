@@ -26,8 +26,9 @@ struct command {
 	bool as_json;
 	bool is_watching; /* --watch was given */
 	struct control_stats stats;
-	int interval_ms;    /* of --watch */
-	const char *what;   /* of --signal and --dump-completion */
+	int interval_ms; /* of --watch */
+	/* Of --signal, --lend-channel and --dump-completion. */
+	const char *what;
 	struct shell shell; /* its arguments; see command_shell() */
 };
 

@@ -45,6 +45,10 @@ const struct word command_words[COMMAND_N_WORDS] = {
 	{ "tail", WORD_ACTION + ACTION_TAIL, NULL, "TOPIC", NULL,
 	    "Print messages on a topic as they arrive. A topic that ends with "
 	    "* is a prefix." },
+	{ "lend-channel", WORD_ACTION + ACTION_LEND, "TAG", NULL, NULL,
+	    "Give the IPC channel of the Node process that starts this to the "
+	    "daemon, so that workers can hand over sockets. The adapter "
+	    "starts it." },
 	{ "key", WORD_KEY, "KEY", NULL, NULL,
 	    "With --emit and --ask: the application, as in the adapter's "
 	    "options; default: socket.io." },

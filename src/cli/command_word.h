@@ -18,6 +18,7 @@ enum action {
 	ACTION_EMIT,
 	ACTION_ASK,
 	ACTION_TAIL,
+	ACTION_LEND,
 	ACTION_VERSION,
 	ACTION_HELP,
 	ACTION_DUMP_CONFIG,
@@ -51,7 +52,7 @@ struct word {
 	const char *text;
 };
 
-#define COMMAND_N_WORDS 21
+#define COMMAND_N_WORDS 22
 
 extern const struct word command_words[COMMAND_N_WORDS];
 

@@ -11,7 +11,8 @@
 
 #define LISTEN_FDS_START 3
 
-static const char *const role_names[] = { "native", "resp", "metrics" };
+static const char *const role_names[] = { "native", "resp", "metrics",
+	"handles" };
 
 /* Returns the number of sockets for this process. */
 static int
@@ -54,7 +55,7 @@ read_names(struct inherited *out, const char *names)
 			fprintf(stderr,
 			    "pm2adapterd: an inherited socket is called "
 			    "'%.*s'; "
-			    "known names: native, resp, metrics\n",
+			    "known names: native, resp, metrics, handles\n",
 			    (int)strcspn(names, ":"), names);
 			return EX_CONFIG;
 		}

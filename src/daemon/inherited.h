@@ -11,7 +11,12 @@
 
 #define INHERITED_MAX 16
 
-enum inherited_role { INHERITED_NATIVE, INHERITED_RESP, INHERITED_METRICS };
+enum inherited_role {
+	INHERITED_NATIVE,
+	INHERITED_RESP,
+	INHERITED_METRICS,
+	INHERITED_HANDLES,
+};
 
 struct inherited {
 	int fds[INHERITED_MAX];
@@ -21,9 +26,9 @@ struct inherited {
 
 /*
  * Reads the variables, and removes them from the environment. The name of a
- * socket is its role: native, resp or metrics; a single socket is native
- * whatever its name. Returns 0, or EX_CONFIG after a message on standard error:
- * an unknown name, more than one native, more than INHERITED_MAX.
+ * socket is its role: native, resp, metrics or handles; a single socket is
+ * native whatever its name. Returns 0, or EX_CONFIG after a message on standard
+ * error: an unknown name, more than one native, more than INHERITED_MAX.
  */
 int must_check inherited_read(struct inherited *out);
 

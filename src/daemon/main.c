@@ -8,6 +8,7 @@
 
 #include "base/place.h"
 #include "cli/command.h"
+#include "cli/lend.h"
 #include "cli/probe.h"
 #include "cli/query.h"
 #include "cli/shell.h"
@@ -58,6 +59,8 @@ act(const struct command *command, const struct config *config)
 		    config->socket, command->what, shell.timeout_ms);
 	case ACTION_TEST:
 		return test(config);
+	case ACTION_LEND:
+		return lend_channel(config->socket, command->what);
 	case ACTION_EMIT:
 		return shell_emit(&shell);
 	case ACTION_ASK:

@@ -32,6 +32,7 @@ struct daemon {
 	struct hub *hub;
 	struct native *native;
 	struct redis *redis;
+	struct handles *handles;
 	struct metrics *metrics;
 	struct pm2 *pm2;       /* NULL: not there */
 	struct notify *notify; /* likewise */
@@ -71,6 +72,8 @@ drain(struct daemon *daemon, const char *why)
 	daemon->n_drains++;
 	redis_drain(daemon->redis, on_drained, daemon);
 	daemon->n_drains++;
+	handles_drain(daemon->handles, on_drained, daemon);
+	daemon->n_drains++;
 	native_drain(daemon->native, on_drained, daemon);
 	on_drained(daemon);
 }
@@ -102,7 +105,9 @@ configure_all(struct daemon *daemon)
 	struct hub_settings hub = settings_hub(&daemon->config);
 	struct native_settings native = settings_native(&daemon->config);
 	struct redis_settings redis = settings_redis(&daemon->config);
+	struct handles_settings handles = settings_handles(&daemon->config);
 
+	native.has_handles = sockets_has_handles(&daemon->sockets);
 	native.allowed = redis.allowed = daemon->allowed;
 	log_set_level((enum log_level)daemon->config.log_level);
 	log_set_format((enum log_format)daemon->config.log_format);
@@ -113,6 +118,7 @@ configure_all(struct daemon *daemon)
 	hub_configure(daemon->hub, &hub);
 	native_configure(daemon->native, &native);
 	redis_configure(daemon->redis, &redis);
+	handles_configure(daemon->handles, &handles);
 }
 
 /* The outcome of a reload, for its requester. */
@@ -352,6 +358,7 @@ make_parts(struct daemon *daemon)
 	struct hub_settings hub = settings_hub(&daemon->config);
 	struct native_settings settings = settings_native(&daemon->config);
 	struct redis_settings redis = settings_redis(&daemon->config);
+	struct handles_settings handles = settings_handles(&daemon->config);
 
 	settings.allowed = redis.allowed = daemon->allowed;
 	daemon->set = conn_set_new(daemon->loop, &net);
@@ -363,6 +370,7 @@ make_parts(struct daemon *daemon)
 	    daemon->loop, daemon->set, daemon->broker, daemon->hub, &settings);
 	daemon->redis = redis_new(
 	    daemon->loop, daemon->set, daemon->broker, daemon->hub, &redis);
+	daemon->handles = handles_new(daemon->loop, daemon->hub, &handles);
 	daemon->metrics = metrics_new(daemon->loop, daemon->hub);
 	daemon->pm2 = meet_pm2(daemon);
 	daemon->notify = notify_new(daemon->loop, daemon->hub);
@@ -371,6 +379,7 @@ make_parts(struct daemon *daemon)
 		.hub = daemon->hub,
 		.native = daemon->native,
 		.redis = daemon->redis,
+		.handles = daemon->handles,
 		.metrics = daemon->metrics,
 	};
 }
@@ -381,6 +390,7 @@ free_parts(struct daemon *daemon)
 	notify_free(daemon->notify);
 	pm2_free(daemon->pm2);
 	metrics_free(daemon->metrics);
+	handles_free(daemon->handles);
 	redis_free(daemon->redis);
 	native_free(daemon->native);
 	hub_free(daemon->hub);
@@ -401,8 +411,10 @@ serve(struct daemon *daemon)
 	code = watch_signals(daemon) == 0
 		   ? sockets_open(&daemon->sockets, &daemon->config)
 		   : EX_OSERR;
-	if (code == 0)
+	if (code == 0) {
+		configure_all(daemon);
 		say_ready(daemon);
+	}
 	if (code == 0 && loop_run(daemon->loop) != 0)
 		code = EX_OSERR;
 	forget_signals(daemon);

@@ -136,3 +136,12 @@ settings_redis(const struct config *config)
 		.subscriptions_max = (uint32_t)config->max_subscriptions,
 	};
 }
+
+struct handles_settings
+settings_handles(const struct config *config)
+{
+	return (struct handles_settings){
+		.lend_timeout_ms = config->hello_timeout_ms,
+		.drain_timeout_ms = config->drain_timeout_ms,
+	};
+}

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "core/broker.h"
+#include "edge/handles/handles.h"
 #include "edge/native/native.h"
 #include "edge/redis/redis.h"
 #include "net/conn.h"
@@ -26,6 +27,7 @@ struct hub_settings settings_hub(struct config *config);
 
 struct native_settings settings_native(const struct config *config);
 struct redis_settings settings_redis(const struct config *config);
+struct handles_settings settings_handles(const struct config *config);
 
 /* For conn_set_splice_above(): 0, with a log line, if the kernel is older than
  * those that were measured. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/place.h"
 #include "base/xalloc.h"
 #include "daemon/inherited.h"
+#include "wire/handle_line.h"
 
 /* Why a lock beside a socket is refused; the remedy is the same for all. */
 static const char *const lock_problems[] = {
@@ -109,6 +111,9 @@ static const struct role {
 	[SOCKETS_NATIVE] = { "native", "socket", "socket", &native_listen_ops,
 	    1, .takes_path = true,
 	    .too_many = "is too many; only one native socket is allowed" },
+	[SOCKETS_HANDLES] = { "handles", "socket", "handles",
+	    &handles_listen_ops, 1, .takes_path = true,
+	    .too_many = "is too many; only one socket for handles is allowed" },
 	[SOCKETS_RESP] = { "resp", "resp-listen", "resp", &redis_listen_ops,
 	    SOCKETS_REDIS_MAX, .takes_path = true, .takes_address = true,
 	    .needs_password = true,
@@ -183,6 +188,7 @@ user_of(const struct sockets *sockets, enum sockets_role role)
 {
 	void *const users[SOCKETS_N_ROLES] = {
 		[SOCKETS_NATIVE] = sockets->native,
+		[SOCKETS_HANDLES] = sockets->handles,
 		[SOCKETS_RESP] = sockets->redis,
 		[SOCKETS_METRICS] = sockets->metrics,
 		[SOCKETS_HTTP] = sockets->metrics,
@@ -198,8 +204,24 @@ role_of(enum inherited_role role, const struct listen_address *address)
 		return SOCKETS_NATIVE;
 	if (role == INHERITED_RESP)
 		return SOCKETS_RESP;
+	if (role == INHERITED_HANDLES)
+		return SOCKETS_HANDLES;
 	return address->bytes.ss_family == AF_UNIX ? SOCKETS_METRICS
 						   : SOCKETS_HTTP;
+}
+
+/* Writes the path that a Unix socket is bound to, or "". */
+static void
+read_path(int fd, char path[BOUND_PATH_MAX + 1])
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(sun);
+
+	path[0] = '\0';
+	if (getsockname(fd, (struct sockaddr *)&sun, &len) == 0 &&
+	    len <= sizeof(sun))
+		snprintf(path, BOUND_PATH_MAX + 1, "%.*s", BOUND_PATH_MAX,
+		    sun.sun_path);
 }
 
 static int
@@ -228,6 +250,8 @@ adopt(struct sockets *sockets, const struct config *config, int fd,
 	    user_of(sockets, role), &entry->listener);
 	if (r != 0)
 		return refuse_socket(subject, r, 0);
+	if (role == SOCKETS_NATIVE)
+		read_path(fd, sockets->native_path);
 	log_info("listening", "%s=inherited fd=%d", roles[role].name, fd);
 	return 0;
 }
@@ -319,7 +343,48 @@ open_native(struct sockets *sockets, const struct config *config)
 		return refuse("socket:", place_problem_here());
 	if (config->socket_is_default)
 		prepare_default();
+	snprintf(sockets->native_path, sizeof(sockets->native_path), "%s",
+	    config->socket);
 	return open_at(sockets, config, SOCKETS_NATIVE, config->socket);
+}
+
+static const char *const handles_problems[] = {
+	[BOUND_E_HELD] = "another process serves it",
+	[BOUND_E_NOT_SOCKET] = "not a socket; it is left alone",
+	[BOUND_E_TOO_LONG] = "longer than 107 bytes",
+	[BOUND_E_LOCK_LINK] = "its lock is a link",
+	[BOUND_E_LOCK_OWNER] = "its lock is a file of another user",
+	[BOUND_E_LOCK_ALIEN] = "its lock is another file",
+};
+
+_Static_assert(BOUND_PATH_MAX == 107, "as handles_problems says");
+
+/* Opens the socket beside the native one. Workers do without it, so the daemon
+ * does too. */
+static void
+open_handles(struct sockets *sockets)
+{
+	const char *native = sockets->native_path;
+	struct sockets_entry *entry;
+	char path[BOUND_PATH_MAX + sizeof(HANDLE_SOCKET_SUFFIX)];
+	pid_t holder;
+	int r;
+
+	snprintf(path, sizeof(path), "%s" HANDLE_SOCKET_SUFFIX, native);
+	if (native[0] == '\0')
+		return;
+	entry = add(sockets, SOCKETS_HANDLES);
+	if (entry == NULL)
+		return;
+	entry->where = xstrdup(path);
+	r = listen_open(sockets->loop, path, S_IRUSR | S_IWUSR,
+	    &handles_listen_ops, sockets->handles, &entry->listener, &holder);
+	if (r == 0)
+		return;
+	log_warn("handles-off", "path=%s error=\"%s\"", path,
+	    r < 0 ? strerror(-r) : handles_problems[r]);
+	free(entry->where);
+	sockets->n--;
 }
 
 /* Opens the sockets in the option's `value`: a list if the role may have
@@ -333,6 +398,10 @@ open_role(struct sockets *sockets, const struct config *config,
 
 	if (role == SOCKETS_NATIVE)
 		return open_native(sockets, config);
+	if (role == SOCKETS_HANDLES) {
+		open_handles(sockets);
+		return 0;
+	}
 	if (roles[role].max == 1)
 		return *value == '\0' || count(sockets, role) > 0
 			   ? 0
@@ -350,6 +419,7 @@ open_all(struct sockets *sockets, const struct config *config)
 {
 	const char *const values[SOCKETS_N_ROLES] = {
 		[SOCKETS_NATIVE] = config->socket,
+		[SOCKETS_HANDLES] = "",
 		[SOCKETS_RESP] = config->resp_listen,
 		[SOCKETS_METRICS] = config->metrics_socket,
 		[SOCKETS_HTTP] = config->metrics_listen,
@@ -394,6 +464,12 @@ sockets_open(struct sockets *sockets, const struct config *config)
 			hub_set_listener(
 			    sockets->hub, sockets->open[i].listener);
 	return code;
+}
+
+bool
+sockets_has_handles(const struct sockets *sockets)
+{
+	return count(sockets, SOCKETS_HANDLES) > 0;
 }
 
 static void

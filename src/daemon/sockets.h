@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "config/config.h"
+#include "edge/handles/handles.h"
 #include "edge/native/native.h"
 #include "edge/redis/redis.h"
 #include "net/listen.h"
@@ -20,6 +21,7 @@
 
 enum sockets_role {
 	SOCKETS_NATIVE,
+	SOCKETS_HANDLES, /* beside the native one */
 	SOCKETS_RESP,
 	SOCKETS_METRICS, /* at a path */
 	SOCKETS_HTTP,    /* metrics at an address */
@@ -40,17 +42,24 @@ struct sockets {
 	struct hub *hub;
 	struct native *native;
 	struct redis *redis;
+	struct handles *handles;
 	struct metrics *metrics;
+	char native_path[BOUND_PATH_MAX + 1]; /* empty: unknown */
 	struct sockets_entry open[SOCKETS_MAX];
 	size_t n;
 };
 
 /* Adopts the inherited sockets, opens the others that `config` names, and
- * listens once all are there; `loop`, `native`, `redis` and `metrics` are set.
+ * listens once all are there; `loop`, `native`, `redis`,
+ * `handles` and `metrics` are set. If the socket for handles can't be opened,
+ * that is logged and the daemon serves without it.
  * Returns 0, or an exit code after printing the reason. In both cases
  * sockets_fini() is due. */
 int must_check sockets_open(
     struct sockets *sockets, const struct config *config);
+
+/* Returns whether there is a socket for handles. */
+bool sockets_has_handles(const struct sockets *sockets);
 
 /* Stops accepting, except over HTTP, so that /healthz can report the drain.
  * Idempotent. */

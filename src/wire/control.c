@@ -311,8 +311,10 @@ control_write_welcome(
 		"stats",
 		"ask",
 		"failed",
+		"handles",
 	};
-	const size_t n_features = sizeof(features) / sizeof(*features);
+	const size_t n_features =
+	    sizeof(features) / sizeof(*features) - !welcome->has_handles;
 	size_t start = control_begin(w);
 	struct msg_open map;
 

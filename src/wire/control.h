@@ -104,6 +104,7 @@ struct control_welcome {
 	uint32_t max_topic;
 	int64_t ping_interval_ms;
 	const struct control_ending *previous; /* NULL if HELLO named none */
+	bool has_handles;                      /* the feature `handles` */
 };
 
 struct control_presence {

@@ -8,10 +8,12 @@
 
 const assert = require('node:assert');
 const fs = require('node:fs');
+const net = require('node:net');
 const { TYPE, frame, hello, publish } = require('./support/frames');
 const { scenario } = require('./support/scenario');
-const { ARGS, TABLES } = require('./support/malformed');
-const { until } = require('../support/wait');
+const { openRaw } = require('./support/lender');
+const { ARGS, HANDLES, TABLES } = require('./support/malformed');
+const { until, within } = require('../support/wait');
 
 async function drive(daemon, peer, row) {
 	peer.write(row.send);
@@ -140,3 +142,34 @@ for (const [name, rows] of portions()) {
 		assert.deepStrictEqual(failed, []);
 	});
 }
+
+/* Sends the bytes of a row, and waits for the end of the connection. */
+async function send(daemon, row, tag) {
+	const socket = row.channel ? await openRaw(daemon, tag) :
+		net.connect(`${daemon.socket}.handles`);
+	socket.on('error', () => {});
+	const closed = new Promise((resolve) => { socket.once('close', resolve); });
+	socket.resume().write(row.send);
+	if (row.counter === null) {
+		const { channels } = (await daemon.statsAsync()).overview.handles;
+		assert.strictEqual(channels, 1);
+		socket.destroy();
+	}
+	await within(closed, 'end');
+}
+
+scenario('malformed input: the socket for handles', async (start, t) => {
+	const daemon = await start({ args: ARGS });
+	const bed = await Testbed.open(daemon);
+	const grown = { lends_refused: 0, malformed: 0 };
+	for (const row of HANDLES) {
+		await t.test(`${row.channel ? 'channel' : 'instead of a channel'}: ${row.name}`, async () => {
+			await send(daemon, row, 'hostil');
+			if (row.counter !== null)
+				grown[row.counter]++;
+			await daemon.until(({ overview: { handles } }) => handles.channels === 0 &&
+				Object.keys(grown).every((name) => handles[name] === grown[name]), row.counter ?? 'end');
+			await bed.roundTrip();
+		});
+	}
+});

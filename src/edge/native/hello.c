@@ -96,6 +96,7 @@ welcome(struct session *session, const struct control_previous *previous)
 		.max_frame = native->settings.max_frame,
 		.max_topic = (uint32_t)native->settings.topic_max_bytes,
 		.ping_interval_ms = native->settings.ping_interval_ms,
+		.has_handles = native->settings.has_handles,
 		.previous = previous->id == 0 ? NULL : &ending,
 	    });
 	reply_send_out(session);

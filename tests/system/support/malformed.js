@@ -546,4 +546,48 @@ const TABLES = {
 	'ends': endings,
 };
 
-module.exports = { ARGS, TABLES };
+/*
+ * On the socket for handles. A row: name; send, bytes; channel: on a channel that
+ * was lent, or else in place of lending one; counter: that grows by one, or null if
+ * the connection goes on.
+ */
+const handle = (keys, msg = { to: 'giverr', id: 1, bytes: '' }) =>
+	`${JSON.stringify({ cmd: 'NODE_HANDLE', type: 'net.Socket', msg, ...keys })}\n`;
+const LINE_MAX = 65_536;
+const LEND_MAX = 256;
+
+const lent = (name, send) => ({ name, send, channel: false, counter: 'lends_refused' });
+const line = (name, send, counter = 'malformed') => ({ name, send, channel: true, counter });
+
+const HANDLES = [
+	lent('an empty line', '\n'),
+	lent('a frame', hello()),
+	lent('an HTTP request', 'GET / HTTP/1.1\r\n\r\n'),
+	lent('no line in 256 bytes', ' '.repeat(LEND_MAX)),
+	lent('a tag that is a path', '{"cmd":"PM2A_LEND","tag":"../../"}\n'),
+	lent('a tag of seven', '{"cmd":"PM2A_LEND","tag":"aaaaaaa"}\n'),
+	lent('no descriptor', '{"cmd":"PM2A_LEND","tag":"aaaaaa"}\n'),
+	lent('a handle', handle()),
+	line('an empty line', '\n'),
+	line('bytes', Buffer.from([0, 1, 2, 255, 10])),
+	line('a NUL inside', '{}\0{}\n'),
+	line('invalid UTF-8', Buffer.from('{"a":"\xff"}\n', 'latin1')),
+	line('nested 32,000 deep', `${'['.repeat(32_000)}\n`),
+	line('nested 1000 deep and closed', `${'['.repeat(1000)}${']'.repeat(1000)}\n`),
+	line('half a line of 64 KiB', `"${'a'.repeat(LINE_MAX)}`),
+	line('a number that is too large', `${'9'.repeat(1000)}\n`),
+	line('30,000 numbers', `[${'1,'.repeat(30_000)}1]\n`, null),
+	line('a handle of another type', handle({ type: 'net.Server' })),
+	line('a handle without a message', handle({ msg: null })),
+	line('a receiver __proto__', handle({}, { to: '__proto__', id: 1, bytes: '' })),
+	line('a receiver that is an array', handle({}, { to: ['aaaaaa'], id: 1, bytes: '' })),
+	line('an id that is a fraction', handle({}, { to: 'aaaaaa', id: 1.5, bytes: '' })),
+	line('bytes that end the string', handle({}, { to: 'aaaaaa', id: 1, bytes: '"}}\n' })),
+	line('bytes that are no text', handle({}, { to: 'aaaaaa', id: 1, bytes: 1 })),
+	line('a channel to lend', '{"cmd":"PM2A_LEND","tag":"../../"}\n'),
+	line('a handle without a descriptor', handle(), null),
+	line('acknowledgements', '{"cmd":"NODE_HANDLE_ACK"}\n{"cmd":"NODE_HANDLE_NACK"}\n', null),
+	line('a message', '"text"\n', null),
+];
+
+module.exports = { ARGS, HANDLES, TABLES };

@@ -303,7 +303,15 @@ put_welcome(struct msg_writer *w)
 {
 	control_write_welcome(
 	    w, &(struct control_welcome){ "pm2adapterd/0.1.0", 7, 1700000000000,
-		   16777216, 4096, 30000, NULL });
+		   16777216, 4096, 30000, NULL, false });
+}
+
+static void
+put_welcome_handles(struct msg_writer *w)
+{
+	control_write_welcome(
+	    w, &(struct control_welcome){ "pm2adapterd/0.1.0", 7, 1700000000000,
+		   16 << 20, 4096, 30000, NULL, true });
 }
 
 static void
@@ -312,7 +320,8 @@ put_welcome_again(struct msg_writer *w)
 	control_write_welcome(w, &(struct control_welcome){ "pm2adapterd/0.1.0",
 				     9, 1700000000000, 16777216, 4096, 30000,
 				     &(struct control_ending){ "slow-consumer",
-					 67108800, 70000, 7412 } });
+					 67108800, 70000, 7412 },
+				     false });
 }
 
 static void
@@ -369,6 +378,7 @@ static const struct {
 	void (*put)(struct msg_writer *w);
 } writers[] = {
 	{ "welcome", put_welcome },
+	{ "welcome-handles", put_welcome_handles },
 	{ "welcome-again", put_welcome_again },
 	{ "presence-joined", put_joined },
 	{ "presence-left", put_left },
