@@ -88,9 +88,29 @@ class Troupe {
 			fs.rmSync(this.#broker.socket, { force: true });
 	}
 
+	/* Kills the broker and starts another one. Returns when the first was killed, in
+	 * ms since 1970. */
+	async replaceBroker() {
+		const killed = this.#children.shift();
+		killed.removeAllListeners('exit');
+		const gone = new Promise((resolve) => { killed.once('exit', resolve); });
+		killed.kill('SIGKILL');
+		const at = Date.now();
+		await gone;
+		fs.rmSync(this.#broker.socket, { force: true });
+		await this.#startBroker();
+		this.#children.unshift(this.#children.pop());
+		this.brokerPid = this.#broker.pid;
+		return at;
+	}
+
 	/* The CPU time in µs of the broker and of each worker. */
 	cpu() {
 		return [this.brokerPid, ...this.workers.map(({ pid }) => pid)].map(cpuOf);
+	}
+
+	get socket() {
+		return this.#broker.socket;
 	}
 
 	get controlPath() {

@@ -316,6 +316,23 @@ describe('client: the end', () => {
 		assert.deepEqual(daemon.links[1].named('SUBSCRIBE')[0].body, ['room']);
 	});
 
+	/* A worker with thousands of namespaces is back soon because it writes so little. */
+	test('subscribes to thousands of topics again with one frame for each kind', async (t) => {
+		const { client, daemon, link } = await connected(t);
+		for (let i = 0; i < 1500; i++) {
+			client.subscribe(`namespace-${i}`, { member: true });
+			client.subscribe(`topic-${i}`);
+		}
+		await client.barrier();
+		const gone = next(client, 'disconnect');
+		link.socket.end();
+		await gone;
+		await within(client.ready(), 'connection');
+		const { frames } = daemon.links[1];
+		assert.deepEqual(frames.map(({ name }) => name), ['HELLO', 'SUBSCRIBE', 'SUBSCRIBE', 'PING']);
+		assert.deepEqual(frames.map(({ body }) => body.length).slice(1, 3), [1500, 1500]);
+	});
+
 	test('destroy() ends at once: no more is sent, what waits is counted', async (t) => {
 		const { client, link } = await connected(t);
 		client.publish('x', Buffer.from('of this tick'));

@@ -380,6 +380,8 @@ class Connection {
 		}
 		if (type === TYPE.PUBLISH) {
 			this.#onPublish(flags, bytes, topicAt, bodyAt, end);
+		} else if (type === TYPE.PRESENCE) {
+			this.#onPresence(bytes, topicAt, bodyAt, end);
 		} else {
 			this.#dispatch(copyOf(type, flags, bytes, topicAt, bodyAt, end));
 		}
@@ -400,20 +402,36 @@ class Connection {
 		}
 	}
 
-	#onControl(frame) {
-		const body = tryDecode(frame.body);
+	/* Returns the value, or null if it is malformed, and ends the connection. */
+	#bodyOf(type, bytes) {
+		const body = tryDecode(bytes);
 		if (typeof body !== 'object' || body === null ||
-			Array.isArray(body) !== ARRAYS.has(frame.type) ||
-			IS_BODY[frame.type]?.(body) === false) {
-			this.#breakOff(`a frame of type ${frame.type} with a malformed body`);
+			Array.isArray(body) !== ARRAYS.has(type) ||
+			IS_BODY[type]?.(body) === false) {
+			this.#breakOff(`a frame of type ${type} with a malformed body`);
+			return null;
+		}
+		return body;
+	}
+
+	/* Workers with thousands of namespaces get one of each for each worker that
+	 * comes, at once. */
+	#onPresence(bytes, topicAt, bodyAt, end) {
+		const body = this.#bodyOf(TYPE.PRESENCE, Buffer.from(bytes.subarray(bodyAt, end)));
+		if (body !== null) {
+			body.topic = bytes.utf8Slice(topicAt, bodyAt);
+			this.#tell.onPresence(body);
+		}
+	}
+
+	#onControl(frame) {
+		const body = this.#bodyOf(frame.type, frame.body);
+		if (body === null) {
 			return;
 		}
 		switch (frame.type) {
 		case TYPE.WELCOME:
 			this.#onWelcome(body);
-			break;
-		case TYPE.PRESENCE:
-			this.#tell.onPresence({ ...body, topic: String(frame.topic) });
 			break;
 		case TYPE.ERROR:
 			this.#tell.onRefusal(

@@ -47,9 +47,12 @@ class StartGate {
 
 	/* There may be thousands of topics, and each member announces itself for each. */
 	onPresence({ topic, count }) {
-		const wasMissing = this.#isMissing(topic);
+		const awaited = this.#awaited.get(topic);
+		if (awaited !== undefined) {
+			const wasMissing = !(this.#present.get(topic) >= awaited);
+			this.#missing += (count < awaited) - wasMissing;
+		}
 		this.#present.set(topic, count);
-		this.#missing += this.#isMissing(topic) - wasMissing;
 		if (this.isShut && this.#isComplete()) {
 			this.#over();
 		}
