@@ -353,6 +353,15 @@ scenario('no row of messages makes a turn long, by however many patterns', thric
 		await peer.written(published);
 		peer.destroy();
 	});
+	await step('native messages, and a member that leaves and joins', async () => {
+		const peer = await daemon.member();
+		await answered(peer, frames.subscribe(['t'], AS_MEMBER));
+		await answered(peer, Buffer.concat([...names.map((name) => frames.publish(name, 'x')),
+			frames.unsubscribe(['t'], AS_MEMBER), frames.subscribe(['t'], AS_MEMBER)]));
+		const { topics } = await peer.stats(['topics']);
+		assert.strictEqual(topics.find(({ topic }) => topic === 't').members, 1);
+		peer.destroy();
+	});
 	await step('native messages, and a reset', async () => {
 		const peer = await daemon.member();
 		await peer.subscribe(['unread']);
@@ -369,7 +378,7 @@ scenario('no row of messages makes a turn long, by however many patterns', thric
 	await step('requests, and an error', () =>
 		daemon.own(new Tail(where)).end(Buffer.concat([requested, Buffer.from('*-5\r\n*x\r\n')])));
 	const { published: n } = daemon.rows('overview');
-	assert.strictEqual(n, 20 * 8 + 3, 'messages are missing');
+	assert.strictEqual(n, 20 * 8 + 3 + names.length, 'messages are missing');
 }), { timeout: 600000 });
 
 /* Patterns that begin alike and match the same channels. */

@@ -76,8 +76,9 @@ handle_pong(struct session *session, const struct incoming *in)
  * Staged is what others can see (PUBLISH, ASK, ANSWER), and what reports that
  * something before it has taken effect (PING, STATS). So is UNSUBSCRIBE as a
  * member: a member that leaves owes no answers, and those that it gave before
- * must count. PUBLISH and ANSWER are handled even if their client has closed
- * the connection right behind them.
+ * must count. So is a SUBSCRIBE as a member behind it: who leaves and joins
+ * again has joined. PUBLISH and ANSWER are handled even if their client has
+ * closed the connection right behind them.
  */
 static const struct stage_rule rules[] = {
 	{ FRAME_PUBLISH, FRAME_VOLATILE | FRAME_SEVERAL, true, true, true, 0,
@@ -132,19 +133,25 @@ judge(struct session *session, const struct frame *f)
 }
 
 static bool
-is_staged(const struct stage_rule *rule, const struct frame *f)
+is_staged(const struct session *session, const struct stage_rule *rule,
+    const struct frame *f)
 {
+	bool is_of_member = f->flags == FRAME_AS_MEMBER;
+
 	return rule->is_staged ||
-	       (f->type == FRAME_UNSUBSCRIBE && f->flags == FRAME_AS_MEMBER);
+	       (is_of_member && f->type == FRAME_UNSUBSCRIBE) ||
+	       (is_of_member && f->type == FRAME_SUBSCRIBE &&
+		   session->n_leaving > 0);
 }
 
-/* Frames after a large UNSUBSCRIBE must not take effect before it is done. */
+/* Frames after one with many topics must not take effect before it is done. */
 static void
 stage_one(struct session *session, const struct stage_rule *rule,
     const struct incoming *in)
 {
 	stage_incoming(session, rule, in);
-	if (rule->type == FRAME_UNSUBSCRIBE &&
+	if ((rule->type == FRAME_UNSUBSCRIBE ||
+		rule->type == FRAME_SUBSCRIBE) &&
 	    in->f.body_len > SUBSCRIBE_LARGE_BODY)
 		conn_pause(session->conn);
 }
@@ -168,7 +175,7 @@ take_frame(
 	if (f->type == FRAME_STATS && session->is_polling)
 		reply_refuse(session, REFUSED_BUSY,
 		    "STATS: the one before it is not yet answered");
-	else if (is_staged(rule, f))
+	else if (is_staged(session, rule, f))
 		stage_one(session, rule, in);
 	else
 		rule->handle(session, in);

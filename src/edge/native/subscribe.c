@@ -12,8 +12,8 @@
  * SUBSCRIBE and UNSUBSCRIBE. A frame may have 65,536 topics, and one that joins
  * or leaves as a member is reported to all other members. So a large frame is
  * done in steps, once it has taken AT_ONCE_US; its connection is not read from
- * until it is done, so that no later frame takes effect before. An UNSUBSCRIBE
- * as a member is staged: a large one ends the reading at once.
+ * until it is done, so that no later frame takes effect before. One that is
+ * staged ends the reading at once if it is large.
  */
 
 #define BATCH 16 /* topics that are subscribed to while others are fetched */
@@ -241,9 +241,6 @@ subscribe_handle(struct session *session, const struct incoming *in)
 		    control_role_name(session->role));
 		return;
 	}
-	/* A member that leaves and joins again has joined. */
-	if (session->n_leaving > 0)
-		turns_run_own(&session->native->turns, &session->turns);
 	take_topics(session, f, &work);
 }
 
