@@ -193,8 +193,22 @@ declare namespace adapter {
 		 * their session.
 		 */
 		forwarded?: number;
-		/** WebSockets passed on to the worker that has their session. */
+		/**
+		 * WebSockets that this worker passes on, message by message, to the worker that
+		 * has their session; counted when they begin. They end with either worker.
+		 */
 		tunnelled?: number;
+		/**
+		 * WebSockets that this worker accepted and gave to the worker that has their
+		 * session. This worker has no part in them any more.
+		 */
+		handedOver?: number;
+		/**
+		 * Whether a WebSocket of another worker's session would be handed over now, or
+		 * tunnelled. It is `tunnelled` until the daemon is connected and a test has
+		 * succeeded; with TLS in Node a WebSocket is tunnelled in any case.
+		 */
+		upgrades?: 'handed-over' | 'tunnelled';
 		/**
 		 * Requests whose session no worker has: its worker has ended, or the id names
 		 * none. They are answered with `Session ID unknown`.

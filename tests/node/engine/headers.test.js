@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { applyTo, prepare, targetOf } = require('../../../src/node/lib/engine/client-address');
-const { endToEnd, keepAliveHead, upgradeHead } = require('../../../src/node/lib/engine/headers');
+const { endToEnd, keepAliveHead, tunnelHead, upgradeHead } = require('../../../src/node/lib/engine/headers');
 
 const client = { remoteAddress: '::1', remotePort: 4711, encrypted: true };
 
@@ -60,6 +60,8 @@ test('heads of requests', () => {
 	assert.equal(keepAliveHead(req),
 		`GET ${target} HTTP/1.0\r\nHost: a\r\nX-Own: 1\r\nConnection: keep-alive\r\n\r\n`);
 	assert.equal(upgradeHead(req),
+		`GET ${URL} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Own: 1\r\n\r\n`);
+	assert.equal(tunnelHead(req),
 		`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Own: 1\r\n\r\n`);
 });
 

@@ -13,15 +13,20 @@ const io = process.env.MAJOR === '2' ?
 io.adapter(pm2Adapter());
 
 const { client } = io.of('/').adapter;
+const stats = () => ({ ...client.stats, pid: process.pid });
 
 io.on('connection', (socket) => {
 	socket.emit('owner', process.pid);
 	socket.on('echo', (value, done) => done(value));
 	socket.on('all', (value) => io.emit('all', value));
-	socket.on('stats', (done) => done({ ...client.stats, pid: process.pid }));
+	socket.on('stats', (done) => done(stats()));
 });
 
 server.listen(Number(process.env.PORT), '127.0.0.1', () => {
 	client.ready().then(() => process.send('ready'));
+});
+process.on('message', (message) => {
+	if (message === 'stats')
+		process.send(stats());
 });
 process.once('SIGINT', () => io.close(() => process.exit(0)));

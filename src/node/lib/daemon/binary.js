@@ -87,6 +87,15 @@ function* candidates(env) {
 	}
 }
 
+/* Lists the files of which find() returns the first that runs. */
+function files(env) {
+	if (env.PM2ADAPTERD_BIN) {
+		return [path.resolve(env.PM2ADAPTERD_BIN)];
+	}
+	const all = [...candidates(env)].map(({ file }) => file);
+	return [...new Set(all)].filter((file) => fs.existsSync(file));
+}
+
 /*
  * Returns the binary to run, { file, version, isOurs }, or null. isOurs: it was
  * built from this package. broken: gets { file, why } of binaries that do not run.
@@ -114,4 +123,4 @@ function find(env = process.env, broken = []) {
 	return null;
 }
 
-module.exports = { NAME, SOURCES, SOURCE_NAMES, find, hasSources, look, places };
+module.exports = { NAME, SOURCES, SOURCE_NAMES, files, find, hasSources, look, places };

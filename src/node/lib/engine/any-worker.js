@@ -18,6 +18,7 @@
 const debug = require('debug')('socket.io-pm2adapter:engine');
 const { warnOnce } = require('../client/warnings');
 const { forwardChunked, hasUnknownLength } = require('./chunked-request');
+const { Channel } = require('./channel');
 const { foldersFor } = require('./folder');
 const { ForwardedRequest } = require('./forwarded-request');
 const { wrapGenerateId } = require('./generate-id');
@@ -36,6 +37,7 @@ class AnyWorker {
 	#client;
 	#pool; // of connections to other workers
 	#inner;
+	#channel; // to the daemon, for sockets
 	#lookup = null; // an OwnerLookup if ids do not name their owner
 	#polls = new OpenPolls((...args) => this.#pool.connect(...args));
 	#tunnels = new Set(); // clients' sockets
@@ -90,6 +92,7 @@ class AnyWorker {
 		engine.on('connection', (socket) => this.#lookup?.add(socket));
 		client.on('connect', () => this.#reopen());
 		this.#open();
+		this.#channel = new Channel(client, this.#inner);
 	}
 
 	/* Listens; without it this worker still forwards. */
@@ -131,7 +134,7 @@ class AnyWorker {
 			if (tag === null) {
 				this.#original.handleUpgrade.call(this.#engine, req, socket, head);
 			} else {
-				this.#tunnel(req, socket, head, { tag, sid });
+				this.#passOn(req, socket, head, { tag, sid });
 			}
 		});
 	}
@@ -190,8 +193,22 @@ class AnyWorker {
 		});
 	}
 
+	/* Hands an upgrade over to the owner, or else tunnels it. */
+	#passOn(req, client, head, owner) {
+		client.on('error', (error) => debug('a client that upgrades: %s', error.message));
+		const isTaken = this.#channel.offer(req, client, head, owner.tag, (isPassed, rest) => {
+			if (isPassed) {
+				this.#stats.handedOver++;
+			} else {
+				this.#tunnel(req, client, rest, owner);
+			}
+		});
+		if (!isTaken) {
+			this.#tunnel(req, client, head, owner);
+		}
+	}
+
 	#tunnel(req, client, head, owner) {
-		client.on('error', (error) => debug('a client of a tunnel: %s', error.message));
 		this.#pool.connect(owner.tag, () => !client.destroyed, (error, socket) => {
 			if (error !== null) {
 				this.#onOwnerGone(owner);
@@ -228,6 +245,7 @@ class AnyWorker {
 		const closeIfEmpty = () => {
 			if (this.#engine.clientsCount === 0) {
 				this.#inner.close();
+				this.#channel.close();
 			}
 		};
 		for (const socket of Object.values(this.#engine.clients)) {

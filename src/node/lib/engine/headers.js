@@ -66,8 +66,13 @@ function requestHead(req, version, raw) {
 }
 
 /* Returns the head of an upgrade for the owner; keeps all headers. */
-function upgradeHead(req) {
+function tunnelHead(req) {
 	return requestHead(req, '1.1', req.rawHeaders);
+}
+
+/* Returns the head of an upgrade as the client has sent it. */
+function upgradeHead(req) {
+	return `${req.method} ${req.url} HTTP/${req.httpVersion}\r\n${lines(req.rawHeaders)}\r\n`;
 }
 
 /* Returns the head of a request for the owner. */
@@ -77,4 +82,4 @@ function keepAliveHead(req) {
 	return requestHead(req, '1.0', raw);
 }
 
-module.exports = { endToEnd, keepAliveHead, upgradeHead };
+module.exports = { endToEnd, keepAliveHead, tunnelHead, upgradeHead };

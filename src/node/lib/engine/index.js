@@ -64,7 +64,9 @@ function anyWorker(opts) {
 	const isOn = boolean('anyWorker', opts?.anyWorker ?? true);
 	return (io, client) => {
 		if (isOn) {
-			Object.assign(client.stats, { forwarded: 0, tunnelled: 0, ownerGone: 0 });
+			Object.assign(client.stats, {
+				forwarded: 0, tunnelled: 0, handedOver: 0, ownerGone: 0, upgrades: 'tunnelled',
+			});
 			watchEngine(io, (engine) => {
 				/* Socket.IO 2 keeps its sockets in an object. */
 				const isIdPublic = !(io.sockets?.sockets instanceof Map);

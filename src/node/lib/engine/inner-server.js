@@ -29,6 +29,9 @@ const OPTIONS = {
 	maxHeaderSize: HEAD_MAX, requireHostHeader: false,
 };
 
+const CONNECTION = 'connection'; // an event of http.Server
+const isHandedOver = Symbol('isHandedOver'); // on a socket: see take()
+
 const files = new Set(); // sockets of this process
 process.once('exit', () => {
 	for (const file of files) {
@@ -53,6 +56,11 @@ class InnerServer {
 		return this.#tag;
 	}
 
+	/* The Unix socket, or null. */
+	get file() {
+		return this.#file;
+	}
+
 	/* Listens, if it does not yet or its socket was removed. Throws if it cannot. */
 	open() {
 		if (this.#file !== null && fs.existsSync(this.#file)) {
@@ -61,6 +69,22 @@ class InnerServer {
 		const tag = this.#tag;
 		this.close();
 		this.#listen(tag);
+	}
+
+	/*
+	 * Takes a client's connection that another worker has handed over. bytes: read
+	 * from it so far. Its address is the client's, and no request on it may claim
+	 * another.
+	 */
+	take(socket, bytes) {
+		if (this.#server === null) {
+			socket.destroy();
+			return;
+		}
+		socket[isHandedOver] = true;
+		socket.allowHalfOpen = true; // as of those that a server accepts
+		socket.unshift(bytes);
+		this.#server.emit(CONNECTION, socket);
 	}
 
 	/* Ends; open requests go on. */
@@ -107,8 +131,10 @@ class InnerServer {
 		const server = createServer(OPTIONS);
 		server.timeout = 0;
 		server.on('connection', (socket) => {
-			socket.unref();
-			prepare(socket);
+			if (!socket[isHandedOver]) {
+				socket.unref();
+				prepare(socket);
+			}
 		});
 		server.on('request', (req, res) => this.#onRequest(req, res));
 		server.on('upgrade', (req, socket, head) => this.#onUpgrade(req, socket, head));
@@ -125,6 +151,10 @@ class InnerServer {
 	}
 
 	#onRequest(req, res) {
+		if (req.socket[isHandedOver]) { // only upgrades are
+			req.socket.destroy();
+			return;
+		}
 		if (applyTo(req)) {
 			this.#on.request(req, res);
 		} else if (req.method === 'POST' && req.url.startsWith(PATH)) {
@@ -138,7 +168,7 @@ class InnerServer {
 	}
 
 	#onUpgrade(req, socket, head) {
-		if (applyTo(req)) {
+		if (socket[isHandedOver] || applyTo(req)) {
 			this.#on.upgrade(req, socket, head);
 		} else {
 			socket.destroy();

@@ -5,7 +5,7 @@
  * the owner, and then all bytes both ways, for as long as it lasts.
  */
 
-const { upgradeHead } = require('./headers');
+const { tunnelHead } = require('./headers');
 
 const LINGER_MS = 30_000; // as `ws` waits for the other side to close
 
@@ -29,7 +29,7 @@ function pass(from, to) {
 function tunnel(req, client, head, owner) {
 	client.setTimeout(0);
 	client.setNoDelay?.(true);
-	owner.write(upgradeHead(req), 'latin1');
+	owner.write(tunnelHead(req), 'latin1');
 	if (head.length > 0) {
 		owner.write(head);
 	}
