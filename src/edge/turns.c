@@ -75,7 +75,6 @@ handle(
 	entry->owner = NULL;
 }
 
-/* Handles the remaining entries, and empties the stage. */
 static bool
 has_time(struct turns *turns)
 {

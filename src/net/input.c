@@ -30,16 +30,6 @@
 #define SHARED_ROOM_MIN 16384 /* minimum room in a shared blob for a read */
 #define SPLICE_SHARE 8        /* if more of a unit was received, read it */
 
-/*
- * A read fills a chunk up to here. Linux queues what is written to a Unix
- * socket as buffers of 36,544 bytes, and copies slowly to a place that has an
- * offset in its page which is a few bytes above the source's. So it is with the
- * second half of what begins a chunk and ends a few bytes before its end, as
- * small frames do: their last one is cut. It takes the daemon a third more
- * time.
- */
-#define FILL_MAX (BLOB_CHUNK - 1024)
-
 static size_t
 smaller(size_t a, size_t b)
 {
@@ -148,16 +138,13 @@ read_more(
     struct input *in, struct input_shared *shared, int fd, struct slice *out)
 {
 	struct slice room;
-	size_t max;
 	ssize_t n;
 
 	if (in->blob != NULL && in->len == in->blob->size)
 		move_tail(in, &(struct slice){ in->blob, 0, in->len });
 	room = find_room(in, shared);
-	max = smaller(room.len, read_max(in, shared));
-	if (room.off < FILL_MAX && room.blob->size == BLOB_CHUNK)
-		max = smaller(max, FILL_MAX - room.off);
-	n = read(fd, room.blob->data + room.off, max);
+	n = read(fd, room.blob->data + room.off,
+	    smaller(room.len, read_max(in, shared)));
 	if (n <= 0)
 		return n;
 	if (room.blob == shared->blob) {
