@@ -10,9 +10,9 @@
  * Runs take turns, so that other work of the machine affects all; a figure is
  * the median of its runs. Bounds are ratios within one run of this program, or
  * bytes. QUICK=1 makes fewer and shorter runs, and judges nothing. Arguments
- * name the questions: fanout, topics, latency, crowd, stall, publish; all by
- * default. Environment: PM2ADAPTERD, PUMP, RELAY, REDIS_SERVER and NATS_SERVER
- * name the binaries. Exit code 1: over a bound, or a message was lost, doubled
+ * name the questions: fanout, topics, latency,
+ * roundtrip, crowd, stall, publish; all by default. Environment: PM2ADAPTERD, PUMP,
+ * RELAY, REDIS_SERVER and NATS_SERVER name the binaries. Exit code 1: over a bound, or a message was lost, doubled
  * or out of order.
  */
 
@@ -23,7 +23,7 @@ const path = require('node:path');
 const { IS_PINNED, installed, stopAll } = require('./brokers');
 const { fanout } = require('./fanout');
 const { publishing } = require('./publish');
-const { crowd, latency, stall, topics } = require('./questions');
+const { crowd, latency, roundTrip, stall, topics } = require('./questions');
 const { QUICK, RUNS, SECONDS } = require('./runs');
 
 function printHead(brokers) {
@@ -54,6 +54,10 @@ const QUESTIONS = {
 		const redis = others.find(({ protocol }) => protocol === 'resp');
 		return withAll(redis ? [ours, redis] : [ours], dir,
 			() => latency(ours, redis));
+	},
+	roundtrip: ([ours, ...others], dir) => {
+		const blind = others.find(({ protocol }) => protocol === 'blind');
+		return withAll([ours, blind], dir, () => roundTrip(ours, blind));
 	},
 	crowd: ([ours], dir) => crowd(ours, dir),
 	stall: ([ours], dir) => stall(ours, dir),

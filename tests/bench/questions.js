@@ -80,6 +80,21 @@ function printLatency(table, title, ours, base) {
 		...table.judged(base && ours.p99_us / base.p99_us, base && 1)]);
 }
 
+/* Of a relay that writes as soon as it has read: the daemon looks at all sockets once
+ * more before it handles a message, for the sake of order. */
+const ROUND_TRIP_BOUND = 1.15;
+
+async function roundTrip(ours, blind) {
+	const load = { receivers: 1, size: 64, batch: 1, seconds: SECONDS };
+	const [own, relay] = await interleaved(
+		...[ours, blind].map((broker) => () => broker.ask('latency', load)));
+	const table = new Table('Round trip: 64 B to 1 receiver, one in flight, µs',
+		[10, 10, 11, 9], ['ours p50', 'blind p50', 'of blind', 'bound']);
+	table.row([own.p50_us.toFixed(1), relay.p50_us.toFixed(1),
+		...table.judged(own.p50_us / relay.p50_us, ROUND_TRIP_BOUND)]);
+	return table.isOver;
+}
+
 async function latency(ours, redis) {
 	const load = { receivers: 4, size: 64, batch: 1, seconds: 2 * SECONDS };
 	const paced = { ...load, pace: PACE };
@@ -138,4 +153,4 @@ async function stall(broker, dir) {
 	return table.isOver;
 }
 
-module.exports = { topics, latency, crowd, stall };
+module.exports = { topics, latency, roundTrip, crowd, stall };

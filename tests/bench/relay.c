@@ -40,6 +40,7 @@ listen_at(const char *path)
 	if (strlen(path) >= sizeof(sun.sun_path))
 		errx(1, "%s: too long", path);
 	strcpy(sun.sun_path, path);
+	unlink(path); /* of the run before */
 	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) != 0 ||
 	    listen(fd, N_MAX) != 0)
 		err(1, "%s", path);
