@@ -8,8 +8,8 @@
  *
  * Blobs are for one thread. The data is aligned (64 bytes; a page for large
  * blobs, but for those of BLOB_CHUNK bytes), since the kernel copies unaligned
- * bytes at two thirds of its speed. A few blobs of BLOB_CHUNK bytes and more are
- * kept for reuse.
+ * bytes at two thirds of its speed. A few blobs of BLOB_CHUNK bytes and more
+ * are kept for reuse.
  *
  * Another module may keep a blob's bytes elsewhere (net/piped.h keeps them in a
  * pipe). It embeds the blob, and sets `is_partial` if only the first bytes are
