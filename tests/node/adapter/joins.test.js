@@ -114,18 +114,58 @@ describe('joins: what leaves the worker after them', PATIENT, () => {
 });
 
 describe('joins: what an awaited one waits for', PATIENT, () => {
-	test('it is fulfilled when the subscription is written', async (t) => {
-		const { daemon, link, peers: [peer, other] } = await atFake(t);
-		daemon.answersPings = false;
-		const first = follow(peer.join('room'));
-		assert.ok(other.join('room') instanceof Promise, 'that is still on its way');
+	test('it is fulfilled when the subscription is written, which it was not before', async (t) => {
+		const daemon = await Daemon.start();
+		t.after(() => daemon.destroy());
+		const servers = await Servers.start(daemon.socket, 1);
+		t.after(() => servers.close());
+		const { peer } = await servers.client(0);
+		await within(servers.all[0].client.barrier(), 'barrier');
+		const before = subscriptionsAt(daemon);
+		const joining = peer.join('room');
 		await Promise.resolve();
-		assert.equal(first.isFulfilled, false);
-		await within(first.promise, 'join');
-		await link.count('SUBSCRIBE', link.named('SUBSCRIBE').length);
-		await until(() => link.named('SUBSCRIBE').at(-1).body.includes('socket.io#/#room#'), 'room');
+		assert.equal(subscriptionsAt(daemon), before);
+		await joining;
+		assert.equal(subscriptionsAt(daemon), before + 1);
+	});
+
+	test('as a promise; a join of a room that is subscribed has none', async (t) => {
+		const { peers: [peer, other] } = await atFake(t);
+		const joining = peer.join('room');
+		assert.ok(joining instanceof Promise);
+		assert.ok(other.join('room') instanceof Promise, 'that is still on its way');
+		const order = [];
+		const ends = [joining.then(() => { order.push('then'); }),
+			joining.catch(() => {}).finally(() => { order.push('finally'); })];
+		order.push('sync');
+		await within(Promise.all(ends), 'join');
+		assert.deepEqual(order, ['sync', 'then', 'finally']);
+		assert.equal(await joining, undefined);
 		assert.equal(other.join('room'), undefined);
 	});
+
+	/* The other server's message leaves at once; the kernel has it after the join. */
+	for (const { title, count, each } of [
+		{ title: 'one by one', count: 1500, each: 1 },
+		{ title: 'thousands at a time, more than the daemon reads at once', count: 30, each: 6000 },
+	])
+		test(`a message that is sent after it arrives: ${title}`, async (t) => {
+			const daemon = await Daemon.start();
+			t.after(() => daemon.destroy());
+			const servers = await Servers.start(daemon.socket, 2);
+			t.after(() => servers.close());
+			const { peer, socket } = await servers.client(0);
+			const came = [];
+			socket.on('event', (n) => came.push(n));
+			for (let n = 0; n < count; n++) {
+				const rooms = Array.from({ length: each }, (_, i) => `room ${n} ${i}`);
+				await peer.join(rooms);
+				servers.ios[1].to(rooms.at(-1)).emit('event', n);
+				servers.all[1].client.flush();
+			}
+			await until(() => came.at(-1) === count - 1, 'the last message');
+			assert.deepEqual(came, Array.from({ length: count }, (_, n) => n));
+		});
 
 	test('and by a PONG, if the daemon may not read it at once', async (t) => {
 		const { daemon, link, peers: [peer, other] } = await atFake(t);

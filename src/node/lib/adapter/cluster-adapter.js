@@ -165,10 +165,12 @@ function clusterAdapter(Base, view) {
 
 		/** Returns a promise while not all subscriptions are in force. */
 		addAll(id, rooms) {
-			if (view.roomsOf(this, id) === undefined) {
+			if (!view.has(this, id)) {
+				view.watch(this);
 				this.#namespace.watch(id);
 			}
-			return this.#namespace.join(() => super.addAll(id, rooms));
+			super.addAll(id, rooms);
+			return this.#namespace.joining;
 		}
 
 		broadcast(packet, opts) {

@@ -28,7 +28,8 @@ const WORDS = new Set(['NaN', 'Infinity']);
 
 /* Whether there may be another room with the same topic, a number or a string. */
 function looksLikeNumber(room) {
-	return typeof room === 'number' || room.charCodeAt(0) <= NINE || WORDS.has(room);
+	return typeof room === 'number' || WORDS.has(room) ||
+		(room.charCodeAt(0) <= NINE && !Number.isNaN(Number(room)));
 }
 
 class Hub {
@@ -74,7 +75,7 @@ class Hub {
 		this.#hasHash ||= namespace.name.includes('#');
 		this.#found.topics = null;
 		this.client.subscribe(topic, { member: true });
-		this.client.subscribe(requests);
+		this.client[changeRoom](TYPE.SUBSCRIBE, requests);
 		this.client.connect();
 	}
 
@@ -88,19 +89,13 @@ class Hub {
 		this.#counts.delete(topic);
 		this.#found.topics = null;
 		this.client.unsubscribe(topic);
-		this.client.unsubscribe(requests);
+		this.client[changeRoom](TYPE.UNSUBSCRIBE, requests);
 		return this.#namespaces.size === 0 ? this.client.close() : undefined;
 	}
 
-	subscribeRoom(topic) {
-		this.client[changeRoom](TYPE.SUBSCRIBE, topic);
-	}
-
-	/* No effect if another room has the same topic. */
-	unsubscribeRoom(topic, room) {
-		if ((!this.#hasHash && !looksLikeNumber(room)) || !this.#hasRoomOf(topic)) {
-			this.client[changeRoom](TYPE.UNSUBSCRIBE, topic);
-		}
+	/* Whether a room that is gone has shared its topic with another one. */
+	isShared(room, topicOf) {
+		return (this.#hasHash || looksLikeNumber(room)) && this.#hasRoomOf(topicOf(room));
 	}
 
 	#hasRoomOf(topic) {
@@ -108,8 +103,12 @@ class Hub {
 	}
 
 	* #roomTopics() {
-		for (const namespace of new Set(this.#namespaces.values())) {
-			yield* namespace.roomTopics();
+		for (const [topic, namespace] of this.#namespaces) {
+			if (topic.startsWith(this.#requestPrefix)) {
+				yield topic;
+			} else {
+				yield* namespace.roomTopics();
+			}
 		}
 	}
 

@@ -9,6 +9,8 @@
  *	members(room)      ids of the sockets in a room, or undefined
  *	rooms()            names of all rooms
  *	roomsOf(id)        names of the rooms of a socket, or undefined
+ *	has(id)            whether a socket is in any room
+ *	watch()            called when a socket joins its first room
  *	socket(id)         or undefined
  *	join(socket, list), leave(socket, list) return a promise, or undefined if it
  *	                   is done

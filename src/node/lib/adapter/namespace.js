@@ -18,8 +18,9 @@
 
 const { randomBytes } = require('node:crypto');
 const debug = require('debug')('socket.io-pm2adapter');
-const { dropUnsent, inForce, joining } = require('../client/client');
+const { changeRoom, dropUnsent, topicBatch } = require('../client/client');
 const { Pm2aError } = require('../client/errors');
+const { Prefix } = require('../client/topic-batch');
 const { warn } = require('../client/warnings');
 const { isRoom } = require('../socketio/payload');
 const { PendingJoins } = require('../socketio/pending-joins');
@@ -30,6 +31,7 @@ const { Answerer } = require('./answerer');
 const { Asker } = require('./asker');
 const { Broadcasts } = require('./broadcasts');
 const { LocalSockets } = require('./local-sockets');
+const { TYPE } = require('../wire/frame-writer');
 
 const namespaces = new WeakMap(); // adapter → its Namespace
 
@@ -40,13 +42,14 @@ function namespaceOf(adapter) {
 
 class Namespace {
 	#hub;
+	#batch; // the client's TopicBatch
+	#prefix; // of the topics of rooms
 	#topics; // of all workers that have it, and of requests of the Redis emitters
 	#asker;
 	#answerer;
 	#broadcasts;
 	#pendingJoins;
 	#isOpen = false;
-	#hasNewTopic = false; // a room was created during this call of join()
 	#hasWarned = false;
 
 	/*
@@ -59,7 +62,9 @@ class Namespace {
 		this.uid = randomBytes(9).toString('base64url');
 		this.local = new LocalSockets(adapter, view);
 		this.#hub = hub;
+		this.#batch = hub.client[topicBatch];
 		this.#topics = { topic: everyone(key, name), requests: requests(key, name) };
+		this.#prefix = new Prefix(this.#topics.topic);
 		const shared = {
 			client: hub.client, uid: this.uid, nsp: name,
 			topicsOf: (rooms) => this.#topicsOf(rooms),
@@ -110,10 +115,8 @@ class Namespace {
 	}
 
 	onRoomCreated(room) {
-		const topic = ofRoom(this.#topics.topic, room);
-		if (this.#isOpen && topic !== null) {
-			this.#hub.subscribeRoom(topic);
-			this.#hasNewTopic = true;
+		if (this.#isOpen) {
+			this.#change(TYPE.SUBSCRIBE, room);
 		}
 	}
 
@@ -124,9 +127,20 @@ class Namespace {
 	}
 
 	#unsubscribe(room) {
-		const topic = ofRoom(this.#topics.topic, room);
+		if (isRoom(room) && !this.#hub.isShared(room, this.#topicOf)) {
+			this.#change(TYPE.UNSUBSCRIBE, room);
+		}
+	}
+
+	#topicOf = (room) => ofRoom(this.#topics.topic, room);
+
+	#change(type, room) {
+		if (!isRoom(room) || this.#batch.add(type, this.#prefix, room)) {
+			return;
+		}
+		const topic = this.#topicOf(room);
 		if (topic !== null) {
-			this.#hub.unsubscribeRoom(topic, room);
+			this.client[changeRoom](type, topic);
 		}
 	}
 
@@ -147,19 +161,17 @@ class Namespace {
 	}
 
 	/**
-	 * Calls `act`, which adds a socket to rooms. Returns a promise that is
-	 * fulfilled when all rooms are subscribed, or undefined if they are already.
+	 * What a join returns: a promise that is fulfilled when all rooms are subscribed,
+	 * or undefined if they are already.
 	 *
-	 * Subscriptions to new rooms are written at the end of the tick, or before
-	 * Engine.IO writes to a client: a client that learns in the same tick that it
-	 * has joined may make another process emit to the room. Frames to the daemon
-	 * keep their order anyway. Applications that tell it to others in another way,
-	 * such as an HTTP response, await the promise.
+	 * Subscriptions to new rooms are written when the promise is awaited, before
+	 * Engine.IO writes to a client, or at the end of the tick: a client that learns in
+	 * the same tick that it has joined may make another process emit to the room.
+	 * Frames to the daemon keep their order anyway. Applications that tell it to others
+	 * in another way, such as an HTTP response, await the promise.
 	 */
-	join(act) {
-		this.#hasNewTopic = false;
-		act();
-		return this.#hasNewTopic ? this.client[inForce]() : this.client[joining]();
+	get joining() {
+		return this.#batch.joining;
 	}
 
 	/** Makes Engine.IO write nothing to the socket `id` before its subscriptions. */

@@ -68,6 +68,8 @@ const VIEW = {
 	members: ({ rooms }, room) => idsIn(rooms, room),
 	rooms: ({ rooms }) => Object.keys(rooms),
 	roomsOf: ({ sids }, id) => (Object.hasOwn(sids, id) ? Object.keys(sids[id]) : undefined),
+	has: ({ sids }, id) => Object.hasOwn(sids, id),
+	watch() {},
 	socket: ({ nsp }, id) =>
 		(Object.hasOwn(nsp.connected, id) ? nsp.connected[id] : undefined),
 	/* Rooms are keys of plain objects: the names of inherited properties would

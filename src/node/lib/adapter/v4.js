@@ -29,6 +29,9 @@ function viewOf(Base) {
 		members: ({ rooms }, room) => rooms.get(room),
 		rooms: ({ rooms }) => rooms.keys(),
 		roomsOf: ({ sids }, id) => sids.get(id),
+		has: ({ sids }, id) => sids.has(id),
+		/* The server certainly has its Engine.IO when its first socket joins. */
+		watch: ({ nsp }) => joinWrites(nsp.server.engine),
 		socket: ({ nsp }, id) => nsp.sockets.get(id),
 		join: (socket, rooms) => socket.join(rooms),
 		leave: (socket, rooms) => { rooms.forEach((room) => socket.leave(room)); },
@@ -52,12 +55,6 @@ function viewOf(Base) {
 /* Base: the class `Adapter` of socket.io-adapter. */
 function adapter4(Base) {
 	return class PM2Adapter4 extends clusterAdapter(Base, viewOf(Base)) {
-		/* The server certainly has its Engine.IO when its first socket joins. */
-		addAll(id, rooms) {
-			joinWrites(this.nsp.server.engine);
-			return super.addAll(id, rooms);
-		}
-
 		/**
 		 * Broadcasts a packet that clients acknowledge.
 		 *

@@ -54,16 +54,16 @@ const { Requests, requestOptions } = require('./requests');
 const { StartGate } = require('./start-gate');
 const { counters } = require('./stats');
 const { Subscriptions } = require('./subscriptions');
+const { TopicBatch } = require('./topic-batch');
 const { Warnings } = require('./warnings');
 
 const { FLAG } = sender;
 /* Names of methods that only this package calls. */
-const joining = Symbol('joining');
 const onDelivery = Symbol('onDelivery');
 const onQuestion = Symbol('onQuestion');
 const changeRoom = Symbol('changeRoom');
+const topicBatch = Symbol('topicBatch');
 const flushTopics = Symbol('flushTopics');
-const inForce = Symbol('inForce');
 const publishFrame = Symbol('publishFrame');
 const subscribeRooms = Symbol('subscribeRooms');
 const dropUnsent = Symbol('dropUnsent');
@@ -80,6 +80,7 @@ class Client extends EventEmitter {
 	#closing = null; // close() waits for a connection: { promise, resolve, timer }
 	#welcome = null; // body of the WELCOME of #connection
 	#subscriptions;
+	#topicBatch;
 	#gate = new StartGate(() => this.#outgoing.sendQueue());
 	#outgoing;
 	#requests;
@@ -105,6 +106,7 @@ class Client extends EventEmitter {
 		});
 		this.#subscriptions = new Subscriptions(this.#outgoing,
 			(topic) => this.#refuseTopic(topic));
+		this.#topicBatch = new TopicBatch(this.#subscriptions);
 		this.#requests = new Requests(this.stats, this.#outgoing);
 		this.#questions = new Questions(this.stats, this.#outgoing,
 			(question) => this.#tell('question', question));
@@ -207,6 +209,14 @@ class Client extends EventEmitter {
 	/* type: SUBSCRIBE or UNSUBSCRIBE. topic: valid, and not kept. */
 	[changeRoom](type, topic) {
 		this.#subscriptions.change(type, topic);
+		if (type === sender.TYPE.SUBSCRIBE) {
+			this.#topicBatch.expect();
+		}
+	}
+
+	/* The cheaper way for the same; see TopicBatch. */
+	get [topicBatch]() {
+		return this.#topicBatch;
 	}
 
 	/* As flush(), if a SUBSCRIBE is among what was sent. */
@@ -214,20 +224,6 @@ class Client extends EventEmitter {
 		if (this.#connection?.canSend) {
 			this.#connection.flushTopics();
 		}
-	}
-
-	/*
-	 * Returns a promise that is fulfilled when all subscriptions so far are in force
-	 * for messages that other processes send from then on; undefined without a
-	 * connection. Calls of one tick share a promise.
-	 */
-	[inForce]() {
-		return this.#connection?.canSend ? this.#connection.inForce() : undefined;
-	}
-
-	/* Returns the promise of the last inForce, or undefined if that is fulfilled. */
-	[joining]() {
-		return this.#connection?.joining;
 	}
 
 	/* Registers deliver(topics, bytes, at, end), which gets each message before the
@@ -363,7 +359,7 @@ class Client extends EventEmitter {
 	#open() {
 		const { socket: path, connectTimeout: timeout, ref: isRef } = this.#options;
 		this.#welcome = null;
-		this.#use(new Connection({ path, timeout, isRef }, {
+		this.#use(new Connection({ path, timeout, isRef, topics: this.#topicBatch }, {
 			onConnect: () => this.#greet(),
 			onWelcome: (body) => this.#onWelcome(body),
 			onDrain: () => this.#outgoing.sendQueue(),
@@ -391,6 +387,7 @@ class Client extends EventEmitter {
 	#onWelcome(body) {
 		this.#welcome = body;
 		this.#outgoing.limits = limitsOf(body);
+		this.#topicBatch.limits = this.#outgoing.limits;
 		this.#requests.onWelcome(body);
 		this.#questions.onWelcome(body);
 		this.#warnings.onWelcome(this.queued);
@@ -544,6 +541,6 @@ class Client extends EventEmitter {
 }
 
 module.exports = {
-	Client, changeRoom, dropUnsent, flushTopics, inForce, joining, onDelivery, onQuestion,
-	publishFrame, subscribeRooms,
+	Client, changeRoom, dropUnsent, flushTopics, onDelivery, onQuestion, publishFrame,
+	subscribeRooms, topicBatch,
 };

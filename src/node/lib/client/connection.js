@@ -15,6 +15,7 @@
 const net = require('node:net');
 const debug = require('debug')('socket.io-pm2adapter:link');
 const { Pm2aError } = require('./errors');
+const { Joining } = require('./joining');
 const { tryDecode } = require('../wire/msgpack');
 const { WriteBuffer } = require('./write-buffer');
 const { FrameReader, copyOf } = require('../wire/frame-reader');
@@ -39,6 +40,7 @@ const BARRIER = Buffer.from('ready');
  * SUBSCRIBE in docs/PROTOCOL.md. No frame of that size is handled in steps. */
 const REACH = 16 * 1024;
 const NOTHING = Buffer.alloc(0);
+const DONE = Promise.resolve();
 
 /* All connections read into this buffer: its bytes are used before the next read.
  * A new buffer for each read, as streams have it, costs more CPU time than handling
@@ -87,11 +89,11 @@ class Connection {
 	#socket;
 	#reader = new FrameReader(INPUT_UNTOLD);
 	#field = new Field(0, NOTHING, []); // of the last message
-	#out = new WriteBuffer();
+	#out;
+	#topics; // the client's TopicBatch
 	#isFlushing = false; // a flush is due at the end of this tick
 	#newBarriers = []; // callbacks for the PING at the end of this tick
 	#barriers = []; // { callbacks, sent } of each PING under way
-	#endJoining = null; // fulfils `joining`, until the end of the tick
 	#sent = 0; // bytes handed to the kernel or the stream
 	#proven = 0; // of them, those that the daemon has handled
 	#deadline; // timer for connecting, or for the daemon's end
@@ -99,7 +101,7 @@ class Connection {
 	#hasInput = true; // since the last ping interval
 
 	/*
-	 * path: of the socket. isRef: whether it keeps the process alive. timeout: ms
+	 * topics: the client's TopicBatch. path: of the socket. isRef: whether it keeps the process alive. timeout: ms
 	 * that connecting may take. tell: the client's functions onConnect,
 	 * onWelcome(body), onDrain,
 	 * onMessage(topics, bytes, at, end, flags), onPresence(presence),
@@ -107,12 +109,13 @@ class Connection {
 	 * onGoodbye(body), onMalformed, onLost({ messages, bytes }), onEnd(error).
 	 * A message's body is in `bytes` from `at` to `end` during the call.
 	 */
-	constructor({ path, isRef, timeout }, tell) {
+	constructor({ path, isRef, timeout, topics }, tell) {
 		this.#path = path;
 		this.#isRef = isRef;
 		this.#timeout = timeout;
 		this.#tell = tell;
-		this.joining = undefined; // the promise of the last inForce(), if it is not fulfilled
+		this.#topics = topics;
+		this.#out = new WriteBuffer(topics);
 		this.#open();
 	}
 
@@ -153,6 +156,12 @@ class Connection {
 		this.#flushLater();
 	}
 
+	/* The TopicBatch has changes, which follow what was sent so far. */
+	beginBatch() {
+		this.#out.endBatch();
+		this.#flushLater();
+	}
+
 	/* Writes now, before the end of the tick. */
 	flush() {
 		const out = this.#out.take();
@@ -173,6 +182,7 @@ class Connection {
 		if (this.#socket.writableLength === 0) {
 			this.#out.rewind();
 		}
+		this.#endJoining();
 	}
 
 	#writeAll(buffers, onWritten) {
@@ -196,18 +206,60 @@ class Connection {
 		}
 	}
 
+	/* Returns a Joining of the subscriptions that are sent during this tick. */
+	joining() {
+		return new Joining(this);
+	}
+
 	/*
-	 * Promises that all subscriptions so far are in force for whatever other
-	 * processes send later. The kernel having them is enough while the daemon reads
-	 * them at once, which it does before it routes a message that was sent later; so
-	 * a join that is awaited does not cost a round trip. Otherwise a PONG proves it.
+	 * Writes what was sent so far, and promises that all subscriptions in it are in
+	 * force for whatever other processes send later. The kernel having them is enough
+	 * while the daemon reads them at once, which it does before it routes a message
+	 * that was sent later; so a join that is awaited does not cost a round trip.
+	 * Otherwise a PONG proves it, which is asked for before it is needed.
 	 */
 	inForce() {
-		if (this.#endJoining === null) {
-			this.joining = new Promise((resolve) => { this.#endJoining = resolve; });
-			this.#flushLater();
+		if (!this.canSend) {
+			return DONE;
 		}
-		return this.joining;
+		this.flush();
+		if (this.#sent - this.#proven > REACH / 2 && this.#isIdle) {
+			this.#newBarriers.push(() => {});
+			this.#write();
+		}
+		return this.#isInForce ? DONE : this.#whenInForce();
+	}
+
+	#whenInForce() {
+		return new Promise((resolve) => {
+			const ping = this.#barriers.at(-1);
+			if (ping !== undefined && this.#isWritten && this.#sent - ping.sent <= REACH) {
+				ping.callbacks.push(resolve);
+			} else {
+				this.barrier(resolve);
+			}
+		});
+	}
+
+	/* Whether the kernel has all bytes so far. */
+	get #isWritten() {
+		return this.isOpen && this.#socket.writableLength === 0;
+	}
+
+	get #isInForce() {
+		return this.#sent - this.#proven <= REACH && this.#isWritten;
+	}
+
+	/* Whether no PING is under way. */
+	get #isIdle() {
+		return this.#barriers.length === 0 && this.#newBarriers.length === 0;
+	}
+
+	/* From now on, joins have nothing to wait for, if everything is in force. */
+	#endJoining() {
+		if (this.#topics.joining !== undefined && !this.#out.hasSubscribe && this.#isInForce) {
+			this.#topics.joining = undefined;
+		}
 	}
 
 	/*
@@ -265,6 +317,7 @@ class Connection {
 		}
 		socket.on('connect', () => {
 			this.#state = 'greeting';
+			this.#topics.open(this);
 			this.#tell.onConnect();
 			this.flush();
 		});
@@ -295,8 +348,7 @@ class Connection {
 		this.#barriers = [];
 		this.#newBarriers = [];
 		waiting.forEach((callback) => callback(false));
-		this.#endJoining?.();
-		this.joining = undefined;
+		this.#topics.close();
 	}
 
 	#break(error) {
@@ -323,9 +375,15 @@ class Connection {
 		if (!this.canSend) {
 			return;
 		}
-		if (this.#endJoining !== null) {
-			this.#join();
+		this.#write();
+		if (this.#topics.joining !== undefined && this.#isIdle) {
+			this.#newBarriers.push(() => {});
+			this.#write();
 		}
+	};
+
+	/* Writes what was sent, and a PING for the callbacks that wait for one. */
+	#write() {
 		const isPing = this.#newBarriers.length > 0;
 		if (isPing) {
 			this.#barriers.push({ callbacks: this.#newBarriers, sent: 0 });
@@ -336,30 +394,6 @@ class Connection {
 		if (isPing) {
 			this.#barriers.at(-1).sent = this.#sent;
 		}
-	};
-
-	/* Ends this tick's inForce(). */
-	#join() {
-		const { joining } = this;
-		const resolve = this.#endJoining;
-		this.#endJoining = null;
-		this.flush();
-		const unproven = this.#sent - this.#proven;
-		if (this.isOpen && unproven <= REACH && this.#socket.writableLength === 0) {
-			this.#endJoin(joining, resolve);
-			if (unproven > REACH / 2 && this.#barriers.length === 0) {
-				this.#newBarriers.push(() => {}); // before it is needed
-			}
-		} else {
-			this.#newBarriers.push(() => this.#endJoin(joining, resolve));
-		}
-	}
-
-	#endJoin(joining, resolve) {
-		if (this.joining === joining) {
-			this.joining = undefined;
-		}
-		resolve();
 	}
 
 	#onInput(chunk) {
@@ -519,6 +553,10 @@ class Connection {
 	#endBarrier() {
 		const { callbacks = [], sent = this.#proven } = this.#barriers.shift() ?? {};
 		this.#proven = sent;
+		this.#endJoining();
+		if (this.#topics.joining !== undefined && this.#isIdle) {
+			this.#flushLater();
+		}
 		callbacks.forEach((callback) => callback(true));
 	}
 
@@ -530,6 +568,7 @@ class Connection {
 		debug('goodbye: %s', body.reason);
 		this.#tell.onGoodbye(body);
 		this.flush();
+		this.#topics.close();
 		this.#state = 'leaving';
 		clearInterval(this.#pinger);
 		this.#setDeadline(() => this.#break(null));

@@ -32,4 +32,4 @@ function canSubscribe(topic, { maxFrame, maxTopic }) {
 	return isWithin(topic, Math.min(maxTopic, longestTopic(maxFrame)));
 }
 
-module.exports = { LIMITS_UNTOLD, canSubscribe, isWithin, limitsOf };
+module.exports = { LIMITS_UNTOLD, canSubscribe, isWithin, limitsOf, longestTopic };

@@ -12,6 +12,7 @@ const TOPICS_FRAME_MAX = 512 * 1024; // bytes of one SUBSCRIBE
 
 class Subscriptions {
 	#topics = new Map(); // topic → whether as a member
+	#plain = 0; // of them, those not as a member
 	#outgoing;
 	#refuse;
 
@@ -22,14 +23,25 @@ class Subscriptions {
 		this.rooms = () => []; // lists the topics that come with change()
 	}
 
+	/* Whether isPlain() can be true. */
+	get hasPlain() {
+		return this.#plain > 0;
+	}
+
+	/* Whether the topic is kept here, and not as a member. */
+	isPlain(topic) {
+		return this.#topics.get(topic) === false;
+	}
+
 	/* Sends a change of a topic that `rooms` lists. */
 	change(type, topic) {
-		if (type === TYPE.SUBSCRIBE || this.#topics.get(topic) !== false) {
+		if (type === TYPE.SUBSCRIBE || !this.isPlain(topic)) {
 			this.#send(type, topic, false);
 		}
 	}
 
 	add(topic, isMember) {
+		this.#plain += !isMember - this.isPlain(topic);
 		this.#topics.set(topic, isMember);
 		this.#send(TYPE.SUBSCRIBE, topic, isMember);
 	}
@@ -37,6 +49,7 @@ class Subscriptions {
 	/* No effect if the topic is not subscribed. */
 	remove(topic) {
 		const isMember = this.#topics.get(topic);
+		this.#plain -= this.isPlain(topic);
 		if (this.#topics.delete(topic)) {
 			this.#send(TYPE.UNSUBSCRIBE, topic, isMember);
 		}

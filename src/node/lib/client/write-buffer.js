@@ -2,7 +2,8 @@
 
 /*
  * The frames of a tick, which leave in one write, in the order of the calls.
- * Topics that are subscribed one after another share a frame.
+ * Topics that are subscribed one after another share a frame, also those of the client's
+ * TopicBatch, which writes itself here before anything that comes after it.
  *
  * Frames are copied one behind another into a buffer that is used again when the
  * kernel has taken its bytes. It mostly does at once, so a process that publishes
@@ -29,6 +30,11 @@ class WriteBuffer {
 	#messageBytes = 0;
 	#hasSubscribe = false;
 	#batch = null; // a SUBSCRIBE or UNSUBSCRIBE that still takes topics
+	#topics; // the TopicBatch, or null
+
+	constructor(topics = null) {
+		this.#topics = topics;
+	}
 
 	/* Bytes of finished frames. */
 	get bytes() {
@@ -37,7 +43,7 @@ class WriteBuffer {
 
 	/* Whether a SUBSCRIBE is in it. */
 	get hasSubscribe() {
-		return this.#hasSubscribe;
+		return this.#hasSubscribe || this.#topics?.hasSubscribe === true;
 	}
 
 	/* Whether to write before the end of the tick. */
@@ -48,7 +54,11 @@ class WriteBuffer {
 	/* Adds a frame. The caller must not change it if it has more than COPY_MAX
 	 * bytes. */
 	add(frame) {
-		this.#endBatch();
+		this.endBatch();
+		this.#add(frame);
+	}
+
+	#add(frame) {
 		if (frame.length > COPY_MAX) {
 			this.#cut();
 			this.#buffers.push(frame);
@@ -70,7 +80,7 @@ class WriteBuffer {
 		const size = 3 * topic.length + TOPIC_HEAD; // or less
 		if (this.#batch?.type !== type || this.#batch.flags !== flags ||
 			this.#batch.bytes + size > frameMax) {
-			this.#endBatch();
+			this.endBatch();
 			this.#batch = { type, flags, topics: [], bytes: TOPICS_HEAD };
 		}
 		this.#batch.topics.push(topic);
@@ -84,7 +94,7 @@ class WriteBuffer {
 	 * until rewind().
 	 */
 	take() {
-		this.#endBatch();
+		this.endBatch();
 		if (this.#bytes === 0) {
 			return null;
 		}
@@ -109,6 +119,7 @@ class WriteBuffer {
 	/* Empties it, and returns only the published frames. */
 	takeMessages() {
 		this.#batch = null;
+		this.#topics?.close();
 		this.#cut();
 		const frames = this.#buffers.flatMap(framesOf);
 		this.#reset();
@@ -142,11 +153,15 @@ class WriteBuffer {
 		this.#hasSubscribe = false;
 	}
 
-	#endBatch() {
+	/* Ends the frame that still takes topics; there is at most one. */
+	endBatch() {
 		if (this.#batch !== null) {
 			const { type, flags, topics } = this.#batch;
 			this.#batch = null;
-			this.add(sender.topics(type, flags, topics));
+			this.#add(sender.topics(type, flags, topics));
+		} else if (this.#topics?.isEmpty === false) {
+			this.#hasSubscribe ||= this.#topics.hasSubscribe;
+			this.#add(this.#topics.take());
 		}
 	}
 }

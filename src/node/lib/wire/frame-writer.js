@@ -166,6 +166,25 @@ function topics(type, flags, list) {
 	return endFrame(out, at);
 }
 
+/* The head of a str of `size` characters as text, one character for each byte, of which
+ * one is above ASCII. size: up to 127. */
+function strHeadText(size) {
+	return size < 0x20 ? String.fromCharCode(0xa0 | size) : String.fromCharCode(0xd9, size);
+}
+
+/* Returns where the str after a strHeadText() at `at` begins, and its size. */
+function readStrHeadText(text, at) {
+	const head = text.charCodeAt(at);
+	return head === 0xd9 ? [at + 2, text.charCodeAt(at + 1)] : [at + 1, head & 0x1f];
+}
+
+/* As topics(). text: `count` strings of ASCII, each after its strHeadText(). */
+function topicsOfText(type, text, count) {
+	const out = Buffer.allocUnsafe(HEADER_SIZE + ARRAY_HEAD + text.length);
+	const at = writeArrayHead(out, writeHead(out, type, 0, NOTHING), count);
+	return endFrame(out, at + out.latin1Write(text, at));
+}
+
 /* Returns the topic field for several topics, or null if they are too many for it. */
 function several(list) {
 	if (list.length > SEVERAL_MAX) {
@@ -237,5 +256,6 @@ function pong(body) {
 module.exports = {
 	FLAG, FRAME_MAX, GATHERS, HEADER_SIZE, LENGTH_SIZE, PROTOCOL, TOPIC_FIELD_MAX, TYPE,
 	VERDICT, answer, asBuffer, ask, endFrame, fieldOf, flagsOf, frame, hello, ping, pong,
-	publish, publishFlags, several, topics, typeOf, writeHead,
+	publish, publishFlags, readStrHeadText, several, strHeadText, topics, topicsOfText, typeOf,
+	writeHead,
 };
