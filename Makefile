@@ -322,6 +322,7 @@ bench: deps-test ## measure beside other brokers and adapters (QUICK=1: shorter)
 		node tests/bench/node/compare.js || code=1; \
 		node tests/bench/node/rooms.js || code=1; \
 		node tests/bench/node/forwarding.js || code=1; \
+		node tests/bench/node/handing-over.js || code=1; \
 		node tests/bench/node/returning.js || code=1; \
 		node tests/bench/node/asking.js && exit $$code
 

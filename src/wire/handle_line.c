@@ -106,6 +106,8 @@ take(const struct msg_node *root, struct handle_line *out)
 {
 	if (has_text(root, "cmd", "NODE_HANDLE"))
 		return take_handle(root, out);
+	if (has_text(root, "cmd", "NODE_HANDLE_NACK"))
+		out->kind = HANDLE_LINE_NACK;
 	if (!has_text(root, "cmd", "PM2A_LEND"))
 		return 0;
 	out->kind = HANDLE_LINE_LEND;

@@ -31,6 +31,7 @@ enum handle_line_error {
 
 enum handle_line_kind {
 	HANDLE_LINE_OTHER,  /* needs no action, such as NODE_HANDLE_ACK */
+	HANDLE_LINE_NACK,   /* NODE_HANDLE_NACK: a socket did not arrive */
 	HANDLE_LINE_LEND,   /* PM2A_LEND: a channel of the worker `tag` */
 	HANDLE_LINE_HANDLE, /* NODE_HANDLE: a socket for the worker `tag` */
 };

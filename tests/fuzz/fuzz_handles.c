@@ -40,7 +40,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	copy[len] = '\0';
 	r = handle_line_read(copy, len, &line);
 	assert(r >= 0);
-	if (r == 0 && line.kind != HANDLE_LINE_OTHER)
+	if (r == 0 &&
+	    (line.kind == HANDLE_LINE_LEND || line.kind == HANDLE_LINE_HANDLE))
 		assert(handle_line_is_tag(line.tag, strlen(line.tag)));
 	if (r == 0 && line.kind == HANDLE_LINE_HANDLE)
 		check_handle(&line);

@@ -179,7 +179,9 @@ take_handle(struct channel *from, const struct handle_line *line)
 	if (why == N_REFUSALS) {
 		pass(to, line, fd);
 		if (!from->is_closed)
-			answer(from, line->id, "passed");
+			answer(from, line->id,
+			    to->is_closed ? outcomes[REFUSAL_ABSENT]
+					  : "passed");
 		return;
 	}
 	close_fd(fd);
@@ -237,6 +239,8 @@ take_line(struct channel *channel, const char *text, size_t len)
 		break_off(channel, "not-lent");
 	else if (line.kind == HANDLE_LINE_HANDLE)
 		take_handle(channel, &line);
+	else if (line.kind == HANDLE_LINE_NACK)
+		channel->handles->n_lost++;
 	handle_line_fini(&line);
 }
 

@@ -62,6 +62,7 @@ struct handles {
 	size_t turn_bytes;
 	struct writer_counts sent;
 	uint64_t n_refused[N_REFUSALS];
+	uint64_t n_lost; /* sent, but the receiver had no descriptor for it */
 	void (*done)(void *arg); /* NULL: not draining, or done */
 	void *done_arg;
 	struct instant drain_end;

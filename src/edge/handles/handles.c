@@ -113,6 +113,7 @@ enum {
 	SLOW,
 	DESCRIPTOR,
 	MALFORMED,
+	LOST,
 	LENDS_REFUSED,
 	N_OWN,
 };
@@ -140,6 +141,9 @@ static const struct figure_info own[N_OWN] = {
 	    "a connected socket" },
 	[MALFORMED] = { "handles", "malformed", "pm2adapterd_handles_malformed",
 	    FIGURE_COUNTER, "Malformed lines, each of which ended a channel" },
+	[LOST] = { "handles", "lost", "pm2adapterd_handles_lost",
+	    FIGURE_COUNTER,
+	    "Sockets handed over that the owner had no descriptor for" },
 	[LENDS_REFUSED] = { "handles", "lends_refused",
 	    "pm2adapterd_handles_lends_refused", FIGURE_COUNTER,
 	    "Channels refused: another user, a malformed line, none in time, "
@@ -161,6 +165,7 @@ set_figures(struct stats_source *source, int64_t *v)
 	v[DESCRIPTOR] = (int64_t)refused[REFUSAL_DESCRIPTOR];
 	v[MALFORMED] = (int64_t)refused[REFUSAL_MALFORMED];
 	v[REFUSED] = v[ABSENT] + v[SLOW] + v[DESCRIPTOR] + v[MALFORMED];
+	v[LOST] = (int64_t)handles->n_lost;
 	v[LENDS_REFUSED] = (int64_t)refused[REFUSAL_LEND];
 }
 

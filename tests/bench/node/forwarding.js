@@ -8,13 +8,14 @@
  * QUICK=1 makes fewer and shorter runs, and judges nothing. Exit code 1: over a bound.
  */
 
-const { spawn, execFileSync } = require('node:child_process');
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
 const { Control } = require('./control');
 const { Line, Poller, TARGET, Upgraded } = require('./poller');
+const { OTHER, OWNER, Workers, rounds } = require('./two-workers');
 const { median, medians } = require('../median');
 
 const QUICK = Boolean(process.env.QUICK);
@@ -24,60 +25,6 @@ const WARM_UP_MS = QUICK ? 200 : 1000;
 const CLIENTS = 16;
 const POLLERS = 10_000;
 const AT_ONCE = 64; // connections that begin
-
-const OWNER = 'fw-owner';
-const OTHER = 'fw-other';
-
-class Workers {
-	#children = [];
-	#control;
-	#dir;
-
-	constructor(dir, control) {
-		this.#dir = dir;
-		this.#control = control;
-		this.ports = {};
-	}
-
-	async start(...names) {
-		for (const name of names) {
-			this.#children.push(spawn(process.execPath, ['--expose-gc', '--no-warnings',
-				path.join(__dirname, 'forwarding-worker.js'), name, this.#dir, this.#control.path],
-			{ stdio: ['ignore', 'inherit', 'inherit'] }));
-			this.ports[name] = (await this.#control.arrival(name)).port;
-		}
-		return this;
-	}
-
-	order(name, order) {
-		return this.#control.order(name, order);
-	}
-
-	async cpu() {
-		return await this.order(OWNER, 'cpu') + await this.order(OTHER, 'cpu');
-	}
-
-	stop() {
-		for (const child of this.#children)
-			child.kill('SIGKILL');
-		this.#children = [];
-	}
-}
-
-/* Each client makes one round after the other. Resolves to the times of the rounds, in ms. */
-async function rounds(clients, text, ms) {
-	const times = [];
-	const end = performance.now() + ms;
-	await Promise.all(clients.map(async (client) => {
-		for (let start = performance.now(); start < end;) {
-			await client.round(text);
-			const now = performance.now();
-			times.push(now - start);
-			start = now;
-		}
-	}));
-	return times;
-}
 
 /*
  * The µs of a round, and its time in ms at p50: { local, forwarded }, medians. And the medians of the ratio of

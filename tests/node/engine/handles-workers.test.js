@@ -93,6 +93,14 @@ class Cluster {
 			.filter(({ upgrades }) => upgrades === 'handed-over').length === n, 'channels');
 	}
 
+	/* Resolves to the exit code of a worker that gets SIGINT. */
+	async end(pid) {
+		const worker = this.#workers.find(({ process: { pid: own } }) => own === pid);
+		const ended = next(worker, 'exit');
+		process.kill(pid, 'SIGINT');
+		return (await ended)[0];
+	}
+
 	#end() {
 		for (const worker of this.#workers)
 			worker.process.kill('SIGKILL');
@@ -124,6 +132,18 @@ for (const major of [4, 2])
 			assert.ok(givers.length > 0);
 			for (const { pid } of stats.slice(0, -1))
 				left = await killed(left, pid);
+		});
+
+		test('a worker that ends in order waits for no WebSocket that it has handed over', LONG, async (t) => {
+			const { workers, connect } = await start(t);
+			await workers.ready();
+			const clients = await connect();
+			const giver = (await workers.stats()).find(({ handedOver }) => handedOver > 0);
+			const others = clients.filter(({ owner }) => owner !== giver.pid);
+			assert.equal(await workers.end(giver.pid), 0);
+			for (const client of others)
+				assert.equal(await echo(client, 'there'), 'there');
+			assert.ok(others.every(({ hasEnded }) => !hasEnded));
 		});
 
 		test('an owner that cannot take them gets tunnels', LONG, async (t) => {

@@ -97,6 +97,7 @@ check(const struct golden *golden)
 {
 	static const char *const kinds[] = {
 		[HANDLE_LINE_OTHER] = "other",
+		[HANDLE_LINE_NACK] = "nack",
 		[HANDLE_LINE_LEND] = "lend",
 		[HANDLE_LINE_HANDLE] = "handle",
 	};
@@ -112,7 +113,8 @@ check(const struct golden *golden)
 	    golden->name, r);
 	if (r == 0)
 		ck_assert_str_eq(kinds[line.kind], golden->kind);
-	if (r == 0 && line.kind != HANDLE_LINE_OTHER)
+	if (r == 0 &&
+	    (line.kind == HANDLE_LINE_LEND || line.kind == HANDLE_LINE_HANDLE))
 		ck_assert_str_eq(line.tag, golden->tag);
 	if (r == 0 && line.kind == HANDLE_LINE_HANDLE)
 		check_handle(golden, &line);

@@ -308,6 +308,26 @@ TEST(acknowledgements_before_a_handle_do_not_take_its_socket)
 	end();
 }
 
+/* Its end has not been read yet. */
+TEST(a_socket_for_a_worker_that_has_just_ended_is_refused)
+{
+	int client[2];
+
+	begin();
+	make_pair(client);
+	close(b);
+	b = -1;
+	say(a, HANDLE("bbbbbb", "2"), client[1]);
+	close(client[1]);
+	turns(1);
+	expect_said(a, OUTCOME("2", "absent"));
+	ck_assert(is_over(client[0]));
+	close(client[0]);
+	ck_assert_int_eq(figure("absent"), 1);
+	ck_assert_int_eq(figure("passed"), 0);
+	end();
+}
+
 TEST(a_socket_for_an_unknown_worker_is_closed_and_counted)
 {
 	int client[2];
@@ -431,6 +451,7 @@ TEST(lines_that_need_no_action_are_ignored)
 	turns(2);
 	expect_said(a, "");
 	ck_assert_int_eq(figure("channels"), 2);
+	ck_assert_int_eq(figure("lost"), 1);
 	ck_assert_int_eq(figure("malformed"), 0);
 	end();
 }
