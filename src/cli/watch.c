@@ -44,9 +44,10 @@ struct watch {
 	struct instant taken; /* when the reply came */
 	int64_t elapsed_ms;   /* between the last two replies */
 	struct view view;
-	bool is_terminal; /* standard output */
-	bool has_keys;    /* standard input is a terminal too */
-	struct termios old;
+	bool is_terminal;   /* standard output */
+	bool has_keys;      /* standard input is a terminal too */
+	struct termios old; /* if it was when the view began: see had_keys */
+	bool had_keys;
 	int signals; /* signalfd(2) */
 	bool is_over;
 	int code;
@@ -116,6 +117,49 @@ take_keys(struct watch *watch)
 		watch->is_over |= keys[i] == 'q' || keys[i] == 'Q';
 }
 
+/* Turns off line editing and echo, and shows the alternate screen. */
+static void
+take_screen(struct watch *watch)
+{
+	struct termios raw = watch->old;
+
+	if (watch->had_keys) {
+		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	}
+	if (watch->is_terminal) {
+		measure_screen(watch);
+		fputs(ENTER, stdout);
+	}
+}
+
+static void
+give_screen(struct watch *watch)
+{
+	if (watch->is_terminal)
+		fputs(LEAVE, stdout);
+	fflush(stdout);
+	if (watch->had_keys)
+		tcsetattr(STDIN_FILENO, TCSANOW, &watch->old);
+}
+
+/* Stops, as Ctrl-Z wants, with the terminal as it was before. */
+static void
+pause_view(struct watch *watch)
+{
+	give_screen(watch);
+	raise(SIGSTOP);
+}
+
+/* Continues; also after a SIGSTOP that nobody could see coming. */
+static void
+resume_view(struct watch *watch)
+{
+	take_screen(watch);
+	if (watch->is_terminal)
+		draw(watch);
+}
+
 static void
 take_signal(struct watch *watch)
 {
@@ -123,11 +167,19 @@ take_signal(struct watch *watch)
 
 	if (read(watch->signals, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGWINCH) {
+	switch (info.ssi_signo) {
+	case SIGWINCH:
 		measure_screen(watch);
 		if (watch->is_terminal)
 			draw(watch);
-	} else {
+		break;
+	case SIGTSTP:
+		pause_view(watch);
+		break;
+	case SIGCONT:
+		resume_view(watch);
+		break;
+	default:
 		watch->is_over = true;
 	}
 }
@@ -181,12 +233,12 @@ wait_for_turn(struct watch *watch, struct instant due)
 	}
 }
 
-/* Turns off line editing and echo. */
+/* Blocks the signals that end or stop the view, and looks at the terminal. */
 static void
 enter(struct watch *watch)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
-	struct termios raw;
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH,
+		SIGTSTP, SIGCONT };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -196,40 +248,27 @@ enter(struct watch *watch)
 	signal(SIGPIPE, SIG_IGN);
 	watch->signals = signalfd(-1, &set, SFD_CLOEXEC);
 	watch->is_terminal = isatty(STDOUT_FILENO);
-	watch->has_keys = watch->is_terminal && isatty(STDIN_FILENO) &&
+	watch->had_keys = watch->is_terminal && isatty(STDIN_FILENO) &&
 			  tcgetattr(STDIN_FILENO, &watch->old) == 0;
+	watch->has_keys = watch->had_keys;
 	watch->view.has_colours =
 	    watch->is_terminal && getenv("NO_COLOR") == NULL;
-	if (watch->has_keys) {
-		raw = watch->old;
-		raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	}
-	if (watch->is_terminal) {
-		measure_screen(watch);
-		fputs(ENTER, stdout);
-	}
+	take_screen(watch);
 }
 
 static void
-leave(struct watch *watch, bool had_keys)
+leave(struct watch *watch)
 {
-	if (watch->is_terminal)
-		fputs(LEAVE, stdout);
-	fflush(stdout);
-	if (had_keys)
-		tcsetattr(STDIN_FILENO, TCSANOW, &watch->old);
+	give_screen(watch);
 	close(watch->signals);
 }
 
 static void
 run(struct watch *watch, int interval_ms)
 {
-	bool had_keys;
 	struct instant due;
 
 	enter(watch);
-	had_keys = watch->has_keys;
 	while (!watch->is_over) {
 		due = instant_after(clock_now(), interval_ms);
 		draw(watch);
@@ -237,7 +276,7 @@ run(struct watch *watch, int interval_ms)
 		if (!watch->is_over)
 			sample(watch);
 	}
-	leave(watch, had_keys);
+	leave(watch);
 }
 
 int

@@ -56,6 +56,36 @@ scenario('--watch shows rates, sparklines and clients, and q leaves all as it wa
 	stop();
 }, needs('tmux'));
 
+scenario('Ctrl-Z gives the screen back while --watch is stopped', async (start, t) => {
+	const daemon = await start();
+	const stop = await traffic(daemon);
+	t.after(stop);
+	await withTerminal(WIDE, async (terminal) => {
+		const isShown = () => /delivered +[1-9]/.test(terminal.text());
+		terminal.type('echo before');
+		terminal.enter();
+		await until(() => /^before$/m.test(terminal.text()), 'the shell');
+		terminal.type(`${BINARY} --socket ${daemon.socket} --watch --interval 200`);
+		terminal.enter();
+		for (let times = 0; times < 2; times++) {
+			await until(isShown, 'the view');
+			assert.doesNotMatch(terminal.text(), /before/);
+			terminal.key('C-z');
+			await until(() => /^before$/m.test(terminal.text()), 'the screen of before');
+			assert.ok(!isShown());
+			terminal.type(`stty -a | grep -ow -e -icanon -e icanon; echo is ${times}.`);
+			terminal.enter();
+			await until(() => terminal.text().includes(`\nis ${times}.`), 'the modes of the terminal');
+			assert.doesNotMatch(terminal.text(), /^-icanon$/m);
+			terminal.type('fg');
+			terminal.enter();
+		}
+		await until(isShown, 'the view again');
+		terminal.type('q');
+		await until(() => /^before$/m.test(terminal.text()), 'the end');
+	});
+}, needs('tmux'));
+
 scenario('--watch follows the size of the terminal', async (start) => {
 	const daemon = await start();
 	for (let n = 0; n < 12; n++)
