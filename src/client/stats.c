@@ -140,7 +140,8 @@ stats_on_refusal(struct pm2a *p, const char *code, const char *message)
 	struct stats_request *request;
 
 	if (!stats_is_owed(p) ||
-	    (strcmp(code, "bad-body") != 0 && strcmp(code, "busy") != 0))
+	    (strcmp(code, "bad-body") != 0 && strcmp(code, "busy") != 0 &&
+		strcmp(code, "reply-too-big") != 0))
 		return false;
 	request = settle(p);
 	if (request != NULL)

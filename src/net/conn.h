@@ -73,6 +73,10 @@ enum conn_sent conn_send(
 enum conn_sent conn_send_parts(
     struct conn *conn, const struct slice *parts, size_t n, bool is_volatile);
 
+/* Writes what is queued before the end of the turn, as far as the socket takes
+ * it. */
+void conn_flush_now(struct conn *conn);
+
 /*
  * Hints that in the unfinished unit of `size` bytes, or else in the last one,
  * only the first `head` bytes are looked at. For ops->input. A large unit's

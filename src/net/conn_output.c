@@ -109,6 +109,14 @@ conn_on_flush(struct loop_task *task)
 }
 
 void
+conn_flush_now(struct conn *conn)
+{
+	if (conn->cause != NULL || conn->out.is_stalled)
+		return;
+	conn_flush(conn);
+}
+
+void
 conn_on_writable(struct loop_event *event)
 {
 	struct conn *conn = container_of(event, struct conn, writable);

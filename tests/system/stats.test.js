@@ -263,3 +263,27 @@ scenario('uptime, ages and queues are sane', async (start) => {
 	for (const value of Object.values(second.overview.rates))
 		assert.ok(value >= 0);
 });
+
+scenario('a client that requests statistics has no queue of its own in them', async (start) => {
+	const daemon = await start();
+	const { overview, clients } = daemon.stats();
+	assert.strictEqual(clients.find(({ role }) => role === 'observer').queue_bytes, 0);
+	assert.strictEqual(overview.queue_bytes, 0);
+});
+
+scenario('a reply that no queue can take is refused, with the remedy', async (start) => {
+	const daemon = await start({ args: ['--max-frame', '4k', '--max-topic', '1k',
+		'--queue-limit', '8k', '--queue-soft-limit', '4k'] });
+	const peer = await daemon.member();
+	for (let i = 0; i < 12; i++)
+		await peer.subscribe([`${i}`.padEnd(1000, '-')]);
+	const { status, stderr } =
+		run(['--socket', daemon.socket, '--stats', 'topics']);
+	assert.notStrictEqual(status, 0);
+	assert.match(stderr, /STATS: a reply of \d+ bytes; queue-limit is 8192: request fewer/);
+	assert.strictEqual(daemon.rows('overview').errors['reply-too-big'], 1);
+	assert.deepStrictEqual(daemon.rows('closed').map(({ reason }) => reason)
+		.filter((reason) => reason !== 'eof'), []);
+	assert.strictEqual(run(['--socket', daemon.socket, '--stats', 'topics', '--limit', '2'])
+		.status, 0);
+});

@@ -14,6 +14,7 @@ static const char *const refusal_names[N_REFUSALS] = {
 	[REFUSED_TOO_MANY_QUESTIONS] = "too-many-questions",
 	[REFUSED_ANSWER_TOO_BIG] = "answer-too-big",
 	[REFUSED_GATHER_TOO_BIG] = "gather-too-big",
+	[REFUSED_REPLY_TOO_BIG] = "reply-too-big",
 };
 
 const char *

@@ -418,6 +418,21 @@ TEST(a_stalled_queue_is_written_when_the_peer_reads)
 	end();
 }
 
+TEST(a_queue_is_written_before_the_end_of_the_turn_if_the_socket_takes_it)
+{
+	char byte;
+
+	begin(generous);
+	send_bytes("1", 1, false, CONN_QUEUED);
+	ck_assert_uint_eq(conn_queue_bytes(conn), 1);
+	conn_flush_now(conn);
+	ck_assert_uint_eq(conn_queue_bytes(conn), 0);
+	ck_assert_int_eq(read(peer, &byte, 1), 1);
+	turn();
+	ck_assert_uint_eq(conn_stats(conn)->bytes_out, 1);
+	end();
+}
+
 TEST(over_the_hard_limit_it_is_cut_as_a_slow_consumer)
 {
 	struct conn_limits limits = { 1 << 20, 1 << 20, 10000, 0 };
