@@ -57,11 +57,18 @@ static struct {
 } account;
 
 static size_t
+lead_of(size_t size)
+{
+	return size == BLOB_CHUNK ? CHUNK_LEAD : 0;
+}
+
+static size_t
 cost_of(size_t size)
 {
 	if (size < PAGE)
 		return size + SMALL_COST;
-	return size + (size < XALLOC_MAPPED ? PAGE_COST : MAPPED_COST);
+	return size + lead_of(size) +
+	       (size < XALLOC_MAPPED ? PAGE_COST : MAPPED_COST);
 }
 
 static void
@@ -84,12 +91,6 @@ discharge(size_t bytes)
 	account.held -= bytes;
 	if (bytes < XALLOC_MAPPED)
 		account.heap -= bytes;
-}
-
-static size_t
-lead_of(size_t size)
-{
-	return size == BLOB_CHUNK ? CHUNK_LEAD : 0;
 }
 
 /* Returns a large spare blob that has `size` bytes and not half as many again,
