@@ -92,8 +92,9 @@ frame_run(const struct frame *f, size_t len, size_t max, uint32_t *n)
 	const uint64_t first = word(f->start);
 	const uint8_t *at;
 	size_t end = len < max ? len : max, run = f->size, size;
+	uint32_t n_frames = 1;
 
-	for (*n = 1; run + FRAME_HEADER_SIZE <= end; ++*n) {
+	for (; run + FRAME_HEADER_SIZE <= end; n_frames++) {
 		size = f->size;
 		at = f->start + run;
 		if (word(at) != first)
@@ -104,6 +105,7 @@ frame_run(const struct frame *f, size_t len, size_t max, uint32_t *n)
 			break;
 		run += size;
 	}
+	*n = n_frames;
 	return run;
 }
 
