@@ -157,8 +157,8 @@ function clusterAdapter(Base, view) {
 			this.requests = new Map(); // open requests
 			this.ackRequests = new Map(); // open broadcasts that clients acknowledge
 			methods.set(this, new ClusterMethods(this, namespace, opts));
-			this.on('create-room', (room) => namespace.onRoomCreated(room));
-			this.on('delete-room', (room) => namespace.onRoomDeleted(room));
+			this.on('create-room', namespace.onRoomCreated);
+			this.on('delete-room', namespace.onRoomDeleted);
 			namespace.open();
 			warnOfUnsupported(this, () => namespace.serverCount);
 		}

@@ -28,8 +28,8 @@ const WORDS = new Set(['NaN', 'Infinity']);
 
 /* Whether there may be another room with the same topic, a number or a string. */
 function looksLikeNumber(room) {
-	return typeof room === 'number' || WORDS.has(room) ||
-		(room.charCodeAt(0) <= NINE && !Number.isNaN(Number(room)));
+	return typeof room === 'string' ? (room.charCodeAt(0) <= NINE && !Number.isNaN(Number(room))) ||
+		WORDS.has(room) : typeof room === 'number';
 }
 
 class Hub {
@@ -95,7 +95,11 @@ class Hub {
 
 	/* Whether a room that is gone has shared its topic with another one. */
 	isShared(room, topicOf) {
-		return (this.#hasHash || looksLikeNumber(room)) && this.#hasRoomOf(topicOf(room));
+		if (!this.#hasHash && !looksLikeNumber(room)) {
+			return false;
+		}
+		const topic = topicOf(room);
+		return topic !== null && this.#hasRoomOf(topic);
 	}
 
 	#hasRoomOf(topic) {

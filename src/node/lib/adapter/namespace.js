@@ -114,30 +114,29 @@ class Namespace {
 		return this.#isOpen ? this.#hub.membersOf(this.#topics.topic) : 1;
 	}
 
-	onRoomCreated(room) {
-		if (this.#isOpen) {
-			this.#change(TYPE.SUBSCRIBE, room);
+	onRoomCreated = (room) => {
+		if (this.#isOpen && !this.#batch.add(TYPE.SUBSCRIBE, this.#prefix, room)) {
+			this.#changeAlone(TYPE.SUBSCRIBE, room);
 		}
-	}
+	};
 
-	onRoomDeleted(room) {
+	onRoomDeleted = (room) => {
 		if (this.#isOpen) {
 			this.#unsubscribe(room);
 		}
-	}
+	};
 
 	#unsubscribe(room) {
-		if (isRoom(room) && !this.#hub.isShared(room, this.#topicOf)) {
-			this.#change(TYPE.UNSUBSCRIBE, room);
+		if (!this.#hub.isShared(room, this.#topicOf) &&
+			!this.#batch.add(TYPE.UNSUBSCRIBE, this.#prefix, room)) {
+			this.#changeAlone(TYPE.UNSUBSCRIBE, room);
 		}
 	}
 
 	#topicOf = (room) => ofRoom(this.#topics.topic, room);
 
-	#change(type, room) {
-		if (!isRoom(room) || this.#batch.add(type, this.#prefix, room)) {
-			return;
-		}
+	/* A room whose topic is no part of a batch. */
+	#changeAlone(type, room) {
 		const topic = this.#topicOf(room);
 		if (topic !== null) {
 			this.client[changeRoom](type, topic);

@@ -16,12 +16,14 @@ const { LIMITS_UNTOLD, longestTopic } = require('./limits');
 const { TYPE } = sender;
 /* Characters of a topic. A head has one character above ASCII up to here. */
 const TOPIC_MAX = 127;
+const END = '#'; // of a topic
 const HEAD_SIZE = 2; // of a str, at most
 const FRAME_MAX = 512 * 1024; // bytes
 const BYTES_EACH = 3; // of a character, at most
 const OVERHEAD = 16; // bytes of a frame that are no topics, at most
 
-/* What stands before the rest of a topic: the head of a str, and the prefix. */
+/* What stands between the rest of a topic and that of the next: the end of the former, the
+ * head of a str, and the prefix. */
 class Prefix {
 	#texts = []; // by the size of the topic
 
@@ -35,7 +37,7 @@ class Prefix {
 
 	/* size: of the topic, in characters up to TOPIC_MAX. */
 	before(size) {
-		return this.#texts[size] ?? (this.#texts[size] = sender.strHeadText(size) + this.text);
+		return this.#texts[size] ?? (this.#texts[size] = END + sender.strHeadText(size) + this.text);
 	}
 }
 
@@ -90,8 +92,11 @@ class TopicBatch {
 		if (this.#out === null) {
 			return true;
 		}
+		if (typeof name !== 'string') {
+			return false;
+		}
 		const size = prefix.length + name.length + 1;
-		if (!(size <= this.#topicMax) || typeof name !== 'string') {
+		if (size > this.#topicMax) {
 			return false;
 		}
 		if (type === TYPE.UNSUBSCRIBE && this.#plain.hasPlain &&
@@ -101,14 +106,14 @@ class TopicBatch {
 		if (type !== this.#type || this.#count === 0 || this.#text.length > this.#textMax) {
 			this.#begin(type);
 		}
-		this.#text += prefix.before(size) + name + '#';
+		this.#text += prefix.before(size) + name;
 		this.#count++;
 		return true;
 	}
 
 	/* Returns the frame of what waits, and forgets it. */
 	take() {
-		const text = this.#text;
+		const text = (this.#text + END).slice(END.length);
 		const count = this.#count;
 		const type = this.#type;
 		this.#reset();
