@@ -24,6 +24,7 @@ const PART_BYTES = 128 * 1024;
 const LIST = 0x5b; // the first byte of JSON text
 const TABLE = 0x7b; // likewise
 const ARRAY_32 = 0xdd;
+const MANY = 1000;
 
 function isScalar(value) {
 	return typeof value !== 'object' || value === null;
@@ -203,6 +204,7 @@ class Descriptions {
 	#malformed = new Set(); // connections
 	#left = []; // parts that are not read yet
 	#isReading = false;
+	#count = 0; // descriptions
 	#onDone = null;
 
 	/* Takes a part of the answer of a connection. */
@@ -232,6 +234,7 @@ class Descriptions {
 	}
 
 	#add(from, list) {
+		this.#count += list.length;
 		const known = this.#lists.get(from);
 		if (known === undefined) {
 			this.#lists.set(from, list);
@@ -242,11 +245,15 @@ class Descriptions {
 		}
 	}
 
-	/* Promises the result with the descriptions as its answers. A worker that has
-	 * left has no sockets any more. */
+	/* Promises the result with the descriptions as its answers; if they are many, in a turn of
+	 * its own, since Socket.IO makes an object of each at once. A worker that has left has no sockets any
+	 * more. */
 	async end(result) {
 		if (this.#isReading) {
 			await new Promise((resolve) => { this.#onDone = resolve; });
+		}
+		if (this.#count > MANY) {
+			await new Promise((resolve) => { setImmediate(resolve); });
 		}
 		for (const { id, reason } of result.missing) {
 			if (reason === 'left') {

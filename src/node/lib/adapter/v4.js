@@ -6,17 +6,20 @@ const { AckRequest } = require('./ack-request');
 const { clusterAdapter } = require('./cluster-adapter');
 const { frameOf, joinWrites } = require('./websocket-frames');
 
-/* As broadcast() of the base class, but without encoding. */
+/* As broadcast() of the base class, but without encoding; the frame is made for the first
+ * socket that gets it. */
 function deliver(adapter, parts, packet, opts) {
 	const options = {
 		preEncoded: true,
 		volatile: opts.flags?.volatile,
 		compress: opts.flags?.compress,
 	};
-	if (parts.length === 1 && typeof parts[0] === 'string') {
-		options.wsPreEncodedFrame = frameOf(parts[0]);
-	}
+	let hasFrame = parts.length > 1 || typeof parts[0] !== 'string';
 	adapter.apply(opts, (socket) => {
+		if (!hasFrame) {
+			hasFrame = true;
+			options.wsPreEncodedFrame = frameOf(parts[0]);
+		}
 		socket.notifyOutgoingListeners?.(packet);
 		socket.client.writeToEngine(parts, options);
 	});

@@ -164,6 +164,13 @@ class Connection {
 
 	/* Writes now, before the end of the tick. */
 	flush() {
+		const batch = this.#out.takeBatch();
+		if (batch !== null) {
+			this.#sent += batch.length;
+			this.#socket.write(batch);
+			this.#endJoining();
+			return;
+		}
 		const out = this.#out.take();
 		if (out === null) {
 			return;

@@ -108,6 +108,13 @@ class WriteBuffer {
 		return taken;
 	}
 
+	/* As take(), if the TopicBatch has all that waits: returns its frame, or null. An awaited
+	 * join needs no more. */
+	takeBatch() {
+		return this.#bytes === 0 && this.#batch === null && this.#topics?.isEmpty === false ?
+			this.#topics.take() : null;
+	}
+
 	/* The buffers of take() are no longer needed. */
 	rewind() {
 		if (this.#bytes === 0) {

@@ -180,9 +180,14 @@ function readStrHeadText(text, at) {
 
 /* As topics(). text: `count` strings of ASCII, each after its strHeadText(). */
 function topicsOfText(type, text, count) {
-	const out = Buffer.allocUnsafe(HEADER_SIZE + ARRAY_HEAD + text.length);
-	const at = writeArrayHead(out, writeHead(out, type, 0, NOTHING), count);
-	return endFrame(out, at + out.latin1Write(text, at));
+	const head = count < 0x10 ? 1 : count < 0x10000 ? 3 : ARRAY_HEAD;
+	const size = HEADER_SIZE + head + text.length;
+	const out = Buffer.allocUnsafe(size);
+	out.writeUInt32BE(size - LENGTH_SIZE, 0);
+	out.writeUInt32BE(type * 2 ** 24, LENGTH_SIZE); // no flags, no topic
+	writeArrayHead(out, HEADER_SIZE, count);
+	out.latin1Write(text, HEADER_SIZE + head);
+	return out;
 }
 
 /* Returns the topic field for several topics, or null if they are too many for it. */
