@@ -24,12 +24,20 @@ const { isSharded, readSharded } = require('../socketio/redis-sharded');
 const { TYPE } = require('../wire/frame-writer');
 
 const NINE = 0x39; // digits and signs are not above it
+const CAPITAL_I = 0x49;
+const CAPITAL_N = 0x4e;
 const WORDS = new Set(['NaN', 'Infinity']);
 
 /* Whether there may be another room with the same topic, a number or a string. */
 function looksLikeNumber(room) {
-	return typeof room === 'string' ? (room.charCodeAt(0) <= NINE && !Number.isNaN(Number(room))) ||
-		WORDS.has(room) : typeof room === 'number';
+	if (typeof room !== 'string') {
+		return typeof room === 'number';
+	}
+	const first = room.charCodeAt(0);
+	if (first > NINE) {
+		return (first === CAPITAL_I || first === CAPITAL_N) && WORDS.has(room);
+	}
+	return !Number.isNaN(Number(room));
 }
 
 class Hub {

@@ -20,12 +20,8 @@ class Subscriptions {
 	constructor(outgoing, refuse) {
 		this.#outgoing = outgoing;
 		this.#refuse = refuse;
+		this.hasPlain = false; // whether isPlain() can be true
 		this.rooms = () => []; // lists the topics that come with change()
-	}
-
-	/* Whether isPlain() can be true. */
-	get hasPlain() {
-		return this.#plain > 0;
 	}
 
 	/* Whether the topic is kept here, and not as a member. */
@@ -41,7 +37,7 @@ class Subscriptions {
 	}
 
 	add(topic, isMember) {
-		this.#plain += !isMember - this.isPlain(topic);
+		this.#count(!isMember - this.isPlain(topic));
 		this.#topics.set(topic, isMember);
 		this.#send(TYPE.SUBSCRIBE, topic, isMember);
 	}
@@ -49,10 +45,15 @@ class Subscriptions {
 	/* No effect if the topic is not subscribed. */
 	remove(topic) {
 		const isMember = this.#topics.get(topic);
-		this.#plain -= this.isPlain(topic);
+		this.#count(-this.isPlain(topic));
 		if (this.#topics.delete(topic)) {
 			this.#send(TYPE.UNSUBSCRIBE, topic, isMember);
 		}
+	}
+
+	#count(n) {
+		this.#plain += n;
+		this.hasPlain = this.#plain > 0;
 	}
 
 	/* Sends all of them after HELLO, members first, so that each kind shares frames. */
