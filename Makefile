@@ -12,7 +12,7 @@ SHELL := /bin/bash
 PACKAGES := gcc libc6-dev pkg-config libevent-dev libmsgpack-dev libbsd-dev \
 	libjansson-dev
 PACKAGES_TEST := g++ check clang-format cppcheck shellcheck systemd chromium mandoc libasan8 libubsan1 \
-	redis-server redis-tools python3-redis python3-msgpack valgrind tmux zsh bash-completion socat prometheus python3-prometheus-client \
+	redis-server nginx-light redis-tools python3-redis python3-msgpack valgrind tmux zsh bash-completion socat prometheus python3-prometheus-client \
 	build-essential debhelper dpkg-dev lintian
 
 # msgpack-c is called msgpack on Debian 12 and msgpack-c elsewhere.
