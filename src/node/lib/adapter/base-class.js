@@ -64,9 +64,9 @@ function isExporting(exported, classes) {
 		classes.includes(Object.getOwnPropertyDescriptor(exported, key)?.value));
 }
 
-function tryRequire(file) {
+function tryRequire(file, name = PACKAGE) {
 	try {
-		return createRequire(file)(PACKAGE);
+		return createRequire(file)(name);
 	} catch {
 		return null;
 	}
@@ -125,12 +125,17 @@ function ownAdapter() {
 	}
 }
 
-/* Returns { Adapter, versions } of the socket.io that made the server, or null. */
+/* Returns { Adapter, Encoder, versions } of the socket.io that made the server, or null.
+ * Encoder: that of its own parser, if it is found. */
 function hostBehind(server) {
 	if (!behind.has(server)) {
 		const found = moduleBehind(server);
 		behind.set(server, found &&
-			{ Adapter: found.Adapter, versions: versionsAt(found.file) });
+			{
+				Adapter: found.Adapter,
+				Encoder: tryRequire(found.file, 'socket.io-parser')?.Encoder,
+				versions: versionsAt(found.file),
+			});
 	}
 	return behind.get(server);
 }
@@ -151,4 +156,11 @@ function hostOf(nsp) {
 	};
 }
 
-module.exports = { hostOf };
+/* Whether a server encodes with Socket.IO's own parser, as far as known. */
+function hasOwnEncoder(server) {
+	const { encoder } = server;
+	const own = hostBehind(server)?.Encoder;
+	return own !== undefined && encoder?.constructor === own && encoder.replacer === undefined;
+}
+
+module.exports = { hasOwnEncoder, hostOf };

@@ -3,7 +3,9 @@
 /* The adapter for Socket.IO 4, which extends that of socket.io-adapter 2. */
 
 const { AckRequest } = require('./ack-request');
+const { hasOwnEncoder } = require('./base-class');
 const { clusterAdapter } = require('./cluster-adapter');
+const { encodeLongTexts } = require('../socketio/long-texts');
 const { frameOf, joinWrites } = require('./websocket-frames');
 
 /* As broadcast() of the base class, but without encoding; the frame is made for the first
@@ -42,7 +44,10 @@ function viewOf(Base) {
 			return opts.rooms?.size > 0 ?
 				[...opts.rooms].some((room) => rooms.has(room)) : sids.size > 0;
 		},
-		encode: ({ encoder }, packet, flags, fn) => fn(encoder.encode(packet)),
+		encode: ({ encoder, nsp }, packet, flags, fn) => {
+			const parts = hasOwnEncoder(nsp.server) ? encodeLongTexts(encoder, packet) : null;
+			fn(parts ?? encoder.encode(packet));
+		},
 		deliver,
 		broadcastWithAck(adapter, ...args) {
 			Base.prototype.broadcastWithAck.apply(adapter, args);
