@@ -51,7 +51,7 @@ const BOUNDS = { emitter: 0.5, receiver: 0.5, total: 0.4, rate: 1 };
 const CELLS = [
 	{ size: 100, bounds: BOUNDS },
 	{ size: 1024, bounds: BOUNDS },
-	{ size: 10240, bounds: { ...BOUNDS, receiver: 0.2 } },
+	{ size: 10240, bounds: { ...BOUNDS, emitter: 0.4, receiver: 0.2 } },
 	{ size: 1024, at: 'each receiver', bounds: { ...BOUNDS, receiver: 0.7 } },
 	{ size: 1024, at: 'all three', bounds: {} },
 ];
