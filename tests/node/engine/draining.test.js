@@ -6,6 +6,8 @@ const assert = require('node:assert/strict');
 const http = require('node:http');
 const { describe, test } = require('node:test');
 
+const { WebSocket } = require('ws');
+
 const { next, until, within } = require('../../support/wait');
 const { Session, Site } = require('../support/site');
 
@@ -93,3 +95,22 @@ for (const major of [4, 2])
 			assert.equal(site.stats(1).forwarded, 1);
 		});
 	});
+
+test('a client that is upgrading through a worker that closes gets its WebSocket, and a new one then', async (t) => {
+	const site = await Site.start(t, { count: 3 });
+	const session = await Session.open(site, OWNER);
+	await session.post(OWNER, '40');
+	await session.poll(OWNER);
+	const socket = site.workers[OWNER].io.engine.clients[session.sid];
+	const ws = new WebSocket(`ws://127.0.0.1:${site.ports[LEAVING]}${session.target().replace('polling', 'websocket')}`);
+	await next(ws, 'open');
+	const closed = close(site.workers[LEAVING]);
+	const pong = next(ws, 'message');
+	ws.send('2probe');
+	assert.equal(String((await pong)[0]), '3probe');
+	const ended = next(ws, 'close');
+	ws.send('5');
+	await until(() => socket.transport.name === 'websocket', 'upgrade');
+	await ended;
+	await closed;
+});

@@ -17,7 +17,7 @@ const { Session, Site } = require('../support/site');
 const OWNER = 0;
 const WORKERS = 3;
 
-/* The requests of a session of worker 0, and what its socket there emits. */
+/* A session of worker 0, and the events of its socket there. */
 class Run {
 	#turn = 0;
 	#session;

@@ -6,14 +6,19 @@ const http = require('http');
 
 const pm2Adapter = require('../../../src/node');
 
-const server = http.createServer();
+const server = http.createServer((req, res) => res.end(JSON.stringify(stats())));
+/*
+ * Node's cluster module leaves a connection open that it gave to a worker in the moment of that
+ * worker's exit (see pm2.js). A poll on it ends with the session, sooner than after the default of 45 s.
+ */
+const OPTIONS = { serveClient: false, pingInterval: 2000, pingTimeout: 10_000 };
 const io = process.env.MAJOR === '2' ?
-	require('socket.io-2')(server, { serveClient: false }) :
-	new (require('socket.io').Server)(server, { serveClient: false });
+	require('socket.io-2')(server, OPTIONS) :
+	new (require('socket.io').Server)(server, { ...OPTIONS, allowEIO3: true });
 io.adapter(pm2Adapter());
 
 const { client } = io.of('/').adapter;
-const stats = () => ({ ...client.stats, pid: process.pid });
+const stats = () => ({ ...client.stats, pid: process.pid, sessions: io.engine.clientsCount });
 
 io.on('connection', (socket) => {
 	socket.emit('owner', process.pid);

@@ -13,20 +13,21 @@ const { io: connect4 } = require('socket.io-client');
 const connect2 = require('socket.io-client-2');
 
 const { PrivatePm2, waitUntil } = require('../../../docs/demo/private-pm2');
-const { within } = require('../../support/wait');
-const { freePort } = require('../support/pm2');
+const { freePort } = require('./pm2');
+const { send } = require('./site');
 
 const LONG = { timeout: 180_000 };
 const WORKERS = 4;
-const EACH = 4; // clients for each way
-const ECHOES = 5;
+const EACH = 3; // clients for each way
+const ECHOES = 3;
 const WAIT_MS = 40_000;
 
 const WAYS = [['polling'], ['polling', 'websocket'], ['websocket']];
 
-const CASES = [
-	{ name: 'pm2 7, Socket.IO 4', pm2: 'pm2', major: '4', connects: [connect4] },
-	{ name: 'pm2 6, Socket.IO 2', pm2: 'pm2-6', major: '2', connects: [connect2] },
+/* Servers of each major, and their clients. */
+const SERVERS = [
+	{ name: 'Socket.IO 4, its clients and those of 2', major: '4', connects: [connect4, connect2] },
+	{ name: 'Socket.IO 2', major: '2', connects: [connect2] },
 ];
 
 class Visitor {
@@ -46,18 +47,30 @@ class Visitor {
 		});
 	}
 
-	/* Asks until a session that lives answers. */
-	ask(event, ...args) {
-		return within(new Promise((resolve) => {
-			this.socket.emit(event, ...args, resolve);
-		}), `${event} over ${this.transports}`);
+	/* Asks again only if the session has ended, as those of a worker that ends do. */
+	async ask(event, ...args) {
+		const { length } = this.lost;
+		let answer;
+		this.socket.emit(event, ...args, (value) => { answer = [value]; });
+		await waitUntil(`${event} over ${this.transports}`, WAIT_MS, () => answer || this.lost.length > length);
+		if (answer)
+			return answer[0];
+		await waitUntil('a new session', WAIT_MS, () => this.owner);
+		return this.ask(event, ...args);
 	}
 }
 
-for (const { name, pm2: which, major, connects } of CASES)
+/* Tests with the pm2 of this package. */
+function testPm2(which) {
+	for (const { name, major, connects } of SERVERS)
+		testServer(which, { name, major, connects });
+}
+
+function testServer(which, { name, major, connects }) {
 	describe(name, LONG, () => {
 		const visitors = [];
 		let pm2;
+		let port;
 
 		const here = (what) => waitUntil(what, WAIT_MS, () => visitors.every(({ owner }) => owner));
 
@@ -74,14 +87,28 @@ for (const { name, pm2: which, major, connects } of CASES)
 				assert.equal(got.filter((each) => each === word).length, 1);
 		}
 
+		/* The figures of all workers: each answers some of the connections. */
+		async function figures(count = WORKERS) {
+			const found = new Map();
+			await waitUntil('answers of all workers', WAIT_MS, async () => {
+				const { text } = await send(port, '/');
+				const stats = JSON.parse(text);
+				found.set(stats.pid, stats);
+				return found.size === count;
+			});
+			return [...found.values()];
+		}
+
+		const sum = (all, figure) => all.reduce((total, each) => total + each[figure], 0);
+
 		const losses = () => visitors.reduce((sum, { lost }) => sum + lost.length, 0);
 
 		before(async () => {
-			const port = await freePort();
+			port = await freePort();
 			pm2 = new PrivatePm2({
 				pm2: which,
 				...(process.env.PM2ADAPTERD && { daemon: process.env.PM2ADAPTERD }),
-				ecosystem: path.join(__dirname, '../support/any-worker.config.js'),
+				ecosystem: path.join(__dirname, 'any-worker.config.js'),
 				env: { PORT: String(port), MAJOR: major },
 			});
 			await pm2.start();
@@ -100,14 +127,9 @@ for (const { name, pm2: which, major, connects } of CASES)
 		test('clients over every transport', LONG, async () => {
 			await works();
 			assert.equal(losses(), 0);
-			const figures = new Map();
-			for (const visitor of visitors) {
-				const stats = await visitor.ask('stats');
-				figures.set(stats.pid, stats);
-			}
-			const sum = (figure) => [...figures.values()].reduce((all, each) => all + each[figure], 0);
-			assert.ok(sum('forwarded') > EACH * ECHOES, `${sum('forwarded')} forwarded`);
-			assert.equal(sum('ownerGone'), 0);
+			const all = await figures();
+			assert.ok(sum(all, 'forwarded') > EACH * ECHOES, `${sum(all, 'forwarded')} forwarded`);
+			assert.equal(sum(all, 'ownerGone'), 0);
 		});
 
 		test('a restart of the daemon ends no session', LONG, async () => {
@@ -130,6 +152,31 @@ for (const { name, pm2: which, major, connects } of CASES)
 			await works();
 		});
 
+		/* Those whose connection it has lose it, and the others nothing. */
+		test('kill -9 of a worker that has no session ends none but those that it forwards', LONG, async () => {
+			await pm2.run('scale', 'app', String(WORKERS + 1));
+			await pm2.whenJoined(WORKERS + 1);
+			const owners = new Set(visitors.map(({ owner }) => owner));
+			const forwarder = (await pm2.pids('app')).find((pid) => !owners.has(pid));
+			assert.ok(forwarder, 'a worker without sessions');
+			await waitUntil('forwarded requests', WAIT_MS, async () => {
+				await works();
+				return (await figures(WORKERS + 1)).find(({ pid }) => pid === forwarder).forwarded > 0;
+			});
+			const before_ = losses();
+			process.kill(forwarder, 'SIGKILL');
+			await pm2.whenJoined(WORKERS + 1);
+			await works();
+			for (const { transports, lost } of visitors)
+				assert.ok(!lost.includes(forwarder), `a session over ${transports} was there`);
+			const direct = visitors.filter(({ transports }) => !transports.includes('polling'));
+			assert.ok(direct.length > 0 && losses() - before_ <= visitors.length - direct.length);
+			await waitUntil('end of the sessions that were left', WAIT_MS,
+				async () => sum(await figures(WORKERS + 1), 'sessions') === visitors.length);
+			await pm2.run('scale', 'app', String(WORKERS));
+			await pm2.whenJoined(WORKERS);
+		});
+
 		test('a reload ends the sessions of the workers that it ends, and no others', LONG, async () => {
 			const before_ = visitors.map(({ lost }) => lost.length);
 			const old = await pm2.pids('app');
@@ -147,9 +194,6 @@ for (const { name, pm2: which, major, connects } of CASES)
 			}
 		});
 
-		if (which !== 'pm2')
-			return; // once is enough
-
 		test('scale, up and down', LONG, async () => {
 			await pm2.run('scale', 'app', String(WORKERS + 1));
 			await pm2.whenJoined(WORKERS + 1);
@@ -159,3 +203,6 @@ for (const { name, pm2: which, major, connects } of CASES)
 			await works();
 		});
 	});
+}
+
+module.exports = { testPm2 };

@@ -29,6 +29,8 @@ const { OwnerPool } = require('./owner-pool');
 const { sessionIn, tagOf } = require('./session-id');
 const { tunnel } = require('./tunnel');
 
+const UPGRADE_MS = 1000;
+
 const isInner = Symbol('isInner'); // on a request: another worker forwarded it
 
 class AnyWorker {
@@ -40,7 +42,7 @@ class AnyWorker {
 	#channel; // to the daemon, for sockets
 	#lookup = null; // an OwnerLookup if ids do not name their owner
 	#polls = new OpenPolls((...args) => this.#pool.connect(...args));
-	#tunnels = new Set(); // clients' sockets
+	#tunnels = new Map(); // client's socket → time of its upgrade, see #endTunnel()
 	#original;
 	#on = { // see ForwardedRequest
 		onGone: (req, res, owner) => {
@@ -216,9 +218,12 @@ class AnyWorker {
 				return;
 			}
 			this.#stats.tunnelled++;
-			this.#tunnels.add(client);
+			this.#tunnels.set(client, performance.now());
 			client.once('close', () => this.#tunnels.delete(client));
 			tunnel(req, client, head, socket);
+			if (this.#polls.isDraining) {
+				this.#endTunnel(client);
+			}
 		});
 	}
 
@@ -235,12 +240,27 @@ class AnyWorker {
 		}
 	}
 
+	/*
+	 * Ends a tunnel whose worker closes, but leaves a session the time to upgrade: the
+	 * client of Engine.IO that loses a WebSocket between its probe and its upgrade is
+	 * stuck until a ping is overdue.
+	 */
+	#endTunnel(client) {
+		const age = performance.now() - this.#tunnels.get(client);
+		if (age >= UPGRADE_MS) {
+			client.destroySoon();
+		} else {
+			const timer = setTimeout(() => client.destroySoon(), UPGRADE_MS - age);
+			client.once('close', () => clearTimeout(timer));
+		}
+	}
+
 	/* The sessions of this worker end. Those that still have to be told so, on their
 	 * next poll, need the Unix socket. */
 	#onClose() {
 		this.#polls.drain();
-		for (const client of this.#tunnels) {
-			client.destroySoon();
+		for (const client of this.#tunnels.keys()) {
+			this.#endTunnel(client);
 		}
 		const closeIfEmpty = () => {
 			if (this.#engine.clientsCount === 0) {

@@ -160,6 +160,7 @@ class OwnerPool {
 		for (const connection of [...this.#idle.values()].flat()) {
 			n++;
 			if (connection.age++ > 0) {
+				this.forget(connection);
 				connection.destroy();
 			}
 		}

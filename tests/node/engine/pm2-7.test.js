@@ -1,0 +1,3 @@
+'use strict';
+
+require('../support/any-worker-pm2').testPm2('pm2');
