@@ -27,8 +27,8 @@ const SOCKETS = 2500; // of each worker
 const HELD_MAX_MS = 50;
 
 /*
- * The best peer is 1. Half of what fetchSockets() costs the asker is the garbage collector, and a
- * sixth Socket.IO's objects, in all adapters alike. A small request costs the wake-ups of processes;
+ * The best peer is 1. Half of what fetchSockets() costs the asker is the garbage collector, most
+ * of it for the objects that Socket.IO makes with any adapter. A small request costs the wake-ups of processes;
  * cluster-adapter has one process fewer on the way, and its asker half as many of them.
  */
 const CALLS = [

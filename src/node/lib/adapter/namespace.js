@@ -160,7 +160,7 @@ class Namespace {
 	}
 
 	/**
-	 * What a join returns: a promise that is fulfilled when all rooms are subscribed,
+	 * The result of a join: a promise that is fulfilled when all rooms are subscribed,
 	 * or undefined if they are already.
 	 *
 	 * Subscriptions to new rooms are written when the promise is awaited, before

@@ -1,8 +1,8 @@
 'use strict';
 
 /*
- * What a join returns while its subscription is not certainly in force. As far as a
- * program can see it is a promise, but it begins to work when it is awaited: most joins
+ * The result of a join while its subscription is not certainly in force. It looks like a
+ * promise, but begins to work when it is awaited: most joins
  * are not, and their subscriptions leave together at the end of the tick; a join that is
  * awaited by itself writes at once, and does not need the end of the tick for it.
  */

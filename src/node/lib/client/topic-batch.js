@@ -22,8 +22,8 @@ const FRAME_MAX = 512 * 1024; // bytes
 const BYTES_EACH = 3; // of a character, at most
 const OVERHEAD = 16; // bytes of a frame that are no topics, at most
 
-/* What stands between the rest of a topic and that of the next: the end of the former, the
- * head of a str, and the prefix. */
+/* The text between two names: the end of a topic, and the head of a str and the prefix of
+ * the next. */
 class Prefix {
 	#texts = []; // by the size of the topic
 

@@ -14,7 +14,7 @@
 const { randomBytes } = require('node:crypto');
 
 const LONG = 1024; // characters
-const UNSAFE = /[^ !#-[\]-\ud7ff\ue000-\uffff]/; // what JSON may escape
+const UNSAFE = /[^ !#-[\]-\ud7ff\ue000-\uffff]/; // characters that JSON may escape
 const PLACE = randomBytes(18).toString('base64url'); // in no packet
 const QUOTED = `"${PLACE}"`;
 
