@@ -317,19 +317,36 @@ open_at(struct sockets *sockets, const struct config *config,
 		   : open_address(sockets, config, entry, subject, where);
 }
 
-/* Creates pm2's folder, as pm2 would, if the socket is there by default; and
- * says so if the socket is elsewhere because that path is too long. */
+/* Creates pm2's folder, as pm2 would, or the folder of the short path. Returns
+ * whether there is one. */
+static bool
+settle_default(struct place *place, char path[PLACE_SOCKET_MAX + 1])
+{
+	if (place_settle(place, path) != 0 || place->folder[0] == '\0')
+		return false;
+	if (mkdir(place->folder, 0700) == 0)
+		log_info("folder-created", "path=%s", place->folder);
+	return true;
+}
+
+static void
+create_default(void)
+{
+	char path[PLACE_SOCKET_MAX + 1];
+	struct place place;
+
+	(void)settle_default(&place, path);
+}
+
+/* Creates the folder of the default socket, and says so if the socket is
+ * elsewhere because its path is too long. */
 static void
 prepare_default(void)
 {
 	char path[PLACE_SOCKET_MAX + 1];
 	struct place place;
 
-	if (place_settle(&place, path) != 0 || place.folder[0] == '\0')
-		return;
-	if (mkdir(place.folder, 0700) == 0)
-		log_info("folder-created", "path=%s", place.folder);
-	if (place.n_shorter > 0)
+	if (settle_default(&place, path) && place.n_shorter > 0)
 		log_warn("socket-elsewhere", "path=%s bytes=%zu max=%d used=%s",
 		    place.path, strlen(place.path), PLACE_SOCKET_MAX, path);
 }
@@ -433,14 +450,20 @@ open_all(struct sockets *sockets, const struct config *config)
 }
 
 static int
-start(const struct sockets_entry *entry)
+start(const struct sockets *sockets, const struct sockets_entry *entry,
+    const struct config *config)
 {
+	bool is_default =
+	    config->socket_is_default &&
+	    (entry->role == SOCKETS_NATIVE || entry->role == SOCKETS_HANDLES);
 	const struct role *role = &roles[entry->role];
 	const char *where = entry->where == NULL ? role->name : entry->where;
 	int r = listen_start(entry->listener);
 
 	if (r != 0)
 		return refuse_socket(where, r, 0);
+	keeper_add(sockets->keeper, entry->listener,
+	    is_default ? create_default : NULL);
 	if (entry->where != NULL && entry->role == SOCKETS_NATIVE)
 		log_info("listening", "%s=%s pid=%d version=%s", role->key,
 		    where, getpid(), VERSION);
@@ -452,13 +475,15 @@ start(const struct sockets_entry *entry)
 int
 sockets_open(struct sockets *sockets, const struct config *config)
 {
-	int code = adopt_all(sockets, config);
+	int code;
 
+	sockets->keeper = keeper_new(sockets->loop);
+	code = adopt_all(sockets, config);
 	if (code == 0)
 		code = open_all(sockets, config);
 	/* The native one last: a client that reaches it can use the others. */
 	for (size_t i = sockets->n; code == 0 && i > 0; i--)
-		code = start(&sockets->open[i - 1]);
+		code = start(sockets, &sockets->open[i - 1], config);
 	for (size_t i = 0; code == 0 && i < sockets->n; i++)
 		if (sockets->open[i].role == SOCKETS_NATIVE)
 			hub_set_listener(
@@ -473,8 +498,9 @@ sockets_has_handles(const struct sockets *sockets)
 }
 
 static void
-close_entry(struct sockets_entry *entry)
+close_entry(struct sockets *sockets, struct sockets_entry *entry)
 {
+	keeper_remove(sockets->keeper, entry->listener);
 	listen_close(entry->listener);
 	free(entry->where);
 	entry->listener = NULL;
@@ -487,7 +513,7 @@ sockets_close(struct sockets *sockets)
 	hub_set_listener(sockets->hub, NULL);
 	for (size_t i = 0; i < sockets->n; i++)
 		if (!roles[sockets->open[i].role].stays)
-			close_entry(&sockets->open[i]);
+			close_entry(sockets, &sockets->open[i]);
 }
 
 void
@@ -495,5 +521,7 @@ sockets_fini(struct sockets *sockets)
 {
 	sockets_close(sockets);
 	while (sockets->n > 0)
-		close_entry(&sockets->open[--sockets->n]);
+		close_entry(sockets, &sockets->open[--sockets->n]);
+	keeper_free(sockets->keeper);
+	sockets->keeper = NULL;
 }

@@ -13,6 +13,7 @@
 #include "edge/handles/handles.h"
 #include "edge/native/native.h"
 #include "edge/redis/redis.h"
+#include "net/keeper.h"
 #include "net/listen.h"
 #include "net/loop.h"
 #include "ops/metrics.h"
@@ -45,6 +46,7 @@ struct sockets {
 	struct handles *handles;
 	struct metrics *metrics;
 	char native_path[BOUND_PATH_MAX + 1]; /* empty: unknown */
+	struct keeper *keeper; /* of those at paths; NULL: not open */
 	struct sockets_entry open[SOCKETS_MAX];
 	size_t n;
 };

@@ -24,6 +24,7 @@ struct bound {
 	int fd;
 	struct lock *lock;
 	char *path;
+	mode_t mode;
 	dev_t dev; /* of the socket that was bound at `path` */
 	ino_t ino; /* 0: none */
 };
@@ -125,8 +126,9 @@ find_holder(const char *path, const char *lock_path, pid_t pid)
 	return 0;
 }
 
+/* With `may_wait`, looks for the process that holds the lock, for a while. */
 static int
-take_lock(struct bound *bound, pid_t *holder)
+take_lock(const char *socket, bool may_wait, struct lock **out, pid_t *holder)
 {
 	static const int errors[] = {
 		[LOCK_E_HELD] = BOUND_E_HELD,
@@ -137,16 +139,16 @@ take_lock(struct bound *bound, pid_t *holder)
 	char path[BOUND_PATH_MAX + sizeof(BOUND_LOCK_SUFFIX)];
 	int r;
 
-	snprintf(path, sizeof(path), "%s" BOUND_LOCK_SUFFIX, bound->path);
-	r = lock_take(path, &bound->lock, holder);
+	snprintf(path, sizeof(path), "%s" BOUND_LOCK_SUFFIX, socket);
+	r = lock_take(path, out, holder);
 	if (r <= 0)
 		return r;
-	if (r == LOCK_E_HELD)
-		*holder = find_holder(bound->path, path, *holder);
-	else
+	if (r != LOCK_E_HELD)
 		*holder = 0;
+	else if (may_wait)
+		*holder = find_holder(socket, path, *holder);
 	/* Another user's daemon has a lock of that user. */
-	if (r == LOCK_E_OWNER && is_served(bound->path, holder))
+	if (r == LOCK_E_OWNER && is_served(socket, holder))
 		return BOUND_E_HELD;
 	return errors[r];
 }
@@ -185,7 +187,7 @@ set_mode(int fd, const struct stat *st, mode_t mode)
 
 /* Records the socket that was bound at `path`, and sets its mode. */
 static int
-own(struct bound *bound, mode_t mode)
+own(struct bound *bound)
 {
 	int fd = open(bound->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	int r = fd < 0 ? -errno : 0;
@@ -198,7 +200,7 @@ own(struct bound *bound, mode_t mode)
 	if (r == 0) {
 		bound->dev = st.st_dev;
 		bound->ino = st.st_ino;
-		r = set_mode(fd, &st, mode);
+		r = set_mode(fd, &st, bound->mode);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -206,7 +208,7 @@ own(struct bound *bound, mode_t mode)
 }
 
 static int
-bind_path(struct bound *bound, mode_t mode)
+bind_path(struct bound *bound)
 {
 	struct sockaddr_un sun = address(bound->path);
 	mode_t mask;
@@ -216,11 +218,11 @@ bind_path(struct bound *bound, mode_t mode)
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (bound->fd < 0)
 		return err_trace(-errno);
-	mask = umask(0777 & ~mode);
+	mask = umask(0777 & ~bound->mode);
 	r = bind(bound->fd, (struct sockaddr *)&sun, sizeof(sun));
 	error = errno;
 	umask(mask);
-	return r == 0 ? own(bound, mode) : err_trace(-error);
+	return r == 0 ? own(bound) : err_trace(-error);
 }
 
 int
@@ -235,16 +237,23 @@ bound_open(const char *path, mode_t mode, struct bound **out, pid_t *holder)
 	bound = xcalloc(1, sizeof(*bound));
 	bound->fd = -1;
 	bound->path = xstrdup(path);
-	r = take_lock(bound, holder);
+	bound->mode = mode;
+	r = take_lock(path, true, &bound->lock, holder);
 	if (r == 0)
 		r = clear_path(path, holder);
 	if (r == 0)
-		r = bind_path(bound, mode);
+		r = bind_path(bound);
 	if (r == 0)
 		*out = bound;
 	else
 		bound_close(bound);
 	return r;
+}
+
+const char *
+bound_path(const struct bound *bound)
+{
+	return bound->path;
 }
 
 int
@@ -254,15 +263,64 @@ bound_fd(const struct bound *bound)
 }
 
 /* The inode can't be another socket's while ours is open. */
-void
-bound_close(struct bound *bound)
+bool
+bound_is_in_place(const struct bound *bound)
 {
 	struct stat st;
 
+	return bound->ino != 0 && lstat(bound->path, &st) == 0 &&
+	       st.st_dev == bound->dev && st.st_ino == bound->ino;
+}
+
+int
+bound_keep_lock(struct bound *bound, pid_t *holder)
+{
+	struct lock *lock;
+	int r;
+
+	*holder = 0;
+	if (lock_is_in_place(bound->lock))
+		return 0;
+	r = take_lock(bound->path, false, &lock, holder);
+	if (r != 0)
+		return r;
+	lock_release(bound->lock);
+	bound->lock = lock;
+	return 0;
+}
+
+int
+bound_restore(struct bound *bound, int backlog, int *old, pid_t *holder)
+{
+	struct bound made = *bound;
+	int r = bound_keep_lock(bound, holder);
+
+	if (r == 0)
+		r = clear_path(bound->path, holder);
+	if (r != 0)
+		return r;
+	made.fd = -1;
+	r = bind_path(&made);
+	if (r == 0 && listen(made.fd, backlog) != 0)
+		r = err_trace(-errno);
+	if (r != 0) {
+		if (made.fd >= 0)
+			close(made.fd);
+		return r;
+	}
+	*old = bound->fd;
+	bound->fd = made.fd;
+	bound->dev = made.dev;
+	bound->ino = made.ino;
+	return 0;
+}
+
+void
+bound_close(struct bound *bound)
+{
 	if (bound == NULL)
 		return;
-	if (bound->ino != 0 && lstat(bound->path, &st) == 0 &&
-	    st.st_dev == bound->dev && st.st_ino == bound->ino)
+	if (bound_is_in_place(bound))
 		unlink(bound->path);
 	if (bound->fd >= 0)
 		close(bound->fd);

@@ -10,6 +10,7 @@
 #ifndef PM2A_NET_BOUND_H
 #define PM2A_NET_BOUND_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -38,8 +39,24 @@ enum bound_error {
 int must_check bound_open(
     const char *path, mode_t mode, struct bound **out, pid_t *holder);
 
+const char *bound_path(const struct bound *bound);
+
 /* Returns the descriptor: non-blocking, and closed by bound_close(). */
 int bound_fd(const struct bound *bound);
+
+/* Returns whether the file at the path is still the socket that was bound. */
+bool bound_is_in_place(const struct bound *bound);
+
+/* Takes the lock again if its file is gone. Returns 0 if the lock is held and
+ * in place, BOUND_E_* or a negative errno. Does not wait for another holder. */
+int must_check bound_keep_lock(struct bound *bound, pid_t *holder);
+
+/* Binds a socket that listens at the path from which the former one was
+ * removed, under the rules of bound_open(), but without waiting for another
+ * holder. Returns 0 with the former descriptor in *old, which the caller
+ * closes; or BOUND_E_* or a negative errno, and the former one stays. */
+int must_check bound_restore(
+    struct bound *bound, int backlog, int *old, pid_t *holder);
 
 /* Removes the socket and the lock if they are still the files created here.
  * NULL is allowed. */

@@ -72,6 +72,15 @@ listen_retry(void)
 		expire(&listener->source, loop_now(listener->loop));
 }
 
+static void
+pause_for_now(struct listener *listener)
+{
+	if (listener->resume.ms == INSTANT_NEVER.ms)
+		TAILQ_INSERT_TAIL(&paused, listener, link);
+	listener->resume = instant_after(loop_now(listener->loop), PAUSE_MS);
+	loop_event_del(&listener->readable);
+}
+
 /*
  * An accept that fails for lack of descriptors leaves the connection in the
  * backlog, so the socket stays readable and accepting again would spin.
@@ -81,9 +90,7 @@ pause_accepting(struct listener *listener)
 {
 	listener->stats.n_paused++;
 	n_paused++;
-	listener->resume = instant_after(loop_now(listener->loop), PAUSE_MS);
-	TAILQ_INSERT_TAIL(&paused, listener, link);
-	loop_event_del(&listener->readable);
+	pause_for_now(listener);
 	if (!listener->has_complained)
 		log_warn("accept-paused", "error=\"%s\" retry_ms=%d",
 		    strerror(errno), PAUSE_MS);
@@ -131,11 +138,10 @@ is_out_of_descriptors(int error)
 	       error == ENOMEM;
 }
 
-static void
-on_acceptable(struct loop_event *event)
+/* Returns whether more connections may wait. */
+static bool
+accept_some(struct listener *listener)
 {
-	struct listener *listener =
-	    container_of(event, struct listener, readable);
 	struct peer peer;
 	int accepted;
 
@@ -144,14 +150,14 @@ on_acceptable(struct loop_event *event)
 		    listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (accepted < 0 && is_out_of_descriptors(errno)) {
 			pause_accepting(listener);
-			return;
+			return false;
 		}
 		if (accepted < 0) {
 			if (errno == EAGAIN)
 				listener->has_complained = false;
 			else if (errno != EINTR)
 				listener->stats.n_failed++;
-			return;
+			return false;
 		}
 		listener->stats.n_accepted++;
 		if (listener->is_tcp)
@@ -159,6 +165,13 @@ on_acceptable(struct loop_event *event)
 		peer = peer_of(accepted, listener->is_tcp);
 		listener->ops->accepted(listener->user, accepted, &peer);
 	}
+	return true;
+}
+
+static void
+on_acceptable(struct loop_event *event)
+{
+	accept_some(container_of(event, struct listener, readable));
 }
 
 static struct listener *
@@ -325,6 +338,57 @@ listen_open_tcp(struct loop *loop, const struct listen_address *address,
 	*out = listener_new(loop, ops, user);
 	(*out)->is_tcp = true;
 	(*out)->fd = fd;
+	return 0;
+}
+
+const char *
+listen_path(const struct listener *listener)
+{
+	return listener->bound == NULL ? NULL : bound_path(listener->bound);
+}
+
+bool
+listen_is_in_place(const struct listener *listener)
+{
+	return bound_is_in_place(listener->bound);
+}
+
+void
+listen_keep_lock(struct listener *listener)
+{
+	pid_t holder;
+
+	if (bound_keep_lock(listener->bound, &holder) != 0)
+		log_debug("lock-lost", "path=%s" BOUND_LOCK_SUFFIX,
+		    listen_path(listener));
+}
+
+/* Clients that connected before the file was removed are let in. */
+static void
+accept_waiting(struct listener *listener)
+{
+	for (int i = 0; i < LISTEN_BACKLOG / ACCEPTS_MAX; i++)
+		if (!accept_some(listener))
+			return;
+}
+
+int
+listen_restore(struct listener *listener, pid_t *holder)
+{
+	int old = -1,
+	    r = bound_restore(listener->bound, LISTEN_BACKLOG, &old, holder);
+
+	if (r != 0)
+		return r;
+	accept_waiting(listener);
+	loop_event_del(&listener->readable);
+	close(old);
+	listener->fd = bound_fd(listener->bound);
+	loop_event_init(&listener->readable, listener->loop, listener->fd,
+	    LOOP_READABLE, on_acceptable);
+	if (listener->resume.ms == INSTANT_NEVER.ms &&
+	    loop_event_add(&listener->readable) != 0)
+		pause_for_now(listener);
 	return 0;
 }
 

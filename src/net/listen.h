@@ -83,6 +83,21 @@ int must_check listen_adopt(struct loop *loop, int fd,
 /* Starts listening and accepting. Returns 0 or a negative errno. */
 int must_check listen_start(struct listener *listener);
 
+/* Returns the path of a socket that listen_open() created, else NULL. */
+const char *listen_path(const struct listener *listener);
+
+/* For a started listener with a path: whether its socket is still there. */
+bool listen_is_in_place(const struct listener *listener);
+
+/* For a listener with a path: takes the lock again if its file is gone, unless
+ * another process has it by now. */
+void listen_keep_lock(struct listener *listener);
+
+/* Listens again at the path from which the socket was removed, after accepting
+ * the connections that wait on the former one. Returns 0, or a
+ * result of bound_restore(); then nothing has changed. */
+int must_check listen_restore(struct listener *listener, pid_t *holder);
+
 /* Stops accepting, closes the socket, and removes it and its lock if
  * listen_open() created them. NULL is allowed. */
 void listen_close(struct listener *listener);

@@ -159,16 +159,20 @@ lock_take(const char *path, struct lock **out, pid_t *holder)
 }
 
 /* The inode can't be another file's while it is open here. */
+bool
+lock_is_in_place(const struct lock *lock)
+{
+	struct stat st = { .st_dev = lock->dev, .st_ino = lock->ino };
+
+	return is_at(lock->path, &st);
+}
+
 void
 lock_release(struct lock *lock)
 {
-	struct stat st = { 0 };
-
 	if (lock == NULL)
 		return;
-	st.st_dev = lock->dev;
-	st.st_ino = lock->ino;
-	if (is_at(lock->path, &st))
+	if (lock_is_in_place(lock))
 		unlink(lock->path);
 	close(lock->fd);
 	free(lock->path);

@@ -10,6 +10,7 @@
 #ifndef PM2A_NET_LOCK_H
 #define PM2A_NET_LOCK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -27,6 +28,9 @@ enum lock_error {
  * LOCK_E_* or a negative errno. With LOCK_E_HELD, *holder is the pid in the
  * file, or 0 if none. */
 int must_check lock_take(const char *path, struct lock **out, pid_t *holder);
+
+/* Returns whether the locked file is still the one at the path. */
+bool lock_is_in_place(const struct lock *lock);
 
 /* Removes the file if it is still the locked one, and releases the lock. NULL
  * is allowed. */

@@ -51,6 +51,12 @@ const struct figure_info figures_info[N_FIGURES] = {
 	[FIGURE_ACCEPT_PAUSES] = { NULL, "accept_pauses",
 	    "pm2adapterd_accept_pauses", FIGURE_COUNTER,
 	    "Pauses of accepting because descriptors ran out" },
+	[FIGURE_SOCKETS_RESTORED] = { NULL, "sockets_restored",
+	    "pm2adapterd_sockets_restored", FIGURE_COUNTER,
+	    "Sockets bound again because their file was gone" },
+	[FIGURE_SOCKETS_ABSENT] = { NULL, "sockets_absent",
+	    "pm2adapterd_sockets_absent", FIGURE_GAUGE,
+	    "Sockets that are not at their path now" },
 	[FIGURE_TURN_CPU_MAX_US] = { NULL, "turn_cpu_max_us",
 	    "pm2adapterd_turn_cpu_max_seconds", FIGURE_GAUGE,
 	    "Most CPU time that a turn of the loop took, to some hundred "

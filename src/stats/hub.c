@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "net/keeper.h"
 #include "net/piped.h"
 
 #define SOURCE_FIGURES_MAX 64
@@ -196,6 +197,8 @@ take_net(const struct hub *hub, int64_t *v)
 	v[FIGURE_SPLICED_FAILED] = (int64_t)piped->n_failed;
 	v[FIGURE_ACCEPTED] = (int64_t)accepts->n_accepted;
 	v[FIGURE_ACCEPT_PAUSES] = (int64_t)listen_n_paused();
+	v[FIGURE_SOCKETS_RESTORED] = (int64_t)keeper_stats()->n_restored;
+	v[FIGURE_SOCKETS_ABSENT] = (int64_t)keeper_stats()->n_absent;
 }
 
 static void

@@ -70,9 +70,11 @@ for (const [what, put, words, options = {}] of TRAPS) {
 scenario('the end of a daemon whose files were removed leaves its heir\'s alone',
 	async (start) => {
 		const first = await start();
+		first.child.kill('SIGSTOP'); // or it would take its path again
 		fs.rmSync(first.socket);
 		fs.rmSync(`${first.socket}.pid`);
 		const heir = await start({ dir: first.dir });
+		first.child.kill('SIGCONT');
 		const pid = () => fs.readFileSync(`${first.socket}.pid`, 'utf8');
 		assert.strictEqual(pid(), String(heir.pid));
 		await first.stop();
