@@ -44,8 +44,8 @@ function listen(server) {
 	});
 }
 
-/* One request on a connection of its own, or on one of `agent`. `body`: one chunk, or an array. */
-function send(port, target, { method = 'GET', headers = {}, body, agent = false } = {}) {
+/* One request on a connection of its own, or on one of `agent`. `body`: one chunk, or an array. `ms`: to wait at most. */
+function send(port, target, { method = 'GET', headers = {}, body, agent = false, ms } = {}) {
 	return within(new Promise((resolve, reject) => {
 		const req = http.request({ port, host: '127.0.0.1', path: target, method, headers, agent });
 		req.on('response', (res) => {
@@ -61,7 +61,7 @@ function send(port, target, { method = 'GET', headers = {}, body, agent = false 
 		for (const chunk of Array.isArray(body) ? body : [])
 			req.write(chunk);
 		req.end(Array.isArray(body) ? undefined : body);
-	}), `answer to ${method}`);
+	}), `answer to ${method}`, ms);
 }
 
 /* A session over HTTP long-polling, without a client library: each request at a chosen worker. */
