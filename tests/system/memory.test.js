@@ -13,7 +13,7 @@ const path = require('node:path');
 const { BINARY } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
 const { VOLATILE, publish, subscribe } = require('./support/frames');
-const { pause, until, within } = require('../support/wait');
+const { until, within } = require('../support/wait');
 
 const RECEIVER = path.join(path.dirname(BINARY), 'tests/system/receiver');
 const N_RECEIVERS = 64;
@@ -78,6 +78,10 @@ async function flood(daemon, publisher, message, bytes) {
 }
 
 const PATIENT = { timeout: 300e3 };
+
+function isStopped(pid) {
+	return / T /.test(fs.readFileSync(`/proc/${pid}/stat`, 'latin1'));
+}
 
 scenario('64 receivers that have stopped are cut at memory-limit, and memory is free again',
 	async (start, t) => {
@@ -162,9 +166,9 @@ scenario('a burst that is over the limit in one turn cuts nobody, and all of it 
 			publishers[0].write(publish('t', Buffer.alloc(100e3)));
 		const message = publish('nobody', Buffer.alloc(100e3));
 		daemon.kill('SIGSTOP'); // all of it is there when it goes on
+		await until(() => isStopped(daemon.pid), 'stop');
 		for (const publisher of publishers)
 			publisher.write(Buffer.concat(Array(20).fill(message)));
-		await pause(100);
 		daemon.kill('SIGCONT');
 		await Promise.all(publishers.map((publisher) => publisher.barrier()));
 		const o = daemon.rows('overview');

@@ -3,7 +3,6 @@
 const assert = require('assert/strict');
 const { once, EventEmitter } = require('node:events');
 const { describe, test } = require('node:test');
-const { setTimeout: sleep } = require('timers/promises');
 
 const { Answerer } = require('../../../src/node/lib/adapter/answerer');
 const { readTable } = require('../../../src/node/lib/adapter/socket-table');
@@ -36,6 +35,13 @@ function ask(n) {
 	new Answerer({}, local, assert.ifError).take(question, 'broadcast',
 		[PACKET, { rooms: [], except: [], flags: { timeout: 1 } }]);
 	return { said, events, ack: (...args) => onAck(...args), forgotten: () => forgotten };
+}
+
+/* Resolves when this answer is forgotten; the timers of those before were due earlier. */
+async function forget({ events }) {
+	const timer = setInterval(() => {}, 1000); // that of the answer keeps nothing alive
+	await once(events, 'forgotten');
+	clearInterval(timer);
 }
 
 /* The answer of a worker with two sockets to fetchSockets(). */
@@ -84,16 +90,14 @@ describe('answers to an acknowledged broadcast', () => {
 		ack('a');
 		ack('b');
 		assert.deepEqual(said, [['more', 2], ['more', ['a']], ['answer', ['b']]]);
-		await sleep(20);
+		await forget(ask(1));
 		assert.equal(forgotten(), 0);
 	});
 
 	test('who does not acknowledge in time is forgotten', async () => {
 		const { said, events, ack, forgotten } = ask(2);
 		ack('a');
-		const timer = setInterval(() => {}, 1000); // that of the answer keeps nothing alive
-		await once(events, 'forgotten');
-		clearInterval(timer);
+		await forget({ events });
 		assert.equal(forgotten(), 1);
 		assert.deepEqual(said, [['more', 2], ['more', ['a']]]);
 	});
@@ -101,7 +105,7 @@ describe('answers to an acknowledged broadcast', () => {
 	test('without clients it is over at once', async () => {
 		const { said, forgotten } = ask(0);
 		assert.deepEqual(said, [['answer', 0]]);
-		await sleep(20);
+		await forget(ask(1));
 		assert.equal(forgotten(), 0);
 	});
 });
