@@ -93,7 +93,7 @@ for (const { name, major, eio, server } of VARIANTS)
 			for (const size of SIZES) {
 				const got = [];
 				const act = async (session, worker) => {
-					socketOf(site, session).on('data', (data) => got.push(data.length));
+					socketOf(site, session).on('data', (data) => got.push(data));
 					try {
 						return await session.post(worker, post(size));
 					} catch (error) {
@@ -110,9 +110,25 @@ for (const { name, major, eio, server } of VARIANTS)
 				const [status] = await same(site, act);
 				assert.equal(status, size > MAX ? 413 : 200, `${size} bytes`);
 				if (size <= MAX)
-					assert.equal(got[0], got[1]);
+					assert.ok(got.length === 2 && got[0] === got[1], `${size} bytes`);
 			}
 		});
+
+		if (eio === 3)
+			test('binary posts, byte for byte', async (t) => {
+				const site = await start(t);
+				for (const size of [0, 1, 64 * 1024, MAX - 10]) {
+					const got = [];
+					const data = Buffer.alloc(size, '\0abc\xff\r\n', 'latin1');
+					const body = Buffer.concat([Buffer.from([1, ...[...String(size + 1)].map(Number), 255, 4]), data]);
+					const [status] = await same(site, (session, worker) => {
+						socketOf(site, session).on('data', (each) => got.push(each));
+						return session.post(worker, body, { headers: { 'Content-Type': 'application/octet-stream' } });
+					});
+					assert.equal(status, 200);
+					assert.ok(got.length === 2 && got.every((each) => data.equals(each)), `${size} bytes`);
+				}
+			});
 
 		test('an empty post', async (t) => {
 			await same(await start(t), (session, worker) => session.post(worker, ''));
