@@ -37,7 +37,6 @@ struct daemon {
 	struct pm2 *pm2;       /* NULL: not there */
 	struct notify *notify; /* likewise */
 	struct sockets sockets;
-	unsigned n_drains; /* edges whose connections are not yet gone */
 	struct loop_event on_int, on_term, on_hup, on_usr1;
 	bool is_draining;
 	unsigned n_interrupts;
@@ -48,8 +47,6 @@ on_drained(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	if (--daemon->n_drains > 0)
-		return;
 	log_info("ended", "pid=%d", getpid());
 	loop_stop(daemon->loop);
 }
@@ -66,16 +63,7 @@ drain(struct daemon *daemon, const char *why)
 	notify_stopping(daemon->notify);
 	sockets_close(&daemon->sockets);
 	metrics_drain(daemon->metrics);
-	/* One more for this function, so that an edge without connections does
-	 * not end the drain. */
-	daemon->n_drains = 1;
-	daemon->n_drains++;
-	redis_drain(daemon->redis, on_drained, daemon);
-	daemon->n_drains++;
-	handles_drain(daemon->handles, on_drained, daemon);
-	daemon->n_drains++;
-	native_drain(daemon->native, on_drained, daemon);
-	on_drained(daemon);
+	hub_drain(daemon->hub, on_drained, daemon);
 }
 
 static void

@@ -104,6 +104,35 @@ hub_remove_source(struct hub *hub, struct stats_source *source)
 	TAILQ_REMOVE(&hub->sources, source, link);
 }
 
+static void
+on_source_drained(void *arg)
+{
+	struct hub *hub = arg;
+
+	if (--hub->n_drains == 0)
+		hub->drained(hub->drained_arg);
+}
+
+/* One more for this function, so that a source without connections does not end
+ * the drain. */
+void
+hub_drain(struct hub *hub, void (*done)(void *arg), void *arg)
+{
+	struct stats_source *source;
+
+	hub->drained = done;
+	hub->drained_arg = arg;
+	hub->n_drains = 1;
+	TAILQ_FOREACH_REVERSE(source, &hub->sources, stats_sources, link)
+	{
+		if (source->drain == NULL)
+			continue;
+		hub->n_drains++;
+		source->drain(source, on_source_drained, hub);
+	}
+	on_source_drained(hub);
+}
+
 void
 hub_set_listener(struct hub *hub, const struct listener *listener)
 {

@@ -44,6 +44,10 @@ struct stats_source {
 	/* Calls each(code, n, arg) for every code with which it refuses. */
 	void (*each_refusal)(struct stats_source *source,
 	    void (*each)(const char *code, uint64_t n, void *arg), void *arg);
+	/* Ends its connections in order, and calls done(arg) once they are
+	 * gone, perhaps before it returns. */
+	void (*drain)(
+	    struct stats_source *source, void (*done)(void *arg), void *arg);
 };
 
 /* Strings are borrowed. */
@@ -75,6 +79,9 @@ struct hub {
 	char reload_said[256];  /* of the last one */
 	struct instant started;
 	int64_t epoch_ms;
+	unsigned n_drains; /* sources whose connections are not yet gone */
+	void (*drained)(void *arg);
+	void *drained_arg;
 };
 
 /* Copies `settings`; borrows the rest. */
@@ -89,6 +96,10 @@ void hub_configure(struct hub *hub, const struct hub_settings *settings);
 
 void hub_add_source(struct hub *hub, struct stats_source *source);
 void hub_remove_source(struct hub *hub, struct stats_source *source);
+
+/* Has every source end its connections, the newest source first, and calls
+ * done(arg) once all are gone, perhaps before it returns. Call it once. */
+void hub_drain(struct hub *hub, void (*done)(void *arg), void *arg);
 
 /* The listener whose counters are shown, or NULL. */
 void hub_set_listener(struct hub *hub, const struct listener *listener);

@@ -169,6 +169,13 @@ set_figures(struct stats_source *source, int64_t *v)
 	v[LENDS_REFUSED] = (int64_t)refused[REFUSAL_LEND];
 }
 
+/* For the hub. */
+static void
+drain_source(struct stats_source *source, void (*done)(void *arg), void *arg)
+{
+	handles_drain(container_of(source, struct handles, stats), done, arg);
+}
+
 struct handles *
 handles_new(
     struct loop *loop, struct hub *hub, const struct handles_settings *settings)
@@ -188,6 +195,7 @@ handles_new(
 		.figures = own,
 		.n_figures = N_OWN,
 		.set_figures = set_figures,
+		.drain = drain_source,
 	};
 	hub_add_source(hub, &handles->stats);
 	return handles;

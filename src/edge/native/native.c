@@ -273,6 +273,13 @@ expire(struct loop_source *source, struct instant now)
 		expire_drain(native);
 }
 
+/* For the hub. */
+static void
+drain_source(struct stats_source *source, void (*done)(void *arg), void *arg)
+{
+	native_drain(container_of(source, struct native, stats), done, arg);
+}
+
 struct native *
 native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
     struct hub *hub, const struct native_settings *settings)
@@ -286,6 +293,7 @@ native_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	native->hub = hub;
 	native->tidy_at = loop_now(loop);
 	native_figures_add(native);
+	native->stats.drain = drain_source;
 	closed_register(hub_closed(hub), native_causes);
 	native->drain_deadline = INSTANT_NEVER;
 	TAILQ_INIT(&native->sessions);

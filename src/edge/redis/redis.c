@@ -232,6 +232,14 @@ on_shards_ended(struct shards_registry *shards)
 	redis_watch_shards(container_of(shards, struct redis, shards));
 }
 
+/* For the hub. */
+static void
+drain_source(struct stats_source *source, void (*done)(void *arg), void *arg)
+{
+	redis_drain(
+	    container_of(source, struct redis, stats_source), done, arg);
+}
+
 struct redis *
 redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
     struct hub *hub, const struct redis_settings *settings)
@@ -259,6 +267,7 @@ redis_new(struct loop *loop, struct conn_set *set, struct broker *broker,
 	TAILQ_INIT(&redis->waiting);
 	timeouts_init(&redis->strangers);
 	redis->drain_deadline = INSTANT_NEVER;
+	redis->stats_source.drain = drain_source;
 	redis->source.next_deadline = next_deadline;
 	redis->source.expire = expire;
 	loop_add_source(loop, &redis->source);

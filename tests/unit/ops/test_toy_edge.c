@@ -54,6 +54,17 @@ each_refusal(struct stats_source *source,
 	each("no-song", 3, arg);
 }
 
+static void (*toy_drained)(void *arg);
+static void *toy_drained_arg;
+
+static void
+drain(struct stats_source *source, void (*done)(void *arg), void *arg)
+{
+	(void)source;
+	toy_drained = done;
+	toy_drained_arg = arg;
+}
+
 static struct stats_source toy = {
 	.figures = own,
 	.n_figures = 1,
@@ -61,6 +72,7 @@ static struct stats_source toy = {
 	.add_figures = add_figures,
 	.each_client = each_client,
 	.each_refusal = each_refusal,
+	.drain = drain,
 };
 
 static int64_t
@@ -119,5 +131,36 @@ TEST(a_new_edge_appears_in_the_metrics)
 		    lines[i], text);
 	free(text);
 	hub_remove_source(hub, &toy);
+	end();
+}
+
+static void
+on_drained(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+TEST(a_drain_ends_when_the_connections_of_a_new_edge_are_gone)
+{
+	bool is_drained = false;
+
+	begin();
+	hub_add_source(hub, &toy);
+	hub_drain(hub, on_drained, &is_drained);
+	ck_assert_ptr_nonnull(toy_drained);
+	ck_assert(!is_drained);
+	toy_drained(toy_drained_arg);
+	ck_assert(is_drained);
+	hub_remove_source(hub, &toy);
+	end();
+}
+
+TEST(a_drain_without_edges_ends_at_once)
+{
+	bool is_drained = false;
+
+	begin();
+	hub_drain(hub, on_drained, &is_drained);
+	ck_assert(is_drained);
 	end();
 }
