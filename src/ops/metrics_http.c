@@ -30,7 +30,7 @@ struct metrics_http {
 };
 
 /* A request that is being answered. */
-struct asked {
+struct exchange {
 	struct metrics_http *http;
 	struct visitor *visitor;
 	const struct http_request *request; /* NULL once it is answered later */
@@ -87,15 +87,15 @@ put_date(FILE *out)
 
 /* Puts the head of a reply whose body has len bytes. */
 static void
-put_head(FILE *out, const struct asked *asked, int status, const char *type,
-    size_t len)
+put_head(FILE *out, const struct exchange *exchange, int status,
+    const char *type, size_t len)
 {
-	asked->http->n_refused += status >= 400;
+	exchange->http->n_refused += status >= 400;
 	fprintf(out,
 	    "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n"
 	    "Content-Type: %s\r\nConnection: %s\r\n",
 	    status, phrase(status), len, type,
-	    asked->keeps ? "keep-alive" : "close");
+	    exchange->keeps ? "keep-alive" : "close");
 	put_date(out);
 	fputs("Cache-Control: no-store\r\n"
 	      "X-Content-Type-Options: nosniff\r\n"
@@ -112,18 +112,18 @@ put_head(FILE *out, const struct asked *asked, int status, const char *type,
 
 /* Sends len bytes, which are copied; the head alone if that was asked for. */
 static void
-send_reply(const struct asked *asked, int status, const char *type,
+send_reply(const struct exchange *exchange, int status, const char *type,
     const void *body, size_t len)
 {
 	char *text = NULL;
 	size_t text_len = 0;
 	FILE *out = xmemstream(&text, &text_len);
 
-	put_head(out, asked, status, type, len);
-	if (!asked->is_head)
+	put_head(out, exchange, status, type, len);
+	if (!exchange->is_head)
 		fwrite(body, 1, len, out);
 	fclose(out);
-	visitor_answer(asked->visitor, text, 0, text_len, asked->keeps);
+	visitor_answer(exchange->visitor, text, 0, text_len, exchange->keeps);
 }
 
 #define HEAD_SIZE 2048 /* bytes of a head, at most */
@@ -131,25 +131,26 @@ send_reply(const struct asked *asked, int status, const char *type,
 /* Sends text, len bytes from malloc, without copying it: its head goes into its
  * first HEAD_SIZE bytes. */
 static void
-send_large(const struct asked *asked, const char *type, char *text, size_t len)
+send_large(
+    const struct exchange *exchange, const char *type, char *text, size_t len)
 {
 	char *head = NULL;
 	size_t head_len = 0;
 	FILE *out = xmemstream(&head, &head_len);
 
-	put_head(out, asked, 200, type, len - HEAD_SIZE);
+	put_head(out, exchange, 200, type, len - HEAD_SIZE);
 	fclose(out);
 	memcpy(text + HEAD_SIZE - head_len, head, head_len);
 	free(head);
-	visitor_answer(asked->visitor, text, HEAD_SIZE - head_len,
-	    asked->is_head ? HEAD_SIZE : len, asked->keeps);
+	visitor_answer(exchange->visitor, text, HEAD_SIZE - head_len,
+	    exchange->is_head ? HEAD_SIZE : len, exchange->keeps);
 }
 
 static void
-send_line(const struct asked *asked, int status, const char *line)
+send_line(const struct exchange *exchange, int status, const char *line)
 {
 	send_reply(
-	    asked, status, "text/plain; charset=utf-8", line, strlen(line));
+	    exchange, status, "text/plain; charset=utf-8", line, strlen(line));
 }
 
 /* Returns true if the text has the word anywhere. */
@@ -161,28 +162,28 @@ has(const struct http_text *text, const char *word)
 }
 
 static void
-send_metrics(const struct asked *asked)
+send_metrics(const struct exchange *exchange)
 {
 	bool is_open =
-	    has(&asked->request->accept, "application/openmetrics-text");
+	    has(&exchange->request->accept, "application/openmetrics-text");
 	size_t len = 0;
 	char *text = NULL;
 	FILE *out = xmemstream(&text, &len);
 
-	openmetrics_write(out, asked->http->hub, is_open);
+	openmetrics_write(out, exchange->http->hub, is_open);
 	fclose(out);
-	send_reply(asked, 200,
+	send_reply(exchange, 200,
 	    is_open ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT, text, len);
 	free(text);
 }
 
 static void
-send_health(const struct asked *asked)
+send_health(const struct exchange *exchange)
 {
-	if (asked->http->is_draining)
-		send_line(asked, 503, "draining\n");
+	if (exchange->http->is_draining)
+		send_line(exchange, 503, "draining\n");
 	else
-		send_line(asked, 200, "ok\n");
+		send_line(exchange, 200, "ok\n");
 }
 
 /* Reads "a,b" into wanted. Returns false if a name is not
@@ -274,7 +275,7 @@ read_query(const struct http_text *query, struct control_stats *wanted)
 
 /* A /stats.json whose report is being gathered. */
 struct pending {
-	struct asked asked;
+	struct exchange exchange;
 	struct report *report; /* NULL: it is ready at once */
 };
 
@@ -294,51 +295,51 @@ on_report(struct report *report, void *arg)
 	size_t len = 0;
 	char *text = report_take_json(report, &len);
 
-	send_large(&pending->asked, "application/json", text, len);
+	send_large(&pending->exchange, "application/json", text, len);
 	free(pending);
 }
 
 static void
-send_stats(const struct asked *asked)
+send_stats(const struct exchange *exchange)
 {
 	struct control_stats wanted;
-	const char *why = read_query(&asked->request->query, &wanted);
+	const char *why = read_query(&exchange->request->query, &wanted);
 	struct pending *pending;
 	struct report *report;
 
 	if (why != NULL) {
-		send_line(asked, 400, why);
+		send_line(exchange, 400, why);
 		return;
 	}
 	pending = xcalloc(1, sizeof(*pending));
-	pending->asked = *asked;
-	pending->asked.request = NULL;
+	pending->exchange = *exchange;
+	pending->exchange.request = NULL;
 	report = report_gather_json(
-	    asked->http->hub, &wanted, HEAD_SIZE, on_report, pending);
+	    exchange->http->hub, &wanted, HEAD_SIZE, on_report, pending);
 	if (report == NULL)
 		return;
 	pending->report = report;
-	visitor_wait(asked->visitor, cancel_stats, pending);
+	visitor_wait(exchange->visitor, cancel_stats, pending);
 }
 
 static void
-send_file(const struct asked *asked)
+send_file(const struct exchange *exchange)
 {
-	const struct page_file *file =
-	    page_find(asked->request->path.data, asked->request->path.len);
+	const struct page_file *file = page_find(
+	    exchange->request->path.data, exchange->request->path.len);
 
 	if (file != NULL)
-		send_reply(asked, 200, file->type, file->data,
+		send_reply(exchange, 200, file->type, file->data,
 		    (size_t)(file->end - file->data));
 	else
-		send_line(asked, 404, "not found\n");
+		send_line(exchange, 404, "not found\n");
 }
 
 #define HEALTH "/healthz"
 
 static const struct {
 	const char *path;
-	void (*send)(const struct asked *asked);
+	void (*send)(const struct exchange *exchange);
 } routes[] = {
 	{ "/metrics", send_metrics },
 	{ HEALTH, send_health },
@@ -375,25 +376,26 @@ is_of_other_origin(const struct http_request *request)
 }
 
 static void
-route(const struct asked *asked)
+route(const struct exchange *exchange)
 {
-	const struct http_request *request = asked->request;
+	const struct http_request *request = exchange->request;
 
 	if (!http_is_own_host(&request->host)) {
-		send_line(asked, 403,
+		send_line(exchange, 403,
 		    "Host must be an address of this host, or localhost\n");
 		return;
 	}
 	if (is_of_other_origin(request)) {
-		send_line(asked, 403, "pages of other origins are refused\n");
+		send_line(
+		    exchange, 403, "pages of other origins are refused\n");
 		return;
 	}
 	for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)
 		if (http_is(&request->path, routes[i].path)) {
-			routes[i].send(asked);
+			routes[i].send(exchange);
 			return;
 		}
-	send_file(asked);
+	send_file(exchange);
 }
 
 static enum visitor_verdict
@@ -417,17 +419,17 @@ static size_t
 serve(void *user, struct visitor *visitor, const char *data, size_t len)
 {
 	struct http_request request;
-	struct asked asked = { .http = user, .visitor = visitor };
+	struct exchange exchange = { .http = user, .visitor = visitor };
 
-	asked.request = &request;
+	exchange.request = &request;
 	if (http_read(data, len, &request) != HTTP_READY) {
-		asked.is_head = request.is_head;
-		send_line(&asked, request.status, request.why);
+		exchange.is_head = request.is_head;
+		send_line(&exchange, request.status, request.why);
 		return len;
 	}
-	asked.is_head = request.is_head;
-	asked.keeps = request.keeps && !asked.http->is_draining;
-	route(&asked);
+	exchange.is_head = request.is_head;
+	exchange.keeps = request.keeps && !exchange.http->is_draining;
+	route(&exchange);
 	return request.len;
 }
 
