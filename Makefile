@@ -264,10 +264,10 @@ check-unit: $(UNIT_BINARIES) ## run the unit tests of VARIANT
 check-system: system-programs ## run the real daemon of VARIANT against raw bytes
 	@tests/run system $(VARIANT)
 
-check-node: all ## run the Node package's tests, with real Socket.IO and pm2
+check-node: system-programs ## run the Node package's tests, with real Socket.IO and pm2
 	@tests/run node $(VARIANT)
 
-check-node-versions: all ## run the package's tests with Node 18, 20, 22 and 24 (NODE_VERSIONS)
+check-node-versions: system-programs ## run the package's tests with Node 18, 20, 22 and 24 (NODE_VERSIONS)
 	@tests/node-versions
 
 check-instructions: $(B)/bench/workload ## count the instructions of a delivery, with callgrind

@@ -1,6 +1,7 @@
 /*
  * receiver SOCKET TOPIC: a process that reads what is published, as a worker
- * does, and says on standard error what it has missed. It ends by a signal.
+ * does (an empty SOCKET: at the default place), and says on standard error what
+ * it has missed. It ends by a signal.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ int
 main(int argc, char **argv)
 {
 	const struct pm2a_options options = {
-		.socket = argc == 3 ? argv[1] : NULL,
+		.socket = argc == 3 && *argv[1] != '\0' ? argv[1] : NULL,
 		.name = "receiver",
 		.callbacks = { .on_missed = on_missed },
 	};

@@ -14,6 +14,7 @@ const { next, until, within } = require('../../support/wait');
 
 const PACKAGE = path.join(__dirname, '../../../src/node');
 const VECTORS = path.join(__dirname, '../../vectors/places.txt');
+const RECEIVER = path.join(path.dirname(BINARY), 'tests/system/receiver');
 const STRANGER = 54_321; // no user of passwd
 const asRoot = process.getuid() === 0 ? {} : { skip: 'needs root' };
 
@@ -80,6 +81,21 @@ async function serve(t, options) {
 	return daemon;
 }
 
+/* libpm2a without a socket in its options. */
+async function reachWithLibrary(env) {
+	const receiver = spawn(RECEIVER, ['', 't'], { env, stdio: 'inherit' });
+	const closed = next(receiver, 'close');
+	try {
+		await until(async () => {
+			const { out } = await end(spawn(BINARY, ['--stats', 'clients', '--json'], { env }));
+			return out.includes('"receiver"');
+		}, 'client with libpm2a');
+	} finally {
+		receiver.kill();
+		await closed;
+	}
+}
+
 function ground(t) {
 	const dir = folder();
 	t.after(() => fs.rmSync(dir, { recursive: true, force: true }));
@@ -103,6 +119,7 @@ describe('a PM2_HOME of', () => {
 			const stats = await end(spawn(BINARY, ['--stats', '--json'], { env }));
 			assert.equal(stats.code, 0, stats.err);
 			assert.equal(JSON.parse(stats.out).overview.pid, daemon.child.pid);
+			await reachWithLibrary(env);
 			const emitter = await end(script('createEmitter().emit(\'x\');', { env }));
 			assert.deepEqual([emitter.code, /PM2A_WARN_UNSENT/.test(emitter.err)], [0, false]);
 			// Another environment of the same user: the socket that is there counts.
