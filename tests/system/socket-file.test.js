@@ -39,6 +39,16 @@ async function subscriber(daemon) {
 	return member;
 }
 
+/* The daemon sees all that `body` does at once, however busy the machine is. */
+function unseen(daemon, body) {
+	daemon.child.kill('SIGSTOP');
+	try {
+		return body();
+	} finally {
+		daemon.child.kill('SIGCONT');
+	}
+}
+
 const remove = (file) => fs.rmSync(file);
 const LOSSES = [
 	['is removed', remove],
@@ -66,7 +76,7 @@ for (const [how, lose] of LOSSES)
 		const daemon = await start({ dir, socket });
 		const first = await subscriber(daemon);
 		for (const n of [1, 2]) {
-			lose(socket);
+			unseen(daemon, () => lose(socket));
 			await daemon.ready();
 			const member = await subscriber(daemon);
 			await reachEachOther(first, member);
@@ -110,7 +120,7 @@ scenario('a folder that is missing is reported once and waited for', async (star
 	fs.mkdirSync(path.dirname(socket));
 	const daemon = await start({ dir, socket, args: ['--metrics-socket', path.join(dir, 'm')] });
 	const member = await subscriber(daemon);
-	fs.rmSync(path.dirname(socket), { recursive: true });
+	unseen(daemon, () => fs.rmSync(path.dirname(socket), { recursive: true }));
 	await until(() => lines(daemon, 'socket-lost').length > 0, 'line of the log');
 	assert.match(lines(daemon, 'socket-lost')[0], / error .*error="the folder is missing" remedy="create it"$/);
 	const { overview } = await member.stats(['overview']);
@@ -130,7 +140,7 @@ scenario('the default folder is created again, for its user alone', async (start
 		wrap: () => ['env', '-u', 'PM2ADAPTERD_SOCKET', `PM2_HOME=${home}`, BINARY],
 	});
 	const member = await subscriber(daemon);
-	fs.rmSync(home, { recursive: true });
+	unseen(daemon, () => fs.rmSync(home, { recursive: true }));
 	await daemon.ready();
 	assert.strictEqual(fs.statSync(home).mode & 0o777, 0o700);
 	await reachEachOther(member, await subscriber(daemon));
@@ -173,9 +183,10 @@ scenario('a socket that another process serves is left to it', async (start) => 
 	const daemon = await start();
 	const server = net.createServer((socket) => socket.destroy());
 	const listening = new Promise((resolve) => { server.once('listening', resolve); });
-	/* Node binds at once, and the daemon looks after a pause. */
-	fs.rmSync(daemon.socket);
-	server.listen(daemon.socket);
+	unseen(daemon, () => {
+		fs.rmSync(daemon.socket);
+		server.listen(daemon.socket); // Node binds at once
+	});
 	try {
 		await listening;
 		await until(() => lines(daemon, 'socket-lost').length > 0, 'line of the log');
