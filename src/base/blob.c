@@ -175,6 +175,29 @@ blob_copy(const void *data, size_t len)
 	return blob;
 }
 
+static void
+end_adopted(struct blob *blob)
+{
+	account.total -= blob->size;
+	discharge(cost_of(blob->size));
+	free(blob->data);
+	free(blob);
+}
+
+struct blob *
+blob_adopt(void *data, size_t len)
+{
+	struct blob *blob = xcalloc(1, sizeof(*blob));
+
+	blob->data = data;
+	blob->size = len;
+	blob->n_refs = 1;
+	blob->end = end_adopted;
+	charge(cost_of(len));
+	account.total += len;
+	return blob;
+}
+
 /* Bytes in pipes are the kernel's memory, but part of the messages: count them.
  */
 static void

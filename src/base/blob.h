@@ -53,6 +53,10 @@ struct blob *blob_new(size_t size) __attribute__((returns_nonnull));
 struct blob *blob_copy(const void *data, size_t len)
     __attribute__((returns_nonnull));
 
+/* Returns a blob of `len` bytes at `data`, memory of malloc() that it frees. */
+struct blob *blob_adopt(void *data, size_t len)
+    __attribute__((returns_nonnull));
+
 /* Initializes an embedded blob: is_partial, no bytes, one reference. */
 void blob_init(struct blob *blob, void (*end)(struct blob *blob));
 

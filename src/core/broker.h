@@ -174,6 +174,12 @@ bool broker_has_request(
 bool broker_wants_strings(struct broker *broker, const struct member *member,
     uint64_t id, size_t len);
 
+/* Adds strings of an answer to a union that the member owes: broker_answer()
+ * follows, without these. Returns whether more of them can be added; not after
+ * the request has ended. */
+bool broker_add_strings(struct broker *broker, struct member *member,
+    uint64_t id, const struct answer_string *strings, size_t n);
+
 /* Takes an answer. Late, repeated and foreign answers are counted; the result
  * is then 0. BROKER_E_ANSWER_BIG: the debt is settled without the answer.
  * BROKER_E_ANSWER: the debt stands. */

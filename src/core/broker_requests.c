@@ -160,6 +160,17 @@ broker_wants_strings(
 	       len <= broker->limits.answer_max_bytes;
 }
 
+bool
+broker_add_strings(struct broker *broker, struct member *member, uint64_t id,
+    const struct answer_string *strings, size_t n)
+{
+	bool is_open = request_add_strings(
+	    broker->requests, &member->requests, id, strings, n);
+
+	broker_tell_results(broker);
+	return is_open;
+}
+
 /* Counts refused answers. Returns the error that the edge must report, or 0. */
 static int
 count_odd_answer(struct broker_stats *stats, int r)

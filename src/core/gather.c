@@ -6,6 +6,8 @@
 
 #include "base/xalloc.h"
 
+#define BUCKETS_MIN 16
+
 void
 gather_init(struct gathered *gather, size_t max_bytes)
 {
@@ -20,7 +22,8 @@ gather_fini(struct gathered *gather)
 		blob_unref(gather->answers[i].name);
 	free(gather->answers);
 	free(gather->bytes);
-	free(gather->slots);
+	free(gather->strings);
+	free(gather->buckets);
 	*gather = (struct gathered){ .max_bytes = gather->max_bytes };
 }
 
@@ -79,78 +82,131 @@ gather_add(struct gathered *gather, uint64_t from, struct blob *name,
 }
 
 static const void *
-string_at(const struct gathered *gather, size_t off, size_t *len)
+string_at(const struct gathered *gather, size_t i, size_t *len)
 {
-	uint32_t n;
+	size_t off = gather->strings[i].off;
+	size_t end = i + 1 < gather->n_strings ? gather->strings[i + 1].off
+					       : gather->n_bytes;
 
-	memcpy(&n, gather->bytes + off, sizeof(n));
-	*len = n;
-	return gather->bytes + off + sizeof(n);
+	*len = end - off;
+	return gather->bytes + off;
 }
 
-/* The slot that has the string, or the free one that it belongs into. */
+/*
+ * Linear hashing: the buckets grow by one with each string, and the strings of
+ * one bucket are told apart anew. Those that are not yet told apart have the
+ * lower half of their bits as their bucket.
+ */
 static uint32_t *
-find_slot(const struct gathered *gather, const struct hash_key *key,
-    const void *bytes, size_t len)
+bucket_of(const struct gathered *gather, uint32_t hash)
 {
-	size_t mask = gather->n_slots - 1;
-	size_t i = hash_bytes(key, bytes, len) & mask, other_len;
-	const void *other;
+	size_t size = BUCKETS_MIN, i;
 
-	while (gather->slots[i] != 0) {
-		other = string_at(gather, gather->slots[i] - 1, &other_len);
-		if (other_len == len && memcmp(other, bytes, len) == 0)
-			break;
-		i = (i + 1) & mask;
-	}
-	return &gather->slots[i];
+	while (size < gather->n_buckets)
+		size *= 2;
+	i = hash & (size - 1);
+	return &gather->buckets[i < gather->n_buckets ? i : i - size / 2];
 }
 
-/* Room for one string more, at most two thirds full. */
-static void
-grow_slots(struct gathered *gather, const struct hash_key *key)
+static uint32_t
+hash_at(const struct gathered *gather, const struct hash_key *key, size_t i)
 {
-	const void *bytes;
-	size_t cursor = 0, at = 0, len;
+	size_t len;
+	const void *bytes = string_at(gather, i, &len);
 
-	if (gather->n_strings + 1 <= gather->n_slots / 3 * 2)
-		return;
-	gather->n_slots = gather->n_slots == 0 ? 16 : 2 * gather->n_slots;
-	free(gather->slots);
-	gather->slots = xcalloc(gather->n_slots, sizeof(*gather->slots));
-	while ((bytes = gather_next_string(gather, &cursor, &len)) != NULL) {
-		*find_slot(gather, key, bytes, len) = (uint32_t)at + 1;
-		at = cursor;
+	return (uint32_t)hash_bytes(key, bytes, len);
+}
+
+/* Puts the strings of a bucket where they belong now. */
+static void
+split(struct gathered *gather, const struct hash_key *key, uint32_t *bucket)
+{
+	uint32_t next = *bucket, i, *to;
+
+	*bucket = 0;
+	while (next != 0) {
+		i = next - 1;
+		to = bucket_of(gather, hash_at(gather, key, i));
+		next = gather->strings[i].next;
+		gather->strings[i].next = *to;
+		*to = i + 1;
 	}
+}
+
+static void
+add_bucket(struct gathered *gather, const struct hash_key *key)
+{
+	size_t half = BUCKETS_MIN, n = gather->n_buckets;
+
+	if (n == gather->buckets_size) {
+		gather->buckets_size = n == 0 ? BUCKETS_MIN : 2 * n;
+		gather->buckets = xreallocarray(gather->buckets,
+		    gather->buckets_size, sizeof(*gather->buckets));
+	}
+	if (n == 0) {
+		memset(gather->buckets, 0, BUCKETS_MIN * sizeof(uint32_t));
+		gather->n_buckets = BUCKETS_MIN;
+		return;
+	}
+	while (2 * half <= n)
+		half *= 2;
+	gather->buckets[n] = 0;
+	gather->n_buckets++;
+	split(gather, key, &gather->buckets[n - half]);
+}
+static bool
+has_string(const struct gathered *gather, uint32_t first, const void *bytes,
+    size_t len)
+{
+	const void *other;
+	size_t other_len;
+
+	for (uint32_t i = first; i != 0; i = gather->strings[i - 1].next) {
+		other = string_at(gather, i - 1, &other_len);
+		if (other_len == len && memcmp(other, bytes, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+append_string(
+    struct gathered *gather, uint32_t hash, const void *bytes, size_t len)
+{
+	uint32_t *bucket = bucket_of(gather, hash);
+	size_t n = gather->n_strings;
+
+	if (n == gather->strings_size) {
+		gather->strings_size = n == 0 ? 16 : 2 * n;
+		gather->strings = xreallocarray(gather->strings,
+		    gather->strings_size, sizeof(*gather->strings));
+	}
+	gather->strings[n] =
+	    (struct gather_string){ (uint32_t)gather->n_bytes, *bucket };
+	append(gather, bytes, len);
+	*bucket = (uint32_t)++gather->n_strings;
 }
 
 int
 gather_add_string(struct gathered *gather, const struct hash_key *key,
     const void *bytes, size_t len)
 {
-	uint32_t n = (uint32_t)len, *slot;
+	uint32_t hash = (uint32_t)hash_bytes(key, bytes, len);
 
-	grow_slots(gather, key);
-	slot = find_slot(gather, key, bytes, len);
-	if (*slot != 0)
+	if (gather->n_buckets == gather->n_strings)
+		add_bucket(gather, key);
+	if (has_string(gather, *bucket_of(gather, hash), bytes, len))
 		return 0;
 	if (!has_room(gather, len))
 		return GATHER_E_FULL;
-	*slot = (uint32_t)gather->n_bytes + 1;
-	append(gather, &n, sizeof(n));
-	append(gather, bytes, len);
-	gather->n_strings++;
+	append_string(gather, hash, bytes, len);
 	return 0;
 }
 
 const void *
 gather_next_string(const struct gathered *gather, size_t *cursor, size_t *len)
 {
-	const void *bytes;
-
-	if (*cursor == gather->n_bytes)
+	if (*cursor == gather->n_strings)
 		return NULL;
-	bytes = string_at(gather, *cursor, len);
-	*cursor += sizeof(uint32_t) + *len;
-	return bytes;
+	return string_at(gather, (*cursor)++, len);
 }

@@ -34,10 +34,14 @@ struct gathered {
 	size_t n_bytes, bytes_size;
 	struct gather_answer *answers;
 	size_t n_answers, answers_size;
-	/* Strings are in bytes, each behind its length; a slot has 1 + the
-	 * offset of one, or 0. */
-	uint32_t *slots;
-	size_t n_strings, n_slots;
+	/* Strings follow each other in bytes. A bucket has 1 + the index of the
+	 * first one of its chain, or 0; so has `next`. */
+	struct gather_string {
+		uint32_t off, next;
+	} * strings;
+	size_t n_strings, strings_size;
+	uint32_t *buckets;
+	size_t n_buckets, buckets_size;
 };
 
 /* `max_bytes` is below 4 GiB. */
@@ -55,7 +59,8 @@ int must_check gather_add(struct gathered *gather, uint64_t from,
     struct blob *name, const void *bytes, size_t len);
 
 /* Adds a string unless it is there. Returns 0 or GATHER_E_FULL. All calls for
- * one gather must have the same key. */
+ * one gather must have the same key. No call takes long, however many strings
+ * there are. */
 int must_check gather_add_string(struct gathered *gather,
     const struct hash_key *key, const void *bytes, size_t len);
 

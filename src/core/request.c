@@ -353,7 +353,26 @@ gather_answer(struct request_registry *reg, const struct debt *debt,
 		r = gather_add(
 		    gather, debt->id, debt->name, answer->bytes, answer->len);
 	reg->n_bytes += gather->n_counted - before;
+	if (r == 0 && reg->max_bytes > 0 && reg->n_bytes > reg->max_bytes)
+		return GATHER_E_FULL;
 	return r;
+}
+
+bool
+request_add_strings(struct request_registry *reg, struct request_owner *owner,
+    uint64_t id, const struct answer_string *strings, size_t n)
+{
+	struct request *request;
+	struct debt *debt;
+	struct answer answer = { .strings = strings, .n_strings = n };
+
+	if (find_debt(reg, owner, id, &debt) != 0)
+		return false;
+	request = debt->request;
+	if (gather_answer(reg, debt, &answer) == 0)
+		return true;
+	end(reg, request, OUTCOME_FULL);
+	return false;
 }
 
 /* Counts a payload of a stream, which is not kept. Returns 0 or GATHER_E_FULL.

@@ -120,6 +120,12 @@ int must_check request_answer(struct request_registry *reg,
     struct request_owner *owner, const struct answer *answer,
     struct request **out);
 
+/* Adds strings of an answer to a union, before request_answer() settles it
+ * without these. Returns whether more of them can be added. */
+bool request_add_strings(struct request_registry *reg,
+    struct request_owner *owner, uint64_t id,
+    const struct answer_string *strings, size_t n);
+
 /* The owner gives no answer to the question, or none that can be taken: its
  * debt becomes `state`. Returns 0 or REQUEST_E_*. */
 int must_check request_waive(struct request_registry *reg,

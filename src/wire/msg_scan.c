@@ -226,3 +226,15 @@ msg_topics_next(struct msg_topics *topics, const uint8_t **topic, size_t *len)
 	*len = t.len;
 	return true;
 }
+
+bool
+msg_is_shortest_str(const uint8_t *head, size_t n_head, size_t len)
+{
+	if (len < 32)
+		return n_head == 1 && *head == (0xa0 | len);
+	if (len <= UINT8_MAX)
+		return n_head == 2 && *head == 0xd9;
+	if (len <= UINT16_MAX)
+		return n_head == 3 && *head == 0xda;
+	return n_head == 5 && *head == 0xdb;
+}

@@ -76,4 +76,8 @@ int must_check msg_topics_open(
 bool msg_topics_next(
     struct msg_topics *topics, const uint8_t **topic, size_t *len);
 
+/* Whether the `n_head` bytes before a string or binary of `len` bytes are those
+ * of the shortest str. */
+bool msg_is_shortest_str(const uint8_t *head, size_t n_head, size_t len);
+
 #endif

@@ -149,10 +149,12 @@ static void
 stage_one(struct session *session, const struct stage_rule *rule,
     const struct incoming *in)
 {
+	bool takes_steps = rule->type == FRAME_UNSUBSCRIBE ||
+			   rule->type == FRAME_SUBSCRIBE ||
+			   rule->type == FRAME_ANSWER;
+
 	stage_incoming(session, rule, in);
-	if ((rule->type == FRAME_UNSUBSCRIBE ||
-		rule->type == FRAME_SUBSCRIBE) &&
-	    in->f.body_len > SUBSCRIBE_LARGE_BODY)
+	if (takes_steps && in->f.body_len > STAGE_LARGE_BODY)
 		conn_pause(session->conn);
 }
 

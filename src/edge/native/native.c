@@ -16,6 +16,7 @@
 #include "edge/native/reply.h"
 #include "edge/native/stage.h"
 #include "edge/native/subscribe.h"
+#include "edge/native/unions.h"
 #include "edge/native/unwritten.h"
 
 /*
@@ -60,9 +61,8 @@ on_eof(struct conn *conn)
 static void
 account_scratch(struct native *native)
 {
-	size_t n = native->out.size +
-		   native->names_size * sizeof(*native->names) +
-		   native->strings_size * sizeof(*native->strings);
+	size_t n =
+	    native->out.size + native->names_size * sizeof(*native->names);
 
 	if (n == native->n_scratch)
 		return;
@@ -81,11 +81,6 @@ trim_scratch(struct native *native)
 		free(native->names);
 		native->names = NULL;
 		native->names_size = 0;
-	}
-	if (native->strings_size * sizeof(*native->strings) > SCRATCH_KEPT) {
-		free(native->strings);
-		native->strings = NULL;
-		native->strings_size = 0;
 	}
 	turns_trim(&native->turns, SCRATCH_KEPT);
 	blob_unref(native->news.blob);
@@ -136,7 +131,7 @@ on_settle(struct conn *conn)
 {
 	const struct session *session = conn_user(conn);
 
-	return session->turns.n_staged == 0;
+	return session->turns.n_staged == 0 && session->union_work == NULL;
 }
 
 static void
@@ -147,6 +142,7 @@ on_gone(struct conn *conn)
 
 	report_cancel(session->report);
 	subscribe_drop(session);
+	unions_drop(session);
 	note_closed(session);
 	if (session->member != NULL && session->role == CONTROL_MEMBER)
 		apps_remove(
@@ -321,7 +317,6 @@ native_free(struct native *native)
 	blob_unref(native->news.blob);
 	blob_unref(native->question.blob);
 	free(native->names);
-	free(native->strings);
 	turns_fini(&native->turns);
 	leaving_fini(&native->leaving);
 	free(native);

@@ -8,6 +8,8 @@
 #include "base/xalloc.h"
 #include "edge/native/names.h"
 #include "edge/native/reply.h"
+#include "edge/native/stage.h"
+#include "edge/native/unions.h"
 #include "wire/question_frames.h"
 
 /* Maximum bytes of a QUESTION without topics and payload. */
@@ -114,8 +116,6 @@ static void
 put_answers(struct msg_writer *w, const struct request *request)
 {
 	const struct gathered *gathered = &request->gathered;
-	const void *bytes;
-	size_t cursor = 0, len;
 
 	msg_put_array(w, gathered->n_answers + gathered->n_strings);
 	for (size_t i = 0; i < gathered->n_answers; i++) {
@@ -125,9 +125,9 @@ put_answers(struct msg_writer *w, const struct request *request)
 		    (const char *)answer->name->data,
 		    gathered->bytes + answer->off, answer->len);
 	}
-	while (request->gather == GATHER_UNION &&
-	       (bytes = gather_next_string(gathered, &cursor, &len)) != NULL)
-		msg_put_strn(w, bytes, len);
+	/* They are msgpack: see unions.c. */
+	if (request->gather == GATHER_UNION)
+		msg_put_raw(w, gathered->bytes, gathered->n_bytes);
 }
 
 /* Writes the names of the missing members, as many as fit. */
@@ -325,28 +325,6 @@ questions_open(struct session *session, const struct incoming *incoming)
 	}
 }
 
-/* Reads the strings of a union into native->strings. */
-static bool
-read_strings(struct native *native, struct answer *answer)
-{
-	struct msg_topics strings;
-	const uint8_t *bytes;
-	size_t len, n = 0;
-
-	if (msg_topics_open(answer->bytes, answer->len, &strings) != 0)
-		return false;
-	if (strings.n_left > native->strings_size) {
-		native->strings_size = strings.n_left;
-		native->strings = xreallocarray(native->strings,
-		    native->strings_size, sizeof(*native->strings));
-	}
-	while (msg_topics_next(&strings, &bytes, &len))
-		native->strings[n++] = (struct answer_string){ bytes, len };
-	answer->strings = native->strings;
-	answer->n_strings = n;
-	return true;
-}
-
 /* The reason that a failed answer gives; DEBT_FAILED if it is another. */
 static enum debt_state
 failure_of(const struct question_answer *in)
@@ -364,8 +342,18 @@ failure_of(const struct question_answer *in)
 	return DEBT_FAILED;
 }
 
+/* Whether the answer has strings that are read. */
+static bool
+is_union(const struct session *session, const struct answer *answer)
+{
+	return answer->verdict == VERDICT_YES &&
+	       broker_wants_strings(session->native->broker, session->member,
+		   answer->question, answer->len);
+}
+
 static void
-answer(struct session *session, const struct question_answer *in)
+answer(struct session *session, struct blob *blob,
+    const struct question_answer *in)
 {
 	struct native *native = session->native;
 	struct answer answer = {
@@ -376,13 +364,11 @@ answer(struct session *session, const struct question_answer *in)
 		.len = in->payload_len,
 	};
 
-	if (answer.verdict == VERDICT_YES &&
-	    broker_wants_strings(native->broker, session->member, in->question,
-		in->payload_len) &&
-	    !read_strings(native, &answer)) {
-		reply_fail(session, &native_bad_body,
-		    "ANSWER: the payload is not an array of strings, which a "
-		    "union wants");
+	if (is_union(session, &answer)) {
+		if (!unions_answer(session, blob, &answer))
+			reply_fail(session, &native_bad_body,
+			    "ANSWER: the payload is not an array of strings, "
+			    "which a union wants");
 		return;
 	}
 	switch (broker_answer(native->broker, session->member, &answer)) {
@@ -409,7 +395,7 @@ questions_answer(struct session *session, const struct incoming *incoming)
 
 	switch (question_read_answer(f->body, f->body_len, &in, &why)) {
 	case 0:
-		answer(session, &in);
+		answer(session, incoming->bytes.blob, &in);
 		break;
 	case CONTROL_E_BODY:
 		reply_fail(session, &native_bad_body, "ANSWER: %s", why.text);
@@ -417,4 +403,6 @@ questions_answer(struct session *session, const struct incoming *incoming)
 	default:
 		log_fatal("out-of-memory", "reading=ANSWER");
 	}
+	if (session->union_work == NULL && f->body_len > STAGE_LARGE_BODY)
+		conn_resume(session->conn);
 }

@@ -11,6 +11,8 @@
 #include "edge/native/stage.h"
 #include "net/allowed.h"
 
+#define ADOPT_FROM (1 << 20) /* bytes of a frame that isn't copied */
+
 void
 reply_send(struct session *session, const struct slice *frame)
 {
@@ -28,8 +30,12 @@ reply_send_out(struct session *session)
 
 	if (w->fault)
 		log_fatal("out-of-memory", "bytes=%zu", w->len);
-	s.blob = blob_copy(w->data, w->len);
-	w->len = 0;
+	s.blob = w->len < ADOPT_FROM ? blob_copy(w->data, w->len)
+				     : blob_adopt(w->data, w->size);
+	if (w->len < ADOPT_FROM)
+		w->len = 0;
+	else
+		*w = (struct msg_writer){ 0 };
 	reply_send(session, &s);
 	blob_unref(s.blob);
 }

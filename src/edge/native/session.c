@@ -39,5 +39,5 @@ bool
 session_is_idle(const struct session *session)
 {
 	return session->turns.n_staged == 0 && session->report == NULL &&
-	       session->topics_work == NULL;
+	       session->topics_work == NULL && session->union_work == NULL;
 }

@@ -63,6 +63,7 @@ struct session {
 	bool has_eof;          /* all has been read, and some of it is staged */
 	struct report *report; /* for its STATS, or NULL */
 	struct topics_work *topics_work; /* a frame that takes steps, or NULL */
+	struct union_work *union_work;   /* as well */
 	bool is_polling;                 /* a STATS of it is not answered yet */
 	bool has_polled;                 /* has sent STATS */
 	bool is_unwelcome;               /* its user may not connect */
@@ -98,10 +99,8 @@ struct native {
 	uint64_t question_id;
 	struct topic_name *names; /* scratch: topics of one PUBLISH or ASK */
 	size_t names_size;
-	struct answer_string *strings; /* scratch: those of one ANSWER */
-	size_t strings_size;
-	size_t n_scratch; /* bytes of out, names and strings that are in the
-			   * account of memory */
+	size_t n_scratch; /* bytes of out and names that are in the account of
+			   * memory */
 	uint64_t n_refused[N_REFUSALS];
 	struct drops drops;
 	uint64_t n_observed_dropped; /* messages to observers */

@@ -10,6 +10,9 @@
 #include "edge/turns.h"
 #include "wire/frame.h"
 
+/* A body that may take steps: nothing is read until it is done with. */
+#define STAGE_LARGE_BODY 16384
+
 struct session;
 
 /* A frame of a session, or a run of PUBLISH. Borrowed. */

@@ -212,7 +212,7 @@ static void
 take_topics(
     struct session *session, const struct frame *f, struct topics_work *work)
 {
-	bool is_large = f->body_len > SUBSCRIBE_LARGE_BODY;
+	bool is_large = f->body_len > STAGE_LARGE_BODY;
 	int64_t end_us = is_large ? clock_us() + AT_ONCE_US : 0;
 
 	work->session = session;
@@ -223,7 +223,8 @@ take_topics(
 		}
 	if (work->refused.n > 0)
 		refuse_topics(session, &work->refused);
-	conn_resume(session->conn);
+	if (is_large)
+		conn_resume(session->conn);
 }
 
 void

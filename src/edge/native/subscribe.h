@@ -6,9 +6,6 @@
 
 #include "edge/native/stage.h"
 
-/* A frame with so many bytes of topics may take steps. */
-#define SUBSCRIBE_LARGE_BODY 16384
-
 /* Handle SUBSCRIBE; and UNSUBSCRIBE. */
 void subscribe_handle(struct session *session, const struct incoming *in);
 void subscribe_handle_end(struct session *session, const struct incoming *in);
