@@ -18,8 +18,10 @@ gather_init(struct gathered *gather, size_t max_bytes)
 void
 gather_fini(struct gathered *gather)
 {
-	for (size_t i = 0; i < gather->n_answers; i++)
+	for (size_t i = 0; i < gather->n_answers; i++) {
 		blob_unref(gather->answers[i].name);
+		blob_unref(gather->answers[i].blob);
+	}
 	free(gather->answers);
 	free(gather->bytes);
 	free(gather->strings);
@@ -59,25 +61,50 @@ append(struct gathered *gather, const void *bytes, size_t len)
 	gather->n_bytes += len;
 }
 
-int
-gather_add(struct gathered *gather, uint64_t from, struct blob *name,
-    const void *bytes, size_t len)
+static struct gather_answer *
+add_answer(struct gathered *gather, uint64_t from, struct blob *name)
 {
-	if (!has_room(gather, len))
-		return GATHER_E_FULL;
+	struct gather_answer *answer;
+
 	if (gather->n_answers == gather->answers_size) {
 		gather->answers_size =
 		    gather->n_answers == 0 ? 4 : 2 * gather->n_answers;
 		gather->answers = xreallocarray(gather->answers,
 		    gather->answers_size, sizeof(*gather->answers));
 	}
-	gather->answers[gather->n_answers++] = (struct gather_answer){
-		.from = from,
-		.name = blob_ref(name),
-		.off = gather->n_bytes,
-		.len = len,
-	};
+	answer = &gather->answers[gather->n_answers++];
+	*answer =
+	    (struct gather_answer){ .from = from, .name = blob_ref(name) };
+	return answer;
+}
+
+int
+gather_add(struct gathered *gather, uint64_t from, struct blob *name,
+    const void *bytes, size_t len)
+{
+	struct gather_answer *answer;
+
+	if (!has_room(gather, len))
+		return GATHER_E_FULL;
+	answer = add_answer(gather, from, name);
+	answer->off = gather->n_bytes;
+	answer->len = len;
 	append(gather, bytes, len);
+	return 0;
+}
+
+int
+gather_add_slice(struct gathered *gather, uint64_t from, struct blob *name,
+    const struct slice *s)
+{
+	struct gather_answer *answer;
+
+	if (!has_room(gather, s->len))
+		return GATHER_E_FULL;
+	answer = add_answer(gather, from, name);
+	answer->blob = blob_ref(s->blob);
+	answer->off = s->off;
+	answer->len = s->len;
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /*
- * gather - the answers to one request: a list, or a set of strings. Everything
- * is copied, so that a small answer does not hold the large buffer that it came
- * in, and counted, since many answers may be large. Embedded in a request.
+ * gather - the answers to one request: a list, or a set of strings. All but
+ * large answers are copied, so that a small one does not hold the large buffer
+ * that it came in; and all are counted. Embedded in a request.
  */
 #ifndef PM2A_CORE_GATHER_H
 #define PM2A_CORE_GATHER_H
@@ -24,7 +24,8 @@ enum gather_error {
 struct gather_answer {
 	uint64_t from;     /* its owner's id */
 	struct blob *name; /* its name, with a reference */
-	size_t off, len;   /* in gather.bytes */
+	struct blob *blob; /* that it is in; NULL: it is in gather.bytes */
+	size_t off, len;
 };
 
 struct gathered {
@@ -57,6 +58,11 @@ int must_check gather_reserve(struct gathered *gather, size_t n);
  * GATHER_E_FULL. */
 int must_check gather_add(struct gathered *gather, uint64_t from,
     struct blob *name, const void *bytes, size_t len);
+
+/* As gather_add(), for a large answer in a blob, to which it takes a reference.
+ */
+int must_check gather_add_slice(struct gathered *gather, uint64_t from,
+    struct blob *name, const struct slice *answer);
 
 /* Adds a string unless it is there. Returns 0 or GATHER_E_FULL. All calls for
  * one gather must have the same key. No call takes long, however many strings

@@ -5,6 +5,7 @@
 #ifndef PM2A_CORE_QUESTION_H
 #define PM2A_CORE_QUESTION_H
 
+#include "base/blob.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,7 @@ struct answer {
 	enum debt_state failure; /* VERDICT_FAILED: of the debt */
 	const void *bytes;
 	size_t len;
+	struct blob *blob; /* that `bytes` are in; NULL: they are copied */
 	/* GATHER_UNION: the strings in `bytes`. */
 	const struct answer_string {
 		const void *bytes;

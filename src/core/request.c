@@ -7,6 +7,8 @@
 #include "base/container.h"
 #include "base/xalloc.h"
 
+#define LARGE_ANSWER 262144 /* bytes of one that is not copied */
+
 /*
  * A request is a row of debts, one for each owner that has its question. A debt
  * is settled once: by an answer, by the end of its owner, by the deadline. A
@@ -335,6 +337,14 @@ gather_strings(struct request_registry *reg, struct gathered *gather,
 	return r;
 }
 
+/* Whether its buffer, which has a few bytes besides it, is kept. */
+static bool
+is_large(const struct answer *answer)
+{
+	return answer->blob != NULL && answer->len >= LARGE_ANSWER &&
+	       answer->len >= answer->blob->size / 2;
+}
+
 /* Returns 0 or GATHER_E_FULL. */
 static int
 gather_answer(struct request_registry *reg, const struct debt *debt,
@@ -349,6 +359,12 @@ gather_answer(struct request_registry *reg, const struct debt *debt,
 		return GATHER_E_FULL;
 	if (debt->request->gather == GATHER_UNION)
 		r = gather_strings(reg, gather, answer);
+	else if (debt->request->gather != GATHER_STREAM && is_large(answer))
+		r = gather_add_slice(gather, debt->id, debt->name,
+		    &(struct slice){ answer->blob,
+			(size_t)((const uint8_t *)answer->bytes -
+				 answer->blob->data),
+			answer->len });
 	else if (debt->request->gather != GATHER_STREAM)
 		r = gather_add(
 		    gather, debt->id, debt->name, answer->bytes, answer->len);

@@ -124,6 +124,15 @@ msg_put_bin(struct msg_writer *w, const void *data, size_t len)
 }
 
 void
+msg_put_bin_head(struct msg_writer *w, size_t len)
+{
+	msgpack_packer pk = packer(w);
+
+	w->n_values++;
+	msgpack_pack_bin(&pk, len);
+}
+
+void
 msg_put_array(struct msg_writer *w, size_t n)
 {
 	msgpack_packer pk = packer(w);

@@ -32,6 +32,8 @@ void msg_put_float(struct msg_writer *w, double v);
 void msg_put_str(struct msg_writer *w, const char *s);
 void msg_put_strn(struct msg_writer *w, const void *s, size_t len);
 void msg_put_bin(struct msg_writer *w, const void *data, size_t len);
+/* Writes only the head: `len` bytes must follow. */
+void msg_put_bin_head(struct msg_writer *w, size_t len);
 /* Write only the head: `n` values, or `n` keys with their values, must follow.
  */
 void msg_put_array(struct msg_writer *w, size_t n);

@@ -169,11 +169,11 @@ question_put_missing(
 }
 
 void
-question_put_answer(struct msg_writer *w, uint64_t id, const char *name,
-    const void *payload, size_t len)
+question_put_answer_head(
+    struct msg_writer *w, uint64_t id, const char *name, size_t len)
 {
 	msg_put_array(w, 3);
 	msg_put_int(w, (int64_t)id);
 	msg_put_str(w, name);
-	msg_put_bin(w, payload, len);
+	msg_put_bin_head(w, len);
 }

@@ -58,14 +58,15 @@ void question_write_part(struct msg_writer *w, int64_t ask_id, uint64_t from,
 
 /*
  * A RESULT is written piece by piece: question_begin_result(), then an array of
- * question_put_missing(), an array of answers (question_put_answer() or str),
- * and control_end() with FRAME_RESULT. Returns where the frame begins.
+ * question_put_missing(), an array of answers (question_put_answer_head() or
+ * str), and control_end() with FRAME_RESULT. Returns where the frame begins.
  */
 size_t question_begin_result(struct msg_writer *w, int64_t ask_id,
     const char *outcome, uint32_t n_expected, uint32_t n_answered);
 void question_put_missing(
     struct msg_writer *w, uint64_t id, const char *name, const char *reason);
-void question_put_answer(struct msg_writer *w, uint64_t id, const char *name,
-    const void *payload, size_t len);
+/* Writes an answer up to its payload, whose `len` bytes must follow. */
+void question_put_answer_head(
+    struct msg_writer *w, uint64_t id, const char *name, size_t len);
 
 #endif

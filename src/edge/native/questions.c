@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -112,8 +113,40 @@ put_missing(struct msg_writer *w, const struct request *request)
 			    missing_reasons[debt->state]);
 }
 
+/*
+ * A RESULT: what is written into native->out, and between that the answers that
+ * are not copied.
+ */
+struct result {
+	struct slice *parts;
+	size_t n, size;
+	size_t n_written; /* bytes of native->out in parts */
+	size_t n_kept;    /* bytes of answers in parts */
+};
+
 static void
-put_answers(struct msg_writer *w, const struct request *request)
+put_part(struct result *result, const struct slice *part)
+{
+	if (result->n == result->size) {
+		result->size = result->size == 0 ? 8 : 2 * result->size;
+		result->parts = xreallocarray(
+		    result->parts, result->size, sizeof(*result->parts));
+	}
+	result->parts[result->n++] = *part;
+}
+
+/* What has been written since the last part; its blob is set at the end. */
+static void
+put_written(struct result *result, const struct msg_writer *w)
+{
+	put_part(result, &(struct slice){ .off = result->n_written,
+			     .len = w->len - result->n_written });
+	result->n_written = w->len;
+}
+
+static void
+put_answers(
+    struct result *result, struct msg_writer *w, const struct request *request)
 {
 	const struct gathered *gathered = &request->gathered;
 
@@ -121,13 +154,37 @@ put_answers(struct msg_writer *w, const struct request *request)
 	for (size_t i = 0; i < gathered->n_answers; i++) {
 		const struct gather_answer *answer = &gathered->answers[i];
 
-		question_put_answer(w, answer->from,
-		    (const char *)answer->name->data,
-		    gathered->bytes + answer->off, answer->len);
+		question_put_answer_head(w, answer->from,
+		    (const char *)answer->name->data, answer->len);
+		if (answer->blob == NULL) {
+			msg_put_raw(
+			    w, gathered->bytes + answer->off, answer->len);
+			continue;
+		}
+		put_written(result, w);
+		put_part(result,
+		    &(struct slice){ answer->blob, answer->off, answer->len });
+		result->n_kept += answer->len;
 	}
 	/* They are msgpack: see unions.c. */
 	if (request->gather == GATHER_UNION)
 		msg_put_raw(w, gathered->bytes, gathered->n_bytes);
+}
+
+static void
+send_result(struct session *session, struct result *result)
+{
+	struct msg_writer *w = &session->native->out;
+	struct blob *written;
+
+	put_written(result, w);
+	written = reply_take_out(session);
+	for (size_t i = 0; i < result->n; i++)
+		if (result->parts[i].blob == NULL)
+			result->parts[i].blob = written;
+	reply_send_parts(session, result->parts, result->n);
+	blob_unref(written);
+	free(result->parts);
 }
 
 /* Writes the names of the missing members, as many as fit. */
@@ -195,7 +252,7 @@ questions_on_result(struct member *to, const struct request *request)
 	struct session *session = to->user;
 	struct native *native = session->native;
 	struct msg_writer *w = &native->out;
-	size_t start;
+	struct result result = { .n = 0 };
 
 	note_time(native, request,
 	    timing_gathered(hub_timing(native->hub), request->opened_us));
@@ -205,13 +262,15 @@ questions_on_result(struct member *to, const struct request *request)
 		refuse_result(session, request);
 		return;
 	}
-	start = question_begin_result(w, request->ask_id,
+	question_begin_result(w, request->ask_id,
 	    outcome_name(request->outcome), request->n_debts,
 	    request->n_answered);
 	put_missing(w, request);
-	put_answers(w, request);
-	control_end(w, start, FRAME_RESULT);
-	reply_send_out(session);
+	put_answers(&result, w, request);
+	if (!w->fault)
+		frame_write_head(w->data, FRAME_RESULT, 0, NULL, 0,
+		    w->len - FRAME_HEADER_SIZE + result.n_kept);
+	send_result(session, &result);
 }
 
 /* Whether the request may be opened; if not, the session has had an ERROR. */
@@ -362,6 +421,7 @@ answer(struct session *session, struct blob *blob,
 		.failure = failure_of(in),
 		.bytes = in->payload,
 		.len = in->payload_len,
+		.blob = blob,
 	};
 
 	if (is_union(session, &answer)) {

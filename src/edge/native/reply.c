@@ -22,22 +22,64 @@ reply_send(struct session *session, const struct slice *frame)
 		conn_send(session->conn, frame, false);
 }
 
-void
-reply_send_out(struct session *session)
+struct blob *
+reply_take_out(struct session *session)
 {
 	struct msg_writer *w = &session->native->out;
-	struct slice s = { .len = w->len };
+	struct blob *blob;
 
 	if (w->fault)
 		log_fatal("out-of-memory", "bytes=%zu", w->len);
-	s.blob = w->len < ADOPT_FROM ? blob_copy(w->data, w->len)
-				     : blob_adopt(w->data, w->size);
-	if (w->len < ADOPT_FROM)
+	if (w->len < ADOPT_FROM) {
+		blob = blob_copy(w->data, w->len);
 		w->len = 0;
-	else
-		*w = (struct msg_writer){ 0 };
+		return blob;
+	}
+	blob = blob_adopt(w->data, w->size);
+	*w = (struct msg_writer){ 0 };
+	return blob;
+}
+
+void
+reply_send_out(struct session *session)
+{
+	struct slice s = { .len = session->native->out.len };
+
+	s.blob = reply_take_out(session);
 	reply_send(session, &s);
 	blob_unref(s.blob);
+}
+
+/* One slice with the bytes of all. */
+static struct slice
+joined(const struct slice *parts, size_t n)
+{
+	struct slice s = { .len = 0 };
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++)
+		s.len += parts[i].len;
+	s.blob = blob_new(s.len);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(s.blob->data + at, slice_data(&parts[i]), parts[i].len);
+		at += parts[i].len;
+	}
+	return s;
+}
+
+void
+reply_send_parts(struct session *session, const struct slice *parts, size_t n)
+{
+	struct slice whole;
+
+	if (session->native->turns.is_handling ||
+	    session->turns.n_staged == 0) {
+		conn_send_parts(session->conn, parts, n, false);
+		return;
+	}
+	whole = joined(parts, n);
+	stage_outgoing(session, &whole);
+	blob_unref(whole.blob);
 }
 
 static void

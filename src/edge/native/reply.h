@@ -18,6 +18,13 @@ void reply_send(struct session *session, const struct slice *frame);
 /* Sends the frame that has been written to native->out, and empties it. */
 void reply_send_out(struct session *session);
 
+/* Returns what is in native->out, and empties it. */
+struct blob *reply_take_out(struct session *session);
+
+/* Sends a frame in `n` parts. */
+void reply_send_parts(
+    struct session *session, const struct slice *parts, size_t n);
+
 /* Ends the session with an ERROR that gives the reason. */
 void reply_fail(struct session *session, const struct conn_cause *cause,
     const char *fmt, ...) __attribute__((format(printf, 3, 4)));

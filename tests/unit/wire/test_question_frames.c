@@ -182,8 +182,10 @@ put_list(struct msg_writer *w)
 	msg_put_array(w, 1);
 	question_put_missing(w, 9, "chat", "left");
 	msg_put_array(w, 2);
-	question_put_answer(w, 7, "chat", "\xaahello john", 11);
-	question_put_answer(w, 8, "api", "\xa2hi", 3);
+	question_put_answer_head(w, 7, "chat", 11);
+	msg_put_raw(w, "\xaahello john", 11);
+	question_put_answer_head(w, 8, "api", 3);
+	msg_put_raw(w, "\xa2hi", 3);
 	control_end(w, start, FRAME_RESULT);
 }
 
