@@ -1,7 +1,7 @@
 /*
- * Lines on channels that pass descriptors: what is read of one is within its
- * limits, and the line for the receiver is one line, with the same bytes and no
- * others of the sender's.
+ * Lines on channels that pass descriptors: the part of one that is read is
+ * within its limits, and the line for the receiver is one line, with the same
+ * bytes and no others of the sender's.
  */
 #include <assert.h>
 #include <stdint.h>

@@ -11,10 +11,11 @@
 #include <stdint.h>
 
 #include "base/timeouts.h"
-#include "edge/handles/handles.h"
 #include "edge/handles/reader.h"
+#include "edge/handles/settings.h"
 #include "edge/handles/writer.h"
 #include "net/loop.h"
+#include "stats/hub.h"
 #include "wire/handle_line.h"
 
 /* Limits of what waits for workers that do not read. */

@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+#include "edge/handles/settings.h"
 #include "net/listen.h"
 #include "net/loop.h"
 #include "stats/hub.h"
@@ -23,11 +24,6 @@
 struct handles;
 
 #define HANDLES_CHANNELS_MAX 1024
-
-struct handles_settings {
-	int64_t lend_timeout_ms;
-	int64_t drain_timeout_ms;
-};
 
 /* The ops for a listener whose user is the handles. Its clients must be
  * processes of the daemon's own user. */

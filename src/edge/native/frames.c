@@ -76,9 +76,9 @@ handle_pong(struct session *session, const struct incoming *in)
  * Staged is what others can see (PUBLISH, ASK, ANSWER), and what reports that
  * something before it has taken effect (PING, STATS). So is UNSUBSCRIBE as a
  * member: a member that leaves owes no answers, and those that it gave before
- * must count. So is a SUBSCRIBE as a member behind it: who leaves and joins
- * again has joined. PUBLISH and ANSWER are handled even if their client has
- * closed the connection right behind them.
+ * must count. So is a SUBSCRIBE as a member behind it: a member that leaves and
+ * joins again has joined. PUBLISH and ANSWER are handled even if their client
+ * has closed the connection right behind them.
  */
 static const struct stage_rule rules[] = {
 	{ FRAME_PUBLISH, FRAME_VOLATILE | FRAME_SEVERAL, true, true, true, 0,

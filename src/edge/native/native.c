@@ -125,7 +125,7 @@ note_closed(const struct session *session)
 		    });
 }
 
-/* What it sent before its end is handled in its turn. */
+/* Its frames from before its end are handled in their turn. */
 static bool
 on_settle(struct conn *conn)
 {

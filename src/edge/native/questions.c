@@ -114,7 +114,7 @@ put_missing(struct msg_writer *w, const struct request *request)
 }
 
 /*
- * A RESULT: what is written into native->out, and between that the answers that
+ * A RESULT: bytes of native->out, and between those the answers that
  * are not copied.
  */
 struct result {
@@ -135,7 +135,7 @@ put_part(struct result *result, const struct slice *part)
 	result->parts[result->n++] = *part;
 }
 
-/* What has been written since the last part; its blob is set at the end. */
+/* All bytes since the last part; their blob is set at the end. */
 static void
 put_written(struct result *result, const struct msg_writer *w)
 {
