@@ -1,14 +1,19 @@
 'use strict';
 
 /*
- * The worst that is gathered and told: answers as large as may be, and a topic with two
- * thousand members. None makes a turn of the loop take more than 20 ms of CPU time.
+ * The worst that is gathered and told: answers and replies as large as may be, and a topic
+ * with two thousand members. None makes a turn of the loop take more than 20 ms of CPU time.
  */
 
 const assert = require('node:assert');
+const net = require('node:net');
+const path = require('node:path');
 const { AS_MEMBER, TYPE, YES, ...frames } = require('./support/frames');
 const { decode, encode } = require('./support/msgpack');
+const { folder } = require('../support/daemon');
+const { command } = require('./support/resp');
 const { scenario } = require('./support/scenario');
+const { within } = require('../support/wait');
 
 const isSanitized = /asan/.test(process.env.PM2ADAPTERD ?? '');
 const N_MEMBERS = isSanitized ? 200 : 2000;
@@ -43,8 +48,25 @@ async function gathered(asker, members, gather, value) {
 	return (await until(asker, TYPE.RESULT)).body;
 }
 
+function echoed(where, bytes) {
+	return within(new Promise((resolve, reject) => {
+		const socket = net.connect(where).once('error', reject);
+		let n = 0;
+		socket.on('data', (data) => {
+			n += data.length;
+			if (n > bytes.length) {
+				socket.destroy();
+				resolve();
+			}
+		});
+		socket.write(command('ECHO', bytes));
+	}), 'ECHO');
+}
+
 async function attempt(start, t) {
-	const daemon = await start({ args: ['--max-connections', '20000', '--log-level', 'warn'] });
+	const dir = folder();
+	const where = path.join(dir, 'redis');
+	const daemon = await start({ dir, args: ['--resp-listen', where, '--max-connections', '20000', '--log-level', 'warn'] });
 	const step = async (name, body) => {
 		const result = await body();
 		const { turn_cpu_max_us: us } = daemon.rows('overview');
@@ -86,6 +108,7 @@ async function attempt(start, t) {
 		const [, outcome, expected] = decode((await until(asker, TYPE.RESULT)).body);
 		assert.deepStrictEqual([outcome, expected], ['timeout', N_MEMBERS]);
 	});
+	await step('ECHO', () => echoed(where, Buffer.alloc(15 << 20, 'x')));
 }
 
 /* As in turns.test.js: CPU time has outliers while other programs have the caches. */

@@ -1,5 +1,5 @@
 /*
- * settings - what the configuration says of channels.
+ * settings - the times of channels, from the configuration.
  */
 #ifndef PM2A_EDGE_HANDLES_SETTINGS_H
 #define PM2A_EDGE_HANDLES_SETTINGS_H

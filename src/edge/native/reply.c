@@ -10,8 +10,7 @@
 #include "base/xalloc.h"
 #include "edge/native/stage.h"
 #include "net/allowed.h"
-
-#define ADOPT_FROM (1 << 20) /* bytes of a frame that isn't copied */
+#include "wire/msg_blob.h"
 
 void
 reply_send(struct session *session, const struct slice *frame)
@@ -26,18 +25,10 @@ struct blob *
 reply_take_out(struct session *session)
 {
 	struct msg_writer *w = &session->native->out;
-	struct blob *blob;
 
 	if (w->fault)
 		log_fatal("out-of-memory", "bytes=%zu", w->len);
-	if (w->len < ADOPT_FROM) {
-		blob = blob_copy(w->data, w->len);
-		w->len = 0;
-		return blob;
-	}
-	blob = blob_adopt(w->data, w->size);
-	*w = (struct msg_writer){ 0 };
-	return blob;
+	return msg_blob_take(w);
 }
 
 void

@@ -6,6 +6,9 @@
 
 #include "base/xalloc.h"
 #include "edge/redis/auth.h"
+#include "edge/redis/reply.h"
+
+#define SHARED_FROM 65536 /* bytes of an argument that is sent back */
 
 /*
  * The commands that are about the connection. Texts are redis-server 7's, since
@@ -18,6 +21,24 @@ static void
 put_ok(struct redis_call *call)
 {
 	resp_put_simple(call->out, "OK");
+}
+
+/* A large argument is not copied. */
+static void
+put_back(struct redis_call *call, const struct resp_arg *arg)
+{
+	struct blob *blob = call->request->blob;
+	struct slice s = { blob, 0, arg->len };
+
+	if (arg->len < SHARED_FROM) {
+		resp_put_bulk(call->out, arg->data, arg->len);
+		return;
+	}
+	s.off = (size_t)(arg->data - blob->data);
+	resp_put_bulk_head(call->out, arg->len);
+	redis_flush(call->client);
+	conn_send(call->client->conn, &s, false);
+	msg_put_raw(call->out, "\r\n", 2);
 }
 
 void
@@ -36,7 +57,7 @@ redis_ping(struct redis_call *call)
 		resp_put_text(call->out, "pong");
 	}
 	if (call->n == 2)
-		resp_put_bulk(call->out, call->args[1].data, call->args[1].len);
+		put_back(call, &call->args[1]);
 	else if (is_pushed)
 		resp_put_text(call->out, "");
 	else
@@ -46,7 +67,7 @@ redis_ping(struct redis_call *call)
 void
 redis_echo(struct redis_call *call)
 {
-	resp_put_bulk(call->out, call->args[1].data, call->args[1].len);
+	put_back(call, &call->args[1]);
 }
 
 void

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "wire/resp_write.h"
+#include "wire/msg_blob.h"
 
 #define TIGHT_OUTPUT_MAX 65536
 #define TRIM_AFTER_MS 1000
@@ -18,8 +19,7 @@ redis_flush(struct redis_client *client)
 		log_fatal("out-of-memory", "bytes=%zu", w->len);
 	if (w->len == 0)
 		return;
-	s.blob = blob_copy(w->data, w->len);
-	w->len = 0;
+	s.blob = msg_blob_take(w);
 	conn_send(client->conn, &s, false);
 	blob_unref(s.blob);
 	if (!client->is_authenticated &&
