@@ -147,6 +147,8 @@ handle_line_fini(struct handle_line *line)
 size_t
 handle_line_print(char *out, size_t size, const struct handle_line *line)
 {
+	/* Of no size it may be NULL. */
+	/* cppcheck-suppress ctunullpointer */
 	return (size_t)snprintf(out, size,
 	    "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Socket\","
 	    "\"msg\":{\"bytes\":\"%s\"}}\n",
@@ -157,6 +159,8 @@ size_t
 handle_line_print_outcome(
     char *out, size_t size, int64_t id, const char *outcome)
 {
+	/* Of no size it may be NULL. */
+	/* cppcheck-suppress ctunullpointer */
 	return (size_t)snprintf(out, size,
 	    "{\"cmd\":\"NODE_HANDLE_ACK\"}\n"
 	    "{\"id\":%" PRId64 ",\"outcome\":\"%s\"}\n",

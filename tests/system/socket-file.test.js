@@ -107,7 +107,7 @@ scenario('each Unix socket of the daemon is kept', async (start) => {
 		const before = identity(socket);
 		fs.rmSync(socket);
 		await until(() => (identity(socket) ?? before) !== before && answers(socket), socket);
-		assert.ok(lines(daemon, 'socket-restored', socket).length === 1);
+		await until(() => lines(daemon, 'socket-restored', socket).length === 1, 'line of the log');
 	}
 	assert.strictEqual(daemon.stats().overview.sockets_restored, paths.length);
 	await daemon.stop();
