@@ -11,6 +11,7 @@ const { hello, publish, subscribe, TYPE } = require('./support/frames');
 const { answers, folder, run } = require('../support/daemon');
 const { scenario, withChild } = require('./support/scenario');
 const { Peer } = require('./support/peer');
+const { listens } = require('../support/listens');
 const { pause, until, within } = require('../support/wait');
 
 const DRAIN_LONG = ['--drain-timeout', '60s'];
@@ -382,7 +383,7 @@ scenario('systemd can hand it the socket', async (start) => {
 		settle: false,
 		wrap: (line) => [ACTIVATE, '-l', line[2], ...environment, ...line],
 	});
-	await until(() => fs.existsSync(daemon.socket), 'socket of systemd');
+	await until(() => listens(daemon.socket), 'socket of systemd');
 	const peer = await daemon.member();
 	await peer.subscribe(['t']);
 	const other = await daemon.member();

@@ -15,21 +15,12 @@ const { needs } = require('../support/needs');
 const { TYPE, publish } = require('./support/frames');
 const { folder, run } = require('../support/daemon');
 const { scenario } = require('./support/scenario');
+const { listens } = require('../support/listens');
 const { until } = require('../support/wait');
 const { freePort } = require('../support/free-port');
 
-// The flag of a socket that listens, from linux/net.h.
-const SO_ACCEPTCON = 1 << 16;
 const SANITIZERS = ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS']
 	.filter((name) => name in process.env);
-
-/* Seen without a connection, which would start the daemon. */
-function listens(where) {
-	return fs.readFileSync('/proc/net/unix', 'latin1').split('\n').some((line) => {
-		const [, , , flags, , , , name] = line.split(' ');
-		return name === where && parseInt(flags, 16) & SO_ACCEPTCON;
-	});
-}
 
 /* A command line that gets the sockets first: [[address, name], …]. */
 const activated = (sockets) => (line) => ['systemd-socket-activate',
